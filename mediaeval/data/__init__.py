@@ -1,0 +1,1 @@
+"""Datasets in the official layout: reading, inspecting, splitting, drawing."""

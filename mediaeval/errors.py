@@ -1,0 +1,62 @@
+"""Every error that a user can put right, in one tree (its root is `submission.errors.UserError`).
+
+    UserError
+    ├── RunFileError, LabelFileError      (submission)
+    ├── ConfigError       mediaeval.toml, --set, a preset, an unknown name
+    ├── DatasetError      a dataset folder, a split or a groups file
+    ├── ImageError        one image that cannot be decoded
+    ├── WeightsError      weights absent, or of another network
+    ├── FeaturesError     features absent, or of another width than recorded
+    └── RunFolderError    a run folder that is absent, half written or already taken
+"""
+
+from submission.errors import LabelFileError, RunFileError, UserError
+
+__all__ = [
+    "ConfigError",
+    "DatasetError",
+    "FeaturesError",
+    "ImageError",
+    "LabelFileError",
+    "RunFileError",
+    "RunFolderError",
+    "UserError",
+    "WeightsError",
+    "choose",
+]
+
+
+class ConfigError(UserError):
+    """A setting, an option or a name that does not exist or does not fit."""
+
+
+class DatasetError(UserError):
+    """A dataset folder, a split or a groups file that cannot be used."""
+
+
+class ImageError(UserError):
+    """One image that cannot be decoded; its message says why."""
+
+
+class WeightsError(UserError):
+    """Weights that are absent, or belong to another network."""
+
+
+class FeaturesError(UserError):
+    """Features that are absent, or have another width than the run recorded."""
+
+
+class RunFolderError(UserError):
+    """A run folder that is absent, half written or already taken."""
+
+
+def choose(kind: str, name: str, known) -> str:
+    """Return `name` if it is one of `known`, else raise ConfigError with the nearest name and all that exist."""
+    from difflib import get_close_matches
+
+    known = list(known)
+    if name in known:
+        return name
+    near = get_close_matches(name, known, n=1)
+    hint = f" Did you mean '{near[0]}'?" if near else ""
+    raise ConfigError(f"unknown {kind} '{name}'.{hint} Known: {', '.join(known)}.")
