@@ -1,13 +1,13 @@
 """Every error that a user can put right, in one tree (its root is `submission.errors.UserError`).
 
-    UserError
-    ├── RunFileError, LabelFileError      (submission)
-    ├── ConfigError       mediaeval.toml, --set, a preset, an unknown name
-    ├── DatasetError      a dataset folder, a split or a groups file
-    ├── ImageError        one image that cannot be decoded
-    ├── WeightsError      weights absent, or of another network
-    ├── FeaturesError     features absent, or of another width than recorded
-    └── RunFolderError    a run folder that is absent, half written or already taken
+UserError
+├── RunFileError, LabelFileError      (submission)
+├── ConfigError       mediaeval.toml, --set, a preset, an unknown name
+├── DatasetError      a dataset folder, a split or a groups file
+├── ImageError        one image that cannot be decoded
+├── WeightsError      weights absent, or of another network
+├── FeaturesError     features absent, or of another width than recorded
+└── RunFolderError    a run folder that is absent, half written or already taken
 """
 
 from submission.errors import LabelFileError, RunFileError, UserError

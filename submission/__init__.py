@@ -1,1 +1,1 @@
-"""The official run file: its columns, its writer and reader, its checks and its score. Imports nothing of `mediaeval`."""
+"""The official run file: its columns, its writer and reader, its checks, its score. Imports nothing of `mediaeval`."""

@@ -1,9 +1,9 @@
 """The root of every error that a user can put right.
 
-    UserError
-    ├── RunFileError        a run file that cannot be read, or must not be written
-    └── LabelFileError      a labelled CSV (dev set, truth) or a list of test ids that cannot be read
-        (mediaeval/errors.py grows the rest of the tree)
+UserError
+├── RunFileError        a run file that cannot be read, or must not be written
+└── LabelFileError      a labelled CSV (dev set, truth) or a list of test ids that cannot be read
+    (mediaeval/errors.py grows the rest of the tree)
 """
 
 

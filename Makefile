@@ -1,0 +1,34 @@
+# The two commands of the README, and the checks that run on every change.
+PYTHON ?= python3
+BIN := .venv/bin
+RUN := demo
+
+.PHONY: demo test lint
+
+demo: .venv/installed
+	$(BIN)/mediaeval train all --run $(RUN) --replace
+	$(BIN)/mediaeval predict $(RUN)
+	$(BIN)/mediaeval submit $(RUN)
+	$(BIN)/mediaeval check runs/$(RUN)/run.csv --ids sample/testset/testset.csv
+	@$(BIN)/mediaeval score runs/$(RUN)/run.csv --truth sample/truth.csv > runs/$(RUN)/score.tsv
+	@echo; echo "Weighted F1 on the test images:"
+	@grep -E 'weighted|low' runs/$(RUN)/score.tsv | cut -f 1,3-
+	@echo; echo "runs/$(RUN)/run.csv"
+
+test: .venv/tests-installed
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 $(ARGS)
+
+lint: .venv/tests-installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+.venv/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is wanted; choose one: make PYTHON=python3.12")'
+	@echo "Installing into .venv: torch and its companions, about 5.5 GB; minutes, once."
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	@touch $@
+
+.venv/tests-installed: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[test]'
+	@touch $@

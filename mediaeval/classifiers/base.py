@@ -1,0 +1,201 @@
+"""What all classifiers share: one interface for single-label and multi-label subtasks.
+
+Targets decide which it is: a vector of class names is single-label, an (n_images, n_labels) matrix of 0 and 1 with two
+or more columns is multi-label. Inside, both are a matrix T of 0 and 1, float32 (n_images, n_labels).
+"""
+
+from collections.abc import Callable, Mapping
+from typing import ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
+
+from mediaeval.classifiers.checks import Check, find_problems, whole
+from mediaeval.classifiers.state import check_arrays, check_same, pack, unpack
+from mediaeval.errors import ConfigError, FeaturesError
+
+CHUNK = 64  # images predicted at once: enough to keep two cores busy, little to waste on a single image
+
+
+class UnusableFeatures(FeaturesError, ValueError):
+    """Features of another width, or with NaN or inf; a ValueError, too, as scikit-learn's conventions want."""
+
+
+def usable_features(estimator, X, *, reset: bool, dtype=np.float32) -> np.ndarray:
+    """Return X as a C-ordered array (n_images, n_features); raises UnusableFeatures.
+
+    `reset` records the width in `estimator.n_features_in_` (in fit); otherwise X must have that width.
+    """
+    try:
+        X = validate_data(estimator, X, reset=reset, dtype=dtype, order="C", ensure_all_finite=False)
+    except ValueError as error:
+        raise UnusableFeatures(str(error)) from error
+    _refuse_non_finite("features", X)
+    return X
+
+
+def usable_views(views, X: np.ndarray) -> np.ndarray | None:
+    """Return augmented views, float32 (n_images, n_views, n_features), checked against X; None where there are none."""
+    if views is None:
+        return None
+    views = np.asarray(views, dtype=np.float32)
+    if views.ndim != 3 or (views.shape[0], views.shape[2]) != X.shape:
+        wanted = f"({X.shape[0]}, n_views, {X.shape[1]})"
+        raise UnusableFeatures(
+            f"views: got shape {views.shape}, wanted {wanted}: views of the same images and extractor"
+        )
+    _refuse_non_finite("views", views)
+    return views if views.shape[1] else None
+
+
+def in_chunks(function: Callable[[np.ndarray], np.ndarray], X: np.ndarray) -> np.ndarray:
+    """Apply `function` (rows → rows) to X in blocks of always CHUNK rows, the last one filled up with zeros.
+
+    A matrix product may round differently for another number of rows. With one shape for all, what is predicted for an
+    image does not depend on how many images were asked for.
+    """
+    return np.concatenate([function(block)[:rows] for block, rows in chunks(X)])
+
+
+def chunks(X: np.ndarray):
+    """Yield (block of CHUNK rows, how many of them are X's)."""
+    for start in range(0, len(X), CHUNK):
+        block = X[start : start + CHUNK]
+        rows = len(block)
+        if rows < CHUNK:
+            block = np.concatenate([block, np.zeros((CHUNK - rows, X.shape[1]), X.dtype)])
+        yield block, rows
+
+
+class Classifier(ClassifierMixin, BaseEstimator):
+    """A scikit-learn classifier whose probabilities are always (n_images, n_labels).
+
+    A subclass names its parameters in `checks` and writes `_fit`, `_probabilities`, `_arrays`, `_wanted_arrays` and
+    `_set_arrays`. Fitted attributes: `classes_` (single-label: the sorted class names; multi-label: 0 … n_labels − 1),
+    `multi_label_`, `n_features_in_`, `history_` (a dict an epoch; empty without epochs).
+    """
+
+    checks: ClassVar[dict[str, Check]] = {"random_state": whole(0)}
+
+    def fit(self, X, y, *, views=None, validation=None, on_epoch=None):
+        """Fit and return self.
+
+        X           features (n_images, n_features), finite
+        y           class names (n_images,), or 0/1 (n_images, n_labels) with two or more columns
+        views       augmented features (n_images, n_views, n_features) of the same images, or None
+        validation  (X, y) of images held out, for the history alone: the fit is the same without; or None
+        on_epoch    called after each epoch with its row of `history_`; or None
+
+        Raises ConfigError for parameters that do not fit and FeaturesError for features that cannot be used.
+        """
+        problems = find_problems(self.checks, self.get_params(deep=False), "classifier")
+        if problems:
+            raise ConfigError(*problems)
+        X = usable_features(self, X, reset=True)
+        y = usable_targets(y, X)
+        self.multi_label_ = y.ndim == 2
+        self.classes_ = np.arange(y.shape[1]) if self.multi_label_ else np.unique(y)
+        self.history_ = []
+        self._fit(X, self._encode(y), usable_views(views, X), validation, on_epoch)
+        return self
+
+    def predict_proba(self, X) -> np.ndarray:
+        """Return probabilities 0..1, float64 (n_images, n_labels); rows of a single-label classifier sum to 1.
+
+        The same for an image whichever images are predicted beside it: see `in_chunks`.
+        """
+        check_is_fitted(self)
+        return in_chunks(self._probabilities, usable_features(self, X, reset=False))
+
+    def predict(self, X) -> np.ndarray:
+        """Return the likeliest class (n_images,); multi-label: 0/1 (n_images, n_labels), 1 from a probability of ½."""
+        return self._decide(self.predict_proba(X))
+
+    def state(self) -> dict[str, np.ndarray]:
+        """Return everything fitted as named arrays, for `load_state` and safetensors; see `state.py`."""
+        check_is_fitted(self)
+        about = {
+            "n_features": self.n_features_in_,
+            "multi_label": self.multi_label_,
+            "classes": self.classes_.tolist(),
+            "classes_dtype": "object" if self.classes_.dtype == object else self.classes_.dtype.str,
+        }
+        return pack(type(self).__name__, about, self._arrays())
+
+    def load_state(self, state: Mapping[str, np.ndarray]):
+        """Make self what the classifier was that gave `state`, and return it; self needs the same parameters.
+
+        Raises WeightsError if the state is of another kind or of other sizes, or if self is fitted to other features
+        or classes. The names of columns, which scikit-learn keeps for a DataFrame, and the history are not in a state.
+        """
+        kind = type(self).__name__
+        about, arrays = unpack(kind, state)
+        n_features, multi_label = about["n_features"], about["multi_label"]
+        classes = np.array(about["classes"], dtype=about["classes_dtype"])
+        if hasattr(self, "classes_"):
+            check_same(kind, "features", n_features, self.n_features_in_)
+            check_same(kind, "as its classes", classes.tolist(), self.classes_.tolist())
+            check_same(kind, "as multi-label", multi_label, self.multi_label_)
+        wanted = self._wanted_arrays(n_features, len(classes))
+        check_arrays(kind, wanted, arrays)
+        self.__dict__.pop("feature_names_in_", None)
+        self.n_features_in_, self.multi_label_, self.classes_, self.history_ = n_features, multi_label, classes, []
+        self._set_arrays(arrays)
+        return self
+
+    def _fit(self, X: np.ndarray, T: np.ndarray, views: np.ndarray | None, validation, on_epoch) -> None:
+        """Learn from X, float32 (n_images, n_features), and T, float32 0/1 (n_images, n_labels)."""
+        raise NotImplementedError
+
+    def _probabilities(self, X: np.ndarray) -> np.ndarray:
+        """Return probabilities, float64 (CHUNK, n_labels), for X, float32 (CHUNK, n_features)."""
+        raise NotImplementedError
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        """Return what was learned, by name."""
+        raise NotImplementedError
+
+    def _wanted_arrays(self, n_features: int, n_labels: int) -> dict[str, tuple]:
+        """Return name → (shape, dtype) of what `_arrays` would give at that size."""
+        raise NotImplementedError
+
+    def _set_arrays(self, arrays: dict[str, np.ndarray]) -> None:
+        """Take over what `_arrays` gave."""
+        raise NotImplementedError
+
+    def _encode(self, y: np.ndarray) -> np.ndarray:
+        """Return T for targets y. A class that was not in the training data has a row of zeros."""
+        return (y if self.multi_label_ else y[:, None] == self.classes_).astype(np.float32)
+
+    def _decide(self, P: np.ndarray) -> np.ndarray:
+        return (P >= 0.5).astype(np.int64) if self.multi_label_ else self.classes_[P.argmax(axis=1)]
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.multi_label = True
+        return tags
+
+
+def usable_targets(y, X: np.ndarray) -> np.ndarray:
+    """Return y as (n_images,) class names or (n_images, n_labels) 0/1; raises ValueError in scikit-learn's words."""
+    if y is None:
+        raise ValueError("This classifier requires y to be passed, but the target y is None.")
+    y = np.asarray(y)
+    if y.ndim == 2 and y.shape[1] > 1:
+        if not np.isin(y, (0, 1)).all():
+            raise ValueError("Unknown label type: a matrix y holds a column of 0 and 1 for each label")
+    else:
+        y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+    check_consistent_length(X, y)
+    return y
+
+
+def _refuse_non_finite(what: str, X: np.ndarray) -> None:
+    bad = [row for row in range(len(X)) if not np.isfinite(X[row]).all()]  # by rows: views can be gigabytes
+    if bad:
+        raise UnusableFeatures(
+            f"{what}: NaN or inf in {len(bad)} of {len(X)} rows, the first in row {bad[0]}. Extract them again."
+        )

@@ -1,0 +1,39 @@
+"""The baseline that looks at no image: print its score beside every other."""
+
+import numpy as np
+
+from mediaeval.classifiers.base import Classifier
+
+
+class PriorBaseline(Classifier):
+    """Probabilities are the share of each label in the training data, the same for every image.
+
+    Single-label, it predicts the commonest class; multi-label, the labels that at least half of the images have. It
+    learns from y alone: views, validation and on_epoch are accepted and change nothing.
+
+    >>> PriorBaseline().fit([[0.0], [0.0], [0.0]], ["fire", "flood", "flood"]).predict_proba([[0.0]]).round(2)
+    array([[0.33, 0.67]])
+    """
+
+    def __init__(self, random_state=0):
+        self.random_state = random_state  # unused; every classifier has one
+
+    def _fit(self, X, T, views, validation, on_epoch):
+        self.prior_ = T.mean(axis=0, dtype=np.float64)
+
+    def _probabilities(self, X):
+        return np.tile(self.prior_, (len(X), 1))
+
+    def _arrays(self):
+        return {"prior": self.prior_}
+
+    def _wanted_arrays(self, n_features, n_labels):
+        return {"prior": ((n_labels,), "float64")}
+
+    def _set_arrays(self, arrays):
+        self.prior_ = arrays["prior"].copy()
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.classifier_tags.poor_score = True
+        return tags

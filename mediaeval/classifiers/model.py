@@ -1,0 +1,120 @@
+"""What is trained and saved for a subtask: a scaler and a classifier, fitted together, rebuilt together."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from mediaeval.classifiers import make_classifier
+from mediaeval.classifiers.scaling import BlockScaler
+from mediaeval.errors import FeaturesError, WeightsError
+from mediaeval.files import write_atomically
+from submission.tasks import Subtask
+
+
+@dataclass
+class SubtaskModel:
+    """A scaler and a classifier for one subtask, on blocks of features of the given widths.
+
+    Labels go in and come out as data frames: image ids × TASKS[subtask].labels.
+    """
+
+    task: Subtask
+    classifier: str  # name in CLASSIFIERS
+    params: dict[str, Any]
+    blocks: dict[str, int]  # extractor name → width, in the order of concatenation
+    scale: str
+    seed: int
+    device: str = "cpu"  # where it is trained; not part of what it is
+
+    def __post_init__(self) -> None:
+        self.scaler = BlockScaler(widths=list(self.blocks.values()), scale=self.scale)
+        self.estimator = make_classifier(self.classifier, self.params, random_state=self.seed)
+        if "device" in self.estimator.get_params():
+            self.estimator.set_params(device=self.device)
+
+    def fit(
+        self,
+        X: np.ndarray,
+        labels: pd.DataFrame | np.ndarray,
+        *,
+        views: np.ndarray | None = None,
+        validation: tuple[np.ndarray, pd.DataFrame] | None = None,
+        on_epoch: Callable[[dict], None] | None = None,
+    ) -> "SubtaskModel":
+        """Fit on X, float32 (n_images, sum of widths), rows in the order of `labels`; return self.
+
+        `views`: (n_images, n_views, sum of widths), augmented views of the same images, scaled as the images are.
+        `validation`: images held out, for the history alone.
+        """
+        X = self.scaler.fit_transform(X)
+        if views is not None:
+            views = self.scaler.transform_views(views)
+        if validation is not None:
+            validation = (self.scaler.transform(validation[0]), self._target(validation[1]))
+        self.estimator.fit(X, self._target(labels), views=views, validation=validation, on_epoch=on_epoch)
+        return self
+
+    def _target(self, labels: pd.DataFrame) -> np.ndarray:
+        """Return what estimators take: names (n_images,) for one label an image, else 0/1 (n_images, n_labels)."""
+        labels = np.asarray(labels)
+        return labels if self.task.multi_label else np.array(self.task.labels)[labels.argmax(axis=1)]
+
+    def predict_proba(self, X: np.ndarray, ids: Sequence[str] | None = None) -> pd.DataFrame:
+        """Return probabilities, 0..1: ids × labels; row k of X belongs to ids[k] (without ids, to k).
+
+        Raises FeaturesError when X is not as wide as the features that the model was trained on.
+        """
+        if X.shape[1] != sum(self.blocks.values()):
+            raise FeaturesError(
+                f"{self.task.name}: features of width {X.shape[1]} came, {sum(self.blocks.values())} are wanted "
+                f"({', '.join(f'{name} {width}' for name, width in self.blocks.items())})."
+            )
+        P = self.estimator.predict_proba(self.scaler.transform(X))
+        columns = list(self.task.labels) if self.task.multi_label else list(self.estimator.classes_)
+        index = pd.RangeIndex(len(P)) if ids is None else pd.Index(ids, name="id")
+        frame = pd.DataFrame(P, index=index, columns=columns)
+        # a class that no training image has gets probability 0
+        return frame.reindex(columns=list(self.task.labels), fill_value=0.0)
+
+    def save(self, path: Path) -> None:
+        """Write one safetensors file that `load_model` rebuilds the model from."""
+        arrays = {f"{part}.{key}": np.ascontiguousarray(array) for part, key, array in self._states()}
+        about = {
+            "subtask": self.task.name,
+            "classifier": self.classifier,
+            "params": self.params,
+            "blocks": self.blocks,
+            "scale": self.scale,
+            "seed": self.seed,
+        }
+        write_atomically(path, save(arrays, metadata={"model": json.dumps(about)}))
+
+    def _states(self):
+        for part, owner in (("scaler", self.scaler), ("classifier", self.estimator)):
+            for key, array in owner.state().items():
+                yield part, key, array
+
+
+def load_model(path: Path, task: Subtask) -> SubtaskModel:
+    """Rebuild a saved model. Raises WeightsError when the file is absent, damaged or of another subtask."""
+    try:
+        with safe_open(path, "numpy") as file:
+            about = json.loads((file.metadata() or {})["model"])
+            arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
+    except FileNotFoundError:
+        raise WeightsError(f"{path} is absent. Train {task.name} again.") from None
+    except (SafetensorError, KeyError, ValueError, OSError) as error:
+        raise WeightsError(f"{path} is damaged ({error}). Train {task.name} again.") from None
+    if about.pop("subtask") != task.name:
+        raise WeightsError(f"{path} is not a model of {task.name}. Train {task.name} again.")
+    model = SubtaskModel(task, **about)
+    for part, owner in (("scaler", model.scaler), ("classifier", model.estimator)):
+        owner.load_state({key.partition(".")[2]: a for key, a in arrays.items() if key.startswith(f"{part}.")})
+    return model

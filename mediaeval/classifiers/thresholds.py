@@ -1,0 +1,110 @@
+"""Decision thresholds for multi-label subtasks, tuned on probabilities of images that the model had not seen.
+
+½ is the plain choice. For a rare label (craving) a model seldom says ½, and a threshold of its own may raise the F1.
+Tuned on the images it is scored on, it flatters: tune on `out_of_fold` probabilities of the training images.
+
+    P = out_of_fold(lambda: make_classifier("dense", params, 0), X, Y, groups, rng=np.random.default_rng(0))
+    thresholds = tune_thresholds(Y, P)
+    decide(classifier.predict_proba(X_test), thresholds)
+"""
+
+from collections.abc import Callable, Hashable, Sequence
+
+import numpy as np
+from sklearn.base import clone
+
+from mediaeval.errors import DatasetError
+
+
+def decide(P: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
+    """Return 1 where a probability of P (n_images, n_labels) is at least its label's threshold, int64."""
+    P, thresholds = np.asarray(P), np.asarray(thresholds)
+    assert thresholds.shape == P.shape[1:], f"thresholds {thresholds.shape} do not belong to probabilities {P.shape}"
+    return (thresholds <= P).astype(np.int64)
+
+
+def tune_thresholds(Y: np.ndarray, P: np.ndarray) -> np.ndarray:
+    """Return for each label the threshold with the highest F1, float64 (n_labels,).
+
+    Y  truth, 0/1 (n_images, n_labels)
+    P  probabilities 0..1 (n_images, n_labels), of images the model was not trained on
+
+    Tried are ½ and the midpoints between neighbouring probabilities (the first neighbour being 0), which are all
+    decisions there are. Among equally good ones the nearest to ½ is taken, then the lower. A label without positives
+    gets ½.
+    """
+    Y, P = np.asarray(Y), np.asarray(P, dtype=np.float64)
+    assert Y.shape == P.shape, f"truth {Y.shape} and probabilities {P.shape} are not of the same images and labels"
+    assert ((P >= 0) & (P <= 1)).all(), "probabilities must lie within 0..1"
+    return np.array([_tune(y == 1, p) for y, p in zip(Y.T, P.T, strict=True)])
+
+
+def _tune(y: np.ndarray, p: np.ndarray) -> float:
+    if not y.any():
+        return 0.5
+    values = np.unique(p)
+    below = np.concatenate([[0.0], values[:-1]])
+    middle = (below + values) / 2
+    middle = np.where(middle > below, middle, values)  # neighbouring floats have no midpoint between them
+    candidates = np.unique([*middle, 0.5])
+    # images, and positives among them, with p at least the candidate
+    chosen = len(p) - np.searchsorted(np.sort(p), candidates)
+    hits = y.sum() - np.searchsorted(np.sort(p[y]), candidates)
+    f1 = 2 * hits / (chosen + y.sum())
+    best = candidates[f1 == f1.max()]
+    return float(best[np.abs(best - 0.5).argmin()])
+
+
+def out_of_fold(
+    make_estimator: Callable[[], object],
+    X: np.ndarray,
+    Y: np.ndarray,
+    groups: Sequence[Hashable],
+    *,
+    rng: np.random.Generator,
+    views: np.ndarray | None = None,
+    folds: int = 5,
+    scaler=None,
+) -> np.ndarray:
+    """Return probabilities, float64 (n_images, n_labels), each row of a model not trained on that row's group.
+
+    make_estimator  gives a new classifier for each fold
+    X, Y, views     as for `Classifier.fit`; held-out images are predicted from their plain vectors
+    groups          one for each image (near-duplicates share one): a group is never divided
+    scaler          fitted anew on each fold's training images; None leaves the features as they are
+
+    Columns are the labels, or the sorted class names. Raises DatasetError if there are fewer than two groups.
+    """
+    X, Y = np.asarray(X), np.asarray(Y)
+    assert len(X) == len(Y) == len(groups), f"{len(X)} vectors, {len(Y)} targets and {len(groups)} groups"
+    classes = np.unique(Y) if Y.ndim == 1 else np.arange(Y.shape[1])
+    P = np.zeros((len(X), len(classes)))
+    fold = assign_folds(groups, folds, rng)
+    for held in (fold == k for k in range(fold.max() + 1)):
+        train, test = X[~held], X[held]
+        augmented = None if views is None else views[~held]
+        if scaler is not None:
+            fitted = clone(scaler).fit(train)
+            train, test = fitted.transform(train), fitted.transform(test)
+            augmented = None if augmented is None else fitted.transform_views(augmented)
+        model = make_estimator().fit(train, Y[~held], views=augmented)
+        # a class that a fold's training images lack keeps probability 0
+        P[np.ix_(held, np.searchsorted(classes, model.classes_))] = model.predict_proba(test)
+    return P
+
+
+def assign_folds(groups: Sequence[Hashable], folds: int, rng: np.random.Generator) -> np.ndarray:
+    """Return a fold for each image, from 0, sizes as even as the groups allow; with few groups fewer folds."""
+    members: dict[Hashable, list[int]] = {}
+    for row, group in enumerate(groups):
+        members.setdefault(group, []).append(row)
+    if len(members) < 2:
+        raise DatasetError(f"{len(members)} group of images: nothing can be held out. At least two are needed.")
+    rows = list(members.values())
+    shuffled = [rows[k] for k in rng.permutation(len(rows))]
+    fold, sizes = np.empty(len(groups), dtype=np.int64), [0] * min(folds, len(rows))
+    for group in sorted(shuffled, key=len, reverse=True):  # the largest first, each to the fold that is smallest so far
+        smallest = sizes.index(min(sizes))
+        fold[group] = smallest
+        sizes[smallest] += len(group)
+    return fold

@@ -1,0 +1,60 @@
+"""What the commands share: option types, tables for people, JSON for programs."""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+Json = Annotated[bool, typer.Option("--json", help="Print the results as JSON.")]
+SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Go on without images that cannot be decoded.")]
+Device = Annotated[str, typer.Option("--device", help="auto, cpu or cuda.")]
+ConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", help="A configuration file; without it mediaeval.toml in this folder, if any."),
+]
+Use = Annotated[str | None, typer.Option("--use", help="Extractors, comma separated, concatenated in this order.")]
+Seed = Annotated[int, typer.Option("--seed", min=0, help="Equal seeds give equal results.")]
+
+
+def print_json(value: Any) -> None:
+    """Print JSON on stdout."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def say(text: str) -> None:
+    """Tell on stderr what is going on: stdout is for results."""
+    typer.echo(text, err=True)
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Print a table on stdout: for people at a terminal with ruled columns, into a pipe as tab-separated lines."""
+    text = [[f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows]
+    if not sys.stdout.isatty():
+        lines = [[f"# {title}"]] if title else []
+        print("\n".join("\t".join(line) for line in [*lines, columns, *text]))
+        return
+    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    for position, column in enumerate(columns):
+        numeric = bool(rows) and all(isinstance(row[position], int | float) or row[position] == "" for row in rows)
+        table.add_column(column, justify="right" if numeric else "left", no_wrap=False, overflow="fold")
+    for row in text:
+        table.add_row(*row)
+    Console(highlight=False, markup=False).print(table)
+
+
+def choose_data(dev: str) -> str:
+    """Return the dev set to work on: the one given, else the drawn sample, drawn now if need be."""
+    if dev:
+        return dev
+    from mediaeval.data.sample import draw_sample
+
+    folder = Path("sample")
+    say(f"No --data and no mediaeval.toml with [data] dev: this uses the drawn sample in {folder}/.")
+    draw_sample(folder)
+    return str(folder / "devset")

@@ -1,0 +1,63 @@
+"""mediaeval features"""
+
+from typing import Annotated
+
+import typer
+
+from mediaeval.cli.common import ConfigFile, Device, Json, SkipBad, Use, choose_data, print_json, print_table
+
+EXAMPLE = "Example: mediaeval features devset testset --use mobilenetv2,squeezenet"
+NEEDS_ARGUMENTS = False
+
+
+def command(
+    data: Annotated[list[str] | None, typer.Argument(metavar="DATA...", help="Dataset folders.")] = None,
+    use: Use = None,
+    skip_bad: SkipBad = False,
+    config: ConfigFile = None,
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """Compute the features of every image that the store lacks, and name the images that have none.
+
+    Exit status 1 when an image cannot be decoded, unless --skip-bad.
+    """
+    from pathlib import Path
+
+    from mediaeval.config import load_config
+    from mediaeval.data.dataset import load_dataset
+    from mediaeval.steps.prepare import build_networks, choose_device, features_of
+
+    settings = load_config(config, use=use)
+    folders = data or [choose_data(settings.data.dev), *([settings.data.test] if settings.data.test else [])]
+    datasets = [load_dataset(Path(folder)) for folder in folders]
+    networks = build_networks(settings, choose_device(device))
+    rows, failures = [], {}
+    for dataset in datasets:
+        features = features_of(dataset, settings, networks, skip_bad=True)
+        failures |= {(str(dataset.folder), i): reason for i, reason in features.failures.items()}
+        rows += [
+            {
+                "data": str(dataset.folder),
+                "extractor": n.name,
+                "width": n.width,
+                "images": len(features.contents),
+                "new": features.computed[n.name],
+                "failed": len(features.failures),
+            }
+            for n in networks
+        ]
+    if json:
+        print_json(
+            {"features": rows, "failures": [{"data": d, "id": i, "reason": r} for (d, i), r in failures.items()]}
+        )
+    else:
+        print_table("", list(rows[0]), [list(row.values()) for row in rows])
+        if failures:
+            print_table(
+                f"{len(failures)} images without features",
+                ["data", "id", "reason"],
+                [[*k, r] for k, r in failures.items()],
+            )
+    if failures and not skip_bad:
+        raise typer.Exit(1)

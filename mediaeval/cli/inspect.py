@@ -1,0 +1,31 @@
+"""mediaeval inspect"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mediaeval.cli.common import Json, print_json, print_table
+
+EXAMPLE = "Example: mediaeval inspect sample/devset"
+NEEDS_ARGUMENTS = True
+
+
+def command(
+    data: Annotated[Path, typer.Argument(metavar="DATA", help="Dataset folder: images/ and a CSV.")],
+    json: Json = False,
+) -> None:
+    """Count images and labels; find missing, damaged and duplicate images, and labels that conflict.
+
+    Exit status 1 when an image is missing or cannot be decoded.
+    """
+    from mediaeval.data.inspect import inspect
+
+    report = inspect(data)
+    if json:
+        print_json(report.as_json())
+    else:
+        for title, columns, rows in report.tables():
+            print_table(title, columns, rows)
+    if report.unreadable:
+        raise typer.Exit(1)

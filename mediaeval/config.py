@@ -1,0 +1,258 @@
+"""mediaeval.toml, the presets and --set, as one checked `Config`: every choice that changes a number.
+
+defaults  <  preset  <  mediaeval.toml  <  --data, --use, --set
+"""
+
+import difflib
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from mediaeval.classifiers import CLASSIFIERS
+from mediaeval.errors import ConfigError, choose
+from mediaeval.features.extractors import EXTRACTORS, Extractor
+from submission.tasks import TASKS
+
+CONFIG_FILE = "mediaeval.toml"
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", validate_default=True)
+
+
+class DataSection(_Section):
+    dev: str = ""  # dataset folder; empty: the drawn sample
+    test: str = ""  # dataset folder that `predict` takes when it is given none
+
+
+class SplitSection(_Section):
+    val: float = Field(default=0.2, gt=0, lt=1)  # share of the dev set; 0.2 as in Pournaras et al. 2021
+    how: Literal["stratified", "random"] = "stratified"
+    seed: int = Field(default=0, ge=0)
+    groups: str = ""  # CSV:COLUMN; images of one group stay on one side
+
+
+class FeaturesSection(_Section):
+    use: list[str] = Field(default=["handcrafted"], min_length=1)  # concatenated in this order
+    scale: Literal["none", "unit", "standard"] = "standard"
+    store: str = ".mediaeval/features"  # folder
+
+
+class SubtaskSection(_Section):
+    """How one subtask is trained. `classifier` is a name, or a table with `name` and its parameters."""
+
+    classifier: dict[str, Any]
+    augment: int = Field(default=0, ge=0, le=64)  # augmented views a training image
+    threshold: float | Literal["tuned"] = 0.5  # probability, 0..1; tuned: a label each, out of fold on training data
+
+    @field_validator("classifier", mode="before")
+    @classmethod
+    def _name_alone(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+    @field_validator("classifier")
+    @classmethod
+    def _has_a_name(cls, value: dict) -> dict:
+        if "name" not in value:
+            raise ValueError("a classifier needs its name, such as { name = 'moe', epochs = 100 }")
+        return value
+
+    @field_validator("threshold")
+    @classmethod
+    def _is_a_probability(cls, value: float | str) -> float | str:
+        if not isinstance(value, str) and not 0 < value < 1:
+            raise ValueError("a probability between 0 and 1, or 'tuned'")
+        return value
+
+
+class Config(_Section):
+    preset: str = "default"
+    seed: int = Field(default=0, ge=0)  # of training and augmentation
+    data: DataSection = Field(default_factory=DataSection)
+    split: SplitSection = Field(default_factory=SplitSection)
+    features: FeaturesSection = Field(default_factory=FeaturesSection)
+    extractors: dict[str, Extractor] = Field(default_factory=dict)  # the user's own, beside EXTRACTORS
+    subtask1: SubtaskSection
+    subtask2: SubtaskSection
+    subtask3: SubtaskSection
+
+    @model_validator(mode="after")
+    def _names_exist(self) -> "Config":
+        for name in self.features.use:
+            choose("extractor", name, self.all_extractors())
+        for task in TASKS:
+            choose("classifier", self.subtask(task).classifier["name"], CLASSIFIERS)
+        if len(set(self.features.use)) < len(self.features.use):
+            raise ConfigError(f"features.use names an extractor twice: {', '.join(self.features.use)}.")
+        return self
+
+    def subtask(self, name: str) -> SubtaskSection:
+        return getattr(self, name)
+
+    def all_extractors(self) -> dict[str, Extractor]:
+        return EXTRACTORS | self.extractors
+
+    def used_extractors(self) -> dict[str, Extractor]:
+        """The extractors in use, in the order in which their blocks are concatenated."""
+        known = self.all_extractors()
+        return {name: known[name] for name in self.features.use}
+
+
+# ruff: noqa: E501 - one row a preset reads side by side
+PRESETS: dict[str, dict[str, Any]] = {
+    "default": {
+        "summary": "quick, and better on few images than the published rates: see 'Presets' in the README",
+        "features": {"scale": "standard"},
+        "subtask1": {"classifier": {"name": "moe"}},
+        "subtask2": {"classifier": {"name": "dense"}, "augment": 4},
+        "subtask3": {"classifier": {"name": "dense"}, "augment": 4},
+    },
+    "certh2021": {
+        "summary": "Pournaras et al. 2021 (seed 000): its losses, learning rates, epochs, halving every 70, batches of 64",
+        "features": {"scale": "none"},  # unsaid in the paper; none as in the group's MoE of the year (SMAP 2021)
+        "split": {"how": "random"},
+        "subtask1": {"classifier": {"name": "moe", "lr": 1e-5, "epochs": 300, "lr_step": 70, "batch_size": 64}},
+        "subtask2": {
+            "classifier": {"name": "dense", "lr": 3e-6, "epochs": 300, "lr_step": 70, "batch_size": 64},
+            "augment": 4,
+        },
+        "subtask3": {
+            "classifier": {"name": "dense", "lr": 5e-6, "epochs": 200, "lr_step": 70, "batch_size": 64},
+            "augment": 4,
+        },
+    },
+}
+
+
+def load_config(
+    file: Path | None = None,
+    *,
+    preset: str | None = None,
+    data: str | None = None,
+    use: str | None = None,
+    sets: list[str] | tuple[str, ...] = (),
+    subtasks: list[str] | tuple[str, ...] = tuple(TASKS),
+) -> Config:
+    """Return the resolved configuration.
+
+    `file`: mediaeval.toml; None takes the one in this folder, if any. Its relative paths are meant from where it lies.
+    `sets`: `KEY=VALUE`, VALUE as in TOML or a bare word; a key of a [subtaskN] section written alone, such as
+    `classifier.epochs`, goes to each of `subtasks`. Raises ConfigError with every unknown key and bad value.
+    """
+    written = _read_toml(file)
+    given = preset or written.get("preset", "default")
+    if not isinstance(given, str):
+        raise ConfigError(f"preset = {given!r}: a name in quotes is wanted.")
+    choose("preset", given, PRESETS)
+    tree: dict[str, Any] = {key: value for key, value in PRESETS[given].items() if key != "summary"}
+    tree = _merge(tree, written) | {"preset": given}
+    if data is not None:
+        tree = _merge(tree, {"data": {"dev": data}})
+    if use is not None:
+        tree = _merge(tree, {"features": {"use": [name.strip() for name in use.split(",") if name.strip()]}})
+    for item in sets:
+        for path, value in _parse_set(item, subtasks):
+            tree = _merge(tree, _nest(path, value))
+    return parse_config(tree, source=file or CONFIG_FILE)
+
+
+def parse_config(tree: dict[str, Any], source: Path | str) -> Config:
+    """Check a nested dict against the schema. Raises ConfigError with every unknown key and bad value."""
+    try:
+        return Config.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError(*(_explain(problem, source) for problem in error.errors())) from None
+
+
+def _read_toml(file: Path | None) -> dict[str, Any]:
+    path = Path(file) if file else Path(CONFIG_FILE)
+    if not path.exists():
+        if file:
+            raise ConfigError(f"{file} does not exist.")
+        return {}
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not TOML: {error}.") from None
+    return _paths_from(path.parent, tree)
+
+
+def _paths_from(folder: Path, tree: dict[str, Any]) -> dict[str, Any]:
+    """Make the file's relative paths hold wherever the command is run."""
+
+    def at(section: Any, *keys: str) -> None:
+        for key in keys:
+            if isinstance(section, dict) and isinstance(section.get(key), str) and section[key]:
+                section[key] = str(folder / section[key])
+
+    at(tree.get("data"), "dev", "test")
+    at(tree.get("features"), "store")
+    at(tree.get("split"), "groups")
+    extractors = tree.get("extractors")
+    for section in extractors.values() if isinstance(extractors, dict) else ():
+        at(section, "weights")
+    return tree
+
+
+def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Return `below` with `above` laid over it, table by table. Naming another classifier drops the parameters below."""
+    merged = dict(below)
+    for key, value in above.items():
+        old = merged.get(key)
+        if key == "classifier":
+            value = {"name": value} if isinstance(value, str) else value
+            old = {"name": old} if isinstance(old, str) else old
+            if (
+                isinstance(old, dict)
+                and isinstance(value, dict)
+                and value.get("name", old.get("name")) != old.get("name")
+            ):
+                old = None
+        merged[key] = _merge(old, value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return merged
+
+
+def _parse_set(item: str, subtasks: list[str] | tuple[str, ...]) -> list[tuple[list[str], Any]]:
+    key, equals, text = item.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"--set {item}: KEY=VALUE is wanted, such as classifier.epochs=100.")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    path = key.strip().split(".")
+    if path[0] in SubtaskSection.model_fields:
+        return [([subtask, *path], value) for subtask in subtasks]
+    return [(path, value)]
+
+
+def _nest(path: list[str], value: Any) -> dict[str, Any]:
+    for key in reversed(path):
+        value = {key: value}
+    return value
+
+
+def _explain(problem: dict, source: Path | str) -> str:
+    """Put a pydantic error into words: where, what came, what was wanted."""
+    where = ".".join(str(part) for part in problem["loc"] if part not in ("float", "literal['tuned']"))
+    if problem["type"] == "extra_forbidden":
+        near = difflib.get_close_matches(where.rpartition(".")[2], _keys_beside(where), n=1)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        return f"{source}: unknown key '{where}'.{hint} Known here: {', '.join(_keys_beside(where))}."
+    came = problem["input"]
+    return f"{source}: {where} = {came!r}: {problem['msg'].removeprefix('Value error, ')}."
+
+
+def _keys_beside(where: str) -> list[str]:
+    """Return the keys that exist in the section that `where` points into."""
+    section: type[BaseModel] = Config
+    for part in where.split(".")[:-1]:
+        if section is Config and part == "extractors":
+            return list(Extractor.model_fields)
+        annotation = section.model_fields[part].annotation if part in section.model_fields else None
+        if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
+            break
+        section = annotation
+    return list(section.model_fields)

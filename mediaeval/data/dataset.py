@@ -1,0 +1,80 @@
+"""Datasets in the official layout: `images/<id>.jpg` and a CSV, or a folder of images alone as a test set."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+
+from mediaeval.errors import DatasetError
+from submission.labels import IMAGE_SUFFIXES, LabelTable, find_csv, read_ids, read_labels
+from submission.tasks import TASKS
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Image ids with their files and, where the CSV holds them, their labels.
+
+    `ids` are in the order of the CSV (of the file names, without one). `image_paths` has an entry for every id; a file
+    that is absent is listed in `missing`. `table` is the CSV as read, None for a folder without one.
+    """
+
+    folder: Path
+    ids: tuple[str, ...]
+    image_paths: dict[str, Path] = field(repr=False)
+    missing: tuple[str, ...]
+    table: LabelTable | None = field(repr=False)
+
+    @property
+    def subtasks(self) -> tuple[str, ...]:
+        """The subtasks this dataset is labelled for, in the task's order."""
+        return tuple(name for name in TASKS if self.table and name in self.table.labels)
+
+    def labels(self, subtask: str) -> pd.DataFrame:
+        """Return the labels of one subtask as 0/1 int8, (n_images, n_labels): ids × TASKS[subtask].labels.
+
+        A single-label subtask has exactly one 1 a row. Raises DatasetError when the CSV does not hold the subtask.
+        """
+        task = TASKS[subtask]
+        if subtask not in self.subtasks:
+            have = ", ".join(self.subtasks) or "none"
+            raise DatasetError(
+                f"{self.folder} has no labels for {subtask} (it has: {have}). "
+                f"Train another subtask, or give a dev set with the columns {', '.join(task.headings)}."
+            )
+        column = self.table.labels[subtask]
+        rows = [column[i] if task.multi_label else [int(column[i] == label) for label in task.labels] for i in self.ids]
+        return pd.DataFrame(rows, index=pd.Index(self.ids, name="id"), columns=list(task.labels), dtype="int8")
+
+
+def load_dataset(folder: Path) -> Dataset:
+    """Read a dataset folder: ids and labels from its CSV, image files matched by id whatever their suffix's case.
+
+    Raises DatasetError (absent folder, two files for one id) or LabelFileError (a CSV that cannot be read), each with
+    everything that is wrong. Absent images are not an error here: they are named in `missing`.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        what = "is a file, not a folder" if folder.exists() else "does not exist"
+        raise DatasetError(f"{folder} {what}. Give the folder that holds images/ and devset.csv or testset.csv.")
+    csv = find_csv(folder)
+    images = folder / "images" if (folder / "images").is_dir() else folder
+    table = read_labels(csv) if csv else None
+    ids = table.ids if table else tuple(read_ids(folder))
+    if not ids:
+        raise DatasetError(f"{csv} lists no images. A row an image is wanted below the header.")
+    files, twice = _image_files(images)
+    if problems := [
+        f"{i}: two image files ({', '.join(p.name for p in twice[i])}); keep one" for i in ids if i in twice
+    ]:
+        raise DatasetError(*problems)
+    paths = {i: files.get(i, images / f"{i}.jpg") for i in ids}
+    return Dataset(folder, ids, paths, tuple(i for i in ids if i not in files), table)
+
+
+def _image_files(folder: Path) -> tuple[dict[str, Path], dict[str, list[Path]]]:
+    """Return the image files by id, and the ids for which there is more than one file."""
+    files: dict[str, list[Path]] = {}
+    for path in sorted(folder.iterdir()):
+        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith("."):
+            files.setdefault(path.stem, []).append(path)
+    return {i: p[0] for i, p in files.items()}, {i: p for i, p in files.items() if len(p) > 1}

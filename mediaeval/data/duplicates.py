@@ -1,0 +1,110 @@
+"""Images that are there more than once: the same bytes, the same pixels, or nearly the same picture."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from mediaeval.data.dataset import Dataset
+from mediaeval.data.images import decode, read_image
+from mediaeval.errors import ImageError
+
+THUMBNAIL = 32  # pixels a side: enough to tell pictures apart, too few to see JPEG quality or size
+# Correlation of thumbnails. Copies of real photographs, down to a third of the size or JPEG quality 30, reached 0.964
+# at the least; two different ones of 603 reached 0.870 at the most.
+NEAR = 0.95
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """What is compared of an image: digests of bytes and pixels, and a grey thumbnail of unit norm and zero mean."""
+
+    content: str  # sha256 of the file
+    pixels: str  # sha256 of size and RGB pixels, upright; empty where only thumbnails are at hand
+    thumbnail: np.ndarray  # float32 (THUMBNAIL²,)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two images found to be the same: `how` is `bytes`, `pixels` or `near`; `conflicts` names differing subtasks."""
+
+    first: str
+    second: str
+    how: str
+    conflicts: tuple[str, ...]
+
+
+def fingerprint(data: bytes, content: str) -> Fingerprint:
+    """Return the fingerprint of an image file's bytes. Raises ImageError when it cannot be decoded."""
+    image = decode(data)
+    pixels = hashlib.sha256(f"{image.size}".encode() + image.tobytes()).hexdigest()
+    return Fingerprint(content, pixels, thumbnail(image))
+
+
+def thumbnail(image: Image.Image) -> np.ndarray:
+    """Return a grey thumbnail of zero mean and unit norm, float32 (THUMBNAIL²,); zeros for a picture of one tone."""
+    grey = np.asarray(image.convert("L").resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX), dtype=np.float32)
+    grey = grey.ravel() - grey.mean()
+    norm = float(np.linalg.norm(grey))
+    # A picture of one tone has nothing to compare: noise would decide. 2 grey levels of spread are the least.
+    return grey / norm if norm > 2.0 * THUMBNAIL else np.zeros_like(grey)
+
+
+def examine(dataset: Dataset) -> tuple[dict[str, Fingerprint], dict[str, str]]:
+    """Return the fingerprints of the images that decode, and the reason for each that does not; both by image id."""
+    prints: dict[str, Fingerprint] = {}
+    unreadable: dict[str, str] = {}
+    for image_id in dataset.ids:
+        try:
+            content, data = read_image(dataset.image_paths[image_id])
+            prints[image_id] = fingerprint(data, content)
+        except ImageError as error:
+            unreadable[image_id] = str(error)
+    return prints, unreadable
+
+
+def find_pairs(prints: dict[str, Fingerprint], dataset: Dataset | None = None) -> list[Pair]:
+    """Return the pairs of images that are the same, nearest kind first; with the subtasks whose labels conflict."""
+    ids = list(prints)
+    thumbnails = np.stack([prints[i].thumbnail for i in ids]) if ids else np.zeros((0, THUMBNAIL**2), np.float32)
+    seen: dict[tuple[str, str], str] = {}
+    for how, key in (("bytes", "content"), ("pixels", "pixels")):
+        same: dict[str, list[str]] = {}
+        for i in ids:
+            if digest := getattr(prints[i], key):
+                same.setdefault(digest, []).append(i)
+        for members in same.values():
+            for a in range(len(members)):
+                for b in range(a + 1, len(members)):
+                    seen.setdefault((members[a], members[b]), how)
+    for start in range(0, len(ids), 1024):  # in blocks, so that 20,000 images need no 20,000² matrix
+        likeness = thumbnails[start : start + 1024] @ thumbnails.T
+        for a, b in zip(*np.nonzero(likeness >= NEAR), strict=True):
+            if a + start < b:
+                seen.setdefault((ids[a + start], ids[b]), "near")
+    return [Pair(a, b, how, _conflicts(a, b, dataset)) for (a, b), how in seen.items()]
+
+
+def _conflicts(first: str, second: str, dataset: Dataset | None) -> tuple[str, ...]:
+    if dataset is None or dataset.table is None:
+        return ()
+    labels = dataset.table.labels
+    return tuple(name for name in dataset.subtasks if labels[name][first] != labels[name][second])
+
+
+def group_of_images(ids: Iterable[str], joined: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return for each id the least id of those that `joined` ties to it, directly or through others."""
+    leader = {i: i for i in ids}
+
+    def find(i: str) -> str:
+        while leader[i] != i:
+            leader[i] = leader[leader[i]]  # halve the path, so that long chains stay quick
+            i = leader[i]
+        return i
+
+    for first, second in joined:
+        a, b = find(first), find(second)
+        leader[max(a, b)] = min(a, b)
+    return {i: find(i) for i in leader}

@@ -1,0 +1,67 @@
+"""One way to turn a file into pixels, shared by every command: Pillow, upright, RGB, and never a half-read picture."""
+
+import hashlib
+import io
+import warnings
+from pathlib import Path
+
+import numpy as np
+import PIL
+from PIL import Image, ImageOps
+
+from mediaeval.errors import ImageError
+
+# Part of a feature's identity: two decoders differ by a grey level here and there, which moves features.
+DECODER = f"pillow {PIL.__version__}, upright, RGB"
+
+
+def read_image(path: Path) -> tuple[str, bytes]:
+    """Return (sha256 hex digest, bytes) of an image file.
+
+    Raises ImageError when the file is absent, unreadable or empty.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except FileNotFoundError:
+        raise ImageError("the file is absent") from None
+    except OSError as error:
+        raise ImageError(f"the file cannot be read: {error.strerror}") from None
+    if not data:
+        raise ImageError("the file is empty (0 bytes)")
+    return hashlib.sha256(data).hexdigest(), data
+
+
+def decode(data: bytes) -> Image.Image:
+    """Return the picture in `data` as an upright RGB image: EXIF orientation applied, transparency on white.
+
+    The format is told from the bytes, so a PNG named `.jpg` is fine. Raises ImageError when the bytes are no image,
+    are truncated, or unpack to more pixels than Pillow holds for safe.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            warnings.filterwarnings("ignore", category=UserWarning)  # odd EXIF blocks: the pixels are what counts
+            image = Image.open(io.BytesIO(data))
+            image.load()
+            image = ImageOps.exif_transpose(image)
+            return _to_rgb(image)
+    except PIL.UnidentifiedImageError:
+        raise ImageError("the file is not an image that Pillow knows") from None
+    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
+        raise ImageError(f"the image has more than {Image.MAX_IMAGE_PIXELS:,} pixels") from None
+    except (OSError, SyntaxError, ValueError, IndexError, EOFError, TypeError, KeyError) as error:
+        # what Pillow's format plugins raise on truncated or damaged files
+        raise ImageError(f"the image is damaged: {error}") from None
+
+
+def _to_rgb(image: Image.Image) -> Image.Image:
+    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
+        # Pillow clips these at 255 instead of scaling them, which turns a 16-bit photograph white.
+        pixels = np.asarray(image, dtype=np.float64)
+        span = 65535.0 if image.mode.startswith("I") else max(float(pixels.max()), 1e-9)
+        return Image.fromarray(np.uint8(np.clip(pixels / span, 0, 1) * 255 + 0.5)).convert("RGB")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, image).convert("RGB")
+    return image.convert("RGB")

@@ -1,0 +1,59 @@
+"""What a dataset holds, and what is wrong with it."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from mediaeval.data.dataset import load_dataset
+from mediaeval.data.duplicates import Pair, examine, find_pairs
+from submission.tasks import TASKS
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """The findings on one dataset folder."""
+
+    folder: str
+    n_images: int
+    prevalence: dict[str, dict[str, int]]  # subtask → label → images that have it
+    unlabelled: dict[str, int]  # subtask → images without any label of it
+    unreadable: dict[str, str]  # image id → why it cannot be decoded; absent files included
+    pairs: list[Pair]
+
+    def as_json(self) -> dict:
+        return asdict(self)
+
+    def tables(self) -> list[tuple[str, list[str], list[list]]]:
+        """Return (title, columns, rows) of each table for people; empty findings are said in a title."""
+        labels = [
+            [name, TASKS[name].short(label), count, count / self.n_images]
+            for name, counts in self.prevalence.items()
+            for label, count in counts.items()
+        ]
+        labels += [[name, "(none)", count, count / self.n_images] for name, count in self.unlabelled.items() if count]
+        bad = [[image_id, reason] for image_id, reason in self.unreadable.items()]
+        pairs = [[p.first, p.second, p.how, ", ".join(p.conflicts) or "agree"] for p in self.pairs]
+        conflicting = sum(bool(p.conflicts) for p in self.pairs)
+        return [
+            (f"{self.folder}: {self.n_images} images", ["subtask", "label", "images", "share"], labels),
+            (f"{len(bad)} images missing or damaged", ["image", "reason"], bad),
+            (
+                f"{len(pairs)} pairs of duplicates, {conflicting} with conflicting labels",
+                ["image", "image", "same", "labels"],
+                pairs,
+            ),
+        ]
+
+
+def inspect(folder: Path) -> Inspection:
+    """Read a dataset, decode every image and compare all pairs. Raises DatasetError as `load_dataset` does."""
+    dataset = load_dataset(folder)
+    prints, unreadable = examine(dataset)
+    labels = {name: dataset.labels(name) for name in dataset.subtasks}
+    return Inspection(
+        str(folder),
+        len(dataset.ids),
+        {name: {label: int(n) for label, n in frame.sum().items()} for name, frame in labels.items()},
+        {name: int((frame.sum(axis=1) == 0).sum()) for name, frame in labels.items()},
+        unreadable,
+        find_pairs(prints, dataset),
+    )

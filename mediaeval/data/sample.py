@@ -1,0 +1,172 @@
+"""The drawn sample benchmark: pictures of disasters drawn from random numbers, in the official layout.
+
+It lets everybody run the whole toolkit without the organisers' data: the files are named, headed and labelled like
+theirs, and what the labels depend on can be seen in the pictures. The same seed draws the same bytes.
+
+    DIR/devset/devset.csv, DIR/devset/images/<id>.jpg
+    DIR/testset/testset.csv (ids only), DIR/testset/images/<id>.jpg
+    DIR/truth.csv       the test labels, which a participant would not have
+    DIR/sample.json     how it was drawn, and the traps that were planted
+"""
+
+import io
+import json
+import shutil
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mediaeval.data.sample_labels import draw_labels
+from mediaeval.data.sample_traps import MIN_DEV, MIN_TEST, plant_dev_traps, plant_test_traps
+from mediaeval.drawing.scenes import Scene, draw_scene
+from mediaeval.errors import ConfigError, DatasetError
+from submission.tasks import ID_COLUMN, OFFICIAL_HEADER
+
+__all__ = ["SamplePaths", "draw_labels", "draw_sample", "is_sample"]
+
+VERSION = 1  # of the drawing: raise it when the same seed no longer draws the same bytes
+
+
+@dataclass(frozen=True)
+class SamplePaths:
+    """Where the parts of a drawn sample lie."""
+
+    directory: Path
+
+    @property
+    def devset(self) -> Path:
+        """The folder of devset.csv and its images."""
+        return self.directory / "devset"
+
+    @property
+    def testset(self) -> Path:
+        """The folder of testset.csv and its images."""
+        return self.directory / "testset"
+
+    @property
+    def truth(self) -> Path:
+        """The labels of the test set."""
+        return self.directory / "truth.csv"
+
+    @property
+    def description(self) -> Path:
+        """The JSON that says how the sample was drawn; its presence makes the folder a sample."""
+        return self.directory / "sample.json"
+
+
+def draw_sample(directory: Path, *, dev: int = 240, test: int = 80, seed: int = 0, traps: bool = False) -> SamplePaths:
+    """Draw a sample benchmark of `dev` labelled and `test` unlabelled images into `directory`, which becomes one.
+
+    The folder appears whole or not at all. One that already holds the same sample is left as it is. `traps` plants
+    what real sets hold: duplicates with conflicting labels, rotated, grey, CMYK, truncated and empty files.
+    """
+    paths = SamplePaths(Path(directory))
+    _refuse_bad_sizes(dev, test, seed, traps)
+    if _is_there(paths.directory, dev, test, seed, traps):
+        return paths
+    whole = paths.directory.resolve()
+    partial = whole.with_name(f".{whole.name}.{uuid.uuid4().hex[:8]}.partial")
+    try:
+        partial.mkdir(parents=True)
+        _draw_into(SamplePaths(partial), dev, test, seed, traps)
+        if whole.exists():
+            whole.rmdir()  # empty, as _is_there saw; where a rename does not replace an empty folder
+        partial.rename(whole)
+    except OSError as error:
+        raise DatasetError(
+            f"{paths.directory}: the sample could not be written ({error.strerror or error}). "
+            "Nothing was left behind. Free some space or choose another folder."
+        ) from error
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)  # nothing to remove after the rename
+    return paths
+
+
+def is_sample(directory: Path) -> dict | None:
+    """Return what sample.json says of a drawn sample (seed, dev, test, traps, version), or None for another folder."""
+    try:
+        description = json.loads(SamplePaths(Path(directory)).description.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    wanted = {"seed", "dev", "test", "traps", "version"}
+    return description if isinstance(description, dict) and wanted <= description.keys() else None
+
+
+def _refuse_bad_sizes(dev: int, test: int, seed: int, traps: bool) -> None:
+    min_dev, min_test = (MIN_DEV, MIN_TEST) if traps else (20, 1)
+    why = " with traps" if traps else ""
+    problems = []
+    if dev < min_dev:
+        problems.append(f"dev = {dev}: a sample{why} needs at least {min_dev} dev images. Pass a larger number.")
+    if test < min_test:
+        problems.append(f"test = {test}: a sample{why} needs at least {min_test} test images. Pass a larger number.")
+    if seed < 0:
+        problems.append(f"seed = {seed}: a seed is 0 or larger. Pass another one.")
+    if problems:
+        raise ConfigError(*problems)
+
+
+def _is_there(directory: Path, dev: int, test: int, seed: int, traps: bool) -> bool:
+    """Whether the directory holds this very sample already; raise if it holds anything else."""
+    if not directory.exists():
+        return False
+    if not directory.is_dir():
+        raise DatasetError(f"{directory}: is a file, and a sample needs a folder. Choose another name.")
+    if not any(directory.iterdir()):
+        return False
+    found, wanted = is_sample(directory), {"seed": seed, "dev": dev, "test": test, "version": VERSION}
+    if found is None:
+        raise DatasetError(f"{directory}: is not empty and holds no drawn sample. Choose another folder, or empty it.")
+    if {key: found[key] for key in wanted} != wanted or bool(found["traps"]) != traps:
+        was = ", ".join(f"{key} {found[key]}" for key in wanted) + (", with traps" if found["traps"] else ", no traps")
+        raise DatasetError(
+            f"{directory}: already holds another sample ({was}). Choose another folder, or delete this one first."
+        )
+    return True
+
+
+def _draw_into(paths: SamplePaths, dev: int, test: int, seed: int, traps: bool) -> None:
+    label_rng, order_rng, trap_rng = np.random.default_rng(seed).spawn(3)
+    scenes, labels = draw_labels(dev + test, label_rng)
+    # The truth is sorted by id and the test list is not: who joins them by position is found out.
+    truth = labels.iloc[dev:].sort_index()
+    test_ids = [truth.index[i] for i in order_rng.permutation(test)]
+
+    for folder, ids in ((paths.devset, labels.index[:dev]), (paths.testset, truth.index)):
+        (folder / "images").mkdir(parents=True)
+        for image_id in ids:
+            jpeg = draw_photograph(image_id, scenes.loc[image_id])
+            (folder / "images" / f"{image_id}.jpg").write_bytes(jpeg)
+
+    planted: dict | bool = False
+    devset = labels.iloc[:dev].copy()
+    if traps:
+        planted = plant_dev_traps(paths.devset / "images", scenes.iloc[:dev], devset, trap_rng)
+        planted["test"] = plant_test_traps(paths.testset / "images", test_ids, trap_rng)
+    _write_labels(paths.devset / "devset.csv", devset)
+    _write_labels(paths.truth, truth)
+    _write_lines(paths.testset / "testset.csv", [ID_COLUMN, *test_ids])
+    description = {"seed": seed, "dev": dev, "test": test, "traps": planted, "version": VERSION}
+    _write_lines(paths.description, [json.dumps(description, indent=1)])
+
+
+def draw_photograph(image_id: str, scene: pd.Series) -> bytes:
+    """Return the JPEG of a row of scenes. Its chance comes from the id alone, so other images never change it."""
+    rng = np.random.default_rng(uuid.UUID(image_id).int)
+    picture = draw_scene(Scene(**scene.to_dict()), rng)
+    encoded = io.BytesIO()
+    picture.save(encoded, format="JPEG", quality=int(rng.integers(60, 96)))
+    return encoded.getvalue()
+
+
+def _write_labels(path: Path, labels: pd.DataFrame) -> None:
+    assert (ID_COLUMN, *labels.columns) == OFFICIAL_HEADER, "labels are drawn in the order of the official header"
+    rows = (",".join(map(str, row)) for row in labels.itertuples(name=None))
+    _write_lines(path, [",".join(OFFICIAL_HEADER), *rows])
+
+
+def _write_lines(path: Path, lines: list[str]) -> None:
+    path.write_bytes(("\n".join(lines) + "\n").encode("utf-8"))

@@ -1,0 +1,138 @@
+"""Splitting a dev set: seeded, saved with ids, and never an image and its duplicate on two sides."""
+
+from collections.abc import Hashable, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mediaeval.errors import ConfigError, DatasetError
+from mediaeval.files import write_atomically
+
+SIDES = ("train", "val")
+HOW = ("stratified", "random")
+
+
+def split(
+    labels: pd.DataFrame,
+    *,
+    val: float = 0.2,
+    how: str = "stratified",
+    groups: Sequence[Hashable] | None = None,
+    rng: np.random.Generator,
+) -> pd.Series:
+    """Return the side, `train` or `val`, of every image: a Series indexed by image id.
+
+    `labels`: 0/1, (n_images, n_labels), ids as index, all subtasks side by side. `val`: share of images on the
+    validation side, 0..1. `groups`: one entry an image; equal entries stay on one side. `how`: `random` as in
+    Pournaras et al. 2021, or `stratified`, which brings each label's rate on the two sides together.
+    Raises ConfigError for a share that leaves one side empty.
+    """
+    if not 0 < val < 1:
+        raise ConfigError(f"--val {val}: a share between 0 and 1 is wanted, such as 0.2.")
+    if how not in HOW:
+        raise ConfigError(f"--how {how}: one of {', '.join(HOW)} is wanted.")
+    group_of_row = pd.factorize(pd.Series(groups if groups is not None else labels.index, dtype=object))[0]
+    n_groups = group_of_row.max() + 1
+    # (n_groups, 1 + n_labels): how many images, and how many of each label, a group brings along
+    counts = np.zeros((n_groups, 1 + labels.shape[1]))
+    np.add.at(counts, group_of_row, np.column_stack([np.ones(len(labels)), labels.to_numpy()]))
+
+    wanted = counts.sum(axis=0) * val
+    order = rng.permutation(n_groups)
+    filled = np.cumsum(counts[order, 0])
+    in_val = np.zeros(n_groups, dtype=bool)
+    in_val[order[: np.argmin(np.abs(filled - wanted[0])) + 1]] = True
+    if in_val.all() or not in_val.any():
+        raise ConfigError(
+            f"{len(labels)} images in {n_groups} groups cannot be split {1 - val:.0%}/{val:.0%}: one side stays empty."
+        )
+    if how == "stratified":
+        _balance(counts, in_val, wanted, rng)
+    sides = np.where(in_val[group_of_row], "val", "train")
+    return pd.Series(sides, index=labels.index, name="side")
+
+
+def _balance(counts: np.ndarray, in_val: np.ndarray, wanted: np.ndarray, rng: np.random.Generator) -> None:
+    """Exchange groups between the sides, in place, as long as that brings label counts nearer to `wanted`.
+
+    Squared deviations are divided by the wanted count (as in chi-squared), so that rare labels get their share too.
+    """
+    weight = 1 / np.sqrt(np.maximum(wanted, 1))
+    scaled = counts * weight
+    off = (counts[in_val].sum(axis=0) - wanted) * weight
+    rounds_without_gain = 0
+    while rounds_without_gain < 20:
+        out = rng.permutation(np.flatnonzero(in_val))[:128]
+        into = rng.permutation(np.flatnonzero(~in_val))[:128]
+        moved = off + scaled[into][None, :, :] - scaled[out][:, None, :]  # (n_out, n_into, columns)
+        cost = (moved**2).sum(axis=2)
+        best = np.unravel_index(np.argmin(cost), cost.shape)
+        if cost[best] >= (off**2).sum() - 1e-9:
+            rounds_without_gain += 1
+            continue
+        rounds_without_gain = 0
+        off = moved[best]
+        in_val[out[best[0]]], in_val[into[best[1]]] = False, True
+
+
+def largest_gap(labels: pd.DataFrame, sides: pd.Series) -> float:
+    """Return the largest difference of a label's rate between the two sides, 0..1."""
+    val = sides.reindex(labels.index) == "val"
+    return float((labels[val].mean() - labels[~val].mean()).abs().max())
+
+
+def write_split(path: Path, sides: pd.Series) -> None:
+    """Write `id,side` rows; the file appears whole or not at all."""
+    write_atomically(path, sides.rename("side").rename_axis("id").to_csv(lineterminator="\n").encode())
+
+
+def read_split(path: Path, ids: Sequence[str]) -> pd.Series:
+    """Read a split written by `write_split`, in the order of `ids`.
+
+    Raises DatasetError when an id lacks a side, is not in the dataset or stands twice, or a side is neither train nor
+    val; all problems at once.
+    """
+    frame = read_csv_by_id(path)
+    if list(frame.columns) != ["side"]:
+        raise DatasetError(f"{path}: columns id, {', '.join(frame.columns)} found; id, side are wanted.")
+    sides = frame["side"]
+    problems = [f"{path}: {i}: side '{s}'; train or val is wanted." for i, s in sides.items() if s not in SIDES]
+    problems += [f"{path}: {i} is not in the dataset." for i in sides.index.difference(list(ids))]
+    problems += [
+        f"{path}: {i} has no side. Make the split again: mediaeval split." for i in ids if i not in sides.index
+    ]
+    problems += [f"{path}: no image on the {side} side." for side in SIDES if side not in set(sides)]
+    if problems:
+        raise DatasetError(*problems[:20], *([f"… and {len(problems) - 20} more"] if len(problems) > 20 else []))
+    return sides.reindex(list(ids))
+
+
+def read_groups(source: str, ids: Sequence[str]) -> list[str]:
+    """Return the group of each id from `CSV:COLUMN`. Raises DatasetError when the column or an id is not there."""
+    path, _, column = source.rpartition(":")
+    if not path:
+        raise ConfigError(f"--groups {source}: CSV:COLUMN is wanted, such as norms.csv:concept.")
+    frame = read_csv_by_id(Path(path))
+    if column not in frame.columns:
+        raise DatasetError(f"{path}: no column '{column}' (found id, {', '.join(frame.columns)}).")
+    absent = [i for i in ids if i not in frame.index]
+    if absent:
+        raise DatasetError(f"{path}: no row for {len(absent)} images ({', '.join(absent[:5])} …). Add them.")
+    return list(frame[column].reindex(list(ids)))
+
+
+def read_csv_by_id(path: Path) -> pd.DataFrame:
+    """Read a CSV with a column `id`, all cells as text, indexed by id. Raises DatasetError when it cannot be."""
+    try:
+        # Every cell is text: `NA` and `1e5` are real ids.
+        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    except FileNotFoundError:
+        raise DatasetError(f"{path} does not exist.") from None
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path} cannot be read as a CSV: {error}") from None
+    if "id" not in frame.columns:
+        raise DatasetError(f"{path}: no column 'id' (found {', '.join(frame.columns)}). Rename the id column to id.")
+    if len(twice := frame["id"][frame["id"].duplicated()]):
+        raise DatasetError(f"{path}: {len(twice)} ids stand twice ({', '.join(twice[:5])}). Keep one row an image.")
+    return frame.set_index("id")

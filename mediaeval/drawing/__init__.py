@@ -1,0 +1,1 @@
+"""Pictures of disasters drawn from random numbers: what the drawn sample shows."""

@@ -1,0 +1,199 @@
+"""From image files to stored vectors: each image decoded once for all networks, what is stored not computed again."""
+
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import islice
+from threading import local
+
+import numpy as np
+import pandas as pd
+
+from mediaeval.data.dataset import Dataset
+from mediaeval.data.images import decode, read_image
+from mediaeval.errors import FeaturesError, ImageError
+from mediaeval.features.augment import POLICY, Augmenter
+from mediaeval.features.networks import Network
+from mediaeval.features.store import FeatureFile, FeatureStore, image_key, view_key
+
+# Every batch has this size, the last one filled up with zeros: convolution kernels are chosen by batch size, so a
+# vector would otherwise depend, in its last bits, on how many images happened to be missing from the store.
+BATCH = 16
+
+
+@dataclass
+class Features:
+    """The features of one dataset: what was stored, by image id, and why some images have none."""
+
+    contents: dict[str, str]  # image id → sha256 of its bytes
+    failures: dict[str, str]  # image id → reason
+    files: dict[str, FeatureFile] = field(repr=False)  # extractor name → plain vectors
+    view_files: dict[str, FeatureFile] = field(repr=False)  # extractor name → augmented views
+    computed: dict[str, int]  # extractor name → vectors that were not in the store
+
+    def block(self, name: str, ids: Sequence[str]) -> pd.DataFrame:
+        """Return the features of one extractor, float32: ids × width."""
+        keys = [image_key(self.contents[i]) for i in ids]
+        return pd.DataFrame(self.files[name].get(keys), index=pd.Index(ids, name="id"))
+
+    def matrix(self, names: Sequence[str], ids: Sequence[str]) -> np.ndarray:
+        """Return the blocks of `names` side by side, float32 (n_ids, sum of widths), rows in the order of `ids`."""
+        return np.concatenate([self.block(name, ids).to_numpy() for name in names], axis=1)
+
+    def views(self, names: Sequence[str], ids: Sequence[str], n_views: int) -> np.ndarray:
+        """Return augmented views, float32 (n_ids, n_views, sum of widths), rows in the order of `ids`."""
+        keys = [view_key(self.contents[i], i, view) for i in ids for view in range(1, n_views + 1)]
+        blocks = [self.view_files[name].get(keys) for name in names]
+        return np.concatenate(blocks, axis=1).reshape(len(ids), n_views, -1)
+
+
+def extract(
+    dataset: Dataset,
+    networks: Sequence[Network],
+    store: FeatureStore,
+    *,
+    views: int = 0,
+    view_ids: Sequence[str] = (),
+    seed: int = 0,
+    on_image: Callable[[int, int], None] = lambda done, total: None,
+    workers: int | None = None,
+) -> Features:
+    """Make sure that the store holds every network's vector of every image, and return them.
+
+    `views` augmented views of the images in `view_ids` are added, drawn from (`seed`, id, view). An image that
+    cannot be read or decoded is told in `failures` and takes part in nothing; no other image's row moves.
+    `on_image(done, total)` is called as images are finished. Thumbnail networks get no views.
+    """
+    contents, failures = {}, {}
+    for image_id in dataset.ids:
+        try:
+            contents[image_id], _ = read_image(dataset.image_paths[image_id])
+        except ImageError as error:
+            failures[image_id] = str(error)
+
+    files = {n.name: store.open(n.name, {**n.identity, "view": "plain"}, n.width) for n in networks}
+    augmented = [n for n in networks if n.identity["kind"] != "thumbnail"] if views else []
+    identity = {"view": POLICY, "seed": seed}
+    view_files = {n.name: store.open(f"{n.name}-views", n.identity | identity, n.width) for n in augmented}
+
+    jobs: dict[str, list[_Job]] = {}  # by image, so that a picture is decoded once
+    with_views = set(view_ids)
+    seen: set[tuple[str, bytes]] = set()
+    for image_id, content in contents.items():
+        wanted = [(n, files[n.name], 0, image_key(content)) for n in networks]
+        if image_id in with_views:
+            wanted += [
+                (n, view_files[n.name], view, view_key(content, image_id, view))
+                for view in range(1, views + 1)
+                for n in augmented
+            ]
+        for network, file, view, key in wanted:
+            if key not in file and (file.path.name, key) not in seen:
+                seen.add((file.path.name, key))  # two ids with the same bytes need their vector once
+                jobs.setdefault(image_id, []).append(_Job(network, file, view, key))
+
+    batches = _Batches()
+    pictures = _prepare_all(dataset, jobs, seed, workers or os.cpu_count() or 1)
+    for done, (image_id, prepared) in enumerate(pictures, start=1):
+        if isinstance(prepared, str):
+            failures[image_id] = prepared
+        else:
+            for job, array in prepared:
+                batches.add(job, array)
+        on_image(done, len(jobs))
+    batches.flush()
+    for file in (*files.values(), *view_files.values()):
+        file.reload()
+    # ids with the same bytes share their outcome: only the first of them was decoded
+    bad = {contents[image_id]: reason for image_id, reason in failures.items() if image_id in contents}
+    failures |= {image_id: bad[content] for image_id, content in contents.items() if content in bad}
+    contents = {image_id: content for image_id, content in contents.items() if content not in bad}
+    return Features(contents, failures, files, view_files, computed=batches.computed)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """One vector to compute: view 0 is the image as it is."""
+
+    network: Network
+    file: FeatureFile
+    view: int
+    key: bytes
+
+
+def _prepare_all(
+    dataset: Dataset, jobs: dict[str, list[_Job]], seed: int, workers: int
+) -> Iterator[tuple[str, list[tuple[_Job, np.ndarray]] | str]]:
+    """Yield (image id, its prepared arrays or the reason why there are none), in the order of `jobs`."""
+    thread = local()
+
+    def prepare(image_id: str) -> list[tuple[_Job, np.ndarray]] | str:
+        try:
+            image = decode(read_image(dataset.image_paths[image_id])[1])
+        except ImageError as error:
+            return str(error)
+        if not hasattr(thread, "augmenter"):
+            thread.augmenter = Augmenter()
+        pictures = {0: image}
+        prepared = []
+        for job in jobs[image_id]:
+            if job.view not in pictures:
+                pictures[job.view] = thread.augmenter.view(image, seed, image_id, job.view)
+            prepared.append((job, job.network.prepare(pictures[job.view])))
+        return prepared
+
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: list[tuple[str, Future]] = []
+        todo = iter(jobs)
+        try:
+            while True:
+                # A bounded queue: memory does not grow with the number of images.
+                waiting += [(i, pool.submit(prepare, i)) for i in islice(todo, 2 * workers - len(waiting))]
+                if not waiting:
+                    return
+                image_id, future = waiting.pop(0)
+                yield image_id, future.result()
+        finally:
+            for _, future in waiting:
+                future.cancel()
+
+
+class _Batches:
+    """Collects prepared arrays a feature file, and computes and stores them whenever a batch is full."""
+
+    def __init__(self) -> None:
+        self._waiting: dict[str, list[tuple[_Job, np.ndarray]]] = {}
+        self.computed: Counter[str] = Counter()
+
+    def add(self, job: _Job, array: np.ndarray) -> None:
+        queue = self._waiting.setdefault(job.file.path.name, [])
+        queue.append((job, array))
+        if len(queue) == BATCH:
+            self._compute(queue)
+
+    def flush(self) -> None:
+        for queue in self._waiting.values():
+            if queue:
+                self._compute(queue)
+
+    def _compute(self, queue: list[tuple[_Job, np.ndarray]]) -> None:
+        job = queue[0][0]
+        batch = np.zeros((BATCH, *queue[0][1].shape), np.float32)
+        for row, (_, array) in enumerate(queue):
+            batch[row] = array
+        vectors = job.network.forward(batch)[: len(queue)]
+        job.file.append([j.key for j, _ in queue], vectors)
+        self.computed[job.network.name] += len(queue)
+        queue.clear()
+
+
+def require_complete(features: Features, folder, *, skip_bad: bool) -> None:
+    """Raise FeaturesError that names every image without features, unless `skip_bad`."""
+    if features.failures and not skip_bad:
+        raise FeaturesError(
+            *(f"{folder}: {image_id}: {reason}." for image_id, reason in features.failures.items()),
+            f"{len(features.failures)} images have no features. Mend or replace them, or pass --skip-bad to go on "
+            "without them.",
+        )

@@ -1,0 +1,125 @@
+"""The feature store: a file an extractor identity, records that carry their own key, safe against being killed.
+
+    header    magic, length, identity as JSON, padding to 64 bytes
+    record    key (32 bytes) · vector (float32, little-endian, width) · crc32 (4 bytes)      repeated
+
+A record is appended in one go and checked when read, so whatever cuts a writer off leaves a file whose whole records
+count and whose torn tail is dropped. Keys come from the sha256 of image bytes: a renamed image keeps its features, a
+changed one loses them, and no vector is ever found by its position.
+"""
+
+import hashlib
+import json
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock
+
+from mediaeval.errors import FeaturesError
+from mediaeval.files import write_atomically
+
+_MAGIC = b"MEDIAEVAL-FEATURES-1\n"
+_ALIGN = 64
+
+
+def identity_digest(identity: dict) -> str:
+    """Return the sha256 hex digest of an identity: a JSON-like dict of all that changes a feature."""
+    return hashlib.sha256(_canonical(identity)).hexdigest()
+
+
+def _canonical(identity: dict) -> bytes:
+    return json.dumps(identity, sort_keys=True, ensure_ascii=False).encode()
+
+
+class FeatureFile:
+    """The vectors of one extractor identity, by key (32 bytes)."""
+
+    def __init__(self, path: Path, identity: dict, width: int):
+        """Open the file, or begin it. Raises FeaturesError when it belongs to another identity or is damaged."""
+        self.path = Path(path)
+        self.width = width
+        self._record = np.dtype([("key", "V32"), ("vector", "<f4", (width,)), ("crc", "<u4")])
+        head = _MAGIC + len(_canonical(identity)).to_bytes(4, "little") + _canonical(identity)
+        self._header = head + b"\0" * (-len(head) % _ALIGN)
+        if not self.path.exists():
+            write_atomically(self.path, self._header)
+        self._load()
+
+    def _load(self) -> None:
+        with self.path.open("rb") as file:
+            if file.read(len(self._header)) != self._header:
+                raise FeaturesError(
+                    f"{self.path} does not hold the features that its name says. Delete it; they are computed again."
+                )
+        whole = (self.path.stat().st_size - len(self._header)) // self._record.itemsize
+        self._rows: dict[bytes, int] = {}
+        # An empty file cannot be mapped.
+        self._data = (
+            np.memmap(self.path, self._record, mode="r", offset=len(self._header), shape=(whole,)) if whole else None
+        )
+        for row in range(whole):
+            record = self._data[row].tobytes()
+            if zlib.crc32(record[:-4]) == int.from_bytes(record[-4:], "little"):
+                self._rows[record[:32]] = row
+
+    def __contains__(self, key: bytes) -> bool:
+        return key in self._rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def get(self, keys: Sequence[bytes]) -> np.ndarray:
+        """Return the vectors of `keys`, float32 (n_keys, width). Raises KeyError for a key that is not there."""
+        if not keys:
+            return np.zeros((0, self.width), np.float32)
+        return np.ascontiguousarray(self._data["vector"][[self._rows[key] for key in keys]])
+
+    def append(self, keys: Sequence[bytes], vectors: np.ndarray) -> None:
+        """Add vectors, float32 (n_keys, width). Raises FeaturesError when one is not finite, or the disk is full."""
+        assert vectors.shape == (len(keys), self.width), f"{vectors.shape} for {len(keys)} keys of width {self.width}"
+        if not np.isfinite(vectors).all():
+            raise FeaturesError(f"{self.path.name}: the network gave nan or infinite features. Are its weights whole?")
+        records = np.zeros(len(keys), self._record)
+        records["key"] = np.frombuffer(b"".join(keys), "V32")
+        records["vector"] = vectors
+        for row in records:
+            row["crc"] = zlib.crc32(row.tobytes()[:-4])
+        try:
+            with FileLock(self.path.with_suffix(".lock")), self.path.open("r+b") as file:
+                size = file.seek(0, 2)
+                whole = (size - len(self._header)) // self._record.itemsize
+                file.seek(len(self._header) + whole * self._record.itemsize)  # over a torn tail
+                file.write(records.tobytes())
+                file.truncate()
+        except OSError as error:
+            raise FeaturesError(
+                f"{self.path} cannot be written: {error.strerror}. What was computed before is kept; "
+                "make room and start again, it goes on from there."
+            ) from error
+
+    def reload(self) -> None:
+        """Take in what was appended since opening, by this process or another."""
+        self._load()
+
+
+class FeatureStore:
+    """A folder of feature files, one an identity."""
+
+    def __init__(self, folder: Path):
+        self.folder = Path(folder)
+
+    def open(self, name: str, identity: dict, width: int) -> FeatureFile:
+        """Return the file of an identity; `name` is only for people who look into the folder."""
+        return FeatureFile(self.folder / f"{name}-{identity_digest(identity)[:16]}.features", identity, width)
+
+
+def image_key(content: str) -> bytes:
+    """Return the key of an image as it is, from the sha256 hex digest of its bytes."""
+    return bytes.fromhex(content)
+
+
+def view_key(content: str, image_id: str, view: int) -> bytes:
+    """Return the key of an augmented view: its random numbers depend on the image id too, not on the bytes alone."""
+    return hashlib.sha256(f"{content}\0{image_id}\0{view}".encode()).digest()

@@ -1,0 +1,137 @@
+"""The run folder: what lies where, and the manifest that says where it came from.
+
+runs/NAME/
+    run.toml          every choice that changes a number, resolved
+    split.csv         id,side
+    manifest.json     command, versions, header and images of the dev set, identity and width of each feature block
+    subtask1/ …       model.safetensors (the 80 %), refit.safetensors (the whole dev set), subtask.json,
+                      validation.csv, history.csv, curves.svg, confusion.svg
+    test/             subtask1.csv … (probabilities by id), test.json
+    run.csv           the official run file
+"""
+
+import json
+import platform
+import re
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from mediaeval.errors import RunFolderError
+from mediaeval.files import write_atomically
+from submission.tasks import TASKS
+
+RUNS = Path("runs")
+_LIBRARIES = (
+    "mediaeval",
+    "torch",
+    "torchvision",
+    "timm",
+    "numpy",
+    "pandas",
+    "scikit-learn",
+    "pillow",
+    "albumentations",
+)
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The paths of one run."""
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        return self.path.name
+
+    @property
+    def config(self) -> Path:
+        return self.path / "run.toml"
+
+    @property
+    def split(self) -> Path:
+        return self.path / "split.csv"
+
+    @property
+    def manifest(self) -> Path:
+        return self.path / "manifest.json"
+
+    @property
+    def test(self) -> Path:
+        return self.path / "test"
+
+    @property
+    def run_csv(self) -> Path:
+        return self.path / "run.csv"
+
+    def subtask(self, name: str) -> Path:
+        return self.path / name
+
+    @property
+    def subtasks(self) -> tuple[str, ...]:
+        """The subtasks trained in this run, in the task's order."""
+        return tuple(name for name in TASKS if self.subtask(name).is_dir())
+
+    def read(self, file: Path) -> dict[str, Any]:
+        """Read one of the run's JSON files. Raises RunFolderError when it is absent or damaged: a half-written run."""
+        try:
+            return json.loads(file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            raise RunFolderError(
+                f"{self.path} is half written: {file.relative_to(self.path)} is absent or damaged. "
+                f"Train it again: mediaeval train all --run {self.name} --replace."
+            ) from None
+
+
+def run_folder(name: str) -> RunFolder:
+    """Return the folder of a run to be written, `runs/NAME`; the path itself may be given too.
+
+    Raises RunFolderError for a name that is no plain folder name.
+    """
+    name = name.removeprefix("./").rstrip("/").removeprefix("runs/")
+    if not re.fullmatch(r"\w[\w.+-]*", name):
+        raise RunFolderError(f"run name '{name}': letters, digits and . _ + - are wanted, such as 'first'.")
+    return RunFolder(RUNS / name)
+
+
+def open_run(name: str) -> RunFolder:
+    """Return an existing run. Raises RunFolderError, naming the runs there are, when it is absent or half written."""
+    run = run_folder(name)
+    if not run.path.is_dir():
+        there = ", ".join(r.name for r in all_runs()) or "none yet; make one: mediaeval train all"
+        raise RunFolderError(f"{run.path} does not exist. Runs in this folder: {there}.")
+    run.read(run.manifest)
+    for file in (run.config, run.split):
+        if not file.is_file():
+            raise RunFolderError(
+                f"{run.path} is half written: {file.name} is absent. "
+                f"Train it again: mediaeval train all --run {run.name} --replace."
+            )
+    if not run.subtasks:
+        raise RunFolderError(f"{run.path} holds no trained subtask. Train one: mediaeval train all --run {run.name}.")
+    return run
+
+
+def all_runs() -> list[RunFolder]:
+    """Return the runs below `runs/`, by name."""
+    return [
+        RunFolder(p) for p in sorted(RUNS.glob("*")) if (p / "manifest.json").is_file() and not p.name.startswith(".")
+    ]
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON for programs and people: indented, sorted as given, one last newline."""
+    write_atomically(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of Python and of the libraries that can change a number."""
+    found = {"python": platform.python_version()}
+    for name in _LIBRARIES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "absent"
+    return found

@@ -1,0 +1,132 @@
+"""Predicting: the test images' probabilities from a run's models, joined by image id, written into the run folder."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mediaeval.classifiers.model import SubtaskModel, load_model
+from mediaeval.data.dataset import load_dataset
+from mediaeval.data.sample import is_sample
+from mediaeval.errors import DatasetError, FeaturesError, RunFolderError, WeightsError
+from mediaeval.features.networks import Network
+from mediaeval.features.weights import file_digest
+from mediaeval.files import folder_atomically
+from mediaeval.runs import RunFolder, versions, write_json
+from mediaeval.steps.fitting import FIT, REFIT
+from mediaeval.steps.prepare import build_networks, choose_device, features_of
+from mediaeval.steps.record import read_config
+from mediaeval.steps.tables import FALLBACK, MODEL, SOURCE, write_probabilities
+from submission.tasks import TASKS, Subtask
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """What was predicted: which images by which model, and which by the stated fallback."""
+
+    subtasks: tuple[str, ...]
+    models: dict[str, str]  # subtask → file
+    n_images: int
+    failures: dict[str, str]  # image id → why it has no features, hence the fallback
+
+
+def predict(run: RunFolder, test: Path, *, skip_bad: bool = False, device: str = "auto") -> Predicted:
+    """Write the probabilities of every test image for every subtask of `run`.
+
+    The model of the whole dev set is used where there is one, else that of the 80 %. An image that cannot be decoded
+    is an error, or with `skip_bad` gets the share of each label in the training data, marked `fallback`.
+    Raises WeightsError or FeaturesError when weights or widths are not those that the run was trained with.
+    """
+    models = {name: load_subtask_model(run, TASKS[name]) for name in run.subtasks}
+    config = read_config(run)
+    dataset = load_dataset(test)
+    networks = build_networks(config, choose_device(device))
+    _require_same(run, networks)
+    features = features_of(dataset, config, networks, skip_bad=skip_bad)
+
+    ids = [i for i in dataset.ids if i not in features.failures]
+    X = features.matrix([n.name for n in networks], ids)
+    with folder_atomically(run.test) as folder:
+        for name, (model, _) in models.items():
+            table = _with_fallback(run, TASKS[name], model, X, ids, dataset.ids)
+            write_probabilities(folder / f"{name}.csv", table)
+        write_json(
+            folder / "test.json",
+            {
+                "data": str(test),
+                "ids": list(dataset.ids),
+                "images": features.contents,
+                "fallback": features.failures,
+                "models": {name: file_digest(path) for name, (_, path) in models.items()},
+                "versions": versions(),
+            },
+        )
+    return Predicted(
+        run.subtasks, {name: str(path) for name, (_, path) in models.items()}, len(dataset.ids), features.failures
+    )
+
+
+def test_set_of(run: RunFolder) -> Path:
+    """Return the test set that belongs to a run's configuration: [data] test, or the drawn sample's."""
+    data = read_config(run).data
+    if data.test:
+        return Path(data.test)
+    if is_sample(Path(data.dev).parent):
+        return Path(data.dev).parent / "testset"
+    raise DatasetError(f"{run.path} names no test set. Give one: mediaeval predict {run.name} --data TEST.")
+
+
+def load_subtask_model(run: RunFolder, task: Subtask) -> tuple[SubtaskModel, Path]:
+    """Return the model that predicts the test set, and its file; RunFolderError when it is not what was saved."""
+    folder = run.subtask(task.name)
+    digests = run.read(folder / "subtask.json").get("models", {})
+    name = REFIT if REFIT in digests else FIT
+    path = folder / name
+    model = load_model(path, task)
+    if file_digest(path) != digests.get(name):
+        raise RunFolderError(
+            f"{path} is not the file that was saved in training. Train again: "
+            f"mediaeval train {task.name} --run {run.name} --replace."
+        )
+    return model, path
+
+
+def _with_fallback(
+    run: RunFolder, task: Subtask, model: SubtaskModel, X: np.ndarray, ids: list[str], all_ids: tuple[str, ...]
+) -> pd.DataFrame:
+    """Return the probabilities of all test images, in the test list's order; those without features get the prior."""
+    if ids:
+        table = model.predict_proba(X, ids).assign(**{SOURCE: MODEL})
+    else:
+        table = pd.DataFrame(columns=[*task.labels, SOURCE], index=pd.Index([], name="id"))
+    prior = run.read(run.subtask(task.name) / "subtask.json")["fallback"]
+    absent = [i for i in all_ids if i not in table.index]
+    table = (
+        pd.concat([table, pd.DataFrame([prior | {SOURCE: FALLBACK}] * len(absent), index=absent)]) if absent else table
+    )
+    return table.loc[list(all_ids)]
+
+
+def _require_same(run: RunFolder, networks: list[Network]) -> None:
+    """Raise when an extractor gives another width, or is another, than the run was trained with; all at once."""
+    recorded = run.read(run.manifest)["extractors"]
+    if list(recorded) != [n.name for n in networks]:
+        raise RunFolderError(f"{run.path}: run.toml and manifest.json name different extractors. Train the run again.")
+    widths = [
+        f"extractor '{n.name}' gives {n.width} numbers an image; the run was trained with {recorded[n.name]['width']}."
+        for n in networks
+        if n.width != recorded[n.name]["width"]
+    ]
+    if widths:
+        raise FeaturesError(*widths, "Put the network and weights back, or train the run again.")
+    changed = []
+    for n in networks:
+        old = recorded[n.name]["identity"]
+        for key in sorted(old.keys() | n.identity.keys()):
+            if old.get(key) != n.identity.get(key):
+                changed.append(f"extractor '{n.name}': {key} was {old.get(key)}, now {n.identity.get(key)}.")
+    if changed:
+        raise WeightsError(
+            *changed, "Dev and test features must come from one and the same. Put it back, or train the run again."
+        )

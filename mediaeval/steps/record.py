@@ -1,0 +1,110 @@
+"""Keeping what was trained: the run folder changes in one rename a subtask, and says what it was made from."""
+
+import shutil
+import tomllib
+from dataclasses import dataclass
+
+import pandas as pd
+import tomli_w
+
+from mediaeval.config import Config, parse_config
+from mediaeval.data.dataset import Dataset
+from mediaeval.data.split import write_split
+from mediaeval.errors import ConfigError, RunFolderError
+from mediaeval.features.extract import Features
+from mediaeval.features.networks import Network
+from mediaeval.files import folder_atomically, write_atomically
+from mediaeval.runs import RunFolder, versions, write_json
+from mediaeval.steps.fitting import Fitted
+from submission.runfile import run_header
+from submission.tasks import OFFICIAL_HEADER, TASKS
+
+SHARED_SECTIONS = ("data", "split", "features", "extractors")  # one for all subtasks of a run
+
+
+def read_config(run: RunFolder) -> Config:
+    """Return the configuration that a run was made with."""
+    try:
+        return parse_config(tomllib.loads(run.config.read_text(encoding="utf-8")), run.config)
+    except (OSError, tomllib.TOMLDecodeError, ConfigError) as error:
+        raise RunFolderError(
+            f"{run.path} is half written: run.toml is absent or damaged ({error}). "
+            f"Train it again: mediaeval train all --run {run.name} --replace."
+        ) from None
+
+
+def require_room(run: RunFolder, config: Config, subtasks: list[str], replace: bool) -> None:
+    """Raise RunFolderError when `run` holds one of `subtasks`, or others made from other data or features."""
+    if not run.path.exists() or (not run.manifest.is_file() and (replace or not any(run.path.iterdir()))):
+        return
+    if not run.manifest.is_file():
+        raise RunFolderError(
+            f"{run.path} exists and is no finished run. Give another name with --run, or pass --replace to "
+            "write over it."
+        )
+    taken = [name for name in subtasks if name in run.subtasks]
+    if taken and not replace:
+        raise RunFolderError(
+            f"{run.path} already holds {', '.join(taken)}. Give another name with --run, or pass --replace to "
+            "train anew."
+        )
+    others = [name for name in run.subtasks if name not in subtasks]
+    if not others:
+        return
+    old = read_config(run)
+    differing = [f"[{key}]" for key in SHARED_SECTIONS if getattr(old, key) != getattr(config, key)]
+    if differing:
+        raise RunFolderError(
+            f"{run.path} holds {', '.join(others)}, made with another {', '.join(differing)}. One run's subtasks share "
+            "these. Give another name with --run."
+        )
+
+
+@dataclass(frozen=True)
+class Record:
+    """What goes into the run folder with every subtask."""
+
+    run: RunFolder
+    config: Config
+    subtasks: list[str]  # those being trained now
+    dataset: Dataset
+    features: Features
+    networks: list[Network]
+    sides: pd.Series
+    command: str
+
+    def keep(self, fitted: Fitted) -> None:
+        """Put one finished subtask into the run folder, with what all share; in one rename.
+
+        Old versions of subtasks that are being trained now, and are not finished yet, go: they may have been made
+        from other data.
+        """
+        done = self.subtasks[: self.subtasks.index(fitted.task.name)]
+        stale = set(self.subtasks) - set(done)
+        config = self.config
+        if self.run.manifest.is_file():  # subtasks trained at another time keep their own settings
+            old = read_config(self.run)
+            others = [name for name in self.run.subtasks if name not in self.subtasks]
+            config = config.model_copy(update={name: old.subtask(name) for name in others})
+        with folder_atomically(self.run.path) as folder:
+            if self.run.path.exists():
+                shutil.copytree(self.run.path, folder, ignore=lambda path, names: stale, dirs_exist_ok=True)
+            new = RunFolder(folder)
+            new.subtask(fitted.task.name).mkdir()
+            fitted.write(new.subtask(fitted.task.name), self.run.name)
+            tree = config.model_dump(mode="json", exclude_none=True)
+            write_atomically(new.config, tomli_w.dumps(tree).encode())
+            write_split(new.split, self.sides)
+            write_json(new.manifest, self._manifest())
+
+    def _manifest(self) -> dict:
+        header = self.dataset.table.header if self.dataset.table else OFFICIAL_HEADER
+        return {
+            "format": 1,
+            "command": self.command,
+            "versions": versions(),
+            "header": list(run_header(header, list(TASKS))),
+            "extractors": {n.name: {"width": n.width, "identity": n.identity} for n in self.networks},
+            "images": self.features.contents,
+            "left_out": self.features.failures,
+        }

@@ -1,0 +1,49 @@
+"""Who goes to which side: seeded, balanced, duplicates and groups kept together."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mediaeval.config import Config, SplitSection
+from mediaeval.data.dataset import Dataset, load_dataset
+from mediaeval.data.duplicates import Fingerprint, find_pairs, group_of_images
+from mediaeval.data.split import read_groups, split
+from mediaeval.errors import DatasetError
+from mediaeval.features.extract import Features
+from mediaeval.steps.prepare import features_of
+
+
+def groups_of(dataset: Dataset, features: Features, ids: Sequence[str], groups: str) -> list[str]:
+    """Return a group for each id: images of one group (`CSV:COLUMN`), and duplicates of one another, share it."""
+    thumbnails = features.block("thumbnail", ids)
+    prints = {i: Fingerprint(features.contents[i], "", row) for i, row in zip(ids, thumbnails.to_numpy(), strict=True)}
+    joined = [(pair.first, pair.second) for pair in find_pairs(prints)]
+    if groups:
+        first_of: dict[str, str] = {}
+        joined += [(first_of.setdefault(g, i), i) for i, g in zip(ids, read_groups(groups, ids), strict=True)]
+    leaders = group_of_images(ids, joined)
+    return [leaders[i] for i in ids]
+
+
+def all_labels(dataset: Dataset, ids: Sequence[str]) -> pd.DataFrame:
+    """Return the labels of all the dataset's subtasks side by side, 0/1: ids × labels."""
+    if not dataset.subtasks:
+        raise DatasetError(f"{dataset.folder} has no labels. Give a dev set, with the columns T1, T2.k or T3.k.")
+    return pd.concat([dataset.labels(name) for name in dataset.subtasks], axis=1).loc[list(ids)]
+
+
+def make_split(dataset: Dataset, ids: Sequence[str], groups: Sequence[str], settings: SplitSection) -> pd.Series:
+    """Return the side of each id, balanced over all labels of all the subtasks that the dataset has."""
+    rng = np.random.default_rng(settings.seed)
+    return split(all_labels(dataset, ids), val=settings.val, how=settings.how, groups=groups, rng=rng)
+
+
+def split_dataset(config: Config, *, skip_bad: bool) -> tuple[pd.DataFrame, pd.Series]:
+    """Return labels (ids × labels of all subtasks) and sides of the configured dev set: what `train` would use."""
+    dataset = load_dataset(Path(config.data.dev))
+    features = features_of(dataset, config, [], skip_bad=skip_bad, thumbnails=True)
+    ids = [i for i in dataset.ids if i not in features.failures]
+    sides = make_split(dataset, ids, groups_of(dataset, features, ids, config.split.groups), config.split)
+    return all_labels(dataset, ids), sides

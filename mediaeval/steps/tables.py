@@ -1,0 +1,55 @@
+"""Probability tables on disk, and the one rule that turns probabilities into labels."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mediaeval.errors import RunFolderError
+from mediaeval.files import write_atomically
+from submission.tasks import Subtask
+
+SOURCE = "source"  # column: where a row's probabilities come from
+MODEL, FALLBACK = "model", "fallback"
+
+
+def decide(task: Subtask, probabilities: pd.DataFrame, thresholds: list[float]) -> pd.DataFrame:
+    """Return labels, 0/1 int8 (ids × labels): the likeliest class, or every label at or above its threshold.
+
+    `thresholds`: one a label, 0..1; not used by a subtask with one label an image. Equal likeliest classes: the first.
+    """
+    P = probabilities[list(task.labels)].to_numpy()
+    if task.multi_label:
+        chosen = np.asarray(thresholds) <= P
+    else:
+        chosen = P.argmax(axis=1)[:, None] == np.arange(P.shape[1])
+    return pd.DataFrame(chosen.astype("int8"), index=probabilities.index, columns=list(task.labels))
+
+
+def cells(task: Subtask, labels: pd.DataFrame) -> dict[str, str | tuple[int, ...]]:
+    """Return what the run file says of each image: a class name, or 0/1 in the order of the labels."""
+    if task.multi_label:
+        return {i: tuple(int(v) for v in row) for i, row in zip(labels.index, labels.to_numpy(), strict=True)}
+    return {i: task.labels[int(k)] for i, k in zip(labels.index, labels.to_numpy().argmax(axis=1), strict=True)}
+
+
+def write_probabilities(path: Path, probabilities: pd.DataFrame) -> None:
+    """Write a table of probabilities, ids first; each number with all the digits that a float64 has."""
+    write_atomically(path, probabilities.rename_axis("id").to_csv(lineterminator="\n").encode())
+
+
+def read_probabilities(path: Path, task: Subtask) -> pd.DataFrame:
+    """Read what `write_probabilities` wrote. Raises RunFolderError when the file is absent, damaged or out of range."""
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+        frame = pd.read_csv(
+            io.StringIO(text), dtype={"id": str, SOURCE: str}, keep_default_na=False, float_precision="round_trip"
+        )
+        frame = frame.set_index("id")
+        P = frame[list(task.labels)].to_numpy(dtype=float)
+    except (OSError, ValueError, KeyError) as error:
+        raise RunFolderError(f"{path} is absent or damaged ({error}). Predict again: mediaeval predict RUN.") from None
+    if not ((P >= 0) & (P <= 1)).all() or frame.index.has_duplicates:
+        raise RunFolderError(f"{path} holds numbers that are no probabilities, or an id twice. Predict again.")
+    return frame

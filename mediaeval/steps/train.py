@@ -1,0 +1,82 @@
+"""Training: fit on the 80 %, report on the 20 %, fit again on everything; a subtask is kept once it is finished."""
+
+from pathlib import Path
+
+import pandas as pd
+
+from mediaeval.config import Config
+from mediaeval.data.dataset import Dataset, load_dataset
+from mediaeval.data.split import read_split
+from mediaeval.errors import DatasetError
+from mediaeval.runs import RunFolder
+from mediaeval.steps.fitting import Fitted, TrainingData, fit_subtask
+from mediaeval.steps.prepare import build_networks, choose_device, features_of
+from mediaeval.steps.record import Record, require_room
+from mediaeval.steps.split import groups_of, make_split
+from submission.tasks import TASKS
+
+
+def train(
+    config: Config,
+    subtasks: list[str],
+    run: RunFolder,
+    *,
+    split_file: Path | None = None,
+    refit: bool = True,
+    replace: bool = False,
+    skip_bad: bool = False,
+    device: str = "auto",
+    command: str = "",
+) -> list[Fitted]:
+    """Train `subtasks` on the configured dev set, write each to `run` when it is finished, and return them.
+
+    Whatever stops the training leaves the run with the subtasks that were finished, whole. Raises a UserError for bad
+    data, absent weights, or a run that already holds these subtasks or was made from other data or features.
+    """
+    dataset = load_dataset(Path(config.data.dev))
+    _require_labels(dataset, subtasks)
+    require_room(run, config, subtasks, replace)
+    device = choose_device(device)
+    networks = build_networks(config, device)
+
+    features = features_of(dataset, config, networks, skip_bad=skip_bad, thumbnails=True)
+    ids = [i for i in dataset.ids if i not in features.failures]
+    groups = groups_of(dataset, features, ids, config.split.groups)
+    sides = read_split(split_file, ids) if split_file else make_split(dataset, ids, groups, config.split)
+    _require_apart(sides, groups, split_file)
+    if n_views := max(config.subtask(name).augment for name in subtasks):
+        view_ids = ids if refit else list(sides.index[sides == "train"])  # never of images that only validate
+        features = features_of(
+            dataset, config, networks, skip_bad=skip_bad, thumbnails=True, views=n_views, view_ids=view_ids
+        )
+
+    record = Record(run, config, subtasks, dataset, features, networks, sides, command)
+    results = []
+    for name in subtasks:
+        data = TrainingData(TASKS[name], dataset.labels(name).loc[ids], features, networks, sides, groups)
+        fitted = fit_subtask(data, config, refit=refit, device=device)
+        record.keep(fitted)
+        results.append(fitted)
+    return results
+
+
+def _require_labels(dataset: Dataset, subtasks: list[str]) -> None:
+    absent = [name for name in subtasks if name not in dataset.subtasks]
+    if absent:
+        have = ", ".join(dataset.subtasks) or "none"
+        raise DatasetError(
+            f"{dataset.folder} has no labels for {', '.join(absent)} (it has: {have}). "
+            "Train another subtask, or give a dev set that has them."
+        )
+
+
+def _require_apart(sides: pd.Series, groups: list[str], split_file: Path | None) -> None:
+    """Raise DatasetError when a group or a set of duplicates has images on both sides of a split that was given."""
+    group_of = pd.Series(groups, index=sides.index)
+    both = set(group_of[sides == "train"]) & set(group_of[sides == "val"])
+    if both:
+        shown = "; ".join(", ".join(group_of.index[group_of == g][:3]) for g in sorted(both)[:3])
+        raise DatasetError(
+            f"{split_file}: {len(both)} sets of duplicates or groups stand on both sides ({shown}), which flatters the "
+            "score. Make the split anew: mediaeval split."
+        )

@@ -1,0 +1,100 @@
+"""Small datasets, real photographs where they are at hand, and a way to run commands."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+# A colour for each class, so that the handcrafted features can tell them apart.
+COLOURS = {"negative": (150, 40, 30), "neutral": (128, 128, 128), "positive": (90, 160, 220)}
+T2_T3 = {"negative": "0,1,1,0,0,0,0,0,1,0,0,1,1,0,0,1,0", "neutral": "0,0,0,0,0,0,1,0,0,0,0,0,0,0,0,0,0"}
+T2_T3["positive"] = "1,0,0,0,0,0,0,0,0,0,0,0,0,1,1,0,0"
+HEADER = (
+    "id,T1,T2.1: Joy,T2.2: Sadness,T2.3: Fear,T2.4: Disgust,T2.5: Anger,T2.6: Surprise,T2.7: Neutral,T3.1: Anger,"
+    "T3.2: Anxiety,T3.3: Craving,T3.4: Emphatic pain,T3.5: Fear,T3.6: Horror,T3.7: Joy,T3.8: Relief,T3.9: Sadness,"
+    "T3.10:surprise"
+)
+
+
+@pytest.fixture
+def shared() -> Path:
+    """../shared/data: real photographs, ratings and weights."""
+    if not SHARED.is_dir():
+        pytest.skip(f"{SHARED} is absent: real photographs and weights are not at hand")
+    return SHARED
+
+
+def picture(label: str, seed: int, size: tuple[int, int] = (64, 48)) -> Image.Image:
+    """A noisy picture in the colour of a class."""
+    rng = np.random.default_rng(seed)
+    pixels = np.array(COLOURS[label]) + rng.normal(0, 30, (size[1], size[0], 1)) + rng.normal(0, 10, (1, 1, 3))
+    pixels = pixels + 40 * np.sin(rng.uniform(0.05, 0.6) * np.arange(size[0]))[None, :, None]
+    return Image.fromarray(np.uint8(np.clip(pixels, 0, 255)))
+
+
+@pytest.fixture
+def make_devset(tmp_path) -> Callable[..., Path]:
+    """make_devset(n) → a folder with n labelled pictures named d0 …, classes in turn."""
+
+    def make(n: int = 30, name: str = "devset", prefix: str = "d", labelled: bool = True) -> Path:
+        folder = tmp_path / name
+        (folder / "images").mkdir(parents=True)
+        classes = list(COLOURS)
+        rows = []
+        for k in range(n):
+            label = classes[k % 3]
+            seed = k + 1000 * sum(map(ord, prefix))
+            picture(label, seed).save(folder / "images" / f"{prefix}{k}.jpg", quality=90)
+            rows.append(f"{prefix}{k},{label},{T2_T3[label]}" if labelled else f"{prefix}{k}")
+        csv = "devset.csv" if labelled else "testset.csv"
+        (folder / csv).write_text("\n".join([HEADER if labelled else "id", *rows]) + "\n")
+        return folder
+
+    return make
+
+
+@pytest.fixture
+def make_testset(make_devset) -> Callable[..., Path]:
+    """make_testset(n) → a folder with n pictures named t0 …, and a list of their ids without labels."""
+    return lambda n=9: make_devset(n, name="testset", prefix="t", labelled=False)
+
+
+@pytest.fixture
+def workdir(tmp_path, monkeypatch) -> Path:
+    """An empty folder to run commands in."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def run():
+    """run("train", "subtask1", …) → the result of a command: exit_code, stdout, stderr."""
+    from mediaeval.cli import app
+
+    runner = CliRunner()
+
+    def invoke(*arguments: object, code: int | None = 0):
+        result = runner.invoke(app, [str(a) for a in arguments])
+        if result.exception and not isinstance(result.exception, SystemExit):
+            raise result.exception
+        if code is not None:
+            assert result.exit_code == code, f"exit {result.exit_code}\n{result.stdout}\n{result.stderr}"
+        return result
+
+    return invoke
+
+
+@pytest.fixture(autouse=True)
+def _plain_terminal(monkeypatch):
+    """Tables and help as they are without colours, in one width."""
+    monkeypatch.setenv("NO_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "120")
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")  # no test may reach out

@@ -1,0 +1,141 @@
+"""Extraction: every image its own vector, whatever else is extracted, missing, damaged or interrupted."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from mediaeval.data.dataset import load_dataset
+from mediaeval.errors import FeaturesError
+from mediaeval.features.extract import extract, require_complete
+from mediaeval.features.networks import Network
+from mediaeval.features.store import FeatureStore
+from tests.conftest import picture
+
+
+def average_colour(name: str = "colours", **identity) -> Network:
+    """A fake network: the mean of each channel, 0..255."""
+    identity = {"kind": "fake", "name": name} | identity
+    return Network(
+        name,
+        identity,
+        3,
+        prepare=lambda image: np.asarray(image.resize((8, 8)), np.float32),
+        forward=lambda batch: batch.mean(axis=(1, 2)),
+    )
+
+
+def direct(dataset, image_id: str) -> np.ndarray:
+    from PIL import Image
+
+    with Image.open(dataset.image_paths[image_id]) as image:
+        return np.asarray(image.convert("RGB").resize((8, 8)), np.float32).mean(axis=(0, 1))
+
+
+def test_every_image_gets_its_own_vector(make_devset, tmp_path):
+    dataset = load_dataset(make_devset(23))
+    features = extract(dataset, [average_colour()], FeatureStore(tmp_path / "store"))
+    backwards = list(reversed(dataset.ids))
+    for row, image_id in zip(features.matrix(["colours"], backwards), backwards, strict=True):
+        np.testing.assert_allclose(row, direct(dataset, image_id), rtol=1e-5)
+
+
+def test_a_bad_image_moves_no_other_row_and_says_why(make_devset, tmp_path):
+    folder = make_devset(23)
+    whole = extract(load_dataset(folder), [average_colour()], FeatureStore(tmp_path / "whole"))
+    (folder / "images/d3.jpg").write_bytes(b"")
+    (folder / "images/d7.jpg").unlink()
+    damaged = folder / "images/d11.jpg"
+    damaged.write_bytes(damaged.read_bytes()[:400])
+    dataset = load_dataset(folder)
+    features = extract(dataset, [average_colour()], FeatureStore(tmp_path / "store"))
+    assert set(features.failures) == {"d3", "d7", "d11"}
+    assert "empty" in features.failures["d3"]
+    assert "absent" in features.failures["d7"]
+    assert "damaged" in features.failures["d11"]
+    good = [i for i in dataset.ids if i not in features.failures]
+    np.testing.assert_array_equal(features.matrix(["colours"], good), whole.matrix(["colours"], good))
+    with pytest.raises(FeaturesError) as caught:
+        require_complete(features, folder, skip_bad=False)
+    assert "d3: the file is empty" in str(caught.value) and "--skip-bad" in str(caught.value)
+    require_complete(features, folder, skip_bad=True)
+
+
+def test_only_what_is_missing_is_computed(make_devset, tmp_path):
+    folder, store = make_devset(12), FeatureStore(tmp_path / "store")
+    assert extract(load_dataset(folder), [average_colour()], store).computed == {"colours": 12}
+    assert extract(load_dataset(folder), [average_colour()], store).computed == {}
+    picture("neutral", 99).save(folder / "images/d5.jpg")
+    (folder / "images/d6.jpg").rename(folder / "images/d6.JPEG")
+    both = extract(load_dataset(folder), [average_colour(), average_colour("more")], store)
+    assert both.computed == {"colours": 1, "more": 12}, "a changed image anew, a renamed one not"
+
+
+def test_interrupted_extraction_goes_on_where_it_was(make_devset, tmp_path):
+    folder, store = make_devset(40), FeatureStore(tmp_path / "store")
+    network, calls = average_colour(), []
+
+    def interrupted(batch):
+        calls.append(len(batch))
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return network.forward(batch)
+
+    with pytest.raises(KeyboardInterrupt):
+        extract(load_dataset(folder), [replace(network, forward=interrupted)], store)
+    rest = extract(load_dataset(folder), [network], store)
+    assert rest.computed == {"colours": 40 - 16}, "the first batch of 16 was kept"
+
+
+def test_ids_with_the_same_bytes_share_a_vector_and_an_outcome(make_devset, tmp_path):
+    folder = make_devset(4)
+    (folder / "images/d1.jpg").write_bytes((folder / "images/d0.jpg").read_bytes())
+    for k in (2, 3):
+        (folder / f"images/d{k}.jpg").write_bytes(b"no picture")
+    features = extract(load_dataset(folder), [average_colour()], FeatureStore(tmp_path / "store"))
+    assert features.computed == {"colours": 1}
+    rows = features.matrix(["colours"], ["d0", "d1"])
+    np.testing.assert_array_equal(rows[0], rows[1])
+    assert set(features.failures) == {"d2", "d3"}
+
+
+def test_views_are_the_same_whatever_the_workers_and_the_order(make_devset, tmp_path):
+    folder = make_devset(9)
+    ids = [f"d{k}" for k in range(9)]
+    found = []
+    for workers, view_ids in ((1, ids), (4, list(reversed(ids)))):
+        features = extract(
+            load_dataset(folder),
+            [average_colour()],
+            FeatureStore(tmp_path / f"store{workers}"),
+            views=3,
+            view_ids=view_ids,
+            seed=5,
+            workers=workers,
+        )
+        found.append(features.views(["colours"], ids, 3))
+    np.testing.assert_array_equal(*found)
+    assert found[0].shape == (9, 3, 3)
+    assert len(np.unique(found[0].reshape(27, 3), axis=0)) == 27, "each view of each image is another"
+
+
+def test_views_of_another_seed_are_others_and_fewer_views_are_the_first(make_devset, tmp_path):
+    folder, store = make_devset(4), FeatureStore(tmp_path / "store")
+    ids = ["d0", "d1"]
+
+    def views(seed, n):
+        features = extract(load_dataset(folder), [average_colour()], store, views=n, view_ids=ids, seed=seed)
+        return features.views(["colours"], ids, n)
+
+    np.testing.assert_array_equal(views(0, 2), views(0, 4)[:, :2])
+    assert not np.array_equal(views(0, 2), views(1, 2))
+
+
+def test_blocks_stand_in_the_order_asked_for(make_devset, tmp_path):
+    dataset = load_dataset(make_devset(5))
+    wide = replace(average_colour("wide"), width=2, forward=lambda batch: batch.mean(axis=(1, 2))[:, :2] + 500)
+    features = extract(dataset, [average_colour(), wide], FeatureStore(tmp_path / "store"))
+    ids = list(dataset.ids)
+    ab, ba = features.matrix(["colours", "wide"], ids), features.matrix(["wide", "colours"], ids)
+    assert ab.shape == (5, 5)
+    np.testing.assert_array_equal(ab, ba[:, [2, 3, 4, 0, 1]])

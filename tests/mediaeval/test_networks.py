@@ -1,0 +1,212 @@
+"""Networks from weight files: the right vector, or an error that says what is wrong with the file."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from safetensors.torch import save_file
+
+from mediaeval.errors import ConfigError, WeightsError
+from mediaeval.features.extractors import EXTRACTORS, Extractor
+from mediaeval.features.networks import _remove_head, build
+from tests.conftest import picture
+
+TIMM = "mobilenetv3_small_050"
+TORCHVISION = "squeezenet1_1"
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """Small networks with random weights, saved as others save theirs."""
+    import timm
+    import torchvision
+
+    folder = tmp_path_factory.mktemp("weights")
+    torch.manual_seed(0)
+    model = timm.create_model(TIMM)
+    save_file(model.state_dict(), folder / "timm.safetensors")
+    torch.save({"state_dict": {f"module.{k}": v for k, v in model.state_dict().items()}}, folder / "timm.pth.tar")
+    torch.save({"model": model}, folder / "whole-model.pth")
+    save_file(torchvision.models.get_model(TORCHVISION).state_dict(), folder / "torchvision.safetensors")
+    (folder / "cut.safetensors").write_bytes((folder / "timm.safetensors").read_bytes()[:5000])
+    (folder / "text.pth").write_text("<html>404</html>")
+    return folder
+
+
+def timm_extractor(weights, **options) -> Extractor:
+    return Extractor(kind="timm", model=TIMM, weights=str(weights), **options)
+
+
+def features(network, image: Image.Image) -> np.ndarray:
+    return network.forward(network.prepare(image)[None])[0]
+
+
+def test_timm_features_are_the_vector_that_its_classifier_reads(files):
+    import timm
+
+    network = build("net", timm_extractor(files / "timm.safetensors"))
+    model = timm.create_model(TIMM).eval()
+    from safetensors.torch import load_file
+
+    model.load_state_dict(load_file(files / "timm.safetensors"))
+    x = torch.from_numpy(network.prepare(picture("positive", 1)))[None]
+    with torch.no_grad():
+        logits = model(x)
+        ours = model.get_classifier()(torch.from_numpy(network.forward(x.numpy())))
+    torch.testing.assert_close(ours, logits)
+    assert network.width == model.get_classifier().in_features
+
+
+def test_squeezenet_features_are_the_average_of_its_last_map(files):
+    import torchvision
+    from safetensors.torch import load_file
+
+    weights = files / "torchvision.safetensors"
+    network = build("net", Extractor(kind="torchvision", model=TORCHVISION, weights=str(weights)))
+    model = torchvision.models.get_model(TORCHVISION).eval()
+    model.load_state_dict(load_file(weights))
+    x = torch.from_numpy(network.prepare(picture("positive", 1)))[None]
+    with torch.no_grad():
+        expected = model.features(x).mean(dim=(2, 3))
+    np.testing.assert_allclose(network.forward(x.numpy()), expected.numpy(), rtol=1e-5)
+    assert network.width == 512
+
+
+@pytest.mark.parametrize(
+    ("model", "width"),
+    [
+        ("resnet18", 512),
+        ("vgg11", 4096),
+        ("mobilenet_v2", 1280),
+        ("densenet121", 1024),
+        ("swin_t", 768),
+        ("vit_b_32", 768),
+    ],
+)
+def test_torchvision_heads_come_off_whatever_they_are_called(model, width):
+    import torchvision
+
+    with torch.device("meta"):  # shapes alone, no weights
+        network = torchvision.models.get_model(model).eval()
+        prefix = _remove_head(network)
+        assert network(torch.zeros(1, 3, 224, 224)).shape == (1, width)
+    assert not any(key.startswith(prefix) for key in network.state_dict())
+
+
+def test_wrappers_and_prefixes_of_training_scripts_are_taken_off(files):
+    a, b = (build("net", timm_extractor(files / name)) for name in ("timm.safetensors", "timm.pth.tar"))
+    image = picture("neutral", 2)
+    np.testing.assert_array_equal(features(a, image), features(b, image))
+    assert a.identity["weights"] != b.identity["weights"], "another file is another identity"
+
+
+def test_preprocessing_is_the_weights_own_unless_it_is_replaced(files):
+    own = build("net", timm_extractor(files / "timm.safetensors"))
+    half = build("net", timm_extractor(files / "timm.safetensors", mean=(0.5,) * 3, std=(0.5,) * 3))
+    large = build("net", timm_extractor(files / "timm.safetensors", image_size=256))
+    white = Image.new("RGB", (300, 300), "white")
+    assert own.prepare(white).shape == (3, 224, 224) and large.prepare(white).shape == (3, 256, 256)
+    np.testing.assert_allclose(half.prepare(white), 1.0)  # (1 − .5) / .5
+    np.testing.assert_allclose(own.prepare(white)[0], (1 - 0.485) / 0.229, rtol=1e-5)  # ImageNet's red
+    identities = [str(n.identity) for n in (own, half, large)]
+    assert len(set(identities)) == 3
+
+
+def test_a_vector_does_not_depend_on_its_neighbours_in_the_batch(files):
+    network = build("net", timm_extractor(files / "timm.safetensors"))
+    images = [network.prepare(picture("positive", k)) for k in range(16)]
+    together = network.forward(np.stack(images))
+    for place in (0, 5):
+        alone = np.zeros((16, *images[0].shape), np.float32)
+        alone[place] = images[11]
+        np.testing.assert_array_equal(network.forward(alone)[place], together[11])
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        (
+            "nothing.safetensors",
+            r"weights of timm mobilenetv3_small_050 not found: .*nothing.safetensors.*\[extractors",
+        ),
+        ("cut.safetensors", "cannot be read as weights"),
+        ("text.pth", "cannot be read as weights|refused"),
+        ("whole-model.pth", "refused: it holds more than tensors, and loading that could run code"),
+        (
+            "torchvision.safetensors",
+            "does not fit the network(.|\n)*keys that the network lacks(.|\n)*keys that the file",
+        ),
+    ],
+)
+def test_weights_that_do_not_fit_say_why(files, name, message):
+    with pytest.raises(WeightsError, match=message):
+        build("net", timm_extractor(files / name))
+
+
+def test_weights_of_another_width_show_the_shapes(files):
+    extractor = Extractor(kind="timm", model="mobilenetv3_small_075", weights=str(files / "timm.safetensors"))
+    with pytest.raises(WeightsError, match=r"other shapes: .* is \(\d+.*\), wanted \(\d+"):
+        build("net", extractor)
+
+
+def test_unknown_models_and_arguments_are_told_with_the_nearest(files):
+    with pytest.raises(ConfigError, match=r"timm cannot build 'mobilenetv3_smal_050'.*Near: .*mobilenetv3_small_050"):
+        build("net", Extractor(kind="timm", model="mobilenetv3_smal_050", weights=str(files / "timm.safetensors")))
+    with pytest.raises(ConfigError, match="no_such_argument"):
+        build("net", timm_extractor(files / "timm.safetensors", model_args={"no_such_argument": 1}))
+
+
+@pytest.mark.parametrize("name", [n for n, e in EXTRACTORS.items() if e.kind in ("timm", "torchvision")])
+def test_weights_that_cannot_be_fetched_are_an_error_never_random(name, tmp_path, monkeypatch):
+    """The real loading code of every table entry, run where no hub can be reached and nothing is cached."""
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+
+    def unreachable(*arguments, **options):
+        raise OSError("network unreachable")
+
+    monkeypatch.setattr("urllib.request.urlopen", unreachable)
+    monkeypatch.setattr("torch.hub.urlopen", unreachable)
+    with pytest.raises(WeightsError, match=rf"extractor '{name}': weights of .* could not be\s+fetched"):
+        build(name, EXTRACTORS[name])
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    ("extractor", "width"),
+    [
+        ({"kind": "timm", "model": "mobilenetv2_100", "weights": "timm-mobilenetv2_100.safetensors"}, 1280),
+        (
+            {
+                "kind": "timm",
+                "model": "mobilenetv2_100",
+                "model_args": {"pad_type": "same"},
+                "mean": (0.5,) * 3,
+                "std": (0.5,) * 3,
+                "weights": "timm-mobilenetv2_100-tfsame.safetensors",
+            },
+            1280,
+        ),
+        ({"kind": "torchvision", "model": "squeezenet1_0", "weights": "torchvision-squeezenet1_0.safetensors"}, 512),
+    ],
+)
+def test_real_weights_see_likeness(shared, extractor, width):
+    """Photographs of one concept lie nearer to each other than to others, in real weights' features."""
+    from mediaeval.data.dataset import load_dataset
+    from mediaeval.data.split import read_csv_by_id
+
+    weights = str(shared / "weights" / extractor["weights"])
+    network = build("net", Extractor(**extractor | {"weights": weights}))
+    assert network.width == width
+    concepts = read_csv_by_id(shared / "oasis/norms.csv")["concept"]
+    chosen = [i for c in ("Fire", "Lake", "Baby") for i in concepts.index[concepts == c][:4]]
+    dataset = load_dataset(shared / "oasis")
+    batch = np.stack([network.prepare(Image.open(dataset.image_paths[i]).convert("RGB")) for i in chosen])
+    X = network.forward(batch)
+    X /= np.linalg.norm(X, axis=1, keepdims=True)
+    same = concepts[chosen].to_numpy()[:, None] == concepts[chosen].to_numpy()
+    likeness = X @ X.T
+    assert len(chosen) >= 8
+    assert likeness[same & ~np.eye(len(chosen), dtype=bool)].mean() > likeness[~same].mean() + 0.1
