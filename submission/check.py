@@ -6,11 +6,13 @@ The work is done in the order of the file: its bytes (check_text.py), its header
 (check_cells.py), its ids (check_ids.py).
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import contains
 from pathlib import Path
 
-from submission.check_cells import check_cells
+from submission.check_cells import check_cells, domain, pattern
 from submission.check_columns import Columns, read_header
 from submission.check_ids import COMMENT, check_ids
 from submission.check_text import Lines, read_bytes, read_lines
@@ -19,9 +21,9 @@ from submission.tasks import OFFICIAL_HEADER
 
 __all__ = ["CODES", "Problem", "Report", "as_json", "check_file", "describe", "find_problems"]
 
-# Lines of a run differ little behind the id: each distinct rest is checked once. A million sound lines have at most
-# 3 × 2^17 of them; a file of probabilities has one a line, and is settled whenever this many have gathered.
-_GATHERED = 400_000
+# What stands behind the ids of wrong lines is gathered, so that each distinct one is looked at once. A file of
+# probabilities has another on every line, and is settled whenever this many have come.
+_GATHERED = 100_000
 
 
 @dataclass(frozen=True)
@@ -120,12 +122,12 @@ class _Body:
         self.start = lines.header + columns.has_header
         self.ids: list[str] = []
         self.numbers: Sequence[int] = ()
-        self.times: dict[str | tuple[str, ...], int] = {}  # what stands behind the id → how often it came
-        self.first: dict[str | tuple[str, ...], int] = {}  # the same → the line it came on first
+        self.gathered: dict[str | tuple[str, ...], list[int]] = {}  # cells behind the id → first line, how many lines
         self.rows = 0
         self._find_index_column()
         position = columns.id_position
         self.meanings = [meaning for place, meaning in enumerate(columns.meanings) if place != position]
+        self.domains = [domain(meaning) for meaning in self.meanings]
 
     def read(self) -> None:
         """Read every line: keep its id, check what stands behind it."""
@@ -139,20 +141,26 @@ class _Body:
         self.rows = len(self.ids)
 
     def _read_plain(self) -> None:
-        """Lines that begin with their id and hold no quotes: what stands behind the id is never taken apart twice."""
-        delimiter, times, ids = self.lines.delimiter, self.times, self.ids  # a million lines: local names are faster
+        """Lines that begin with their id and hold no quotes: a sound one is not taken apart further than its id."""
+        delimiter, gathered, ids = (
+            self.lines.delimiter,
+            self.gathered,
+            self.ids,
+        )  # a million lines: local names are faster
+        sound = re.compile(re.escape(delimiter).join(map(pattern, self.meanings))).fullmatch
         skipped = set()
         for number, line in enumerate(self.lines.lines[self.start :], self.start + 1):
             image_id, separator, rest = line.partition(delimiter)
-            if rest in times:
-                times[rest] += 1
-            elif self._tell_strange(number, image_id, rest.split(delimiter) if separator else ()):
-                skipped.add(number)
-                continue
-            elif separator:
-                self._gather(rest, number)
-            elif self.meanings:
-                self._tell_width(0, number, 1)
+            if not sound(rest):
+                if rest in gathered:
+                    gathered[rest][1] += 1
+                elif self._tell_strange(number, image_id, rest.split(delimiter) if separator else ()):
+                    skipped.add(number)
+                    continue
+                elif separator:
+                    self._gather(rest, number)
+                else:
+                    self._tell_width(0, number, 1)
             ids.append(image_id)
         numbers = range(self.start + 1, len(self.lines.lines) + 1)
         self.numbers = [number for number in numbers if number not in skipped] if skipped else numbers
@@ -166,35 +174,33 @@ class _Body:
             if self._tell_strange(number, image_id, cells):
                 continue
             rest = tuple(cells)
-            if rest in self.times:
-                self.times[rest] += 1
+            if rest in self.gathered:
+                self.gathered[rest][1] += 1
             else:
                 self._gather(rest, number)
             self.ids.append(image_id)
             self.numbers.append(number)
 
     def _gather(self, rest: str | tuple[str, ...], number: int) -> None:
-        if len(self.times) >= _GATHERED:
+        if len(self.gathered) >= _GATHERED:
             self._settle()
-        self.times[rest] = 1
-        self.first[rest] = number
+        self.gathered[rest] = [number, 1]
 
     def _settle(self) -> None:
         """Check the distinct rests gathered, and forget them."""
         width = len(self.meanings)
-        for rest, times in self.times.items():
+        for rest, (line, times) in self.gathered.items():
             cells = rest.split(self.lines.delimiter) if isinstance(rest, str) else rest
-            line = self.first[rest]
             if len(cells) > width and not any(cells[width:]):
                 wanted, remedy = "a line that ends in its last cell", "Write no delimiter behind the last cell."
                 self.found.count("trailing-delimiter", line, None, wanted, remedy, times=times, unit="line")
                 cells = cells[:width]
             if len(cells) == width:
-                check_cells(cells, self.meanings, self.columns.names, line, times, self.found)
+                if not all(map(contains, self.domains, cells)):
+                    check_cells(cells, self.meanings, self.columns.names, line, times, self.found)
             else:
                 self._tell_width(len(cells), line, times)
-        self.times.clear()
-        self.first.clear()
+        self.gathered.clear()
 
     def _tell_width(self, came: int, line: int, times: int) -> None:
         of_id = self.columns.id_position is not None

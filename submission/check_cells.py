@@ -1,7 +1,8 @@
 """The cells of a run file: what a wrong one is, and what to do about it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
+from functools import lru_cache
 
 from submission.problems import Findings
 from submission.tasks import TASKS
@@ -36,14 +37,32 @@ def check_cells(
 ) -> None:
     """Tell the cells outside their domain; the same cells come `times` times, on `line` first."""
     for cell, meaning in zip(cells, meanings, strict=True):
-        is_label = meaning == "T1"
-        if meaning is None or cell in (_ALLOWED_OF_T1 if is_label else _ALLOWED):
+        if meaning is None or cell in domain(meaning):
             continue
+        is_label = meaning == "T1"
         code = cell_code(cell, is_label)
         wanted = _WANTED_OF_T1 if is_label else _WANTED
         found.count(code, line, cell, wanted, _REMEDIES[code], column=names[meaning], times=times)
 
 
+class _Anything:
+    def __contains__(self, cell: object) -> bool:
+        return True
+
+
+def domain(meaning: str | None) -> Container[str]:
+    """The cells allowed under a heading; anything in a column that is not of the task."""
+    if meaning is None:
+        return _Anything()
+    return _ALLOWED_OF_T1 if meaning == "T1" else _ALLOWED
+
+
+def pattern(meaning: str | None) -> str:
+    """The same as a regular expression: what `domain` allows, without a delimiter."""
+    return "[^,;\\t|]*" if meaning is None else "(?:" + "|".join(sorted(domain(meaning))) + ")"
+
+
+@lru_cache(maxsize=10_000)  # a million wrong cells are a few distinct ones, unless they are probabilities
 def cell_code(cell: str, is_label: bool) -> str:
     """The code of a cell outside its domain: of T1 where `is_label`, of a 0/1 column otherwise."""
     value = cell.strip()

@@ -38,31 +38,29 @@ def picture(label: str, seed: int, size: tuple[int, int] = (64, 48)) -> Image.Im
     return Image.fromarray(np.uint8(np.clip(pixels, 0, 255)))
 
 
-@pytest.fixture
-def make_devset(tmp_path) -> Callable[..., Path]:
-    """make_devset(n) → a folder with n labelled pictures named d0 …, classes in turn."""
-
-    def make(n: int = 30, name: str = "devset", prefix: str = "d", labelled: bool = True) -> Path:
-        folder = tmp_path / name
-        (folder / "images").mkdir(parents=True)
-        classes = list(COLOURS)
-        rows = []
-        for k in range(n):
-            label = classes[k % 3]
-            seed = k + 1000 * sum(map(ord, prefix))
-            picture(label, seed).save(folder / "images" / f"{prefix}{k}.jpg", quality=90)
-            rows.append(f"{prefix}{k},{label},{T2_T3[label]}" if labelled else f"{prefix}{k}")
-        csv = "devset.csv" if labelled else "testset.csv"
-        (folder / csv).write_text("\n".join([HEADER if labelled else "id", *rows]) + "\n")
-        return folder
-
-    return make
+def make_folder(folder: Path, n: int, prefix: str = "d", labelled: bool = True) -> Path:
+    """A dataset folder of n pictures, ids `prefix`0 …, classes in turn."""
+    (folder / "images").mkdir(parents=True)
+    rows = []
+    for k in range(n):
+        label = list(COLOURS)[k % 3]
+        picture(label, k + 1000 * ord(prefix)).save(folder / "images" / f"{prefix}{k}.jpg", quality=90)
+        rows.append(f"{prefix}{k},{label},{T2_T3[label]}" if labelled else f"{prefix}{k}")
+    csv = "devset.csv" if labelled else "testset.csv"
+    (folder / csv).write_text("\n".join([HEADER if labelled else "id", *rows]) + "\n")
+    return folder
 
 
 @pytest.fixture
-def make_testset(make_devset) -> Callable[..., Path]:
-    """make_testset(n) → a folder with n pictures named t0 …, and a list of their ids without labels."""
-    return lambda n=9: make_devset(n, name="testset", prefix="t", labelled=False)
+def make_devset(tmp_path) -> Callable[[int], Path]:
+    """make_devset(n) → a folder with n labelled pictures."""
+    return lambda n=30: make_folder(tmp_path / "devset", n)
+
+
+@pytest.fixture
+def make_testset(tmp_path) -> Callable[[int], Path]:
+    """make_testset(n) → a folder with n pictures and a list of their ids without labels."""
+    return lambda n=9: make_folder(tmp_path / "testset", n, prefix="t", labelled=False)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
 
@@ -138,11 +138,13 @@ class Classifier(ClassifierMixin, BaseEstimator):
             check_same(kind, "features", n_features, self.n_features_in_)
             check_same(kind, "as its classes", classes.tolist(), self.classes_.tolist())
             check_same(kind, "as multi-label", multi_label, self.multi_label_)
-        wanted = self._wanted_arrays(n_features, len(classes))
-        check_arrays(kind, wanted, arrays)
-        self.__dict__.pop("feature_names_in_", None)
-        self.n_features_in_, self.multi_label_, self.classes_, self.history_ = n_features, multi_label, classes, []
-        self._set_arrays(arrays)
+        loaded = clone(self)  # so that a state that is refused leaves self as it was
+        loaded.n_features_in_, loaded.multi_label_ = n_features, multi_label
+        loaded.classes_, loaded.history_ = classes, []
+        check_arrays(kind, loaded._wanted_arrays(), arrays)
+        loaded._set_arrays(arrays)
+        vars(self).pop("feature_names_in_", None)
+        vars(self).update({name: value for name, value in vars(loaded).items() if name.endswith("_")})
         return self
 
     def _fit(self, X: np.ndarray, T: np.ndarray, views: np.ndarray | None, validation, on_epoch) -> None:
@@ -157,8 +159,8 @@ class Classifier(ClassifierMixin, BaseEstimator):
         """Return what was learned, by name."""
         raise NotImplementedError
 
-    def _wanted_arrays(self, n_features: int, n_labels: int) -> dict[str, tuple]:
-        """Return name → (shape, dtype) of what `_arrays` would give at that size."""
+    def _wanted_arrays(self) -> dict[str, tuple]:
+        """Return name → (shape, dtype) of what `_arrays` gives for these classes and this width."""
         raise NotImplementedError
 
     def _set_arrays(self, arrays: dict[str, np.ndarray]) -> None:

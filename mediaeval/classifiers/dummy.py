@@ -27,8 +27,8 @@ class PriorBaseline(Classifier):
     def _arrays(self):
         return {"prior": self.prior_}
 
-    def _wanted_arrays(self, n_features, n_labels):
-        return {"prior": ((n_labels,), "float64")}
+    def _wanted_arrays(self):
+        return {"prior": ((len(self.classes_),), "float64")}
 
     def _set_arrays(self, arrays):
         self.prior_ = arrays["prior"].copy()

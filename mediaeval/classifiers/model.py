@@ -39,6 +39,11 @@ class SubtaskModel:
         if "device" in self.estimator.get_params():
             self.estimator.set_params(device=self.device)
 
+    def chosen_params(self) -> dict[str, Any]:
+        """Return the classifier's parameters, defaults included, but for seed and device, which are not its own."""
+        own = self.estimator.get_params(deep=False).items()
+        return {key: value for key, value in own if key not in ("random_state", "device") and value is not None}
+
     def fit(
         self,
         X: np.ndarray,
@@ -85,7 +90,7 @@ class SubtaskModel:
 
     def save(self, path: Path) -> None:
         """Write one safetensors file that `load_model` rebuilds the model from."""
-        arrays = {f"{part}.{key}": np.ascontiguousarray(array) for part, key, array in self._states()}
+        arrays = {f"{part}.{key}": np.array(array, order="C") for part, key, array in self._states()}
         about = {
             "subtask": self.task.name,
             "classifier": self.classifier,

@@ -200,24 +200,26 @@ class TorchClassifier(Classifier):
             for name, tensor in network.state_dict().items()
         }
 
-    def _wanted_arrays(self, n_features, n_labels):
-        with torch.device("meta"):  # shapes alone: no memory, no random numbers
-            network = self._build(n_features, n_labels)
+    def _wanted_arrays(self):
         return {
             f"network{k}.{name}": (tuple(tensor.shape), "float32")
             for k in range(self.ensemble)
-            for name, tensor in network.state_dict().items()
+            for name, tensor in self._empty_network().state_dict().items()
         }
 
     def _set_arrays(self, arrays):
         device = find_device(self.device)
         self.networks_ = []
         for k in range(self.ensemble):
-            with torch.device("meta"):
-                network = self._build(self.n_features_in_, len(self.classes_))
+            network = self._empty_network()
             weights = {name: torch.tensor(arrays[f"network{k}.{name}"]) for name in network.state_dict()}
             network.load_state_dict(weights, assign=True)
             self.networks_.append(network.to(device).eval())
+
+    def _empty_network(self) -> nn.Module:
+        """Return a network of this width and these classes that has shapes alone: no numbers are drawn for it."""
+        with torch.device("meta"):
+            return self._build(self.n_features_in_, len(self.classes_))
 
 
 def find_device(device: str) -> torch.device:

@@ -7,9 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich import box
-from rich.console import Console
-from rich.table import Table
 
 Json = Annotated[bool, typer.Option("--json", help="Print the results as JSON.")]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Go on without images that cannot be decoded.")]
@@ -39,6 +36,10 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
         lines = [[f"# {title}"]] if title else []
         print("\n".join("\t".join(line) for line in [*lines, columns, *text]))
         return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
     for position, column in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[position], int | float) or row[position] == "" for row in rows)

@@ -123,7 +123,7 @@ def fit_subtask(data: TrainingData, config: Config, *, refit: bool, device: str)
     every = list(data.labels.index)
     return Fitted(
         task=task,
-        settings=settings.model_dump(),
+        settings=settings.model_dump() | {"classifier": {"name": name} | blank.chosen_params()},
         scale=config.features.scale,
         model=model,
         refitted=_fit(blank, data, every, settings.augment, f"{task.name}, {name}, whole dev set") if refit else None,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pandas as pd
 import tomli_w
 
-from mediaeval.config import Config, parse_config
+from mediaeval.config import Config, SubtaskSection, parse_config
 from mediaeval.data.dataset import Dataset
 from mediaeval.data.split import write_split
 from mediaeval.errors import ConfigError, RunFolderError
@@ -81,11 +81,11 @@ class Record:
         """
         done = self.subtasks[: self.subtasks.index(fitted.task.name)]
         stale = set(self.subtasks) - set(done)
-        config = self.config
-        if self.run.manifest.is_file():  # subtasks trained at another time keep their own settings
+        sections = {fitted.task.name: SubtaskSection(**fitted.settings)}
+        if self.run.manifest.is_file():  # subtasks that were finished before keep their own settings
             old = read_config(self.run)
-            others = [name for name in self.run.subtasks if name not in self.subtasks]
-            config = config.model_copy(update={name: old.subtask(name) for name in others})
+            sections |= {name: old.subtask(name) for name in self.run.subtasks if name not in stale}
+        config = self.config.model_copy(update=sections)
         with folder_atomically(self.run.path) as folder:
             if self.run.path.exists():
                 shutil.copytree(self.run.path, folder, ignore=lambda path, names: stale, dirs_exist_ok=True)

@@ -1,0 +1,300 @@
+"""The main job on small pictures: train, predict, submit; what is joined by id, what is refused, what is kept."""
+
+import json
+import shutil
+import tomllib
+
+import numpy as np
+import pandas as pd
+import pytest
+from safetensors.numpy import load_file, save_file
+
+from mediaeval.errors import FeaturesError, RunFileError, RunFolderError, UserError, WeightsError
+from mediaeval.runs import open_run
+from mediaeval.steps.predict import predict
+from mediaeval.steps.submit import submit
+from submission.runfile import read_run
+
+QUICK = ["--set", "classifier.epochs=3", "--set", "classifier.lr=0.001", "--set", "augment=1"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with devset, testset and a run of all subtasks that is predicted and submitted; not to be changed."""
+    from tests.conftest import make_folder
+
+    folder = tmp_path_factory.mktemp("main-job")
+    make_folder(folder / "devset", 30)
+    make_folder(folder / "testset", 9, prefix="t", labelled=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        command("train", "all", "--data", "devset", "--run", "first", *QUICK)
+        command("predict", "first", "--data", "testset")
+        command("submit", "first")
+    return folder
+
+
+def command(*arguments: str) -> None:
+    from mediaeval.cli import app
+
+    app(list(arguments), standalone_mode=False)
+
+
+@pytest.fixture
+def job(trained, tmp_path, monkeypatch):
+    """A copy of `trained` to work in."""
+    shutil.copytree(trained, tmp_path / "job")
+    monkeypatch.chdir(tmp_path / "job")
+    return tmp_path / "job"
+
+
+def test_the_run_folder_holds_what_its_readme_says(trained):
+    names = {str(p.relative_to(trained / "runs/first")) for p in (trained / "runs/first").rglob("*") if p.is_file()}
+    per_subtask = {
+        f"subtask{k}/{name}"
+        for k in (1, 2, 3)
+        for name in (
+            "model.safetensors refit.safetensors subtask.json validation.csv history.csv curves.svg confusion.svg".split()
+        )
+    }
+    test = {"test/subtask1.csv", "test/subtask2.csv", "test/subtask3.csv", "test/test.json"}
+    assert names == per_subtask | test | {"run.toml", "split.csv", "manifest.json", "run.csv"}
+
+
+def test_run_toml_tells_every_choice_resolved(trained):
+    tree = tomllib.loads((trained / "runs/first/run.toml").read_text())
+    assert tree["subtask2"]["classifier"]["epochs"] == 3
+    assert tree["subtask2"]["classifier"]["hidden"] == [1000, 200], "defaults are written out"
+    assert tree["features"]["use"] == ["handcrafted"] and tree["split"]["val"] == 0.2
+
+
+def test_the_run_file_says_what_the_probabilities_say(trained):
+    run = read_run(trained / "runs/first/run.csv")
+    ids = (trained / "testset/testset.csv").read_text().split()[1:]
+    assert list(run.ids) == ids, "in the order of the test list"
+    P = pd.read_csv(trained / "runs/first/test/subtask1.csv", index_col="id")
+    for image_id in ids:
+        row = P.loc[image_id, ["negative", "neutral", "positive"]].astype(float)
+        assert run.labels["subtask1"][image_id] == row.idxmax()
+
+
+def test_an_images_labels_follow_its_id_not_its_place(job):
+    """A test list in another order, and of some images only, gives every image the same probabilities to the bit."""
+    rows = (job / "testset/testset.csv").read_text().split()[1:]
+    (job / "testset/testset.csv").write_text("\n".join(["id", *reversed(rows[2:])]) + "\n")
+    before = {k: pd.read_csv(job / f"runs/first/test/subtask{k}.csv", index_col="id") for k in (1, 2, 3)}
+    command("predict", "first", "--data", "testset")
+    for k, old in before.items():
+        new = pd.read_csv(job / f"runs/first/test/subtask{k}.csv", index_col="id")
+        assert list(new.index) == list(reversed(rows[2:]))
+        pd.testing.assert_frame_equal(new, old.loc[new.index])
+
+
+def test_equal_seeds_give_equal_bytes(job, trained):
+    command("train", "all", "--data", "devset", "--run", "again", *QUICK)
+    command("predict", "again", "--data", "testset")
+    command("submit", "again")
+    for name in ("model.safetensors", "refit.safetensors", "validation.csv", "history.csv"):
+        for k in (1, 2, 3):
+            one, other = (job / f"runs/{run}/subtask{k}/{name}" for run in ("first", "again"))
+            assert one.read_bytes() == other.read_bytes(), f"subtask{k}/{name}"
+    assert (job / "runs/first/run.csv").read_bytes() == (job / "runs/again/run.csv").read_bytes()
+    command("train", "subtask1", "--data", "devset", "--run", "other", *QUICK, "--set", "seed=1")
+    other = (job / "runs/other/subtask1/model.safetensors").read_bytes()
+    assert other != (job / "runs/first/subtask1/model.safetensors").read_bytes()
+
+
+def test_training_learns_and_is_told_beside_the_baseline(job, capsys):
+    command("train", "subtask1", "--data", "devset", "--run", "long", "--json",
+            "--set", "classifier.epochs=40", "--set", "classifier.lr=0.001")  # fmt: skip
+    told = json.loads(capsys.readouterr().out)["subtasks"][0]["validation"]
+    assert told["weighted_f1"] > 0.8 > told["dummy_weighted_f1"], "the classes are colours"
+    assert [row["label"] for row in told["per_label"]] == ["negative", "neutral", "positive"]
+
+
+def test_subtasks_trained_one_by_one_share_a_run(job):
+    for subtask in ("subtask1", "subtask2"):
+        command("train", subtask, "--data", "devset", "--run", "steps", *QUICK)
+    command("predict", "steps", "--data", "testset")
+    with pytest.raises(SystemExit):
+        command_told("submit", "steps")
+    command("submit", "steps", "--partial")
+    assert set(read_run(job / "runs/steps/run.csv").labels) == {"subtask1", "subtask2"}
+    tree = tomllib.loads((job / "runs/steps/run.toml").read_text())
+    assert tree["subtask1"]["classifier"]["epochs"] == 3, "the first subtask's settings are kept"
+
+
+def command_told(*arguments: str):
+    """Run a command as a user does: errors end in SystemExit."""
+    from mediaeval.cli import app
+
+    app(list(arguments))
+
+
+def test_tuned_thresholds_come_from_training_images_only(job):
+    command("train", "subtask2", "--data", "devset", "--run", "tuned", *QUICK, "--set", "threshold=tuned", "--no-refit")
+    thresholds = json.loads((job / "runs/tuned/subtask2/subtask.json").read_text())["thresholds"]
+    assert len(thresholds) == 7 and all(0 < t < 1 for t in thresholds.values())
+    sides = pd.read_csv(job / "runs/tuned/split.csv", index_col="id")["side"]
+    for image_id in sides.index[sides == "val"]:  # other validation labels, the same thresholds
+        csv = job / "devset/devset.csv"
+        lines = [line for line in csv.read_text().splitlines() if not line.startswith(f"{image_id},")]
+        csv.write_text("\n".join([*lines, f"{image_id},neutral,{','.join('1' * 17)}"]) + "\n")
+    (job / "split.csv").write_bytes((job / "runs/tuned/split.csv").read_bytes())
+    command("train", "subtask2", "--data", "devset", "--run", "tuned2", *QUICK, "--set", "threshold=tuned",
+            "--no-refit", "--split", "split.csv")  # fmt: skip
+    assert json.loads((job / "runs/tuned2/subtask2/subtask.json").read_text())["thresholds"] == thresholds
+    assert not (job / "runs/tuned2/subtask2/refit.safetensors").exists()
+
+
+# What must not happen unseen
+
+
+def test_a_writer_that_lets_rows_slip_is_found_out(job, monkeypatch):
+    """The 2021 accident: labels one row off. The file is well-formed; only comparing with the predictions tells."""
+    import mediaeval.steps.submit as module
+
+    honest = module.write_run
+    old = (job / "runs/first/run.csv").read_bytes()
+
+    def slipping(path, header, ids, labels, **options):
+        shifted = {name: dict(zip(ids, [*list(of.values())[1:], of[ids[0]]], strict=True)) for name, of in labels.items()}
+        return honest(path, header, ids, shifted, **options)
+
+    monkeypatch.setattr(module, "write_run", slipping)
+    with pytest.raises(RunFileError) as caught:
+        submit(open_run("first"))
+    assert "did not say what was predicted" in str(caught.value)
+    assert "the file says" in str(caught.value) and "the probabilities" in str(caught.value)
+    assert (job / "runs/first/run.csv").read_bytes() == old, "the file that was proved stays"
+
+
+def test_exchanged_columns_are_found_out(job, monkeypatch):
+    import mediaeval.steps.submit as module
+
+    honest = module.cells
+
+    def exchanged(task, labels):
+        said = honest(task, labels)
+        return said if not task.multi_label else {i: (1 - row[0], *row[1:]) for i, row in said.items()}
+
+    monkeypatch.setattr(module, "cells", exchanged)
+    with pytest.raises(RunFileError, match="subtask2"):
+        submit(open_run("first"))
+
+
+def test_predictions_of_an_older_model_are_not_submitted(job):
+    command("train", "subtask2", "--data", "devset", "--run", "first", *QUICK, "--set", "seed=9", "--replace")
+    with pytest.raises(RunFolderError, match=r"subtask2 was trained after the predictions were made.*Predict again"):
+        submit(open_run("first"))
+
+
+def test_a_run_without_predictions_says_what_to_do(job):
+    shutil.rmtree(job / "runs/first/test")
+    with pytest.raises(RunFolderError, match="mediaeval predict first --data TEST"):
+        submit(open_run("first"))
+
+
+def test_bad_test_images_get_a_stated_fallback_and_nobody_elses_labels(job, capsys):
+    (job / "testset/images/t4.jpg").write_bytes(b"")
+    before = pd.read_csv(job / "runs/first/test/subtask2.csv", index_col="id")
+    with pytest.raises(FeaturesError, match="t4: the file is empty"):
+        predict(open_run("first"), job / "testset")
+    pd.testing.assert_frame_equal(before, pd.read_csv(job / "runs/first/test/subtask2.csv", index_col="id"))
+    command("predict", "first", "--data", "testset", "--skip-bad")
+    assert "t4: the file is empty" in capsys.readouterr().err
+    after = pd.read_csv(job / "runs/first/test/subtask2.csv", index_col="id")
+    assert after.loc["t4", "source"] == "fallback"
+    pd.testing.assert_frame_equal(after.drop(index="t4"), before.drop(index="t4"))
+    prior = json.loads((job / "runs/first/subtask2/subtask.json").read_text())["fallback"]
+    assert after.loc["t4"].drop("source").astype(float).to_dict() == pytest.approx(prior)
+    command("submit", "first")
+    assert "t4" in capsys.readouterr().err
+
+
+def test_a_bad_training_image_stops_or_is_left_out(job):
+    (job / "devset/images/d4.jpg").unlink()
+    with pytest.raises(FeaturesError, match=r"d4: the file is absent(.|\n)*--skip-bad"):
+        command_raising("train", "subtask1", "--data", "devset", "--run", "bad", *QUICK)
+    assert not (job / "runs/bad").exists()
+    command("train", "subtask1", "--data", "devset", "--run", "bad", *QUICK, "--skip-bad")
+    assert "d4" not in (job / "runs/bad/split.csv").read_text()
+    assert json.loads((job / "runs/bad/manifest.json").read_text())["left_out"] == {"d4": "the file is absent"}
+
+
+def command_raising(*arguments: str) -> None:
+    """Run a command and let its UserError out."""
+    import mediaeval.cli as cli
+
+    module = {m.__name__.rpartition(".")[2]: m for m in cli.COMMANDS}[arguments[0]]
+    import typer
+
+    app = typer.Typer()
+    app.command()(module.command)
+    app(list(arguments[1:]), standalone_mode=False)
+
+
+# What a run was made from
+
+
+def test_other_features_than_the_runs_are_refused(job):
+    manifest = json.loads((job / "runs/first/manifest.json").read_text())
+    manifest["extractors"]["handcrafted"]["width"] = 491
+    (job / "runs/first/manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(FeaturesError, match=r"'handcrafted' gives 492 numbers an image; the run was trained with 491"):
+        predict(open_run("first"), job / "testset")
+    manifest["extractors"]["handcrafted"] = {"width": 492, "identity": {"kind": "handcrafted", "version": 0}}
+    (job / "runs/first/manifest.json").write_text(json.dumps(manifest))
+    with pytest.raises(WeightsError, match="version was 0, now 1"):
+        predict(open_run("first"), job / "testset")
+
+
+def test_a_run_is_not_written_over_unless_asked(job):
+    before = (job / "runs/first/subtask1/model.safetensors").read_bytes()
+    with pytest.raises(RunFolderError, match=r"already holds subtask1.*--replace"):
+        command_raising("train", "subtask1", "--data", "devset", "--run", "first", *QUICK)
+    with pytest.raises(RunFolderError, match=r"holds subtask2, subtask3, made with another \[features\]"):
+        command_raising("train", "subtask1", "--data", "devset", "--run", "first", "--replace",
+                        "--set", "features.scale=none")  # fmt: skip
+    assert (job / "runs/first/subtask1/model.safetensors").read_bytes() == before
+
+
+@pytest.mark.parametrize("missing", ["manifest.json", "run.toml", "split.csv", "subtask2/subtask.json"])
+def test_a_half_written_run_is_told(job, missing):
+    (job / "runs/first" / missing).unlink()
+    with pytest.raises(RunFolderError, match=r"half written: .*(absent|damaged)(.|\n)*--replace"):
+        predict(open_run("first"), job / "testset")
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device")])
+def test_training_that_is_stopped_leaves_the_run_as_it_was(job, monkeypatch, error):
+    before = {p: p.read_bytes() for p in (job / "runs").rglob("*") if p.is_file()}
+
+    def stop(*arguments, **options):
+        raise error
+
+    monkeypatch.setattr("mediaeval.steps.fitting.plot_confusion", stop)
+    with pytest.raises(SystemExit) as caught:
+        command_told("train", "all", "--data", "devset", "--run", "first", "--replace", *QUICK)
+    assert caught.value.code == (130 if error is KeyboardInterrupt else 1)
+    assert {p: p.read_bytes() for p in (job / "runs").rglob("*") if p.is_file()} == before
+
+
+def test_a_model_file_of_another_width_or_damaged_is_refused(job):
+    path = job / "runs/first/subtask1/refit.safetensors"
+    state = load_file(path)
+    save_file({k: np.ascontiguousarray(v[:1]) for k, v in state.items()}, path)
+    with pytest.raises(UserError, match="damaged|not the file"):
+        predict(open_run("first"), job / "testset")
+    path.unlink()
+    with pytest.raises(UserError, match="absent"):
+        predict(open_run("first"), job / "testset")
+
+
+def test_a_split_that_parts_duplicates_is_refused(job):
+    shutil.copy(job / "devset/images/d0.jpg", job / "devset/images/d1.jpg")
+    sides = ["val" if k == 1 else "train" for k in range(30)]
+    rows = [f"d{k},{side}" for k, side in enumerate(sides)]
+    (job / "split.csv").write_text("\n".join(["id,side", *rows]) + "\n")
+    with pytest.raises(UserError, match=r"duplicates or groups stand on both sides \(d0, d1\)"):
+        command_raising("train", "subtask1", "--data", "devset", "--run", "x", "--split", "split.csv", *QUICK)

@@ -1,0 +1,69 @@
+"""Imports point one way, read from the source; every file and function says what it is for."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+# A room may import from those before it in its row's list, and from itself.
+LEAVES = {"mediaeval.errors", "mediaeval.files", "mediaeval.progress"}
+MAY_IMPORT = {
+    "submission": set(),
+    "mediaeval.errors": {"submission"},
+    "mediaeval.files": set(),
+    "mediaeval.progress": set(),
+    "mediaeval.drawing": set(),
+    "mediaeval.data": {"submission", "mediaeval.drawing"} | LEAVES,
+    "mediaeval.features": {"mediaeval.data"} | LEAVES,
+    "mediaeval.classifiers": {"submission"} | LEAVES,
+    "mediaeval.reports": LEAVES,
+    "mediaeval.config": {"submission", "mediaeval.features", "mediaeval.classifiers"} | LEAVES,
+    "mediaeval.runs": {"submission"} | LEAVES,
+}
+MAY_IMPORT["mediaeval.steps"] = set(MAY_IMPORT)
+MAY_IMPORT["mediaeval.cli"] = set(MAY_IMPORT)
+
+FILES = sorted([*(ROOT / "mediaeval").rglob("*.py"), *(ROOT / "submission").rglob("*.py")])
+
+
+def room(module: str) -> str:
+    parts = module.split(".")
+    return parts[0] if parts[0] == "submission" or len(parts) == 1 else ".".join(parts[:2])
+
+
+def imports(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            found.add(node.module)
+    return found
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_imports_point_one_way(path):
+    own = room(".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"))
+    if own == "mediaeval":
+        return
+    ours = {room(m) for m in imports(path) if m.split(".")[0] in ("mediaeval", "submission")} - {own}
+    assert ours <= MAY_IMPORT[own], f"{own} imports {ours - MAY_IMPORT[own]}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_every_file_says_what_it_is_for_and_is_in_the_package(path):
+    assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+    import tomllib
+
+    packages = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]["packages"]
+    assert ".".join(path.relative_to(ROOT).parent.parts) in packages
+
+
+def test_no_pickle_is_loaded_but_tensors():
+    for path in FILES:
+        source = path.read_text(encoding="utf-8")
+        assert "torch.load(" not in source or "weights_only=True" in source, path
+        assert "weights_only=False" not in source, path
