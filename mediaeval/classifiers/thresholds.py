@@ -5,7 +5,7 @@ Tuned on the images it is scored on, it flatters: tune on `out_of_fold` probabil
 
     P = out_of_fold(lambda: make_classifier("dense", params, 0), X, Y, groups, rng=np.random.default_rng(0))
     thresholds = tune_thresholds(Y, P)
-    decide(classifier.predict_proba(X_test), thresholds)
+    classifier.predict_proba(X_test) >= thresholds
 """
 
 from collections.abc import Callable, Hashable, Sequence
@@ -14,13 +14,6 @@ import numpy as np
 from sklearn.base import clone
 
 from mediaeval.errors import DatasetError
-
-
-def decide(P: np.ndarray, thresholds: np.ndarray) -> np.ndarray:
-    """Return 1 where a probability of P (n_images, n_labels) is at least its label's threshold, int64."""
-    P, thresholds = np.asarray(P), np.asarray(thresholds)
-    assert thresholds.shape == P.shape[1:], f"thresholds {thresholds.shape} do not belong to probabilities {P.shape}"
-    return (thresholds <= P).astype(np.int64)
 
 
 def tune_thresholds(Y: np.ndarray, P: np.ndarray) -> np.ndarray:

@@ -44,7 +44,10 @@ def _told(command):
             if error.errno not in _DISK:
                 raise
             where = f"{error.filename}: " if error.filename else ""
-            print(f"{where}{os.strerror(error.errno)}. Nothing is half written: mend that and start again.", file=sys.stderr)
+            print(
+                f"{where}{os.strerror(error.errno)}. Nothing is half written: mend that and start again.",
+                file=sys.stderr,
+            )
             raise typer.Exit(1) from None
 
     return run

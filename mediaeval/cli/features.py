@@ -34,7 +34,8 @@ def command(
     networks = build_networks(settings, choose_device(device))
     rows, failures = [], {}
     for dataset in datasets:
-        features = features_of(dataset, settings, networks, skip_bad=True)
+        # thumbnails too: with them `train` finds near-duplicates without decoding everything again
+        features = features_of(dataset, settings, networks, skip_bad=True, thumbnails=True)
         failures |= {(str(dataset.folder), i): reason for i, reason in features.failures.items()}
         rows += [
             {

@@ -42,14 +42,12 @@ def write_probabilities(path: Path, probabilities: pd.DataFrame) -> None:
 def read_probabilities(path: Path, task: Subtask) -> pd.DataFrame:
     """Read what `write_probabilities` wrote. Raises RunFolderError when the file is absent, damaged or out of range."""
     try:
+        # Text first, then Python's own float: what was written is read to the last bit, and `NA` is an id.
         text = Path(path).read_text(encoding="utf-8")
-        frame = pd.read_csv(
-            io.StringIO(text), dtype={"id": str, SOURCE: str}, keep_default_na=False, float_precision="round_trip"
-        )
-        frame = frame.set_index("id")
-        P = frame[list(task.labels)].to_numpy(dtype=float)
+        frame = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False).set_index("id")
+        P = frame[list(task.labels)].map(float)
     except (OSError, ValueError, KeyError) as error:
         raise RunFolderError(f"{path} is absent or damaged ({error}). Predict again: mediaeval predict RUN.") from None
-    if not ((P >= 0) & (P <= 1)).all() or frame.index.has_duplicates:
+    if not ((P >= 0) & (P <= 1)).all(axis=None) or frame.index.has_duplicates:
         raise RunFolderError(f"{path} holds numbers that are no probabilities, or an id twice. Predict again.")
-    return frame
+    return P.assign(**{SOURCE: frame[SOURCE]})

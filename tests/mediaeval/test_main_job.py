@@ -54,7 +54,13 @@ def test_the_run_folder_holds_what_its_readme_says(trained):
         f"subtask{k}/{name}"
         for k in (1, 2, 3)
         for name in (
-            "model.safetensors refit.safetensors subtask.json validation.csv history.csv curves.svg confusion.svg".split()
+            "model.safetensors",
+            "refit.safetensors",
+            "subtask.json",
+            "validation.csv",
+            "history.csv",
+            "curves.svg",
+            "confusion.svg",
         )
     }
     test = {"test/subtask1.csv", "test/subtask2.csv", "test/subtask3.csv", "test/test.json"}
@@ -158,8 +164,9 @@ def test_a_writer_that_lets_rows_slip_is_found_out(job, monkeypatch):
     old = (job / "runs/first/run.csv").read_bytes()
 
     def slipping(path, header, ids, labels, **options):
-        shifted = {name: dict(zip(ids, [*list(of.values())[1:], of[ids[0]]], strict=True)) for name, of in labels.items()}
-        return honest(path, header, ids, shifted, **options)
+        after = dict(zip(ids, [*ids[1:], ids[0]], strict=True))
+        slipped = {name: {i: of[after[i]] for i in ids} for name, of in labels.items()}
+        return honest(path, header, ids, slipped, **options)
 
     monkeypatch.setattr(module, "write_run", slipping)
     with pytest.raises(RunFileError) as caught:
@@ -284,7 +291,7 @@ def test_a_model_file_of_another_width_or_damaged_is_refused(job):
     path = job / "runs/first/subtask1/refit.safetensors"
     state = load_file(path)
     save_file({k: np.ascontiguousarray(v[:1]) for k, v in state.items()}, path)
-    with pytest.raises(UserError, match="damaged|not the file"):
+    with pytest.raises(UserError, match=r"damaged|not the file"):
         predict(open_run("first"), job / "testset")
     path.unlink()
     with pytest.raises(UserError, match="absent"):
