@@ -34,19 +34,24 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
     text = [[f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         lines = [[f"# {title}"]] if title else []
-        print("\n".join("\t".join(line) for line in [*lines, columns, *text]))
+        print("\n".join("\t".join(line) for line in [*lines, *([columns] if rows else []), *text]))
         return
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, pad_edge=False)
+    console = Console(highlight=False, markup=False)
+    if title:
+        console.print(title, style="bold")
+    if not rows:
+        return
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for position, column in enumerate(columns):
-        numeric = bool(rows) and all(isinstance(row[position], int | float) or row[position] == "" for row in rows)
+        numeric = all(isinstance(row[position], int | float) or row[position] == "" for row in rows)
         table.add_column(column, justify="right" if numeric else "left", no_wrap=False, overflow="fold")
     for row in text:
         table.add_row(*row)
-    Console(highlight=False, markup=False).print(table)
+    console.print(table)
 
 
 def choose_data(dev: str) -> str:
