@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := demo
 
-.PHONY: demo test lint
+.PHONY: demo test lint bench-photographs bench-thresholds
 
 demo: .venv/installed
 	$(BIN)/mediaeval train all --run $(RUN) --replace
@@ -21,6 +21,16 @@ test: .venv/tests-installed
 lint: .venv/tests-installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+
+# The tables of the README. DATA holds oasis/, coco/ and weights/.
+DATA := ../shared/data
+
+bench-photographs: .venv/installed
+	$(BIN)/python -m benchmarks.photographs oasis $(DATA)
+	$(BIN)/python -m benchmarks.photographs coco $(DATA)
+
+bench-thresholds: .venv/installed
+	$(BIN)/python -m benchmarks.thresholds
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is wanted; choose one: make PYTHON=python3.12")'

@@ -110,8 +110,8 @@ PRESETS: dict[str, dict[str, Any]] = {
         "features": {"scale": "standard"},
         # three networks averaged: no better on average than one, but steadier from seed to seed
         "subtask1": {"classifier": {"name": "moe", "ensemble": 3} | _DEFAULT},
-        "subtask2": {"classifier": {"name": "dense"} | _DEFAULT, "augment": 4},
-        "subtask3": {"classifier": {"name": "dense"} | _DEFAULT, "augment": 4},
+        "subtask2": {"classifier": {"name": "dense"} | _DEFAULT, "augment": 4, "threshold": "tuned"},
+        "subtask3": {"classifier": {"name": "dense"} | _DEFAULT, "augment": 4, "threshold": "tuned"},
     },
     "certh2021": {
         "summary": "Pournaras et al. 2021 (seed 000): its losses, learning rates, epochs, halving every 70, batches of 64",
@@ -159,7 +159,7 @@ def load_config(
     for item in sets:
         for path, value in _parse_set(item, subtasks):
             tree = _merge(tree, _nest(path, value))
-    return parse_config(tree, source=file or CONFIG_FILE)
+    return parse_config(tree, source=" or ".join([str(file or CONFIG_FILE), *(["--set"] if sets else [])]))
 
 
 def parse_config(tree: dict[str, Any], source: Path | str) -> Config:

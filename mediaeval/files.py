@@ -4,7 +4,7 @@ import contextlib
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 
@@ -20,9 +20,11 @@ def write_atomically(path: Path, data: bytes) -> None:
             os.fsync(file.fileno())
         os.chmod(temporary, 0o644)  # noqa: PTH101 - mkstemp makes 0600
         os.replace(temporary, path)  # noqa: PTH105
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)  # noqa: PTH108
+        if isinstance(error, OSError):
+            error.filename, error.filename2 = str(path), None  # a failing write names no file
         raise
 
 
@@ -49,3 +51,18 @@ def folder_atomically(path: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def copy_folder(source: Path, target: Path, *, leave_out: Collection[str] = ()) -> None:
+    """Copy what `source` holds into the folder `target`, but for the entries named in `leave_out`.
+
+    Raises the first OSError as it came (`shutil.copytree` gathers them into one without an errno).
+    """
+    for path in sorted(source.rglob("*")):
+        place = path.relative_to(source)
+        if place.parts[0] in leave_out:
+            continue
+        if path.is_dir():
+            (target / place).mkdir(exist_ok=True)
+        else:
+            shutil.copy2(path, target / place)

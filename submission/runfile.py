@@ -4,7 +4,7 @@ A run is written as bytes, those bytes are checked as anybody's would be, and on
 """
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from submission.check import find_problems
@@ -73,11 +73,20 @@ def format_run(header: Sequence[str], ids: Sequence[str], labels: Labels) -> byt
     return ("\n".join(lines) + "\n").encode()
 
 
-def write_run(path: Path, header: Sequence[str], ids: Sequence[str], labels: Labels, *, partial: bool = False) -> str:
+def write_run(
+    path: Path,
+    header: Sequence[str],
+    ids: Sequence[str],
+    labels: Labels,
+    *,
+    partial: bool = False,
+    prove: Callable[[Path], object] | None = None,
+) -> str:
     """Write a run file and return the sha256 of its bytes, in hex. Arguments as for `format_run`.
 
-    `ids` are those of the test list. Without `partial` all three subtasks are wanted. The file appears whole or not
-    at all, and an existing one stays as it was on any failure.
+    `ids` are those of the test list. Without `partial` all three subtasks are wanted. `prove` is called with the file
+    on disk before it takes its name; when it raises, it never does. The file appears whole or not at all, and an
+    existing one stays as it was on any failure.
 
     Raises RunFileError with all problems: of the labels, of the bytes as `find_problems` sees them, of the disk.
     """
@@ -89,7 +98,7 @@ def write_run(path: Path, header: Sequence[str], ids: Sequence[str], labels: Lab
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors:
         raise RunFileError(*(describe(problem, path) for problem in errors))
-    _replace(path, data)
+    _replace(path, data, prove)
     return hashlib.sha256(data).hexdigest()
 
 
@@ -242,7 +251,7 @@ def _brief(value: object) -> str:
     return text if len(text) <= 60 else text[:59] + "…"
 
 
-def _replace(path: Path, data: bytes) -> None:
+def _replace(path: Path, data: bytes, prove: Callable[[Path], object] | None) -> None:
     """Write the bytes beside the target under a temporary name, then give them the target's in one step.
 
     Raises RunFileError where the disk refuses.
@@ -255,6 +264,8 @@ def _replace(path: Path, data: bytes) -> None:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
+            if prove:
+                prove(temporary)
             temporary.replace(target)
         except BaseException:  # an interrupt as well: nothing half-written stays behind
             temporary.unlink(missing_ok=True)

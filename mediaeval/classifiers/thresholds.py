@@ -58,6 +58,7 @@ def out_of_fold(
     views: np.ndarray | None = None,
     folds: int = 5,
     scaler=None,
+    on_fold: Callable[[int, int], None] = lambda done, total: None,
 ) -> np.ndarray:
     """Return probabilities, float64 (n_images, n_labels), each row of a model not trained on that row's group.
 
@@ -65,6 +66,7 @@ def out_of_fold(
     X, Y, views     as for `Classifier.fit`; held-out images are predicted from their plain vectors
     groups          one for each image (near-duplicates share one): a group is never divided
     scaler          fitted anew on each fold's training images; None leaves the features as they are
+    on_fold         called as `on_fold(done, total)` after each fold
 
     Columns are the labels, or the sorted class names. Raises DatasetError if there are fewer than two groups.
     """
@@ -73,7 +75,9 @@ def out_of_fold(
     classes = np.unique(Y) if Y.ndim == 1 else np.arange(Y.shape[1])
     P = np.zeros((len(X), len(classes)))
     fold = assign_folds(groups, folds, rng)
-    for held in (fold == k for k in range(fold.max() + 1)):
+    n_folds = int(fold.max()) + 1
+    for k in range(n_folds):
+        held = fold == k
         train, test = X[~held], X[held]
         augmented = None if views is None else views[~held]
         if scaler is not None:
@@ -83,6 +87,7 @@ def out_of_fold(
         model = make_estimator().fit(train, Y[~held], views=augmented)
         # a class that a fold's training images lack keeps probability 0
         P[np.ix_(held, np.searchsorted(classes, model.classes_))] = model.predict_proba(test)
+        on_fold(k + 1, n_folds)
     return P
 
 

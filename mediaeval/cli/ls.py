@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from mediaeval.cli.common import ConfigFile, Json, print_json, print_table
+from mediaeval.cli.common import ConfigFile, Json, print_json, print_table, say
 
 EXAMPLE = "Example: mediaeval ls extractors"
 NEEDS_ARGUMENTS = True
@@ -23,6 +23,8 @@ def command(
         print_json(rows)
     elif rows:
         print_table("", list(rows[0]), [list(row.values()) for row in rows])
+    else:
+        say(f"No {what} in this folder yet. Make one: mediaeval train all")
 
 
 def _tasks(config) -> list[dict]:
@@ -68,7 +70,8 @@ def _presets(config) -> list[dict]:
     for name, preset in PRESETS.items():
         row = {"preset": name, "about": preset["summary"]}
         for subtask in ("subtask1", "subtask2", "subtask3"):
-            settings = preset[subtask]["classifier"]
+            section = preset[subtask]
+            settings = section["classifier"] | {k: v for k, v in section.items() if k != "classifier"}
             row[subtask] = " ".join([settings["name"], *(f"{k}={v}" for k, v in settings.items() if k != "name")])
         rows.append(row)
     return rows

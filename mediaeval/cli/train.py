@@ -63,15 +63,16 @@ def command(
     for result in results:
         low, high = result.score.interval
         title = (
-            f"{result.task.name}: weighted F1 {result.score.weighted_f1:.3f} ({low:.3f} to {high:.3f}) on "
-            f"{len(result.truth)} validation images; always the most common: {result.dummy_f1:.3f}"
+            f"{result.task.name}: weighted F1 {result.score.weighted_f1:.3f} (95 % interval {low:.3f} to {high:.3f}) "
+            f"on {len(result.truth)} validation images"
         )
+        same = ", ".join(f"{said} {f1:.3f}" for said, f1 in result.baselines.items())
         columns = ["label", "F1", "images", "threshold"][: 4 if result.task.multi_label else 3]
         rows = [
             [result.task.short(scored.label), scored.f1, scored.support, threshold][: len(columns)]
             for scored, threshold in zip(result.score.per_label, result.thresholds, strict=True)
         ]
-        print_table(title, columns, rows)
+        print_table(f"{title}\nsaying the same of every image: {same}", columns, rows)
     print(f"run: {folder.path}")
 
 

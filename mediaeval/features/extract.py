@@ -194,6 +194,6 @@ def require_complete(features: Features, folder, *, skip_bad: bool) -> None:
     if features.failures and not skip_bad:
         raise FeaturesError(
             *(f"{folder}: {image_id}: {reason}." for image_id, reason in features.failures.items()),
-            f"{len(features.failures)} images have no features. Mend or replace them, or pass --skip-bad to go on "
-            "without them.",
+            f"{len(features.failures)} of {len(features.failures) + len(features.contents)} images without features: "
+            "mend or replace them, or pass --skip-bad to go on without.",
         )

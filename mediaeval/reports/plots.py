@@ -14,11 +14,11 @@ from matplotlib.figure import Figure  # noqa: E402
 _BLUE, _ORANGE, _GREY = "#2f6db3", "#c8641e", "#8a8a8a"
 
 
-def plot_curves(path: Path, history: list[dict], title: str, baseline: float | None = None) -> None:
+def plot_curves(path: Path, history: list[dict], title: str, baselines: dict[str, float]) -> None:
     """Draw loss (training, validation) and validation weighted F1 against epochs.
 
     `history`: a dict an epoch with `epoch`, `train_loss` and, where there was validation, `val_loss` and `val_f1`.
-    `baseline`: the weighted F1 of always saying the most common, 0..1, drawn as a dashed line.
+    `baselines`: what is always said → its weighted F1, 0..1; the best is drawn as a dashed line.
     """
     figure = Figure(figsize=(9, 3.4), layout="constrained")
     left, right = figure.subplots(1, 2)
@@ -27,8 +27,9 @@ def plot_curves(path: Path, history: list[dict], title: str, baseline: float | N
     if history and history[0].get("val_loss") is not None:
         left.plot(epochs, [row["val_loss"] for row in history], color=_ORANGE, label="validation")
         right.plot(epochs, [row["val_f1"] for row in history], color=_ORANGE, label="validation")
-    if baseline is not None:
-        right.axhline(baseline, color=_GREY, linestyle="--", label="most common label")
+    if baselines:
+        best = max(baselines, key=lambda said: baselines[said])
+        right.axhline(baselines[best], color=_GREY, linestyle="--", label=f"always {best}")
     left.set(xlabel="epoch", ylabel="loss", title=title)
     right.set(xlabel="epoch", ylabel="weighted F1", ylim=(0, 1))
     for axes in (left, right):
@@ -38,15 +39,16 @@ def plot_curves(path: Path, history: list[dict], title: str, baseline: float | N
     _save(figure, path)
 
 
-def plot_confusion(path: Path, truth: np.ndarray, predicted: np.ndarray, labels: list[str], title: str) -> None:
+def plot_confusion(
+    path: Path, truth: np.ndarray, predicted: np.ndarray, labels: list[str], title: str, *, multi_label: bool
+) -> None:
     """Draw what was predicted against the truth; both 0/1, (n_images, n_labels).
 
     One label an image: a classes × classes matrix of counts. Several: a row a label with its true and false
     positives, false and true negatives, since several labels have no single matrix.
     """
     truth, predicted = np.asarray(truth, int), np.asarray(predicted, int)
-    single = bool((truth.sum(axis=1) == 1).all() and (predicted.sum(axis=1) == 1).all())
-    if single:
+    if not multi_label:
         counts, columns, xlabel = truth.T @ predicted, labels, "predicted"
     else:
         cells = (truth & predicted, ~truth & 1 & predicted, truth & ~predicted, (1 - truth) & (1 - predicted))
@@ -61,7 +63,7 @@ def plot_confusion(path: Path, truth: np.ndarray, predicted: np.ndarray, labels:
         axes.text(column, row, str(counts[row, column]), ha="center", va="center", color=colour)
     axes.set_xticks(range(len(columns)), columns)
     axes.set_yticks(range(len(labels)), labels)
-    axes.set(xlabel=xlabel, ylabel="truth" if single else "", title=title)
+    axes.set(xlabel=xlabel, ylabel="" if multi_label else "truth", title=title)
     _save(figure, path)
 
 

@@ -66,7 +66,7 @@ class Fitted:
     thresholds: list[float]  # one a label
     prior: dict[str, float]  # share of each label in the training data: what an image without features gets
     score: SubtaskScore
-    dummy_f1: float  # of always saying the most common
+    baselines: dict[str, float]  # what is always said → weighted F1 of it
     n_train: int
 
     def summary(self) -> dict:
@@ -79,7 +79,7 @@ class Fitted:
             "thresholds": dict(zip(self.task.labels, self.thresholds, strict=True)),
             "fallback": self.prior,
             "images": {"train": self.n_train, "val": len(self.truth), "refit": self.refitted is not None},
-            "validation": self.score.as_json() | {"dummy_weighted_f1": self.dummy_f1},
+            "validation": self.score.as_json() | {"baselines": self.baselines},
         }
 
     def write(self, folder: Path, run_name: str) -> None:
@@ -92,10 +92,17 @@ class Fitted:
         if history := self.model.estimator.history_:
             table = pd.DataFrame(history).to_csv(index=False, lineterminator="\n")
             write_atomically(folder / "history.csv", table.encode())
-            plot_curves(folder / "curves.svg", history, f"{run_name}: {self.task.name}", self.dummy_f1)
+            plot_curves(folder / "curves.svg", history, f"{run_name}: {self.task.name}", self.baselines)
         short = [self.task.short(label) for label in self.task.labels]
         title = f"{run_name}: {self.task.name}, validation"
-        plot_confusion(folder / "confusion.svg", self.truth.to_numpy(), self.predicted.to_numpy(), short, title)
+        plot_confusion(
+            folder / "confusion.svg",
+            self.truth.to_numpy(),
+            self.predicted.to_numpy(),
+            short,
+            title,
+            multi_label=self.task.multi_label,
+        )
         write_json(folder / "subtask.json", self.summary() | {"models": digests})
 
 
@@ -119,7 +126,6 @@ def fit_subtask(data: TrainingData, config: Config, *, refit: bool, device: str)
     probabilities = model.predict_proba(data.X(val_ids), val_ids)
     truth, predicted = data.labels.loc[val_ids], decide(task, probabilities, thresholds)
     prior = data.labels.loc[train_ids].mean()
-    always = decide(task, pd.DataFrame([prior] * len(val_ids), index=val_ids), [0.5] * len(task.labels))
     every = list(data.labels.index)
     return Fitted(
         task=task,
@@ -133,9 +139,21 @@ def fit_subtask(data: TrainingData, config: Config, *, refit: bool, device: str)
         thresholds=thresholds,
         prior={label: float(share) for label, share in prior.items()},
         score=score_decisions(task, truth.to_numpy(), predicted.to_numpy()),
-        dummy_f1=score_decisions(task, truth.to_numpy(), always.to_numpy()).weighted_f1,
+        baselines=_baselines(task, prior, truth),
         n_train=len(train_ids),
     )
+
+
+def _baselines(task: Subtask, prior: pd.Series, truth: pd.DataFrame) -> dict[str, float]:
+    """Return the weighted F1 of saying the same of every image: what is common, or every label there is."""
+    common = decide(task, prior.to_frame().T, [0.5] * len(task.labels)).to_numpy()  # the `dummy` classifier's answer
+    answers = {"the most common": common}
+    if task.multi_label:
+        answers["every label"] = np.ones_like(common)
+    Y = truth.to_numpy()
+    return {
+        said: score_decisions(task, Y, answer.repeat(len(Y), axis=0)).weighted_f1 for said, answer in answers.items()
+    }
 
 
 def _fit(
@@ -158,14 +176,16 @@ def _tune(blank: SubtaskModel, data: TrainingData, ids: list[str], n_views: int,
     """Return a threshold a label, tuned on probabilities that no model gave for its own training images."""
     group_of = dict(zip(data.labels.index, data.groups, strict=True))
     Y = data.labels.loc[ids].to_numpy()
-    P = out_of_fold(
-        lambda: clone(blank.estimator),
-        data.X(ids),
-        Y,
-        [group_of[i] for i in ids],
-        views=data.views(ids, n_views),
-        folds=TUNING_FOLDS,
-        rng=np.random.default_rng(seed),
-        scaler=blank.scaler,
-    )
+    with progress(f"{data.task.name}, thresholds, fold") as advance:
+        P = out_of_fold(
+            lambda: clone(blank.estimator),
+            data.X(ids),
+            Y,
+            [group_of[i] for i in ids],
+            views=data.views(ids, n_views),
+            folds=TUNING_FOLDS,
+            rng=np.random.default_rng(seed),
+            scaler=blank.scaler,
+            on_fold=advance,
+        )
     return [float(t) for t in tune_thresholds(Y, P)]

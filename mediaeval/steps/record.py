@@ -1,6 +1,5 @@
 """Keeping what was trained: the run folder changes in one rename a subtask, and says what it was made from."""
 
-import shutil
 import tomllib
 from dataclasses import dataclass
 
@@ -13,7 +12,7 @@ from mediaeval.data.split import write_split
 from mediaeval.errors import ConfigError, RunFolderError
 from mediaeval.features.extract import Features
 from mediaeval.features.networks import Network
-from mediaeval.files import folder_atomically, write_atomically
+from mediaeval.files import copy_folder, folder_atomically, write_atomically
 from mediaeval.runs import RunFolder, versions, write_json
 from mediaeval.steps.fitting import Fitted
 from submission.runfile import run_header
@@ -88,7 +87,7 @@ class Record:
         config = self.config.model_copy(update=sections)
         with folder_atomically(self.run.path) as folder:
             if self.run.path.exists():
-                shutil.copytree(self.run.path, folder, ignore=lambda path, names: stale, dirs_exist_ok=True)
+                copy_folder(self.run.path, folder, leave_out=stale)
             new = RunFolder(folder)
             new.subtask(fitted.task.name).mkdir()
             fitted.write(new.subtask(fitted.task.name), self.run.name)

@@ -47,14 +47,16 @@ def submit(run: RunFolder, *, partial: bool = False) -> Submitted:
         table = read_probabilities(run.test / f"{name}.csv", task)
         labels[name] = cells(task, decide(task, table, [thresholds[name][label] for label in task.labels]))
     header = run_header(run.read(run.manifest)["header"], list(subtasks))
-    # It takes the name that gets sent only once it is proved.
-    unproved = run.path / ".run.csv.unproved"
-    try:
-        sha256 = write_run(unproved, header, ids, labels, partial=partial)
-        n_cells = verify(run, unproved, header, thresholds)
-        unproved.replace(run.run_csv)
-    finally:
-        unproved.unlink(missing_ok=True)
+    compared: list[int] = []
+    sha256 = write_run(
+        run.run_csv,
+        header,
+        ids,
+        labels,
+        partial=partial,
+        prove=lambda unproved: compared.append(verify(run, unproved, header, thresholds)),
+    )
+    (n_cells,) = compared
     return Submitted(run.run_csv, sha256, subtasks, len(ids), n_cells, about["fallback"])
 
 

@@ -69,9 +69,9 @@ def test_another_classifier_does_not_inherit_the_presets_parameters(toml):
 
 
 def test_a_key_of_a_subtask_goes_to_those_being_trained(workdir):
-    config = load_config(sets=["classifier.epochs=7", "threshold=tuned"], subtasks=["subtask2"])
-    assert config.subtask2.classifier["epochs"] == 7 and config.subtask2.threshold == "tuned"
-    assert config.subtask3.classifier.get("epochs") != 7 and config.subtask3.threshold != "tuned"
+    config = load_config(sets=["classifier.epochs=7", "threshold=0.25"], subtasks=["subtask2"])
+    assert config.subtask2.classifier["epochs"] == 7 and config.subtask2.threshold == 0.25
+    assert config.subtask3.classifier.get("epochs") != 7 and config.subtask3.threshold == "tuned"
     both = load_config(sets=["subtask3.augment=1"], subtasks=["subtask2"])
     assert both.subtask3.augment == 1
     named = load_config(sets=["classifier=logistic"], subtasks=["subtask1"])

@@ -114,7 +114,7 @@ def test_training_learns_and_is_told_beside_the_baseline(job, capsys):
     command("train", "subtask1", "--data", "devset", "--run", "long", "--json",
             "--set", "classifier.epochs=40", "--set", "classifier.lr=0.001")  # fmt: skip
     told = json.loads(capsys.readouterr().out)["subtasks"][0]["validation"]
-    assert told["weighted_f1"] > 0.8 > told["dummy_weighted_f1"], "the classes are colours"
+    assert told["weighted_f1"] > 0.8 > told["baselines"]["the most common"], "the classes are colours"
     assert [row["label"] for row in told["per_label"]] == ["negative", "neutral", "positive"]
 
 
@@ -273,17 +273,21 @@ def test_a_half_written_run_is_told(job, missing):
         predict(open_run("first"), job / "testset")
 
 
+@pytest.mark.parametrize("at", ["mediaeval.steps.fitting.plot_confusion", "mediaeval.files.shutil.copy2"])
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device")])
-def test_training_that_is_stopped_leaves_the_run_as_it_was(job, monkeypatch, error):
+def test_training_that_is_stopped_leaves_the_run_as_it_was(job, monkeypatch, capsys, at, error):
     before = {p: p.read_bytes() for p in (job / "runs").rglob("*") if p.is_file()}
 
     def stop(*arguments, **options):
         raise error
 
-    monkeypatch.setattr("mediaeval.steps.fitting.plot_confusion", stop)
+    monkeypatch.setattr(at, stop)
     with pytest.raises(SystemExit) as caught:
         command_told("train", "all", "--data", "devset", "--run", "first", "--replace", *QUICK)
+    monkeypatch.undo()
     assert caught.value.code == (130 if error is KeyboardInterrupt else 1)
+    said = "Interrupted" if error is KeyboardInterrupt else "No space left on device. Nothing is half written"
+    assert said in capsys.readouterr().err
     assert {p: p.read_bytes() for p in (job / "runs").rglob("*") if p.is_file()} == before
 
 
