@@ -31,14 +31,14 @@ class Inspection:
         ]
         labels += [[name, "(none)", count, count / self.n_images] for name, count in self.unlabelled.items() if count]
         bad = [[image_id, reason] for image_id, reason in self.unreadable.items()]
-        pairs = [[p.first, p.second, p.how, ", ".join(p.conflicts) or "agree"] for p in self.pairs]
+        pairs = [[p.first, p.second, p.how, ", ".join(p.conflicts) or "nothing"] for p in self.pairs]
         conflicting = sum(bool(p.conflicts) for p in self.pairs)
         return [
             (f"{self.folder}: {self.n_images} images", ["subtask", "label", "images", "share"], labels),
             (f"{len(bad)} images missing or damaged", ["image", "reason"], bad),
             (
                 f"{len(pairs)} pairs of duplicates, {conflicting} with conflicting labels",
-                ["image", "image", "same", "labels"],
+                ["image", "duplicate", "same", "differ in"],
                 pairs,
             ),
         ]
