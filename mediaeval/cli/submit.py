@@ -22,7 +22,9 @@ def command(
     folder = open_run(run)
     result = submit(folder, partial=partial)
     for image_id, reason in result.fallback.items():
-        say(f"warning: {image_id}: {reason}; its labels follow the share of each label in the training data, not a prediction.")
+        say(
+            f"warning: {image_id}: {reason}; its labels follow the share of each label in the training data, not a prediction."
+        )
     if json:
         print_json(
             {
