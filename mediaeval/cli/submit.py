@@ -23,7 +23,7 @@ def command(
     result = submit(folder, partial=partial)
     for image_id, reason in result.fallback.items():
         say(
-            f"warning: {image_id}: {reason}; its labels follow the share of each label in the training data, not a prediction."
+            f"warning: {image_id}: {reason}; its labels come from the shares in the training data."
         )
     if json:
         print_json(
