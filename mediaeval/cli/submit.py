@@ -22,9 +22,7 @@ def command(
     folder = open_run(run)
     result = submit(folder, partial=partial)
     for image_id, reason in result.fallback.items():
-        say(
-            f"warning: {image_id}: {reason}; its labels come from the shares in the training data."
-        )
+        say(f"warning: {image_id}: {reason}; its labels come from the shares in the training data.")
     if json:
         print_json(
             {
