@@ -2,10 +2,13 @@
 
 import contextlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Collection, Iterator
 from pathlib import Path
+
+_OLD = ".old"
 
 
 def write_atomically(path: Path, data: bytes) -> None:
@@ -36,8 +39,9 @@ def folder_atomically(path: Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
+    recover(path)
     temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-    old = temporary.with_name(temporary.name + ".old")
+    old = temporary.with_name(temporary.name + _OLD)
     try:
         temporary.chmod(0o755)
         yield temporary
@@ -51,6 +55,16 @@ def folder_atomically(path: Path) -> Iterator[Path]:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
+
+
+def recover(path: Path) -> None:
+    """Put a folder back that a kill between the two renames of `folder_atomically` left under its temporary name."""
+    path = Path(path)
+    if path.exists() or not path.parent.is_dir():
+        return
+    left = re.compile(re.escape(f".{path.name}.") + r"\w{8}" + re.escape(_OLD))
+    if found := [entry for entry in path.parent.iterdir() if left.fullmatch(entry.name)]:
+        max(found, key=lambda entry: entry.stat().st_mtime_ns).rename(path)
 
 
 def copy_folder(source: Path, target: Path, *, leave_out: Collection[str] = ()) -> None:

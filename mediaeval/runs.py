@@ -7,7 +7,7 @@ runs/NAME/
     subtask1/ …       model.safetensors (the 80 %), refit.safetensors (the whole dev set), subtask.json,
                       validation.csv, history.csv, curves.svg, confusion.svg
     test/             subtask1.csv … (probabilities by id), test.json
-    run.csv           the official run file
+    run.csv           the official run file; run.superseded.csv, one of models or predictions replaced since
 """
 
 import json
@@ -18,8 +18,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
+
 from mediaeval.errors import RunFolderError
-from mediaeval.files import write_atomically
+from mediaeval.files import recover, write_atomically
 from submission.tasks import TASKS
 
 RUNS = Path("runs")
@@ -33,6 +35,8 @@ _LIBRARIES = (
     "scikit-learn",
     "pillow",
     "albumentations",
+    "opencv-python-headless",
+    "scikit-image",
 )
 
 
@@ -65,6 +69,16 @@ class RunFolder:
     @property
     def run_csv(self) -> Path:
         return self.path / "run.csv"
+
+    @property
+    def superseded(self) -> Path:
+        """The run file of models or predictions that have been replaced since."""
+        return self.path / "run.superseded.csv"
+
+    def lock(self) -> FileLock:
+        """Return the lock that whoever changes the run holds."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        return FileLock(self.path.with_name(f".{self.name}.lock"))
 
     def subtask(self, name: str) -> Path:
         return self.path / name
@@ -99,6 +113,8 @@ def run_folder(name: str) -> RunFolder:
 def open_run(name: str) -> RunFolder:
     """Return an existing run. Raises RunFolderError, naming the runs there are, when it is absent or half written."""
     run = run_folder(name)
+    recover(run.path)
+    recover(run.test)
     if not run.path.is_dir():
         there = ", ".join(r.name for r in all_runs()) or "none yet; make one: mediaeval train all"
         raise RunFolderError(f"{run.path} does not exist. Runs in this folder: {there}.")

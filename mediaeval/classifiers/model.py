@@ -117,9 +117,12 @@ def load_model(path: Path, task: Subtask) -> SubtaskModel:
         raise WeightsError(f"{path} is absent. Train {task.name} again.") from None
     except (SafetensorError, KeyError, ValueError, OSError) as error:
         raise WeightsError(f"{path} is damaged ({error}). Train {task.name} again.") from None
-    if about.pop("subtask") != task.name:
+    if not isinstance(about, dict) or about.pop("subtask", None) != task.name:
         raise WeightsError(f"{path} is not a model of {task.name}. Train {task.name} again.")
-    model = SubtaskModel(task, **about)
+    try:
+        model = SubtaskModel(task, **about)
+    except TypeError as error:
+        raise WeightsError(f"{path} is damaged ({error}). Train {task.name} again.") from None
     for part, owner in (("scaler", model.scaler), ("classifier", model.estimator)):
         owner.load_state({key.partition(".")[2]: a for key, a in arrays.items() if key.startswith(f"{part}.")})
     return model

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mediaeval.cli.common import ConfigFile, Json, Seed, SkipBad, print_json, print_table
+from mediaeval.cli.common import ConfigFile, Json, SkipBad, print_json, print_table
 
 EXAMPLE = "Example: mediaeval split sample/devset --out split.csv"
 NEEDS_ARGUMENTS = True
@@ -14,24 +14,32 @@ NEEDS_ARGUMENTS = True
 def command(
     data: Annotated[str, typer.Argument(metavar="DATA", help="Dataset folder with labels.")],
     out: Annotated[Path, typer.Option("--out", help="CSV to write: id,side.")],
-    val: Annotated[float, typer.Option("--val", help="Share of images to validate on, 0..1.")] = 0.2,
-    seed: Seed = 0,
+    val: Annotated[
+        float | None, typer.Option("--val", help="Share of images to validate on, 0..1. [default: 0.2]")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option("--seed", min=0, help="Equal seeds give equal splits. [default: 0]")
+    ] = None,
     how: Annotated[
-        str, typer.Option("--how", help="stratified over all labels of all subtasks, or random.")
-    ] = "stratified",
+        str | None,
+        typer.Option("--how", help="stratified over all labels of all subtasks, or random. [default: stratified]"),
+    ] = None,
     groups: Annotated[
-        str, typer.Option("--groups", metavar="CSV:COLUMN", help="Keep images of one group on one side.")
-    ] = "",
+        str | None, typer.Option("--groups", metavar="CSV:COLUMN", help="Keep images of one group on one side.")
+    ] = None,
     skip_bad: SkipBad = False,
     config: ConfigFile = None,
     json: Json = False,
 ) -> None:
     """Split a dev set into a training and a validation side; duplicates never stand on both."""
+    import tomli_w
+
     from mediaeval.config import load_config
     from mediaeval.data.split import SIDES, largest_gap, write_split
     from mediaeval.steps.split import split_dataset
 
-    sets = [f"split.val={val}", f"split.seed={seed}", f'split.how="{how}"', f"split.groups='{groups}'"]
+    given = {"val": val, "seed": seed, "how": how, "groups": groups}  # what is not given is as in mediaeval.toml
+    sets = [f"split.{key}={tomli_w.dumps({'x': value})[4:]}" for key, value in given.items() if value is not None]
     labels, sides = split_dataset(load_config(config, data=data, sets=sets), skip_bad=skip_bad)
     write_split(out, sides)
     counts = {side: int((sides == side).sum()) for side in SIDES}

@@ -46,11 +46,12 @@ class Dataset:
         return pd.DataFrame(rows, index=pd.Index(self.ids, name="id"), columns=list(task.labels), dtype="int8")
 
 
-def load_dataset(folder: Path) -> Dataset:
+def load_dataset(folder: Path, *, labelled: bool = True) -> Dataset:
     """Read a dataset folder: ids and labels from its CSV, image files matched by id whatever their suffix's case.
 
     Raises DatasetError (absent folder, two files for one id) or LabelFileError (a CSV that cannot be read), each with
-    everything that is wrong. Absent images are not an error here: they are named in `missing`.
+    everything that is wrong. Without `labelled` only ids are read: a test list may have label columns that are blank.
+    Absent images are not an error here: they are named in `missing`.
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -58,7 +59,7 @@ def load_dataset(folder: Path) -> Dataset:
         raise DatasetError(f"{folder} {what}. Give the folder that holds images/ and devset.csv or testset.csv.")
     csv = find_csv(folder)
     images = folder / "images" if (folder / "images").is_dir() else folder
-    table = read_labels(csv) if csv else None
+    table = read_labels(csv) if csv and labelled else None
     ids = table.ids if table else tuple(read_ids(folder))
     if not ids:
         raise DatasetError(f"{csv} lists no images. A row an image is wanted below the header.")

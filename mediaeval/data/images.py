@@ -49,8 +49,9 @@ def decode(data: bytes) -> Image.Image:
         raise ImageError("the file is not an image that Pillow knows") from None
     except (Image.DecompressionBombWarning, Image.DecompressionBombError):
         raise ImageError(f"the image has more than {Image.MAX_IMAGE_PIXELS:,} pixels") from None
-    except (OSError, SyntaxError, ValueError, IndexError, EOFError, TypeError, KeyError) as error:
-        # what Pillow's format plugins raise on truncated or damaged files
+    except MemoryError:
+        raise
+    except Exception as error:  # on damaged files Pillow's plugins raise whatever befell them
         raise ImageError(f"the image is damaged: {error}") from None
 
 

@@ -40,9 +40,12 @@ def split(
 
     wanted = counts.sum(axis=0) * val
     order = rng.permutation(n_groups)
-    filled = np.cumsum(counts[order, 0])
     in_val = np.zeros(n_groups, dtype=bool)
-    in_val[order[: np.argmin(np.abs(filled - wanted[0])) + 1]] = True
+    filled = 0.0
+    for group in order:  # a group that would overshoot further than it falls short is passed over for a smaller one
+        if abs(filled + counts[group, 0] - wanted[0]) < abs(filled - wanted[0]):
+            in_val[group] = True
+            filled += counts[group, 0]
     if in_val.all() or not in_val.any():
         raise ConfigError(
             f"{len(labels)} images in {n_groups} groups cannot be split {1 - val:.0%}/{val:.0%}: one side stays empty."

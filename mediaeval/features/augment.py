@@ -14,7 +14,10 @@ import cv2
 import numpy as np
 from PIL import Image
 
-POLICY = "crop<=0.1 a border, rotate<=15, brightness<=0.2, blur sigma<=1.5; after fitting into 640 px; version 1"
+POLICY = (
+    "crop<=0.1 a border, rotate<=15, brightness<=0.2, blur sigma<=1.5; after fitting into 640 px; version 1; "
+    f"albumentations {A.__version__}, opencv {cv2.__version__}"
+)
 _LONGEST = 640  # pixels: networks see 224 to 384, so nothing is lost, and a 12-megapixel photograph costs no seconds
 
 

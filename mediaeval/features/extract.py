@@ -95,7 +95,7 @@ def extract(
                 jobs.setdefault(image_id, []).append(_Job(network, file, view, key))
 
     batches = _Batches()
-    pictures = _prepare_all(dataset, jobs, seed, workers or os.cpu_count() or 1)
+    pictures = _prepare_all(dataset, contents, jobs, seed, workers or os.cpu_count() or 1)
     for done, (image_id, prepared) in enumerate(pictures, start=1):
         if isinstance(prepared, str):
             failures[image_id] = prepared
@@ -124,14 +124,17 @@ class _Job:
 
 
 def _prepare_all(
-    dataset: Dataset, jobs: dict[str, list[_Job]], seed: int, workers: int
+    dataset: Dataset, contents: dict[str, str], jobs: dict[str, list[_Job]], seed: int, workers: int
 ) -> Iterator[tuple[str, list[tuple[_Job, np.ndarray]] | str]]:
     """Yield (image id, its prepared arrays or the reason why there are none), in the order of `jobs`."""
     thread = local()
 
     def prepare(image_id: str) -> list[tuple[_Job, np.ndarray]] | str:
         try:
-            image = decode(read_image(dataset.image_paths[image_id])[1])
+            content, data = read_image(dataset.image_paths[image_id])
+            if content != contents[image_id]:  # else its vector would be kept as that of the bytes before
+                return "the file was changed while features were computed"
+            image = decode(data)
         except ImageError as error:
             return str(error)
         if not hasattr(thread, "augmenter"):

@@ -3,9 +3,12 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 
+import cv2
 import numpy as np
+import skimage
 import torch
 from PIL import Image
 
@@ -42,7 +45,8 @@ def build(name: str, extractor: Extractor, device: str = "cpu") -> Network:
     and ConfigError when the library knows no such model or argument.
     """
     if extractor.kind == "handcrafted":
-        identity = {"kind": "handcrafted", "version": handcrafted.VERSION, "decoder": DECODER}
+        libraries = f"opencv {cv2.__version__}, scikit-image {skimage.__version__}"
+        identity = {"kind": "handcrafted", "version": handcrafted.VERSION, "decoder": DECODER, "libraries": libraries}
         return Network(name, identity, handcrafted.WIDTH, handcrafted.handcrafted, lambda batch: batch)
     if extractor.kind == "thumbnail":
         identity = {"kind": "thumbnail", "side": THUMBNAIL, "decoder": DECODER}
@@ -72,6 +76,7 @@ def build(name: str, extractor: Extractor, device: str = "cpu") -> Network:
         "weights": weights,
         "preprocessing": preprocessing,
         "decoder": DECODER,
+        "library": f"{extractor.kind} {version(extractor.kind)}, torch {torch.__version__}",
         "engine": ENGINE + ("" if device == "cpu" else f", {device}"),
     }
     return Network(name, identity, features.shape[1], prepare, forward)

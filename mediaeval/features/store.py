@@ -43,8 +43,10 @@ class FeatureFile:
         self._record = np.dtype([("key", "V32"), ("vector", "<f4", (width,)), ("crc", "<u4")])
         head = _MAGIC + len(_canonical(identity)).to_bytes(4, "little") + _canonical(identity)
         self._header = head + b"\0" * (-len(head) % _ALIGN)
-        if not self.path.exists():
-            write_atomically(self.path, self._header)
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.path.with_suffix(".lock")):
+            if not self.path.exists():
+                write_atomically(self.path, self._header)
         self._load()
 
     def _load(self) -> None:

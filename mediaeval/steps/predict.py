@@ -40,17 +40,19 @@ def predict(run: RunFolder, test: Path, *, skip_bad: bool = False, device: str =
     """
     models = {name: load_subtask_model(run, TASKS[name]) for name in run.subtasks}
     config = read_config(run)
-    dataset = load_dataset(test)
+    dataset = load_dataset(test, labelled=False)
     networks = build_networks(config, choose_device(device))
     _require_same(run, networks)
     features = features_of(dataset, config, networks, skip_bad=skip_bad)
 
     ids = [i for i in dataset.ids if i not in features.failures]
     X = features.matrix([n.name for n in networks], ids)
-    with folder_atomically(run.test) as folder:
+    with run.lock(), folder_atomically(run.test) as folder:
+        tables = {}
         for name, (model, _) in models.items():
             table = _with_fallback(run, TASKS[name], model, X, ids, dataset.ids)
             write_probabilities(folder / f"{name}.csv", table)
+            tables[name] = file_digest(folder / f"{name}.csv")
         write_json(
             folder / "test.json",
             {
@@ -58,10 +60,13 @@ def predict(run: RunFolder, test: Path, *, skip_bad: bool = False, device: str =
                 "ids": list(dataset.ids),
                 "images": features.contents,
                 "fallback": features.failures,
+                "tables": tables,
                 "models": {name: file_digest(path) for name, (_, path) in models.items()},
                 "versions": versions(),
             },
         )
+        if run.run_csv.exists():  # it was made of the predictions before
+            run.run_csv.replace(run.superseded)
     return Predicted(
         run.subtasks, {name: str(path) for name, (_, path) in models.items()}, len(dataset.ids), features.failures
     )
@@ -83,13 +88,12 @@ def load_subtask_model(run: RunFolder, task: Subtask) -> tuple[SubtaskModel, Pat
     digests = run.read(folder / "subtask.json").get("models", {})
     name = REFIT if REFIT in digests else FIT
     path = folder / name
-    model = load_model(path, task)
-    if file_digest(path) != digests.get(name):
+    if path.is_file() and file_digest(path) != digests.get(name):
         raise RunFolderError(
             f"{path} is not the file that was saved in training. Train again: "
             f"mediaeval train {task.name} --run {run.name} --replace."
         )
-    return model, path
+    return load_model(path, task), path
 
 
 def _with_fallback(

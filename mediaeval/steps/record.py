@@ -1,5 +1,6 @@
 """Keeping what was trained: the run folder changes in one rename a subtask, and says what it was made from."""
 
+import json
 import tomllib
 from dataclasses import dataclass
 
@@ -8,7 +9,7 @@ import tomli_w
 
 from mediaeval.config import Config, SubtaskSection, parse_config
 from mediaeval.data.dataset import Dataset
-from mediaeval.data.split import write_split
+from mediaeval.data.split import read_csv_by_id, write_split
 from mediaeval.errors import ConfigError, RunFolderError
 from mediaeval.features.extract import Features
 from mediaeval.features.networks import Network
@@ -18,7 +19,8 @@ from mediaeval.steps.fitting import Fitted
 from submission.runfile import run_header
 from submission.tasks import OFFICIAL_HEADER, TASKS
 
-SHARED_SECTIONS = ("data", "split", "features", "extractors")  # one for all subtasks of a run
+_INPUTS = {"extractors": "features", "images": "images", "left_out": "left-out images", "header": "header"}  # manifest
+SHARED_SECTIONS = ("seed", "data", "split", "features", "extractors")  # one for all subtasks of a run
 
 
 def read_config(run: RunFolder) -> Config:
@@ -72,14 +74,38 @@ class Record:
     sides: pd.Series
     command: str
 
+    def require_same_inputs(self) -> None:
+        """Raise RunFolderError when the run holds other subtasks, made from other images, features or split.
+
+        One run has one set of inputs: its manifest, and `predict`, speak for all of its subtasks.
+        """
+        others = [name for name in self.run.subtasks if name not in self.subtasks]
+        if others and (differing := self._differences()):
+            raise RunFolderError(
+                f"{self.run.path} holds {', '.join(others)}, made from other {', '.join(differing)}. One run's "
+                "subtasks share these. Give another name with --run, or train all of them anew: train all --replace."
+            )
+
+    def _differences(self) -> list[str]:
+        """Return which inputs of the run on disk are not those of now."""
+        old, new = self.run.read(self.run.manifest), json.loads(json.dumps(self._manifest()))
+        differing = [what for key, what in _INPUTS.items() if old.get(key) != new[key]]
+        sides = read_csv_by_id(self.run.split)["side"]
+        return differing + ([] if sides.to_dict() == self.sides.to_dict() else ["split"])
+
     def keep(self, fitted: Fitted) -> None:
         """Put one finished subtask into the run folder, with what all share; in one rename.
 
-        Old versions of subtasks that are being trained now, and are not finished yet, go: they may have been made
-        from other data.
+        Predictions and the run file are of the models before: the former go, the latter is kept as superseded. Other
+        subtasks that are still to be trained stay as they are, unless they were made from other inputs.
         """
-        done = self.subtasks[: self.subtasks.index(fitted.task.name)]
-        stale = set(self.subtasks) - set(done)
+        with self.run.lock():
+            self._keep(fitted)
+
+    def _keep(self, fitted: Fitted) -> None:
+        stale = {fitted.task.name}
+        if self.run.manifest.is_file() and self._differences():
+            stale |= set(self.subtasks)
         sections = {fitted.task.name: SubtaskSection(**fitted.settings)}
         if self.run.manifest.is_file():  # subtasks that were finished before keep their own settings
             old = read_config(self.run)
@@ -87,8 +113,10 @@ class Record:
         config = self.config.model_copy(update=sections)
         with folder_atomically(self.run.path) as folder:
             if self.run.path.exists():
-                copy_folder(self.run.path, folder, leave_out=stale)
+                copy_folder(self.run.path, folder, leave_out=stale | {self.run.test.name})
             new = RunFolder(folder)
+            if new.run_csv.exists():
+                new.run_csv.replace(new.superseded)
             new.subtask(fitted.task.name).mkdir()
             fitted.write(new.subtask(fitted.task.name), self.run.name)
             tree = config.model_dump(mode="json", exclude_none=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mediaeval.errors import RunFileError, RunFolderError
+from mediaeval.features.weights import file_digest
 from mediaeval.runs import RunFolder
 from mediaeval.steps.tables import cells, decide, read_probabilities
 from submission.runfile import read_run, run_header, write_run
@@ -37,6 +38,12 @@ def submit(run: RunFolder, *, partial: bool = False) -> Submitted:
     if stale:
         raise RunFolderError(
             f"{run.path}: {', '.join(stale)} was trained after the predictions were made. "
+            f"Predict again: mediaeval predict {run.name} --data {about['data']}."
+        )
+    changed = [name for name in run.subtasks if file_digest(run.test / f"{name}.csv") != about["tables"].get(name)]
+    if changed:
+        raise RunFolderError(
+            f"{run.test}: the probabilities of {', '.join(changed)} are not those that predict wrote. "
             f"Predict again: mediaeval predict {run.name} --data {about['data']}."
         )
     subtasks, ids = run.subtasks, about["ids"]

@@ -51,6 +51,7 @@ def train(
         )
 
     record = Record(run, config, subtasks, dataset, features, networks, sides, command)
+    record.require_same_inputs()
     results = []
     for name in subtasks:
         data = TrainingData(TASKS[name], dataset.labels(name).loc[ids], features, networks, sides, groups)

@@ -139,3 +139,18 @@ def test_blocks_stand_in_the_order_asked_for(make_devset, tmp_path):
     ab, ba = features.matrix(["colours", "wide"], ids), features.matrix(["wide", "colours"], ids)
     assert ab.shape == (5, 5)
     np.testing.assert_array_equal(ab, ba[:, [2, 3, 4, 0, 1]])
+
+
+def test_an_image_that_changes_under_way_is_not_kept_as_the_one_before(make_devset, tmp_path):
+    dataset = load_dataset(make_devset(6))
+    before = dataset.image_paths["d5"].read_bytes()
+
+    def replace_last(done, total):
+        dataset.image_paths["d5"].write_bytes(dataset.image_paths["d0"].read_bytes())
+
+    store = FeatureStore(tmp_path / "store")
+    features = extract(dataset, [average_colour()], store, workers=1, on_image=replace_last)
+    assert "changed while" in features.failures["d5"]
+    dataset.image_paths["d5"].write_bytes(before)
+    again = extract(dataset, [average_colour()], store)
+    np.testing.assert_allclose(again.matrix(["colours"], ["d5"])[0], direct(dataset, "d5"), rtol=1e-5)

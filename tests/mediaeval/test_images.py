@@ -77,3 +77,13 @@ def test_absent_and_empty_files_are_told_apart(tmp_path):
     (tmp_path / "empty.jpg").write_bytes(b"")
     with pytest.raises(ImageError, match="empty"):
         read_image(tmp_path / "empty.jpg")
+
+
+@pytest.mark.parametrize("error", [RuntimeError("Failed to decode image"), NotImplementedError("unknown format")])
+def test_whatever_a_decoder_raises_is_an_image_error(monkeypatch, error):
+    def fail(*arguments):
+        raise error
+
+    monkeypatch.setattr("mediaeval.data.images.Image.open", fail)
+    with pytest.raises(ImageError, match=r"damaged: (Failed|unknown)"):
+        decode(b"any bytes")

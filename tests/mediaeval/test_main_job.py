@@ -14,6 +14,7 @@ from mediaeval.runs import open_run
 from mediaeval.steps.predict import predict
 from mediaeval.steps.submit import submit
 from submission.runfile import read_run
+from tests.conftest import picture
 
 QUICK = ["--set", "classifier.epochs=3", "--set", "classifier.lr=0.001", "--set", "augment=1"]
 
@@ -191,9 +192,73 @@ def test_exchanged_columns_are_found_out(job, monkeypatch):
 
 
 def test_predictions_of_an_older_model_are_not_submitted(job):
-    command("train", "subtask2", "--data", "devset", "--run", "first", *QUICK, "--set", "seed=9", "--replace")
+    shutil.copytree("runs/first/test", "test")
+    command("train", "subtask2", "--data", "devset", "--run", "first", *QUICK, "--set", "classifier.dropout=0.1", "--replace")
+    with pytest.raises(RunFolderError, match="holds no predictions"):
+        submit(open_run("first"))
+    shutil.move("test", "runs/first/test")
     with pytest.raises(RunFolderError, match=r"subtask2 was trained after the predictions were made.*Predict again"):
         submit(open_run("first"))
+
+
+def test_a_run_file_of_older_models_or_predictions_is_no_longer_the_one_to_send(job):
+    before = (job / "runs/first/run.csv").read_bytes()
+    command("predict", "first", "--data", "testset")
+    assert not (job / "runs/first/run.csv").exists()
+    assert (job / "runs/first/run.superseded.csv").read_bytes() == before
+    command("submit", "first")
+    assert (job / "runs/first/run.csv").read_bytes() == before
+    command("train", "subtask1", "--data", "devset", "--run", "first", *QUICK, "--replace")
+    assert not (job / "runs/first/run.csv").exists()
+    assert (job / "runs/first/run.superseded.csv").read_bytes() == before
+
+
+def test_probabilities_that_slip_against_their_ids_are_not_submitted(job):
+    path = job / "runs/first/test/subtask1.csv"
+    header, *rows = path.read_text().splitlines()
+    cells = [row.partition(",") for row in rows]
+    slipped = [f"{i},{said}" for (i, _, _), (_, _, said) in zip(cells, cells[1:] + cells[:1], strict=True)]
+    path.write_text("\n".join([header, *slipped]) + "\n")
+    with pytest.raises(RunFolderError, match=r"subtask1 are not those that predict wrote.*Predict again"):
+        submit(open_run("first"))
+
+
+def test_one_run_has_one_set_of_inputs(job):
+    """A manifest that spoke for the newest subtask alone would vouch for features that the others never saw."""
+    picture("positive", 7).save(job / "devset/images/d3.jpg")
+    before = {p: p.read_bytes() for p in (job / "runs").rglob("*") if p.is_file()}
+    with pytest.raises(RunFolderError, match=r"holds subtask2, subtask3, made from other images.*train all --replace"):
+        command_raising("train", "subtask1", "--data", "devset", "--run", "first", "--replace", *QUICK)
+    with pytest.raises(RunFolderError, match=r"made with another \[seed\]"):
+        command_raising("train", "subtask1", "--data", "devset", "--run", "first", "--replace", "--set", "seed=5")
+    assert {p: p.read_bytes() for p in (job / "runs").rglob("*") if p.is_file()} == before
+    (job / "split.csv").write_text("id,side\n" + "".join(f"d{k},{'val' if k < 6 else 'train'}\n" for k in range(30)))
+    command("train", "all", "--data", "devset", "--run", "first", "--replace", *QUICK)  # all anew: other images may be
+    with pytest.raises(RunFolderError, match="made from other split"):
+        command_raising("train", "subtask1", "--data", "devset", "--run", "first", "--replace", "--split", "split.csv")
+
+
+def test_a_kill_between_two_renames_loses_no_run(job):
+    (job / "runs/first/test").rename(job / "runs/first/.test.ab12cd34.old")
+    (job / "runs/first").rename(job / "runs/.first.ab12cd34.old")
+    command("submit", "first")
+    assert (job / "runs/first/run.csv").is_file()
+
+
+def test_subtasks_that_fail_later_do_not_cost_the_old_ones(job, monkeypatch):
+    import mediaeval.steps.train as module
+
+    honest = module.fit_subtask
+
+    def diverges(data, config, **options):
+        if data.task.name == "subtask2":
+            raise FeaturesError("subtask2 diverged")
+        return honest(data, config, **options)
+
+    monkeypatch.setattr(module, "fit_subtask", diverges)
+    with pytest.raises(FeaturesError, match="diverged"):
+        command_raising("train", "all", "--data", "devset", "--run", "first", "--replace", *QUICK)
+    assert open_run("first").subtasks == ("subtask1", "subtask2", "subtask3")
 
 
 def test_a_run_without_predictions_says_what_to_do(job):

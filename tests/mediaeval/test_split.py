@@ -97,3 +97,23 @@ def test_groups_come_from_a_column_by_id(tmp_path):
         read_groups(f"{tmp_path}/norms.csv:concept", ["z"])
     with pytest.raises(ConfigError, match="CSV:COLUMN is wanted"):
         read_groups("norms.csv", ["a"])
+
+
+def test_uneven_groups_are_filled_up_to_the_share_wanted():
+    groups = [f"g{k}" for k in range(12) for _ in range(1 + 3 * (k % 4))]  # of 1, 4, 7 and 10 images
+    labels = pd.DataFrame({"a": [k % 2 for k in range(len(groups))]}, index=[f"i{k}" for k in range(len(groups))])
+    for seed in range(20):
+        sides = split(labels, val=0.2, how="random", groups=groups, rng=np.random.default_rng(seed))
+        assert abs((sides == "val").mean() - 0.2) < 0.05
+
+
+def test_the_command_keeps_what_the_file_says_of_the_split(make_devset, workdir, run):
+    make_devset(20)
+    (workdir / "mediaeval.toml").write_text('[data]\ndev = "../devset"\n[split]\nval = 0.4\ngroups = "it\'s.csv:g"\n')
+    (workdir / "it's.csv").write_text("id,g\n" + "".join(f"d{k},{k // 2}\n" for k in range(20)))
+    run("split", "../devset", "--out", "split.csv", "--seed", "3")
+    sides = pd.read_csv("split.csv", index_col="id")["side"]
+    assert (sides == "val").sum() == 8
+    assert all(sides[f"d{k}"] == sides[f"d{k + 1}"] for k in range(0, 20, 2))
+    run("split", "../devset", "--out", "other.csv", "--val", "0.2", "--groups", "it's.csv:g")
+    assert (pd.read_csv("other.csv")["side"] == "val").sum() == 4
