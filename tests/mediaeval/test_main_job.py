@@ -193,7 +193,18 @@ def test_exchanged_columns_are_found_out(job, monkeypatch):
 
 def test_predictions_of_an_older_model_are_not_submitted(job):
     shutil.copytree("runs/first/test", "test")
-    command("train", "subtask2", "--data", "devset", "--run", "first", *QUICK, "--set", "classifier.dropout=0.1", "--replace")
+    command(
+        "train",
+        "subtask2",
+        "--data",
+        "devset",
+        "--run",
+        "first",
+        *QUICK,
+        "--set",
+        "classifier.dropout=0.1",
+        "--replace",
+    )
     with pytest.raises(RunFolderError, match="holds no predictions"):
         submit(open_run("first"))
     shutil.move("test", "runs/first/test")
