@@ -4,11 +4,11 @@
 
 Each split halves a set into dev and test at random; a model trained on the dev half predicts the test half, which gives
 a run file of realistic quality; the file is spoilt in every way of submission/faults.py and judged, without test
-labels, from an extractor that the model did not use. Counted are, for faults that cost at least 10 points of weighted F1, how
-many were caught, and how many under a name of their kind; for sound files how many raised an alarm: of the model, of
-the same model trained on a tenth of the dev half (poor, but honest), and of the model with a third of its answers
-replaced by those for another image. Drawn: 1,199 test rows. Photographs (OASIS, COCO): 241 and 60, fewer than a test
-set has, so many faults cannot be told there; what matters is that sound files raise no alarm.
+labels, from an extractor that the model did not use. Counted are, for faults that cost at least 10 points of weighted
+F1, how many were caught, and how many under a name of their kind; for sound files how many raised an alarm: of the
+model, of the same model trained on a tenth of the dev half (poor, but honest), and of the model with a third of its
+answers replaced by those for another image. Drawn: 1,199 test rows. Photographs (OASIS, COCO): 242 and 60, fewer than
+a test set has, so many faults cannot be told there; what matters is that sound files raise no alarm.
 """
 
 import argparse
