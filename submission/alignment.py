@@ -103,7 +103,7 @@ def align(run: LabelTable, expectation: Expectation, orders: Mapping[str, Sequen
     rows = judge_rows(expected, skill, labels, arrangements(ids, orders or {}))
     fault, told_apart = judge_columns(expected, skill, labels, columns)
     problems = [*_row_problems(rows, ids, lines), *_column_problems(fault)]
-    if not problems and rows.z < SOUND_Z / 2 and _POOREST * rows.z_sound > _UNRELATED_Z:
+    if not problems and rows.z < min(rows.z_sound / 10, 3.3) and _POOREST * rows.z_sound > _UNRELATED_Z:
         problems.append(_unrelated(rows, lines))
     return _conclude(run.path, rows, told_apart, tuple(problems))
 
