@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := demo
 
-.PHONY: demo test lint bench-photographs bench-thresholds
+.PHONY: demo test lint bench-photographs bench-thresholds bench-integrity
 
 demo: .venv/installed
 	$(BIN)/mediaeval train all --run $(RUN) --replace
@@ -31,6 +31,9 @@ bench-photographs: .venv/installed
 
 bench-thresholds: .venv/installed
 	$(BIN)/python -m benchmarks.thresholds
+
+bench-integrity: .venv/installed
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.integrity $(DATA)
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is wanted; choose one: make PYTHON=python3.12")'

@@ -3,12 +3,18 @@
 Exit status: 0 all is well (warnings may be told), 1 problems, 2 the command was called wrongly.
 """
 
+from __future__ import annotations
+
 import argparse
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from submission.errors import UserError
+
+if TYPE_CHECKING:
+    from submission.check import Report
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -28,16 +34,33 @@ def main(arguments: list[str] | None = None) -> int:
     return status
 
 
-def check(options: argparse.Namespace) -> int:
-    """Check each run file, print its problems, return 1 where a file has any."""
+def reports_of(options: argparse.Namespace) -> list[Report]:
+    """Check the form of each run file."""
     from submission.check import check_file
-    from submission.labels import read_ids, read_labels
+    from submission.labels import read_ids
+
+    ids, header = read_ids(options.ids), header_wanted(options.dev)
+    return [check_file(path, ids, header=header, partial=options.partial) for path in options.runs]
+
+
+def header_wanted(dev: Path | None) -> tuple[str, ...]:
+    """Return the header of a dev set, a CSV or its folder, for a run of all subtasks; without one the official one."""
+    from submission.errors import LabelFileError
+    from submission.labels import find_csv, read_labels
     from submission.runfile import run_header
     from submission.tasks import OFFICIAL_HEADER, TASKS
 
-    ids = read_ids(options.ids)
-    header = run_header(read_labels(options.dev).header, list(TASKS)) if options.dev else OFFICIAL_HEADER
-    reports = [check_file(path, ids, header=header, partial=options.partial) for path in options.runs]
+    if dev is None:
+        return OFFICIAL_HEADER
+    table = find_csv(dev) if dev.is_dir() else dev
+    if table is None:
+        raise LabelFileError(f"{dev} holds no CSV. Give the dev set's folder, or its CSV.")
+    return run_header(read_labels(table).header, list(TASKS))
+
+
+def check(options: argparse.Namespace) -> int:
+    """Check each run file, print its problems, return 1 where a file has any."""
+    reports = reports_of(options)
     if options.json:
         _print_json([report.as_json() for report in reports])
     else:
@@ -49,13 +72,11 @@ def check(options: argparse.Namespace) -> int:
 def score(options: argparse.Namespace) -> int:
     """Score a run file against the truth and print weighted F1, its interval, and F1 per label."""
     from submission.labels import read_labels
-    from submission.runfile import read_run, run_header
+    from submission.runfile import read_run
     from submission.score import as_text
     from submission.score import score as score_run
-    from submission.tasks import OFFICIAL_HEADER, TASKS
 
-    header = run_header(read_labels(options.dev).header, list(TASKS)) if options.dev else OFFICIAL_HEADER
-    scores = score_run(read_labels(options.truth), read_run(options.runs, header=header))
+    scores = score_run(read_labels(options.truth), read_run(options.runs, header=header_wanted(options.dev)))
     if options.json:
         _print_json({subtask: of_task.as_json() for subtask, of_task in scores.items()})
     else:
@@ -102,7 +123,7 @@ def _parser() -> argparse.ArgumentParser:
 
     for command in (checking, scoring):
         command.add_argument(
-            "--dev", metavar="DEVSET.csv", type=Path, help="your dev set: its header is the one wanted"
+            "--dev", metavar="DEV", type=Path, help="your dev set, CSV or folder: its header is the one wanted"
         )
         command.add_argument("--json", action="store_true", help="for programs")
     return parser

@@ -59,6 +59,30 @@ CODES: dict[str, str] = {
     "row-order": "the rows stand in another order than the test list",
 }
 
+# Told of a well-formed file that is held against the images (alignment.py).
+IMAGE_CODES: dict[str, str] = {
+    "rows-shifted": "labels stand some rows away from their images, from a line to the end",
+    "rows-moved": "labels of a part of the file stand some rows away from their images",
+    "rows-exchanged": "parts of the file stand in each other's place",
+    "rows-reordered": "labels stand in one order, ids in another",
+    "rows-unrelated": "labels have nothing to do with the images",
+    "columns-inverted": "labels say the opposite of the images",
+    "columns-swapped": "two labels stand under each other's heading",
+    "columns-shifted": "labels stand some headings away from their own",
+    "columns-exchanged": "the labels of T2 and T3 stand in each other's place",
+    "columns-sorted": "labels stand in another order than their headings",
+    "columns-permuted": "labels stand under headings that are not theirs",
+    "classes-permuted": "the classes of T1 are called by each other's names",
+}
+
+# Warnings on what is odd beside the dev set (plausibility.py).
+ODDITY_CODES: dict[str, str] = {
+    "label-constant": "a label that varies in the dev set never does in the run",
+    "label-share": "a label is given much more or less often than in the dev set",
+    "rows-without-label": "many more images than in the dev set have no label",
+    "labels-never-together": "labels stand together that never do in the dev set",
+}
+
 WARNINGS = frozenset({"row-order"})  # told, but no reason to refuse a run: rows are joined by id
 
 _SHOWN_VALUES = 5  # distinct values shown of one problem; the others are counted

@@ -96,7 +96,7 @@ def weighted_f1(truth: np.ndarray, predicted: np.ndarray) -> float:
         truth, predicted = truth[:, None] == classes, predicted[:, None] == classes
     assert all(((table == 0) | (table == 1)).all() for table in (truth, predicted)), "decisions are 0 or 1"
     tp, fp, fn = (cells.sum(axis=0) for cells in _cells(truth.astype(bool), predicted.astype(bool)))
-    return float(_weighted(tp, fp, fn))
+    return float(weighted_of_counts(tp, fp, fn))
 
 
 def as_text(scores: dict[str, SubtaskScore]) -> str:
@@ -121,7 +121,7 @@ def score_decisions(
     low, high = np.quantile(samples, (0.025, 0.975))
     return SubtaskScore(
         subtask=task.name,
-        weighted_f1=float(_weighted(tp, fp, fn)),
+        weighted_f1=float(weighted_of_counts(tp, fp, fn)),
         interval=(float(low), float(high)),
         per_label=[
             LabelScore(label, float(f1), int(support))
@@ -154,7 +154,14 @@ def _f1(tp: np.ndarray, fp: np.ndarray, fn: np.ndarray) -> np.ndarray:
     return 2 * tp / np.maximum(2 * tp + fp + fn, 1)
 
 
-def _weighted(tp: np.ndarray, fp: np.ndarray, fn: np.ndarray) -> np.ndarray:
+def counts(true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """True positives, false positives and false negatives side by side, bool (n_images, 3 n_labels)."""
+    import numpy as np
+
+    return np.hstack(_cells(np.asarray(true, dtype=bool), np.asarray(predicted, dtype=bool)))
+
+
+def weighted_of_counts(tp: np.ndarray, fp: np.ndarray, fn: np.ndarray) -> np.ndarray:
     """F1 averaged over the last axis, weighted by the support tp + fn; 0 where there is none."""
     import numpy as np
 
@@ -171,11 +178,11 @@ def _bootstrap(true: np.ndarray, predicted: np.ndarray, rng: np.random.Generator
     n_labels = true.shape[1]
     bits = 1 << np.arange(2 * n_labels)
     codes = np.hstack([true, predicted]) @ bits  # (n_images,)
-    _, where, counts = np.unique(codes, return_index=True, return_counts=True)
-    patterns = np.hstack(_cells(true[where], predicted[where])).astype(float)  # (n_patterns, 3 n_labels)
-    draws = rng.multinomial(len(true), counts / len(true), size=resamples)  # (resamples, n_patterns)
+    _, where, times = np.unique(codes, return_index=True, return_counts=True)
+    patterns = counts(true[where], predicted[where]).astype(float)  # (n_patterns, 3 n_labels)
+    draws = rng.multinomial(len(true), times / len(true), size=resamples)  # (resamples, n_patterns)
     tp, fp, fn = np.split(draws @ patterns, 3, axis=1)  # (resamples, n_labels) each
-    return _weighted(tp, fp, fn)
+    return weighted_of_counts(tp, fp, fn)
 
 
 def _some(ids: Sequence[str]) -> str:

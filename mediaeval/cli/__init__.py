@@ -10,7 +10,21 @@ import sys
 
 import typer
 
-from mediaeval.cli import check, features, inspect, ls, predict, sample, score, split, submit, train
+from mediaeval.cli import (
+    check,
+    compare,
+    diff,
+    features,
+    inspect,
+    ls,
+    predict,
+    reproduce,
+    sample,
+    score,
+    split,
+    submit,
+    train,
+)
 from submission.errors import UserError
 
 app = typer.Typer(
@@ -56,7 +70,7 @@ def _told(command):
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM, errno.EFBIG}
 
 # in the order of the work
-COMMANDS = (sample, inspect, split, features, train, predict, submit, check, score, ls)
+COMMANDS = (sample, inspect, split, features, train, predict, submit, check, score, reproduce, diff, compare, ls)
 for module in COMMANDS:
     name = module.__name__.rpartition(".")[2]
     app.command(name, epilog=module.EXAMPLE, no_args_is_help=module.NEEDS_ARGUMENTS)(_told(module.command))

@@ -1,32 +1,102 @@
 """mediaeval check"""
 
+import sys
 from argparse import Namespace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mediaeval.cli.common import Json
-from submission.__main__ import check
+from mediaeval.cli.common import ConfigFile, Device, Json, Use, print_json, print_table, say
+from submission.__main__ import header_wanted, reports_of
 
-EXAMPLE = "Example: mediaeval check runs/first/run.csv --ids testset/testset.csv"
+EXAMPLE = "Example: mediaeval check runs/first/run.csv --data testset --dev devset"
 NEEDS_ARGUMENTS = True
 
 Dev = Annotated[
     Path | None,
-    typer.Option("--dev", metavar="DEVSET.csv", help="Your dev set, where its header is not the official one."),
+    typer.Option("--dev", metavar="DEV", help="Your dev set: its header is wanted, its images teach."),
 ]
 
 
 def command(
     runs: Annotated[list[Path], typer.Argument(metavar="RUNFILE...", help="Run files, anybody's.")],
-    ids: Annotated[Path, typer.Option("--ids", metavar="TESTSET.csv|FOLDER", help="The test list, or its folder.")],
+    ids: Annotated[
+        Path | None,
+        typer.Option(
+            "--ids", metavar="TESTSET.csv|FOLDER", help="The test list, or its folder: form alone is checked."
+        ),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option("--data", metavar="TEST", help="Test set folder: labels are held against the images as well."),
+    ] = None,
     dev: Dev = None,
+    use: Use = None,
+    self_test: Annotated[
+        bool, typer.Option("--self-test", help="Spoil the file in every known way, and tell what catches each.")
+    ] = False,
     partial: Annotated[bool, typer.Option("--partial", help="Some subtasks only, and that is meant.")] = False,
+    config: ConfigFile = None,
+    device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """Tell everything that is wrong with a run file at once: bytes, header, ids, cells.
+    """Tell everything that is wrong with a run file at once: its form and, with --data and --dev, its meaning.
 
-    Exit status 0 clean, 1 problems, 2 wrong usage. `python -m submission check` does the same without torch or pandas.
+    Meaning: whether rows and columns belong to the images, judged without test labels from features that the run was
+    not made of; and what is odd beside the dev set, as warnings. Exit status 0 clean, 1 problems, 2 wrong usage.
     """
-    raise typer.Exit(check(Namespace(runs=runs, ids=ids, dev=dev, partial=partial, json=json)))
+    if ids is None and data is None:
+        print("--ids TESTSET.csv, or --data TEST, is wanted.", file=sys.stderr)
+        raise typer.Exit(2)
+    if data is not None and dev is None:
+        print("--data needs --dev DEV, the dev set's folder, to learn what images lead to expect.", file=sys.stderr)
+        raise typer.Exit(2)
+    if self_test and len(runs) != 1:
+        print("--self-test takes one run file.", file=sys.stderr)
+        raise typer.Exit(2)
+    meaning = _judge(data, dev, config, use, device) if data is not None else None
+    if self_test:
+        _self_test(runs[0], ids or data, dev, partial, meaning, json)
+        return
+    form = reports_of(Namespace(runs=runs, ids=ids or data, dev=dev, partial=partial))
+    told = [meaning(path) if meaning else None for path in runs]
+    if json:
+        print_json([one.as_json() | (more.as_json() if more else {}) for one, more in zip(form, told, strict=True)])
+    else:
+        for one, more in zip(form, told, strict=True):
+            print(one.text())
+            if more:
+                print(more.text())
+    raise typer.Exit(0 if all(one.ok for one in form) and all(more is None or more.ok for more in told) else 1)
+
+
+def _judge(data: Path, dev: Path, config: Path | None, use: str | None, device: str):
+    """Return what judges a run file by its images."""
+    from mediaeval.config import load_config
+    from mediaeval.steps.align import Judge
+    from mediaeval.steps.prepare import choose_device
+
+    settings = load_config(config, use=use)
+    return Judge(data, dev, settings, own=use is not None, device=choose_device(device), tell=say)
+
+
+def _self_test(run: Path, ids: Path, dev: Path | None, partial: bool, meaning, json: bool) -> None:
+    """Print what catches each fault; exit status 1 when one goes uncaught."""
+    from mediaeval.steps.selftest import self_test
+    from submission.labels import read_ids
+
+    results = self_test(run, read_ids(ids), header_wanted(dev), meaning, partial=partial)
+    if json:
+        print_json([vars(one) for one in results])
+    else:
+        missed = sum(one.tried and not one.caught_by for one in results)
+        tried = sum(one.tried for one in results)
+        print_table(
+            f"{run}: {tried} ways to spoil it, {missed} not caught",
+            ["kind", "fault", "caught by"],
+            [[one.kind, one.fault, one.outcome] for one in results],
+        )
+        if meaning is None:
+            print("Faults of meaning were not tried: give --data TEST and --dev DEV.")
+    raise typer.Exit(1 if any(one.tried and not one.caught_by for one in results) else 0)

@@ -130,21 +130,22 @@ def _prepare_all(
     thread = local()
 
     def prepare(image_id: str) -> list[tuple[_Job, np.ndarray]] | str:
+        if not hasattr(thread, "augmenter"):
+            thread.augmenter = Augmenter()
+        prepared = []
         try:
             content, data = read_image(dataset.image_paths[image_id])
             if content != contents[image_id]:  # else its vector would be kept as that of the bytes before
                 return "the file was changed while features were computed"
             image = decode(data)
+            pictures = {0: image}
+            for job in jobs[image_id]:
+                if job.view not in pictures:
+                    pictures[job.view] = thread.augmenter.view(image, seed, image_id, job.view)
+                source = data if job.network.from_bytes else pictures[job.view]
+                prepared.append((job, job.network.prepare(source)))
         except ImageError as error:
             return str(error)
-        if not hasattr(thread, "augmenter"):
-            thread.augmenter = Augmenter()
-        pictures = {0: image}
-        prepared = []
-        for job in jobs[image_id]:
-            if job.view not in pictures:
-                pictures[job.view] = thread.augmenter.view(image, seed, image_id, job.view)
-            prepared.append((job, job.network.prepare(pictures[job.view])))
         return prepared
 
     with ThreadPoolExecutor(workers) as pool:

@@ -17,7 +17,7 @@ class Extractor(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
-    kind: Literal["timm", "torchvision", "handcrafted", "thumbnail"]
+    kind: Literal["timm", "torchvision", "handcrafted", "thumbnail", "witness"]
     model: str = ""  # the network's name in its library
     model_args: dict[str, Any] = Field(default_factory=dict)  # further arguments for building the network
     weights: str = ""  # a file (.safetensors, .pth, .pt, .bin); empty: the library's own, from its cache or the network
@@ -61,3 +61,5 @@ EXTRACTORS: dict[str, Extractor] = {
 
 # Computed beside the others to find near-duplicates before a split; not for training, hence not in the table.
 THUMBNAIL = Extractor(kind="thumbnail")
+# What `mediaeval check --data` judges a run file with: not for training either, or it would judge itself.
+WITNESS = Extractor(kind="witness")

@@ -15,7 +15,7 @@ from PIL import Image
 from mediaeval.data.duplicates import THUMBNAIL, thumbnail
 from mediaeval.data.images import DECODER
 from mediaeval.errors import ConfigError, WeightsError
-from mediaeval.features import handcrafted
+from mediaeval.features import handcrafted, witness
 from mediaeval.features.extractors import Extractor
 from mediaeval.features.weights import file_digest, load_into, tensors_digest
 
@@ -27,15 +27,16 @@ class Network:
     """A built extractor: one image to one prepared array, a batch of those to vectors.
 
     `identity` holds all that changes a feature (network, weights, preprocessing, decoder, engine); `width` is the
-    length of a vector. `prepare` maps an upright RGB image to a float32 array of one shape for all images;
-    `forward` maps such arrays, (n, …), to float32 (n, width).
+    length of a vector. `prepare` maps an upright RGB image - or, with `from_bytes`, the file's bytes - to a float32
+    array of one shape for all images; `forward` maps such arrays, (n, …), to float32 (n, width).
     """
 
     name: str
     identity: dict
     width: int
-    prepare: Callable[[Image.Image], np.ndarray] = field(repr=False)
+    prepare: Callable[[Image.Image], np.ndarray] | Callable[[bytes], np.ndarray] = field(repr=False)
     forward: Callable[[np.ndarray], np.ndarray] = field(repr=False)
+    from_bytes: bool = False
 
 
 def build(name: str, extractor: Extractor, device: str = "cpu") -> Network:
@@ -51,6 +52,9 @@ def build(name: str, extractor: Extractor, device: str = "cpu") -> Network:
     if extractor.kind == "thumbnail":
         identity = {"kind": "thumbnail", "side": THUMBNAIL, "decoder": DECODER}
         return Network(name, identity, THUMBNAIL**2, thumbnail, lambda batch: batch)
+    if extractor.kind == "witness":
+        identity = {"kind": "witness", "version": witness.VERSION, "decoder": witness.DECODER}
+        return Network(name, identity, witness.WIDTH, witness.witness, lambda batch: batch, from_bytes=True)
 
     model, transform, preprocessing, weights = LIBRARIES[extractor.kind](name, extractor)
     model = model.eval().requires_grad_(False).to(device)

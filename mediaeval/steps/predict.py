@@ -1,5 +1,6 @@
 """Predicting: the test images' probabilities from a run's models, joined by image id, written into the run folder."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from mediaeval.classifiers.model import SubtaskModel, load_model
 from mediaeval.data.dataset import load_dataset
 from mediaeval.data.sample import is_sample
 from mediaeval.errors import DatasetError, FeaturesError, RunFolderError, WeightsError
+from mediaeval.features.extract import Features
 from mediaeval.features.networks import Network
 from mediaeval.features.weights import file_digest
 from mediaeval.files import folder_atomically
@@ -42,17 +44,10 @@ def predict(run: RunFolder, test: Path, *, skip_bad: bool = False, device: str =
     config = read_config(run)
     dataset = load_dataset(test, labelled=False)
     networks = build_networks(config, choose_device(device))
-    _require_same(run, networks)
+    require_same_features(run, networks)
     features = features_of(dataset, config, networks, skip_bad=skip_bad)
-
-    ids = [i for i in dataset.ids if i not in features.failures]
-    X = features.matrix([n.name for n in networks], ids)
     with run.lock(), folder_atomically(run.test) as folder:
-        tables = {}
-        for name, (model, _) in models.items():
-            table = _with_fallback(run, TASKS[name], model, X, ids, dataset.ids)
-            write_probabilities(folder / f"{name}.csv", table)
-            tables[name] = file_digest(folder / f"{name}.csv")
+        tables = write_tables(run, models, features, [n.name for n in networks], dataset.ids, folder)
         write_json(
             folder / "test.json",
             {
@@ -60,6 +55,7 @@ def predict(run: RunFolder, test: Path, *, skip_bad: bool = False, device: str =
                 "ids": list(dataset.ids),
                 "images": features.contents,
                 "fallback": features.failures,
+                "config": file_digest(run.config),
                 "tables": tables,
                 "models": {name: file_digest(path) for name, (_, path) in models.items()},
                 "versions": versions(),
@@ -72,6 +68,17 @@ def predict(run: RunFolder, test: Path, *, skip_bad: bool = False, device: str =
     )
 
 
+def write_tables(
+    run: RunFolder, models: dict, features: Features, blocks: list[str], all_ids: Sequence[str], folder: Path
+) -> dict[str, str]:
+    """Write the probabilities of `all_ids` for each subtask of `models` into a folder; return subtask → sha256."""
+    ids = [i for i in all_ids if i not in features.failures]
+    X = features.matrix(blocks, ids)
+    for name, (model, _) in models.items():
+        write_probabilities(folder / f"{name}.csv", _with_fallback(run, TASKS[name], model, X, ids, tuple(all_ids)))
+    return {name: file_digest(folder / f"{name}.csv") for name in models}
+
+
 def test_set_of(run: RunFolder) -> Path:
     """Return the test set that belongs to a run's configuration: [data] test, or the drawn sample's."""
     data = read_config(run).data
@@ -82,11 +89,14 @@ def test_set_of(run: RunFolder) -> Path:
     raise DatasetError(f"{run.path} names no test set. Give one: mediaeval predict {run.name} --data TEST.")
 
 
-def load_subtask_model(run: RunFolder, task: Subtask) -> tuple[SubtaskModel, Path]:
-    """Return the model that predicts the test set, and its file; RunFolderError when it is not what was saved."""
+def load_subtask_model(run: RunFolder, task: Subtask, *, of_split: bool = False) -> tuple[SubtaskModel, Path]:
+    """Return the model that predicts the test set, and its file; RunFolderError when it is not what was saved.
+
+    `of_split`: the model of the 80 %, whatever there is.
+    """
     folder = run.subtask(task.name)
     digests = run.read(folder / "subtask.json").get("models", {})
-    name = REFIT if REFIT in digests else FIT
+    name = FIT if of_split or REFIT not in digests else REFIT
     path = folder / name
     if path.is_file() and file_digest(path) != digests.get(name):
         raise RunFolderError(
@@ -112,7 +122,7 @@ def _with_fallback(
     return table.loc[list(all_ids)]
 
 
-def _require_same(run: RunFolder, networks: list[Network]) -> None:
+def require_same_features(run: RunFolder, networks: list[Network]) -> None:
     """Raise when an extractor gives another width, or is another, than the run was trained with; all at once."""
     recorded = run.read(run.manifest)["extractors"]
     if list(recorded) != [n.name for n in networks]:
@@ -124,13 +134,18 @@ def _require_same(run: RunFolder, networks: list[Network]) -> None:
     ]
     if widths:
         raise FeaturesError(*widths, "Put the network and weights back, or train the run again.")
+    if changed := changed_identities(recorded, networks):
+        raise WeightsError(
+            *changed, "Dev and test features must come from one and the same. Put it back, or train the run again."
+        )
+
+
+def changed_identities(recorded: dict, networks: list[Network]) -> list[str]:
+    """Return in words what makes the networks other than those a manifest records."""
     changed = []
     for n in networks:
         old = recorded[n.name]["identity"]
         for key in sorted(old.keys() | n.identity.keys()):
             if old.get(key) != n.identity.get(key):
                 changed.append(f"extractor '{n.name}': {key} was {old.get(key)}, now {n.identity.get(key)}.")
-    if changed:
-        raise WeightsError(
-            *changed, "Dev and test features must come from one and the same. Put it back, or train the run again."
-        )
+    return changed

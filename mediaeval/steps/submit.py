@@ -1,7 +1,7 @@
 """Submitting: stored probabilities → labels → the official bytes, read back and compared cell by cell."""
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,8 +25,12 @@ class Submitted:
     fallback: dict[str, str]  # image id → why its labels are the fallback's
 
 
-def submit(run: RunFolder, *, partial: bool = False) -> Submitted:
+def submit(
+    run: RunFolder, *, partial: bool = False, also: Callable[[Path], object] = lambda unproved: None
+) -> Submitted:
     """Write runs/NAME/run.csv, and prove that it says what the stored probabilities say.
+
+    `also` is called with the verified file before it takes its name, and may raise.
 
     Raises RunFolderError when there are no predictions, or predictions of older models than the run now holds, and
     RunFileError when the official check rejects the bytes or a cell on disk differs; an older file stays as it was.
@@ -47,27 +51,43 @@ def submit(run: RunFolder, *, partial: bool = False) -> Submitted:
             f"Predict again: mediaeval predict {run.name} --data {about['data']}."
         )
     subtasks, ids = run.subtasks, about["ids"]
-    thresholds = {n: run.read(run.subtask(n) / "subtask.json")["thresholds"] for n in subtasks}
-    labels = {}
-    for name in subtasks:
-        task = TASKS[name]
-        table = read_probabilities(run.test / f"{name}.csv", task)
-        labels[name] = cells(task, decide(task, table, [thresholds[name][label] for label in task.labels]))
-    header = run_header(run.read(run.manifest)["header"], list(subtasks))
-    compared: list[int] = []
-    sha256 = write_run(
-        run.run_csv,
-        header,
-        ids,
-        labels,
-        partial=partial,
-        prove=lambda unproved: compared.append(verify(run, unproved, header, thresholds)),
-    )
-    (n_cells,) = compared
+    sha256, n_cells = write_and_verify(run, run.test, ids, run.run_csv, partial=partial, also=also)
     return Submitted(run.run_csv, sha256, subtasks, len(ids), n_cells, about["fallback"])
 
 
-def verify(run: RunFolder, path: Path, header: Sequence[str], thresholds: dict[str, dict[str, float]]) -> int:
+def write_and_verify(
+    run: RunFolder,
+    tables: Path,
+    ids: Sequence[str],
+    target: Path,
+    *,
+    partial: bool,
+    also: Callable[[Path], object] = lambda unproved: None,
+) -> tuple[str, int]:
+    """Write the run file that the tables of probabilities in a folder say, and verify it before it takes its name.
+
+    Returns its sha256 and the number of cells compared. `also` is called with the verified file first, and may raise.
+    """
+    thresholds = {name: run.read(run.subtask(name) / "subtask.json")["thresholds"] for name in run.subtasks}
+    labels = {}
+    for name in run.subtasks:
+        task = TASKS[name]
+        table = read_probabilities(tables / f"{name}.csv", task)
+        labels[name] = cells(task, decide(task, table, [thresholds[name][label] for label in task.labels]))
+    header = run_header(run.read(run.manifest)["header"], list(run.subtasks))
+    compared: list[int] = []
+
+    def prove(unproved: Path) -> None:
+        compared.append(verify(run, tables, unproved, header, thresholds))
+        also(unproved)
+
+    sha256 = write_run(target, header, ids, labels, partial=partial, prove=prove)
+    return sha256, compared[0]
+
+
+def verify(
+    run: RunFolder, tables: Path, path: Path, header: Sequence[str], thresholds: dict[str, dict[str, float]]
+) -> int:
     """Compare a file on disk with the stored probabilities, cell by cell; return the number of cells compared.
 
     Deliberately shares nothing with the writing but the task table: both files are read anew, by id and by column
@@ -77,7 +97,7 @@ def verify(run: RunFolder, path: Path, header: Sequence[str], thresholds: dict[s
     problems, compared = [], 0
     for name in run.subtasks:
         task = TASKS[name]
-        with (run.test / f"{name}.csv").open(newline="", encoding="utf-8") as file:
+        with (tables / f"{name}.csv").open(newline="", encoding="utf-8") as file:
             stored = {row["id"]: {label: float(row[label]) for label in task.labels} for row in csv.DictReader(file)}
         said = on_disk.labels.get(name, {})
         if said.keys() != stored.keys():

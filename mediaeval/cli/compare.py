@@ -1,0 +1,43 @@
+"""mediaeval compare"""
+
+from typing import Annotated
+
+import typer
+
+from mediaeval.cli.common import Json, Seed, print_json, print_table
+
+EXAMPLE = "Example: mediaeval compare first second"
+NEEDS_ARGUMENTS = True
+
+
+def command(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Runs trained on the same split.")],
+    seed: Seed = 0,
+    json: Json = False,
+) -> None:
+    """Compare runs on the same validation images: weighted F1 with intervals, and whether a gap is more than noise."""
+    from mediaeval.runs import open_run
+    from mediaeval.steps.compare import compare_runs
+
+    results = compare_runs([open_run(run) for run in runs], seed=seed)
+    if json:
+        print_json(
+            [
+                {
+                    "subtask": one.subtask,
+                    "images": one.n_images,
+                    "scores": {run: dict(zip(("f1", "low", "high"), s, strict=True)) for run, s in one.scores.items()},
+                    "pairs": [vars(pair) | {"verdict": pair.verdict} for pair in one.pairs],
+                }
+                for one in results
+            ]
+        )
+        return
+    for one in results:
+        rows = [[run, *score] for run, score in one.scores.items()]
+        print_table(f"{one.subtask}: {one.n_images} validation images", ["run", "weighted F1", "low", "high"], rows)
+        pairs = [
+            [p.first, p.second, p.gap, *p.interval, p.p_bootstrap, p.p_permutation, p.p, p.verdict] for p in one.pairs
+        ]
+        columns = ["run", "against", "gap", "low", "high", "p bootstrap", "p permutation", "p Holm", "verdict"]
+        print_table("", columns, pairs)

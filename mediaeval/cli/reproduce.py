@@ -1,0 +1,41 @@
+"""mediaeval reproduce"""
+
+from typing import Annotated
+
+import typer
+
+from mediaeval.cli.common import Device, Json, print_json, print_table
+
+EXAMPLE = "Example: mediaeval reproduce first"
+NEEDS_ARGUMENTS = True
+
+
+def command(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A run below runs/ that was submitted.")],
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """Rebuild a run file from the stored models and the images, and compare it byte for byte.
+
+    Where it differs: which input changed, and each flipped label with its probability then and now. Exit status 1.
+    """
+    from mediaeval.runs import open_run
+    from mediaeval.steps.reproduce import reproduce
+
+    result = reproduce(open_run(run), device=device)
+    if json:
+        flips = [vars(one.flip) | {k: v for k, v in vars(one).items() if k != "flip"} for one in result.flips]
+        print_json(vars(result) | {"path": str(result.path), "flips": flips})
+    else:
+        for change in result.changed:
+            print(f"changed: {change}")
+        if result.same:
+            print(f"{result.path}: reproduced byte for byte, sha256 {result.sha256}")
+        else:
+            rows = [
+                [one.flip.image_id, one.flip.label, one.flip.first, one.flip.second, one.before, one.now, one.threshold]
+                for one in result.flips
+            ]
+            columns = ["image", "label", "file", "now", "probability then", "now", "threshold"]
+            print_table(f"{result.path}: not reproduced, {len(rows)} labels differ", columns, rows)
+    raise typer.Exit(0 if result.same else 1)

@@ -1,0 +1,291 @@
+"""Whether a run file's labels belong to its images, told without test labels, before the file is sent.
+
+    expectation = expect(dev_features, dev_labels, test_features, test_ids, columns)
+    alignment = align(run, expectation, orders)
+    alignment.verdict      # aligned, misaligned or cannot-tell
+
+A file can be perfect in form and still say of each image what was predicted for another. The images themselves know: a
+regression from the dev set expects something of each test image, and a sound run agrees with that better than any
+rearrangement of its rows (alignment_rows.py) or columns (alignment_columns.py) does.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from submission.alignment_columns import ColumnFault, judge_columns
+from submission.alignment_rows import Rows, judge_rows
+from submission.expectation import Expectation, label_matrix
+from submission.labels import LabelTable
+from submission.problems import Problem, as_json, describe
+from submission.tasks import TASKS
+
+if TYPE_CHECKING:
+    import numpy as np
+
+SOUND_Z = 4.0  # standard deviations from which on the rows are said to belong to their images
+# A run of this share of the expectation's strength is still called honest; below, labels are called unrelated where
+# a run of that share would have shown itself by `_UNRELATED_Z`.
+_POOREST = 0.3
+_UNRELATED_Z = 5.0
+
+ALIGNED, MISALIGNED, CANNOT_TELL = "aligned", "misaligned", "cannot-tell"
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """The verdict on one run file.
+
+    `rows_needed` is how many rows would have told, where `verdict` is cannot-tell and more rows would help.
+    `smallest_slip` is the number of rows that would have to be slipped for it to be seen, None where none would be.
+    """
+
+    file: str
+    verdict: str
+    reason: str
+    n_rows: int
+    rows_needed: int | None
+    z: float
+    z_sound: float
+    smallest_slip: int | None
+    columns_told_apart: float  # share of pairs of columns whose swap would have been seen
+    problems: tuple[Problem, ...]
+
+    @property
+    def ok(self) -> bool:
+        return self.verdict != MISALIGNED
+
+    def text(self) -> str:
+        """For people: a line for each problem, then the verdict."""
+        lines = [describe(problem, self.file) for problem in self.problems]
+        return "\n".join([*lines, f"{self.file}: {self.verdict}: {self.reason}"])
+
+    def as_json(self) -> dict:
+        """For programs."""
+        return asdict(self) | {"problems": [as_json(problem) for problem in self.problems]}
+
+
+def align(run: LabelTable, expectation: Expectation, orders: Mapping[str, Sequence[str]] | None = None) -> Alignment:
+    """Judge whether the rows and columns of a run belong to the images that `expectation` is of.
+
+    `orders`: sequences of ids in which labels may have been made or written by mistake (the test list, sorted, a folder
+    listing); each is tried against each, and backwards. Rows whose id the expectation lacks take no part.
+    """
+    import numpy as np
+
+    place = {image_id: k for k, image_id in enumerate(expectation.ids)}
+    lines = [line for line, image_id in enumerate(run.ids, start=2) if image_id in place]
+    ids = [image_id for image_id in run.ids if image_id in place]
+    subtasks = [name for name in TASKS if name in run.labels and any(c.subtask == name for c in expectation.columns)]
+    if len(ids) < 3 or not subtasks:
+        reason = (
+            f"{len(ids)} of its rows have features" if subtasks else "the dev set has labels for none of its subtasks"
+        )
+        return _cannot_tell(run.path, f"{reason}. Nothing can be compared.", len(ids))
+    kept = [k for k, column in enumerate(expectation.columns) if column.subtask in subtasks]
+    columns = [expectation.columns[k] for k in kept]
+    labels = label_matrix({name: run.labels[name] for name in subtasks}, ids)
+    expected = expectation.expected[np.ix_([place[image_id] for image_id in ids], kept)]
+    skill = expectation.skill[kept]
+    if not skill.any():
+        return _cannot_tell(
+            run.path,
+            "the extractor predicts no label of the dev set better than chance. Choose another with --use.",
+            len(ids),
+        )
+    if not (labels.std(axis=0) * skill).any():
+        return _cannot_tell(run.path, "it says the same of every image, which fits any order of rows.", len(ids))
+    rows = judge_rows(expected, skill, labels, arrangements(ids, orders or {}))
+    fault, told_apart = judge_columns(expected, skill, labels, columns)
+    problems = [*_row_problems(rows, ids, lines), *_column_problems(fault)]
+    if not problems and rows.z < min(rows.z_sound / 10, 3.3) and _POOREST * rows.z_sound > _UNRELATED_Z:
+        problems.append(_unrelated(rows, lines))
+    return _conclude(run.path, rows, told_apart, tuple(problems))
+
+
+def arrangements(ids: Sequence[str], orders: Mapping[str, Sequence[str]]) -> dict[str, np.ndarray]:
+    """Return what rows would hold had labels made in one order been written to ids in another: name → order.
+
+    `ids` are those of the file's rows; row i then holds the labels of the image of row order[i].
+    """
+    import numpy as np
+
+    row = {image_id: k for k, image_id in enumerate(ids)}
+    known = {"the file's order": list(ids)}
+    for name, sequence in orders.items():
+        common = [image_id for image_id in sequence if image_id in row]
+        if len(common) == len(ids):
+            known[name] = common
+    known |= {f"{name}, backwards": sequence[::-1] for name, sequence in known.items()}
+    found: dict[bytes, tuple[str, np.ndarray]] = {}
+    identity = np.arange(len(ids))
+    for made, made_ids in known.items():
+        for written, written_ids in known.items():
+            order = np.empty(len(ids), dtype=np.int64)
+            order[[row[i] for i in written_ids]] = [row[i] for i in made_ids]
+            if not (order == identity).all():
+                found.setdefault(order.tobytes(), (f"labels in {made}, ids in {written}", order))
+    return dict(found.values())
+
+
+def usual_orders(ids: Sequence[str], listing: Sequence[str] = ()) -> dict[str, list[str]]:
+    """Return the orders in which ids come by usual mistakes; `listing` is the folder's own, as the disk gives it."""
+    orders = {
+        "the test list's order": list(ids),
+        "sorted order": sorted(ids),
+        "sorted order without regard to case": sorted(ids, key=str.lower),
+        "numeric order": sorted(ids, key=_natural),
+    }
+    return orders | ({"the folder's order": list(listing)} if listing else {})
+
+
+def _natural(image_id: str) -> list[tuple[int, int, str]]:
+    """Sort key by which a2 comes before a10."""
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.findall(r"\d+|\D+", image_id)]
+
+
+def _row_problems(rows: Rows, ids: Sequence[str], lines: Sequence[int]) -> list[Problem]:
+    """Put what was found about the rows into words: an order, else slipped parts, else parts without relation."""
+    remedy = "Write labels and ids from one table, joined by id (mediaeval submit does)."
+    sound = "rows whose labels belong to their images"
+    if rows.order and rows.order_gain >= 0.8 * sum(segment.gain for segment in rows.segments):
+        return [_problem("rows-reordered", lines, 0, f"{rows.order}, which fits the images better", sound, remedy)]
+    if not rows.segments:
+        if rows.unrelated is None:
+            return []
+        first, end = rows.unrelated
+        came = f"labels without relation to their images in {_span(lines, first, end)}, while the others fit theirs"
+        return [_problem("rows-unrelated", lines, first, came, sound, remedy)]
+    segments = sorted(rows.segments, key=lambda segment: segment.first)
+    where = [f"{abs(segment.lag)} rows {'below' if segment.lag > 0 else 'above'}" for segment in segments]
+    told = "; ".join(
+        f"{_span(lines, s.first, s.last)} hold the labels of the images {place}"
+        for s, place in zip(segments, where, strict=True)
+    )
+    first = segments[0].first
+    if len({segment.lag for segment in segments}) > 1:
+        code = "rows-exchanged"
+    elif segments[-1].last - first + abs(segments[0].lag) + 5 >= 0.9 * (len(ids) - first):
+        code = "rows-shifted"  # to the end of the file
+    else:
+        code = "rows-moved"
+    return [_problem(code, lines, first, told, sound, remedy)]
+
+
+def _unrelated(rows: Rows, lines: Sequence[int]) -> Problem:
+    came = f"labels that fit their images no better than any others ({rows.z:.1f} standard deviations)"
+    wanted = f"about {rows.z_sound:.0f}, as good predictions have, or a third of it"
+    remedy = (
+        "Either ids and labels were parted, or the predictions are no better than chance: score them on validation "
+        "images, and write the run with mediaeval submit."
+    )
+    return _problem("rows-unrelated", lines, 0, came, wanted, remedy)
+
+
+_COLUMN_CODES = {
+    "inverted": (
+        "columns-inverted",
+        "answers that say the opposite of their images",
+        "Write 1 for a label that is there, 0 for one that is not.",
+    ),
+    "swapped": (
+        "columns-swapped",
+        "two columns in each other's place",
+        "Write each label under its own heading, by name.",
+    ),
+    "shifted": ("columns-shifted", "columns slipped sideways", "Write each label under its own heading, by name."),
+    "exchanged": (
+        "columns-exchanged",
+        "T2 and T3 in each other's place",
+        "Write the columns in the order of the dev set's header.",
+    ),
+    "sorted": (
+        "columns-sorted",
+        "columns in another order than their headings",
+        "Write each label under its own heading, by name.",
+    ),
+    "classes": (
+        "classes-permuted",
+        "the classes of T1 under each other's names",
+        "Look up which number stood for which class in training (often alphabetical).",
+    ),
+    "assigned": (
+        "columns-permuted",
+        "columns under headings that are not theirs",
+        "Write each label under its own heading, by name.",
+    ),
+}
+
+
+def _column_problems(fault: ColumnFault | None) -> list[Problem]:
+    if fault is None:
+        return []
+    code, what, remedy = _COLUMN_CODES[fault.kind]
+    if fault.kind == "inverted":
+        told = ", ".join(str(column) for column, _ in fault.moves)
+    else:
+        told = "; ".join(f"'{column}' holds '{label}'" for column, label in fault.moves)
+    came = f"{what}: {told}, by {fault.strength:.1f} standard errors"
+    first = fault.moves[0][0]
+    heading = "T1" if first.subtask == "subtask1" else first.label
+    return [Problem(code, "error", None, heading, came, "columns that say what stands above them", remedy)]
+
+
+def _conclude(path: Path, rows: Rows, told_apart: float, problems: tuple[Problem, ...]) -> Alignment:
+    needed = None
+    fits = (
+        f"{rows.z:.1f} standard deviations better than rows in random order would (good predictions: about "
+        f"{rows.z_sound:.0f})"
+    )
+    if problems:
+        verdict, reason = MISALIGNED, f"labels and images do not belong together: {', '.join(p.code for p in problems)}"
+    elif rows.z >= SOUND_Z:
+        seen = (
+            f"a slip of {rows.smallest_slip} of {rows.n_rows} rows"
+            if rows.smallest_slip
+            else "no slip of a part of them"
+        )
+        verdict = ALIGNED
+        reason = (
+            f"the labels fit their images {fits}, and no other arrangement fits better. So many rows show {seen}, and "
+            f"{100 * told_apart:.0f} % of the swaps of two columns or classes"
+        )
+    else:
+        verdict = CANNOT_TELL
+        reason = f"the labels fit their images {fits}, which is too little to decide"
+        if rows.z_sound > 0:
+            needed = max(math.ceil(rows.n_rows * (SOUND_Z / (_POOREST * rows.z_sound)) ** 2), 1)
+            if needed > rows.n_rows:
+                reason += f"; about {needed} rows would"
+            else:
+                needed = None
+                reason += ": the run is poor, or few of its labels ever change"
+    return Alignment(
+        str(path),
+        verdict,
+        reason + ".",
+        rows.n_rows,
+        needed,
+        rows.z,
+        rows.z_sound,
+        rows.smallest_slip,
+        told_apart,
+        problems,
+    )
+
+
+def _cannot_tell(path: Path, reason: str, n_rows: int) -> Alignment:
+    return Alignment(str(path), CANNOT_TELL, reason, n_rows, None, 0.0, 0.0, None, 0.0, ())
+
+
+def _problem(code: str, lines: Sequence[int], first: int, came: str, wanted: str, remedy: str) -> Problem:
+    return Problem(code, "error", lines[first], None, came, wanted, remedy)
+
+
+def _span(lines: Sequence[int], first: int, last: int) -> str:
+    return f"lines {lines[first]} to {lines[last]}"

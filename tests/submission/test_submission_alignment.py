@@ -1,0 +1,222 @@
+"""Alignment: sound files raise no alarm, spoilt ones are told by kind, and too little evidence is called so."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.optimize import linear_sum_assignment
+
+from submission.alignment import ALIGNED, CANNOT_TELL, MISALIGNED, align, arrangements, usual_orders
+from submission.assignment import best_assignment
+from submission.expectation import columns_of, expect, label_matrix
+from submission.faults import FAULTS, MEANING, spoil
+from submission.labels import LabelTable, read_labels
+from submission.runfile import format_run
+from submission.tasks import OFFICIAL_HEADER, TASKS
+
+
+def world(n: int, seed: int = 0, noise: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    """Features (n, 40) and labels, 0/1 (n, 20), that depend on them; T2 and T3 hold other labels each."""
+    weights = np.random.default_rng(99).normal(size=(40, 20))
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n, 40))
+    score = X @ weights / 6 + noise * rng.normal(size=(n, 20))
+    Y = (score > np.linspace(0.2, 1.2, 20)).astype(float)
+    Y[:, :3] = score[:, :3].argmax(axis=1)[:, None] == np.arange(3)
+    return X, Y
+
+
+def table(Y: np.ndarray, ids: list[str], subtasks=tuple(TASKS)) -> LabelTable:
+    labels, start = {}, 0
+    for name, task in TASKS.items():
+        rows = Y[:, start : start + len(task.labels)].astype(int).tolist()
+        start += len(task.labels)
+        if name in subtasks:
+            cells = map(tuple, rows) if task.multi_label else (task.labels[row.index(1)] for row in rows)
+            labels[name] = dict(zip(ids, cells, strict=True))
+    return LabelTable(Path("run.csv"), (), tuple(ids), labels)
+
+
+@pytest.fixture(scope="module")
+def judged():
+    """(expectation of 600 test images, sound run of realistic quality, its ids)"""
+    return make(600)
+
+
+def make(n_test: int, n_dev: int = 600, noise: float = 1.0, seed: int = 0):
+    X, Y = world(n_dev, seed=seed + 1)
+    Z, _ = world(n_test, seed=seed + 2)
+    ids = [f"i{k:04}" for k in np.random.default_rng(seed).permutation(n_test)]
+    expectation = expect(X, Y, Z, ids, columns_of(list(TASKS.values())))
+    _, answers = world(n_test, seed=seed + 2, noise=noise)  # the same images, other noise than the truth's
+    return expectation, table(answers, ids), ids
+
+
+def moved(run: LabelTable, order) -> LabelTable:
+    """The run whose row i has the labels of row order[i]."""
+    labels = {name: {i: of[run.ids[k]] for i, k in zip(run.ids, order, strict=True)} for name, of in run.labels.items()}
+    return LabelTable(run.path, run.header, run.ids, labels)
+
+
+def codes(alignment) -> set[str]:
+    return {problem.code for problem in alignment.problems}
+
+
+def test_a_sound_run_is_aligned_and_says_what_would_have_been_seen(judged):
+    expectation, run, ids = judged
+    found = align(run, expectation, usual_orders(ids))
+    assert found.verdict == ALIGNED and not found.problems and found.ok
+    assert found.z > 10 and 1 < found.smallest_slip < 300 and found.columns_told_apart > 0.9
+    assert "no other arrangement fits better" in found.text()
+
+
+def test_the_order_of_rows_in_the_file_does_not_matter(judged):
+    expectation, run, ids = judged
+    rows = list(np.random.default_rng(5).permutation(ids))
+    shuffled = LabelTable(run.path, run.header, tuple(rows), run.labels)
+    assert align(shuffled, expectation).verdict == ALIGNED
+    assert align(shuffled, expectation).z == pytest.approx(align(run, expectation).z)
+
+
+@pytest.mark.parametrize("lag", [1, -1, 7, 200])
+def test_a_slip_of_all_rows_is_told_with_its_size(judged, lag):
+    expectation, run, ids = judged
+    n = len(ids)
+    found = align(moved(run, [(k + lag) % n for k in range(n)]), expectation)
+    assert codes(found) == {"rows-shifted"}
+    assert f"the images {abs(lag)} rows {'below' if lag > 0 else 'above'}" in found.problems[0].came
+
+
+def test_a_break_within_the_file_is_located(judged):
+    expectation, run, _ = judged
+    start = 250
+    order = [*range(start), *range(start + 1, 600), start]
+    (problem,) = align(moved(run, order), expectation).problems
+    assert problem.code == "rows-shifted"
+    assert abs(problem.line - (start + 2)) < 40, "the header is line 1"
+
+
+def test_exchanged_blocks_a_shuffle_and_a_backward_file_have_names_of_their_own():
+    expectation, run, ids = make(1199)
+    n = len(ids)
+    blocks = [*range(600, 900), *range(300, 600), *range(300), *range(900, n)]
+    assert codes(align(moved(run, blocks), expectation)) == {"rows-exchanged"}
+    assert codes(align(moved(run, range(n)[::-1]), expectation)) == {"rows-reordered"}
+    shuffled = np.random.default_rng(3).permutation(n)
+    assert codes(align(moved(run, shuffled), expectation)) == {"rows-unrelated"}
+    half = [*range(n // 2), *(n // 2 + np.random.default_rng(3).permutation(n - n // 2))]
+    (problem,) = align(moved(run, half), expectation).problems
+    assert problem.code == "rows-unrelated" and abs(problem.line - (n // 2 + 2)) < 60
+
+
+def test_labels_in_sorted_order_under_ids_in_another_are_told_as_that(judged):
+    expectation, run, ids = judged
+    by_id = sorted(range(len(ids)), key=lambda k: ids[k])
+    (problem,) = align(moved(run, by_id), expectation, usual_orders(ids)).problems
+    assert problem.code == "rows-reordered" and "sorted order" in problem.came
+
+
+@pytest.mark.parametrize("fault", [f for f in FAULTS if f.kind == MEANING], ids=lambda f: f.name)
+def test_every_fault_of_meaning_in_the_catalogue_is_caught(judged, fault, tmp_path):
+    expectation, run, ids = judged
+    data = format_run(OFFICIAL_HEADER, ids, run.labels)
+    (tmp_path / "run.csv").write_bytes(spoil(fault, data, np.random.default_rng(0)))
+    found = align(read_labels(tmp_path / "run.csv"), expectation, usual_orders(ids))
+    assert found.verdict == MISALIGNED and not found.ok
+    kind = "columns-" if any(word in fault.name for word in ("T2", "T3")) else "classes-" if "neg" in fault.name else ""
+    assert any(code.startswith(kind) for code in codes(found)), codes(found)
+
+
+@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("noise", [0.5, 2.0, 6.0, 50.0])
+def test_no_honest_run_is_an_alarm_however_poor(seed, noise):
+    expectation, run, ids = make(300, n_dev=150, noise=noise, seed=100 * seed)
+    found = align(run, expectation, usual_orders(ids))
+    # noise of 50 says nothing of the images at all: no more can be told of it than of a shuffled file
+    assert codes(found) <= ({"rows-unrelated"} if noise == 50 else set())
+
+
+def test_ten_images_are_too_few_and_it_says_how_many_would_do():
+    expectation, run, _ = make(10, noise=4.0)
+    found = align(run, expectation)
+    assert found.verdict == CANNOT_TELL and found.ok
+    assert 10 < found.rows_needed < 600 and f"about {found.rows_needed} rows would" in found.reason
+
+
+def test_runs_of_one_subtask_are_judged_alone(judged):
+    expectation, run, _ids = judged
+    for name in TASKS:
+        part = LabelTable(run.path, run.header, run.ids, {name: run.labels[name]})
+        assert align(part, expectation).verdict == ALIGNED, name
+        assert codes(align(moved(part, [*range(1, 600), 0]), expectation)) == {"rows-shifted"}, name
+
+
+def test_images_without_features_take_no_part(judged):
+    expectation, run, ids = judged
+    some = 400
+    part = type(expectation)(ids=tuple(ids[:some]), columns=expectation.columns,
+                             expected=expectation.expected[:some], skill=expectation.skill)  # fmt: skip
+    found = align(run, part)
+    assert found.n_rows == some and found.verdict == ALIGNED
+    assert align(run, type(part)(("x",), part.columns, part.expected[:1], part.skill)).verdict == CANNOT_TELL
+
+
+def test_what_cannot_teach_gives_no_verdict(judged):
+    expectation, run, ids = judged
+    X, Y = world(200)
+    Z, _ = world(600, seed=2)
+    Y[:, :] = 0
+    Y[:, 0] = 1  # a dev set with one class
+    columns = columns_of(list(TASKS.values()))
+    assert align(run, expect(X, Y, Z, ids, columns)).verdict == CANNOT_TELL
+    flat = expect(np.ones((200, 4)), world(200)[1], np.ones((600, 4)), ids, columns)
+    found = align(run, flat)
+    assert found.verdict == CANNOT_TELL and "Choose another with --use" in found.reason
+    constant = moved(run, [0] * 600)
+    assert "same of every image" in align(constant, expectation).reason
+
+
+def test_long_files_are_judged_by_the_likely_lags():
+    expectation, run, _ids = make(4000)
+    assert align(run, expectation).verdict == ALIGNED
+    assert codes(align(moved(run, np.roll(np.arange(4000), 1234)), expectation)) == {"rows-shifted"}
+    order = [*range(1500), *range(1501, 4000), 1500]
+    (problem,) = align(moved(run, order), expectation).problems
+    assert problem.code == "rows-shifted" and abs(problem.line - 1502) < 60
+
+
+def test_the_expectation_is_skilled_where_labels_depend_on_features():
+    X, Y = world(400)
+    Y = Y.copy()
+    Y[:, 5] = np.random.default_rng(0).integers(0, 2, 400)  # a label that nothing predicts
+    found = expect(X, Y, X[:50], [str(k) for k in range(50)], columns_of(list(TASKS.values())))
+    assert found.skill[5] < 0.25 and np.median(found.skill) > 0.4
+    assert found.expected.shape == (50, 20)
+
+
+def test_arrangements_name_what_was_made_and_what_was_written():
+    found = arrangements(["b", "c", "a"], {"sorted order": ["a", "b", "c"]})
+    order = found["labels in sorted order, ids in the file's order"]
+    assert list(order) == [2, 0, 1], "row 0, of id b, holds what was made for a, which stands in row 2"
+
+
+def square(n: int):
+    row = st.lists(st.floats(-9, 9), min_size=n, max_size=n)
+    return st.lists(row, min_size=n, max_size=n)
+
+
+@given(st.integers(1, 7).flatmap(square))
+@settings(max_examples=80)
+def test_the_assignment_is_as_good_as_scipys(gain):
+    found = best_assignment(gain)
+    assert sorted(found) == list(range(len(gain)))
+    rows, columns = linear_sum_assignment(gain, maximize=True)
+    assert sum(gain[k][c] for k, c in enumerate(found)) == pytest.approx(np.array(gain)[rows, columns].sum(), abs=1e-9)
+
+
+def test_labels_become_a_matrix_by_id():
+    _, run, ids = make(5)
+    backwards = label_matrix(run.labels, ids[::-1])
+    np.testing.assert_array_equal(backwards[::-1], label_matrix(run.labels, ids))

@@ -1,0 +1,172 @@
+"""The catalogue of faults, what is odd beside the dev set, the ledger, and the comparison of runs."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score
+
+from submission.check import find_problems
+from submission.compare import compare, difference, draw_counts, holm
+from submission.errors import RunFileError
+from submission.faults import FAULTS, FORM, MEANING, spoil
+from submission.labels import LabelTable
+from submission.ledger import Entry, Ledger
+from submission.plausibility import find_oddities
+from submission.runfile import format_run
+from submission.score import weighted_f1
+from submission.tasks import OFFICIAL_HEADER, TASKS
+
+IDS = [f"Image{k}" for k in range(20)]
+
+
+def labels(seed: int = 0, n: int = 20, share: float = 0.4) -> dict:
+    rng = np.random.default_rng(seed)
+    ids = [f"Image{k}" for k in range(n)]
+    found = {"subtask1": {i: TASKS["subtask1"].labels[int(rng.integers(3))] for i in ids}}
+    for name in ("subtask2", "subtask3"):
+        width = len(TASKS[name].labels)
+        found[name] = {i: tuple(int(v) for v in rng.random(width) < share) for i in ids}
+    return found
+
+
+def table(of: dict) -> LabelTable:
+    return LabelTable(Path("run.csv"), OFFICIAL_HEADER, tuple(of["subtask1"]), of)
+
+
+SOUND = format_run(OFFICIAL_HEADER, IDS, labels())
+
+
+def test_the_catalogue_holds_forty_ways_and_each_name_once():
+    assert len(FAULTS) >= 40 and len({fault.name for fault in FAULTS}) == len(FAULTS)
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.name)
+def test_a_fault_spoils_a_full_run_in_form_or_in_meaning_as_it_says(fault):
+    spoilt = spoil(fault, SOUND, np.random.default_rng(1))
+    assert spoilt is not None and spoilt != SOUND
+    errors = {problem.code for problem in find_problems(spoilt, IDS) if problem.severity == "error"}
+    assert bool(errors) == (fault.kind == FORM), errors
+
+
+def test_a_fault_that_a_partial_run_gives_no_occasion_for_is_none():
+    part = format_run(OFFICIAL_HEADER[:2], IDS, labels())
+    outcomes = {fault.name: spoil(fault, part, np.random.default_rng(1)) for fault in FAULTS}
+    assert outcomes["T2 inverted"] is None and outcomes["T2 and T3 exchanged"] is None
+    assert outcomes["labels shuffled"] is not None
+    assert all(outcomes[fault.name] for fault in FAULTS if fault.kind == MEANING and "T" not in fault.name)
+
+
+def test_oddities_are_told_and_an_equal_run_has_none():
+    dev = labels(1, n=1000)
+    assert find_oddities(table(labels(2, n=500)), table(dev)) == []
+    odd = labels(2, n=500)
+    for image_id, row in odd["subtask2"].items():
+        odd["subtask2"][image_id] = (1, *row[1:6], 0)  # Joy always, Neutral never
+    for image_id in list(odd["subtask3"])[:400]:
+        odd["subtask3"][image_id] = (0,) * 10
+    found = {(problem.code, problem.column) for problem in find_oddities(table(odd), table(dev))}
+    assert ("label-constant", "T2.1: Joy") in found and ("label-constant", "T2.7: Neutral") in found
+    assert ("label-share", "T3.2: Anxiety") in found
+    assert ("rows-without-label", "T3.1: Anger") in found
+    assert all(problem.severity == "warning" for problem in find_oddities(table(odd), table(dev)))
+
+
+def test_labels_that_never_stand_together_in_the_dev_set_are_told():
+    dev, run = labels(1, n=600), labels(2, n=300)
+    for image_id, row in dev["subtask2"].items():
+        dev["subtask2"][image_id] = (*row[:6], int(not any(row[:6])))  # Neutral alone, or not at all
+    assert {p.code for p in find_oddities(table(run), table(dev))} >= {"labels-never-together"}
+
+
+def entry(run: str, sha: str, *subtasks: str) -> Entry:
+    return Entry(run, sha, "2021-11-01T00:00:00+00:00", subtasks, dict.fromkeys(subtasks, 0.5), 20)
+
+
+def test_the_ledger_keeps_every_run_and_warns_at_the_third_of_a_subtask(tmp_path):
+    path = tmp_path / "runs/ledger.jsonl"
+    assert Ledger(path).record(entry("one", "a", "subtask1", "subtask2")) == []
+    assert Ledger(path).record(entry("two", "b", "subtask1")) == []
+    assert Ledger(path).record(entry("two", "b", "subtask1")) == [], "the same bytes again are no further run"
+    (warning,) = Ledger(path).record(entry("three", "c", "subtask1", "subtask2"))
+    assert warning.startswith("subtask1: this is run 3, after one, two")
+    assert [known.run for known in Ledger(path).entries] == ["one", "two", "three"]
+
+
+def test_a_recorded_run_is_not_written_over_and_a_damaged_ledger_is_told(tmp_path):
+    path = tmp_path / "ledger.jsonl"
+    Ledger(path).record(entry("one", "a" * 64, "subtask1"))
+    Ledger(path).require_free("one", "a" * 64)
+    Ledger(path).require_free("two", "b" * 64)
+    with pytest.raises(RunFileError, match=r"recorded on 2021-11-01.*mv runs/one runs/OTHER"):
+        Ledger(path).require_free("one", "b" * 64)
+    path.write_text(path.read_text() + '{"run": "x"\n')
+    with pytest.raises(RunFileError, match=":2: this line is no record"):
+        Ledger(path)
+    json.loads(path.read_text().splitlines()[0])
+
+
+def test_a_difference_names_ids_and_flips_whatever_the_order():
+    first, second = labels(), labels()
+    second["subtask2"]["Image3"] = (
+        tuple(1 - v for v in second["subtask2"]["Image3"][:1]) + second["subtask2"]["Image3"][1:]
+    )
+    del second["subtask1"]["Image7"]
+    for name in ("subtask2", "subtask3"):
+        del second[name]["Image7"]
+    other = LabelTable(Path("b.csv"), OFFICIAL_HEADER, tuple(reversed(list(second["subtask1"]))), second)
+    found = difference(table(first), other)
+    assert found.only_first == ("Image7",) and found.only_second == ()
+    (flip,) = found.flips
+    assert (flip.subtask, flip.image_id, flip.label) == ("subtask2", "Image3", "T2.1: Joy")
+    assert found.compared == {"subtask1": 19, "subtask2": 19 * 7, "subtask3": 19 * 10}
+
+
+def answers(seed: int, truth: np.ndarray, right: float) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return np.where(rng.random(truth.shape) < right, truth, 1 - truth)
+
+
+def test_every_resample_scores_as_scikit_learn_would():
+    truth = np.random.default_rng(0).integers(0, 2, (60, 7))
+    said = answers(1, truth, 0.7)
+    times = draw_counts(60, 40, np.random.default_rng(2))
+    assert (times.sum(axis=1) == 60).all()
+    for row in times.astype(int):
+        chosen = np.repeat(np.arange(60), row)
+        wanted = f1_score(truth[chosen], said[chosen], average="weighted", zero_division=0)
+        assert weighted_f1(truth[chosen], said[chosen]) == pytest.approx(wanted, abs=1e-12)
+    # the comparison's own numbers are those of such resamples
+    one = compare(TASKS["subtask2"], truth, {"a": said, "b": said}, rng=np.random.default_rng(2), resamples=40)
+    scores = [weighted_f1(*(t[np.repeat(np.arange(60), row)] for t in (truth, said))) for row in times.astype(int)]
+    assert one.scores["a"][1:] == pytest.approx(tuple(np.quantile(scores, (0.025, 0.975))), abs=1e-12)
+
+
+def test_a_clear_gap_differs_and_noise_is_called_so():
+    truth = np.random.default_rng(0).integers(0, 2, (400, 10))
+    runs = {"good": answers(1, truth, 0.85), "as good": answers(2, truth, 0.85), "poor": answers(3, truth, 0.7)}
+    found = compare(TASKS["subtask3"], truth, runs, rng=np.random.default_rng(0), resamples=2000)
+    verdicts = {(pair.first, pair.second): pair.verdict for pair in found.pairs}
+    assert verdicts == {
+        ("good", "as good"): "inside the noise", ("good", "poor"): "differ", ("as good", "poor"): "differ"
+    }  # fmt: skip
+    for pair in found.pairs:
+        assert pair.gap == pytest.approx(found.scores[pair.first][0] - found.scores[pair.second][0])
+        assert pair.interval[0] <= pair.gap <= pair.interval[1] and pair.p >= pair.p_permutation
+    for run, (f1, low, high) in found.scores.items():
+        assert f1 == pytest.approx(f1_score(truth, runs[run], average="weighted")) and low < f1 < high
+
+
+def test_equal_runs_have_no_gap():
+    truth = np.random.default_rng(0).integers(0, 2, (50, 7))
+    (pair,) = compare(
+        TASKS["subtask2"], truth, {"a": truth, "b": truth}, rng=np.random.default_rng(0), resamples=99
+    ).pairs
+    assert (pair.gap, pair.p_permutation, pair.p, pair.verdict) == (0.0, 1.0, 1.0, "inside the noise")
+
+
+def test_holm_corrects_in_steps():
+    # 0.01 × 3, 0.03 × 2, then no less than the step before: Holm 1979
+    assert holm([0.03, 0.01, 0.04]) == pytest.approx([0.06, 0.03, 0.06])
+    assert holm([]) == [] and holm([0.6, 0.9]) == [1.0, 1.0]
