@@ -6,7 +6,8 @@ RUN := demo
 .PHONY: demo test lint bench-photographs bench-thresholds bench-integrity
 
 demo: .venv/installed
-	$(BIN)/mediaeval train all --run $(RUN) --replace
+	rm -rf runs/$(RUN)
+	$(BIN)/mediaeval train all --run $(RUN)
 	$(BIN)/mediaeval predict $(RUN)
 	$(BIN)/mediaeval submit $(RUN)
 	$(BIN)/mediaeval check runs/$(RUN)/run.csv --ids sample/testset/testset.csv

@@ -36,7 +36,8 @@ def send(
     replayed: list[str] = []
 
     def also(unproved: Path) -> None:
-        ledger.require_free(run.name, file_digest(unproved))
+        if run.run_csv.exists() or run.superseded.exists():  # a run folder that was deleted leaves its name free
+            ledger.require_free(run.name, file_digest(unproved))
         if replays:
             replayed.extend(replay(run, unproved, replays, device=device))
 
