@@ -38,7 +38,7 @@ bench-integrity: .venv/installed
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is wanted; choose one: make PYTHON=python3.12")'
-	@echo "Installing into .venv: torch and its companions, about 5.5 GB; minutes, once."
+	@echo "Installing into .venv: torch and its companions, about 6 GB; minutes, once."
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
 	@touch $@

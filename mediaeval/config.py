@@ -30,7 +30,7 @@ class DataSection(_Section):
 class SplitSection(_Section):
     val: float = Field(default=0.2, gt=0, lt=1)  # share of the dev set; 0.2 as in Pournaras et al. 2021
     how: Literal["stratified", "random"] = "stratified"
-    seed: int = Field(default=0, ge=0)
+    seed: int = Field(default=0, ge=0, lt=2**32)
     groups: str = ""  # CSV:COLUMN; images of one group stay on one side
 
 
@@ -69,7 +69,7 @@ class SubtaskSection(_Section):
 
 class Config(_Section):
     preset: str = "default"
-    seed: int = Field(default=0, ge=0)  # of training and augmentation
+    seed: int = Field(default=0, ge=0, lt=2**32)  # of training and augmentation
     data: DataSection = Field(default_factory=DataSection)
     split: SplitSection = Field(default_factory=SplitSection)
     features: FeaturesSection = Field(default_factory=FeaturesSection)
@@ -176,6 +176,8 @@ def _read_toml(file: Path | None) -> dict[str, Any]:
         if file:
             raise ConfigError(f"{file} does not exist.")
         return {}
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder; a TOML file is wanted.")
     try:
         tree = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:

@@ -39,6 +39,13 @@ _LIBRARIES = (
     "scikit-image",
 )
 
+# what each of a run's JSON files cannot do without
+_WANTED = {
+    "manifest.json": {"header", "extractors", "images", "left_out"},
+    "subtask.json": {"thresholds", "fallback", "validation", "models"},
+    "test.json": {"data", "ids", "images", "fallback", "config", "tables", "models", "versions"},
+}
+
 
 @dataclass(frozen=True)
 class RunFolder:
@@ -91,7 +98,10 @@ class RunFolder:
     def read(self, file: Path) -> dict[str, Any]:
         """Read one of the run's JSON files. Raises RunFolderError when it is absent or damaged: a half-written run."""
         try:
-            return json.loads(file.read_text(encoding="utf-8"))
+            read = json.loads(file.read_text(encoding="utf-8"))
+            if not isinstance(read, dict) or not _WANTED.get(file.name, set()) <= read.keys():
+                raise ValueError("not what was written")
+            return read
         except (OSError, ValueError):
             raise RunFolderError(
                 f"{self.path} is half written: {file.relative_to(self.path)} is absent or damaged. "
@@ -105,9 +115,12 @@ def run_folder(name: str) -> RunFolder:
     Raises RunFolderError for a name that is no plain folder name.
     """
     name = name.removeprefix("./").rstrip("/").removeprefix("runs/")
-    if not re.fullmatch(r"\w[\w.+-]*", name):
-        raise RunFolderError(f"run name '{name}': letters, digits and . _ + - are wanted, such as 'first'.")
-    return RunFolder(RUNS / name)
+    if not re.fullmatch(r"\w[\w.+-]{0,99}", name):
+        raise RunFolderError(f"run name '{name}': up to 100 letters, digits and . _ + - are wanted, such as 'first'.")
+    run = RunFolder(RUNS / name)
+    if run.path.exists() and not run.path.is_dir():
+        raise RunFolderError(f"{run.path} is a file. Give the run another name with --run.")
+    return run
 
 
 def open_run(name: str) -> RunFolder:

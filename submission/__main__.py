@@ -60,7 +60,11 @@ def header_wanted(dev: Path | None) -> tuple[str, ...]:
 
 def check(options: argparse.Namespace) -> int:
     """Check each run file, print its problems, return 1 where a file has any."""
-    reports = reports_of(options)
+    try:
+        reports = reports_of(options)
+    except UserError as error:  # of the test list or the dev set: a wrong call, not a wrong run file
+        print(error, file=sys.stderr)
+        return 2
     if options.json:
         _print_json([report.as_json() for report in reports])
     else:

@@ -15,6 +15,7 @@ from submission.tasks import TASKS, official_heading
 
 ID_NAMES = ("id", "filename")  # the dev set's name for its id column, and the released truth's
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")  # in any case
+_OTHER_IMAGES = (".avif", ".bmp", ".gif", ".heic", ".jfif", ".jp2", ".tif", ".tiff")
 
 _SHOWN_PROBLEMS = 20  # more than these are counted, not listed
 _ZERO_ONE = {"0": 0, "1": 1, "0.0": 0, "1.0": 1}  # pandas writes 1.0 once a column has held a missing value
@@ -304,6 +305,11 @@ def _image_ids(folder: Path) -> list[str]:
     files: dict[str, str] = {}
     problems = []
     for path in _listed(folder):
+        if path.suffix.lower() in _OTHER_IMAGES:
+            problems.append(
+                f"{path}: an image of this format is not read, and without a CSV it would be left out unseen. Convert "
+                f"it to one of {', '.join(IMAGE_SUFFIXES)}, or take it out of the folder."
+            )
         if path.suffix.lower() not in IMAGE_SUFFIXES:
             continue
         if path.stem in files:

@@ -125,7 +125,13 @@ class TorchClassifier(Classifier):
     def _new_network(self, seed: int, n_features: int, n_labels: int) -> nn.Module:
         # PyTorch's default initialisation of Linear, drawn on the CPU whatever the device
         with seeded(seed, torch.device("cpu")):
-            return self._build(n_features, n_labels)
+            try:
+                return self._build(n_features, n_labels)
+            except (RuntimeError, MemoryError) as error:  # what PyTorch's allocator raises
+                raise ConfigError(
+                    f"classifier: a network of {n_features} features and these layers cannot be built "
+                    f"({str(error).splitlines()[0][:120]}). Make its layers smaller."
+                ) from error
 
     def _train_epoch(self, network, optimiser, lr, X, T, views, seeds) -> float:
         """Take one pass over the images; return the mean loss an image."""

@@ -9,6 +9,8 @@ import typer
 
 from mediaeval.cli.common import ConfigFile, Device, Json, Use, print_json, print_table, say
 from submission.__main__ import header_wanted, reports_of
+from submission.errors import UserError
+from submission.labels import read_ids
 
 EXAMPLE = "Example: mediaeval check runs/first/run.csv --data testset --dev devset"
 NEEDS_ARGUMENTS = True
@@ -55,9 +57,14 @@ def command(
     if self_test and len(runs) != 1:
         print("--self-test takes one run file.", file=sys.stderr)
         raise typer.Exit(2)
-    meaning = _judge(data, dev, config, use, device) if data is not None else None
+    try:
+        meaning = _judge(data, dev, config, use, device) if data is not None else None
+        wanted, header = read_ids(ids or data), header_wanted(dev)
+    except UserError as error:  # of the test list, the dev set or a setting: a wrong call, not a wrong run file
+        print(error, file=sys.stderr)
+        raise typer.Exit(2) from None
     if self_test:
-        _self_test(runs[0], ids or data, dev, partial, meaning, json)
+        _self_test(runs[0], wanted, header, partial, meaning, json)
         return
     form = reports_of(Namespace(runs=runs, ids=ids or data, dev=dev, partial=partial))
     told = [meaning(path) if meaning else None for path in runs]
@@ -81,12 +88,11 @@ def _judge(data: Path, dev: Path, config: Path | None, use: str | None, device: 
     return Judge(data, dev, settings, own=use is not None, device=choose_device(device), tell=say)
 
 
-def _self_test(run: Path, ids: Path, dev: Path | None, partial: bool, meaning, json: bool) -> None:
+def _self_test(run: Path, ids: list[str], header: tuple[str, ...], partial: bool, meaning, json: bool) -> None:
     """Print what catches each fault; exit status 1 when one goes uncaught."""
     from mediaeval.steps.selftest import self_test
-    from submission.labels import read_ids
 
-    results = self_test(run, read_ids(ids), header_wanted(dev), meaning, partial=partial)
+    results = self_test(run, ids, header, meaning, partial=partial)
     if json:
         print_json([vars(one) for one in results])
     else:

@@ -78,11 +78,17 @@ def _presets(config) -> list[dict]:
 
 
 def _runs(config) -> list[dict]:
+    from mediaeval.errors import RunFolderError
     from mediaeval.runs import all_runs
 
     rows = []
     for run in all_runs():
-        scores = {n: run.read(run.subtask(n) / "subtask.json")["validation"]["weighted_f1"] for n in run.subtasks}
+        scores: dict[str, float | str] = {}
+        for name in run.subtasks:
+            try:
+                scores[name] = run.read(run.subtask(name) / "subtask.json")["validation"]["weighted_f1"]
+            except RunFolderError:
+                scores[name] = "half written"
         rows.append(
             {
                 "run": run.name,

@@ -15,7 +15,9 @@ def command(
     run: Annotated[str, typer.Argument(metavar="RUN", help="A run below runs/.")],
     data: Annotated[
         Path | None,
-        typer.Option("--data", help="Test set folder; without one [data] test, or the sample's when trained on it."),
+        typer.Option(
+            "--data", help="Test set folder; else that of mediaeval.toml, or the sample's when trained on it."
+        ),
     ] = None,
     skip_bad: SkipBad = False,
     device: Device = "auto",
@@ -35,6 +37,9 @@ def command(
     result = predict(folder, test, skip_bad=skip_bad, device=device)
     for image_id, reason in result.failures.items():
         say(f"{image_id}: {reason}. It gets the share of each label in the training data.")
+    if result.trained_on:
+        n, some = len(result.trained_on), ", ".join(result.trained_on[:3])
+        say(f"warning: {n} of {result.n_images} images are images of the dev set ({some}). Is {test} the test set?")
     if json:
         print_json(
             {
@@ -43,6 +48,7 @@ def command(
                 "images": result.n_images,
                 "models": result.models,
                 "fallback": result.failures,
+                "trained_on": result.trained_on,
             }
         )
         return

@@ -41,6 +41,7 @@ def command(
                 "file": str(result.path),
                 "sha256": result.sha256,
                 "subtasks": result.subtasks,
+                "data": result.data,
                 "images": result.n_images,
                 "cells": result.n_cells,
                 "fallback": result.fallback,
@@ -50,7 +51,7 @@ def command(
             }
         )
         return
-    print(f"{result.path}: {result.n_images} images, {', '.join(result.subtasks)}")
+    print(f"{result.path}: {result.n_images} images of {result.data}, {', '.join(result.subtasks)}")
     if sent.rehearsed:
         scores = ", ".join(f"{name} {f1:.4f}" for name, f1 in sent.rehearsed.scores.items())
         print(

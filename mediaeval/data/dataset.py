@@ -47,20 +47,25 @@ class Dataset:
 
 
 def load_dataset(folder: Path, *, labelled: bool = True) -> Dataset:
-    """Read a dataset folder: ids and labels from its CSV, image files matched by id whatever their suffix's case.
+    """Read a dataset folder, or the CSV in it that is meant.
+
+    Ids and labels come from the CSV; image files are matched by id, whatever their suffix's case.
 
     Raises DatasetError (absent folder, two files for one id) or LabelFileError (a CSV that cannot be read), each with
     everything that is wrong. Without `labelled` only ids are read: a test list may have label columns that are blank.
     Absent images are not an error here: they are named in `missing`.
     """
     folder = Path(folder)
+    named = folder if folder.is_file() and folder.suffix.lower() == ".csv" else None  # where a folder holds several
+    if named:
+        folder = named.parent
     if not folder.is_dir():
         what = "is a file, not a folder" if folder.exists() else "does not exist"
         raise DatasetError(f"{folder} {what}. Give the folder that holds images/ and devset.csv or testset.csv.")
-    csv = find_csv(folder)
+    csv = named or find_csv(folder)
     images = folder / "images" if (folder / "images").is_dir() else folder
     table = read_labels(csv) if csv and labelled else None
-    ids = table.ids if table else tuple(read_ids(folder))
+    ids = table.ids if table else tuple(read_ids(csv or folder))
     if not ids:
         raise DatasetError(f"{csv} lists no images. A row an image is wanted below the header.")
     files, twice = _image_files(images)

@@ -86,7 +86,14 @@ def largest_gap(labels: pd.DataFrame, sides: pd.Series) -> float:
 
 
 def write_split(path: Path, sides: pd.Series) -> None:
-    """Write `id,side` rows; the file appears whole or not at all."""
+    """Write `id,side` rows; the file appears whole or not at all.
+
+    Raises DatasetError rather than write over a file that is no split, or a folder: it may be the dev set's own CSV.
+    """
+    path = Path(path)
+    if path.is_dir() or (path.exists() and path.read_bytes()[:8].strip() != b"id,side"):
+        what = "is a folder" if path.is_dir() else "is there already, and is no split"
+        raise DatasetError(f"{path} {what}. Nothing was written; give the split a name of its own with --out.")
     write_atomically(path, sides.rename("side").rename_axis("id").to_csv(lineterminator="\n").encode())
 
 

@@ -195,6 +195,11 @@ class _Batches:
 
 def require_complete(features: Features, folder, *, skip_bad: bool) -> None:
     """Raise FeaturesError that names every image without features, unless `skip_bad`."""
+    if features.failures and not features.contents and len(set(features.failures.values())) == 1:
+        raise FeaturesError(
+            f"{folder}: all {len(features.failures)} images: {next(iter(features.failures.values()))}. Give the folder "
+            "that holds images/ and its CSV."
+        )
     if features.failures and not skip_bad:
         raise FeaturesError(
             *(f"{folder}: {image_id}: {reason}." for image_id, reason in features.failures.items()),

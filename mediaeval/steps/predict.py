@@ -31,6 +31,7 @@ class Predicted:
     models: dict[str, str]  # subtask → file
     n_images: int
     failures: dict[str, str]  # image id → why it has no features, hence the fallback
+    trained_on: tuple[str, ...]  # test images whose bytes are those of an image of the dev set
 
 
 def predict(run: RunFolder, test: Path, *, skip_bad: bool = False, device: str = "auto") -> Predicted:
@@ -63,8 +64,13 @@ def predict(run: RunFolder, test: Path, *, skip_bad: bool = False, device: str =
         )
         if run.run_csv.exists():  # it was made of the predictions before
             run.run_csv.replace(run.superseded)
+    known = set(run.read(run.manifest)["images"].values())
     return Predicted(
-        run.subtasks, {name: str(path) for name, (_, path) in models.items()}, len(dataset.ids), features.failures
+        run.subtasks,
+        {name: str(path) for name, (_, path) in models.items()},
+        len(dataset.ids),
+        features.failures,
+        tuple(i for i, content in features.contents.items() if content in known),
     )
 
 

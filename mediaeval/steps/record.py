@@ -44,10 +44,11 @@ def require_room(run: RunFolder, config: Config, subtasks: list[str], replace: b
             "write over it."
         )
     taken = [name for name in subtasks if name in run.subtasks]
+    rest = [name for name in subtasks if name not in taken]
     if taken and not replace:
         raise RunFolderError(
             f"{run.path} already holds {', '.join(taken)}. Give another name with --run, or pass --replace to "
-            "train anew."
+            "train anew" + (f"; {', '.join(rest)} can be trained one by one." if rest else ".")
         )
     others = [name for name in run.subtasks if name not in subtasks]
     if not others:

@@ -20,6 +20,7 @@ class Submitted:
     path: Path
     sha256: str
     subtasks: tuple[str, ...]
+    data: str  # the test set
     n_images: int
     n_cells: int  # cells compared with the stored probabilities after writing
     fallback: dict[str, str]  # image id → why its labels are the fallback's
@@ -52,7 +53,7 @@ def submit(
         )
     subtasks, ids = run.subtasks, about["ids"]
     sha256, n_cells = write_and_verify(run, run.test, ids, run.run_csv, partial=partial, also=also)
-    return Submitted(run.run_csv, sha256, subtasks, len(ids), n_cells, about["fallback"])
+    return Submitted(run.run_csv, sha256, subtasks, about["data"], len(ids), n_cells, about["fallback"])
 
 
 def write_and_verify(

@@ -151,7 +151,7 @@ def test_features_are_computed_once(run, workdir, make_devset):
         (["train"], 2, ""),
         (["predict", "nothing"], 1, "runs/nothing does not exist. Runs in this folder: none yet"),
         (["submit", "nothing"], 1, "does not exist"),
-        (["check", "no.csv", "--ids", "no-ids.csv"], 1, "no-ids.csv"),
+        (["check", "no.csv", "--ids", "no-ids.csv"], 2, "no-ids.csv"),
         (["check", "no.csv"], 2, "--ids"),
         (["score", "no.csv", "--truth", "no.csv"], 1, "no.csv"),
         (["inspect", "nowhere"], 1, "nowhere does not exist"),
@@ -193,3 +193,55 @@ def test_a_reader_that_goes_away_is_no_traceback(workdir):
     command = f"{sys.executable} -c 'from mediaeval.cli import main; main()' ls extractors | true"
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True)
     assert "Traceback" not in result.stderr
+
+
+def test_split_does_not_write_over_labels(make_devset, workdir, run):
+    csv = make_devset(20) / "devset.csv"
+    before = csv.read_bytes()
+    told = run("split", "../devset", "--out", csv, code=1).stderr
+    assert "is there already, and is no split" in told and csv.read_bytes() == before
+    assert "is a folder" in run("split", "../devset", "--out", "../devset", code=1).stderr
+    run("split", "../devset", "--out", "split.csv")
+    run("split", "../devset", "--out", "split.csv", "--seed", "1")  # a split may be made anew
+
+
+def test_images_of_other_formats_are_not_left_out_unseen(make_devset, workdir, run):
+    folder = make_devset(6)
+    (folder / "devset.csv").unlink()
+    (folder / "images/x.tiff").write_bytes(b"II*")
+    told = run("check", "run.csv", "--ids", folder, code=2).stderr
+    assert "x.tiff" in told and "Convert it" in told
+
+
+def test_a_folder_with_two_lists_takes_the_one_that_is_named(make_devset, workdir, run):
+    folder = make_devset(20)
+    (folder / "testset.csv").write_text("id\nd1\nd2\n")
+    assert "2 CSVs came" in run("inspect", folder, code=1).stderr
+    assert "20 images" in run("inspect", folder / "devset.csv").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["train", "subtask1", "--config", "."], "is a folder; a TOML file is wanted"),
+        (["train", "subtask1", "--run", "x" * 300], "up to 100 letters"),
+        (["train", "subtask1", "--run", "taken"], "runs/taken is a file"),
+        (["train", "subtask1", "--set", "seed=1000000000000000000000"], "seed"),
+        (["train", "subtask1", "--data", "../devset", "--set", "classifier.hidden=1000000000000"], "Make its layers"),
+    ],
+)
+def test_strange_requests_are_told_in_sentences(make_devset, workdir, run, arguments, message):
+    make_devset(20)
+    (workdir / "runs").mkdir()
+    (workdir / "runs/taken").write_text("")
+    assert message in run(*arguments, code=1).stderr
+
+
+def test_a_damaged_run_hides_no_other(workdir, run):
+    good = '{"thresholds": {}, "fallback": {}, "validation": {"weighted_f1": 0.5}, "models": {}}'
+    for name, subtask in (("good", good), ("bad", "{}")):
+        (workdir / f"runs/{name}/subtask1").mkdir(parents=True)
+        (workdir / f"runs/{name}/manifest.json").write_text("{}")
+        (workdir / f"runs/{name}/subtask1/subtask.json").write_text(subtask)
+    told = run("ls", "runs").stdout
+    assert "0.500" in told and "half written" in told

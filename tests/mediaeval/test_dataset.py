@@ -45,7 +45,7 @@ def test_a_dataset_of_some_subtasks_says_what_it_lacks(tmp_path):
     ("prepare", "error", "message"),
     [
         (lambda f: f / "nowhere", DatasetError, "does not exist"),
-        (lambda f: f / "devset.csv", DatasetError, "is a file, not a folder"),
+        (lambda f: f / "images/d0.jpg", DatasetError, "is a file, not a folder"),
         (lambda f: (f / "images/d0.png").write_bytes(b"x") and f, DatasetError, r"d0: two image files"),
         (lambda f: (f / "devset.csv").write_text("name,T1\na,negative\n") and f, LabelFileError, "id"),
         (lambda f: (f / "devset.csv").write_text("id,T1\na,Negative\n") and f, LabelFileError, "Negative"),

@@ -72,7 +72,7 @@ def test_a_partial_run(folder):
 
 
 def test_what_the_user_can_put_right_goes_to_stderr(folder, capsys):
-    assert main(["check", "run.csv", "--ids", "absent.csv"]) == 1
+    assert main(["check", "run.csv", "--ids", "absent.csv"]) == 2, "a wrong call, not a wrong run file"
     out, err = capsys.readouterr()
     assert out == ""
     assert err == "absent.csv: no such file. Wanted a CSV of image ids; check the path.\n"
