@@ -95,7 +95,8 @@ def align(run: LabelTable, expectation: Expectation, orders: Mapping[str, Sequen
     if not skill.any():
         return _cannot_tell(
             run.path,
-            "the extractor predicts no label of the dev set better than chance. Choose another with --use.",
+            "from this extractor no label of the dev set can be told better than by chance (or none of them varies). "
+            "Choose another with --use.",
             len(ids),
         )
     if not (labels.std(axis=0) * skill).any():
@@ -259,7 +260,7 @@ def _conclude(path: Path, rows: Rows, told_apart: float, problems: tuple[Problem
         verdict = CANNOT_TELL
         reason = f"the labels fit their images {fits}, which is too little to decide"
         if rows.z_sound > 0:
-            needed = max(math.ceil(rows.n_rows * (SOUND_Z / (_POOREST * rows.z_sound)) ** 2), 1)
+            needed = max(math.ceil(rows.n_rows * (SOUND_Z / max(rows.z, _POOREST * rows.z_sound)) ** 2), 1)
             if needed > rows.n_rows:
                 reason += f"; about {needed} rows would"
             else:

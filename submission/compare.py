@@ -40,6 +40,7 @@ class Difference:
     only_second: tuple[str, ...]
     flips: tuple[Flip, ...]
     compared: dict[str, int]  # subtask → answers compared (labels × images)
+    one_sided: tuple[str, ...]  # subtasks that only one of the files has
 
 
 def difference(first: LabelTable, second: LabelTable) -> Difference:
@@ -60,10 +61,11 @@ def difference(first: LabelTable, second: LabelTable) -> Difference:
             ]
     firsts = set(first.ids)
     return Difference(
-        tuple(i for i in first.ids if i not in known),
-        tuple(i for i in second.ids if i not in firsts),
-        tuple(flips),
-        compared,
+        only_first=tuple(i for i in first.ids if i not in known),
+        only_second=tuple(i for i in second.ids if i not in firsts),
+        flips=tuple(flips),
+        compared=compared,
+        one_sided=tuple(name for name in TASKS if (name in first.labels) != (name in second.labels)),
     )
 
 

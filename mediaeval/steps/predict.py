@@ -95,16 +95,22 @@ def test_set_of(run: RunFolder) -> Path:
     raise DatasetError(f"{run.path} names no test set. Give one: mediaeval predict {run.name} --data TEST.")
 
 
-def load_subtask_model(run: RunFolder, task: Subtask, *, of_split: bool = False) -> tuple[SubtaskModel, Path]:
+def load_subtask_model(
+    run: RunFolder, task: Subtask, *, of_split: bool = False, changed: list[str] | None = None
+) -> tuple[SubtaskModel, Path]:
     """Return the model that predicts the test set, and its file; RunFolderError when it is not what was saved.
 
-    `of_split`: the model of the 80 %, whatever there is.
+    `of_split`: the model of the 80 %, whatever there is. With `changed` a file that is not what was saved is told
+    there instead, and loaded.
     """
     folder = run.subtask(task.name)
     digests = run.read(folder / "subtask.json").get("models", {})
     name = FIT if of_split or REFIT not in digests else REFIT
     path = folder / name
     if path.is_file() and file_digest(path) != digests.get(name):
+        if changed is not None:
+            changed.append(f"model: {path} is not the file that was saved in training.")
+            return load_model(path, task), path
         raise RunFolderError(
             f"{path} is not the file that was saved in training. Train again: "
             f"mediaeval train {task.name} --run {run.name} --replace."

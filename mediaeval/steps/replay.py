@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mediaeval.errors import RunFileError
+from mediaeval.errors import FeaturesError, RunFileError
 from mediaeval.runs import RunFolder, open_run
 from submission.runfile import read_run, run_header
 from submission.tasks import TASKS
@@ -76,6 +76,9 @@ def labels_anew(run: RunFolder, test: Path, ids: list[str], device: str) -> dict
     for image_id in ids:
         with tempfile.TemporaryDirectory() as store:
             features = extract(replace(dataset, ids=(image_id,)), networks, FeatureStore(Path(store)), workers=1)
+            if features.failures:
+                why = features.failures[image_id]
+                raise FeaturesError(f"{image_id}: {why}, while a prediction of it is in the run.")
             X = features.matrix([n.name for n in networks], [image_id])
         found[image_id] = {}
         for name, model in models.items():

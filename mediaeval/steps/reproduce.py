@@ -44,7 +44,7 @@ class Reproduced:
 def reproduce(run: RunFolder, *, device: str = "auto") -> Reproduced:
     """Rebuild run.csv from the stored models and the test images, features computed anew, and compare.
 
-    Raises RunFolderError when the run has no run file, or WeightsError when a model is no longer what was saved.
+    Raises RunFolderError when the run has no run file, or WeightsError when a model is absent or damaged.
     """
     if not run.run_csv.is_file():
         raise RunFolderError(f"{run.path} holds no run.csv. Write it: mediaeval submit {run.name}.")
@@ -59,7 +59,7 @@ def reproduce(run: RunFolder, *, device: str = "auto") -> Reproduced:
             changed.append(f"library: {library} was {about['versions'].get(library)}, now {version}.")
     if list(dataset.ids) != about["ids"]:
         changed.append(f"test list: {len(about['ids'])} ids then, {len(dataset.ids)} now, or another order.")
-    models = {name: load_subtask_model(run, TASKS[name]) for name in run.subtasks}
+    models = {name: load_subtask_model(run, TASKS[name], changed=changed) for name in run.subtasks}
     header = run_header(manifest["header"], list(TASKS))
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)

@@ -43,12 +43,13 @@ def self_test(
 
     Raises RunFileError when the file is not sound to begin with.
     """
-    data = Path(path).read_bytes()
-    problems = [p for p in find_problems(data, ids, header=header, partial=partial) if p.severity == "error"]
+    path = Path(path)
+    problems = [p for p in find_problems(path, ids, header=header, partial=partial) if p.severity == "error"]
     if problems:
         raise RunFileError(
             *(describe(problem, path) for problem in problems), f"{path} is not sound: mend it, then spoil it."
         )
+    data = path.read_bytes()
     results = []
     with tempfile.TemporaryDirectory() as folder:
         for k, fault in enumerate(FAULTS):

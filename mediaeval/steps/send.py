@@ -36,8 +36,7 @@ def send(
     replayed: list[str] = []
 
     def also(unproved: Path) -> None:
-        if run.run_csv.exists() or run.superseded.exists():  # a run folder that was deleted leaves its name free
-            ledger.require_free(run.name, file_digest(unproved))
+        ledger.require_free(run.name, file_digest(unproved))
         if replays:
             replayed.extend(replay(run, unproved, replays, device=device))
 

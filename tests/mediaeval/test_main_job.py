@@ -270,7 +270,7 @@ def test_a_run_without_predictions_says_what_to_do(job):
 
 def test_bad_test_images_get_a_stated_fallback_and_nobody_elses_labels(job, capsys):
     (job / "testset/images/t4.jpg").write_bytes(b"")
-    (job / "runs/first/run.csv").unlink()  # a recorded run file would not be written over
+    (job / "runs/ledger.jsonl").unlink()  # a recorded run file would not be written over
     before = pd.read_csv(job / "runs/first/test/subtask2.csv", index_col="id")
     with pytest.raises(FeaturesError, match="t4: the file is empty"):
         predict(open_run("first"), job / "testset")

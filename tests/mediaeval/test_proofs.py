@@ -183,6 +183,8 @@ def test_the_self_test_tells_what_catches_each_fault(job, run):
 
 def test_wrong_usage_of_check_exits_with_two(run, job):
     assert "--ids" in run("check", "x.csv", code=2).stderr
+    assert "no such file" in run("check", "x.csv", "--ids", "testset", "--self-test", code=1).stderr
+    assert "nowhere does not exist" in run("check", "x.csv", "--data", "testset", "--dev", "nowhere", code=2).stderr
     assert "--dev" in run("check", "x.csv", "--data", "testset", code=2).stderr
 
 

@@ -1,6 +1,5 @@
 """The catalogue of faults, what is odd beside the dev set, the ledger, and the comparison of runs."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -104,7 +103,31 @@ def test_a_recorded_run_is_not_written_over_and_a_damaged_ledger_is_told(tmp_pat
     path.write_text(path.read_text() + '{"run": "x"\n')
     with pytest.raises(RunFileError, match=":2: this line is no record"):
         Ledger(path)
-    json.loads(path.read_text().splitlines()[0])
+    for damage in (
+        '{"run": "x"}',
+        b"\xff\xfe",
+        path.read_text().splitlines()[0].replace('"a', '["a').replace('a",', 'a"],'),
+    ):
+        (tmp_path / "other.jsonl").write_bytes(damage if isinstance(damage, bytes) else damage.encode())
+        with pytest.raises(RunFileError, match=":1: this line is no record"):
+            Ledger(tmp_path / "other.jsonl")
+    with pytest.raises(RunFileError, match="cannot be read"):
+        Ledger(tmp_path)
+
+
+def test_a_ledger_edited_by_hand_is_added_to_on_a_new_line(tmp_path):
+    path = tmp_path / "ledger.jsonl"
+    Ledger(path).record(entry("one", "a", "subtask1"))
+    path.write_text(path.read_text().rstrip("\n"))
+    Ledger(path).record(entry("two", "b", "subtask1"))
+    assert Ledger(path).record(entry("copy", "b", "subtask1")) == [], "the same file under another name is no third"
+    assert [known.run for known in Ledger(path).entries] == ["one", "two", "copy"]
+    Ledger(path).require_free("two", "b")
+
+
+def test_a_subtask_that_one_file_lacks_is_a_difference():
+    part = {"subtask1": labels()["subtask1"]}
+    assert difference(table(labels()), table(part)).one_sided == ("subtask2", "subtask3")
 
 
 def test_a_difference_names_ids_and_flips_whatever_the_order():
