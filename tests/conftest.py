@@ -72,6 +72,13 @@ def workdir(tmp_path, monkeypatch) -> Path:
     return folder
 
 
+def command(*arguments: str) -> None:
+    """Run a command in this process; an error that it tells is on stderr, its exit status is dropped."""
+    from mediaeval.cli import app
+
+    app(list(arguments), standalone_mode=False)
+
+
 @pytest.fixture
 def run():
     """run("train", "subtask1", …) → the result of a command: exit_code, stdout, stderr."""

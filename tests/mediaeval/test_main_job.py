@@ -14,7 +14,7 @@ from mediaeval.runs import open_run
 from mediaeval.steps.predict import predict
 from mediaeval.steps.submit import submit
 from submission.runfile import read_run
-from tests.conftest import picture
+from tests.conftest import command, picture
 
 QUICK = ["--set", "classifier.epochs=3", "--set", "classifier.lr=0.001", "--set", "augment=1"]
 
@@ -33,12 +33,6 @@ def trained(tmp_path_factory):
         command("predict", "first", "--data", "testset")
         command("submit", "first")
     return folder
-
-
-def command(*arguments: str) -> None:
-    from mediaeval.cli import app
-
-    app(list(arguments), standalone_mode=False)
 
 
 @pytest.fixture

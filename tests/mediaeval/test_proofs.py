@@ -14,7 +14,7 @@ from mediaeval.steps.replay import replay
 from mediaeval.steps.reproduce import reproduce
 from mediaeval.steps.send import send
 from submission.labels import read_labels
-from tests.conftest import make_folder, picture
+from tests.conftest import command, make_folder, picture
 
 QUICK = [
     "--set",
@@ -26,12 +26,6 @@ QUICK = [
     "--set",
     "threshold=0.5",
 ]
-
-
-def command(*arguments: str) -> None:
-    from mediaeval.cli import app
-
-    app(list(arguments), standalone_mode=False)
 
 
 @pytest.fixture(scope="module")
