@@ -25,9 +25,9 @@ from mediaeval.classifiers.thresholds import assign_folds, out_of_fold, tune_thr
 from mediaeval.config import PRESETS
 from mediaeval.data.dataset import load_dataset
 from mediaeval.data.split import read_csv_by_id
+from mediaeval.features.build import build
 from mediaeval.features.extract import extract
 from mediaeval.features.extractors import Extractor
-from mediaeval.features.networks import build
 from mediaeval.features.store import FeatureStore
 from mediaeval.steps.tables import decide
 from submission.score import score_decisions

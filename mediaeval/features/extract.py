@@ -15,7 +15,7 @@ from mediaeval.data.dataset import Dataset
 from mediaeval.data.images import decode, read_image
 from mediaeval.errors import FeaturesError, ImageError
 from mediaeval.features.augment import POLICY, Augmenter
-from mediaeval.features.networks import Network
+from mediaeval.features.network import Network
 from mediaeval.features.store import FeatureFile, FeatureStore, image_key, view_key
 
 # Every batch has this size, the last one filled up with zeros: convolution kernels are chosen by batch size, so a

@@ -7,8 +7,8 @@ from pathlib import Path
 from mediaeval.config import Config
 from mediaeval.data.dataset import Dataset, load_dataset
 from mediaeval.errors import DatasetError
+from mediaeval.features.build import build
 from mediaeval.features.extractors import WITNESS
-from mediaeval.features.networks import build
 from mediaeval.runs import RunFolder
 from mediaeval.steps.prepare import build_networks, features_of
 from submission.alignment import CANNOT_TELL, MISALIGNED, Alignment, align, usual_orders

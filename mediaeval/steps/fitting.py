@@ -11,7 +11,7 @@ from mediaeval.classifiers.model import SubtaskModel
 from mediaeval.classifiers.thresholds import out_of_fold, tune_thresholds
 from mediaeval.config import Config
 from mediaeval.features.extract import Features
-from mediaeval.features.networks import Network
+from mediaeval.features.network import Network
 from mediaeval.features.weights import file_digest
 from mediaeval.files import write_atomically
 from mediaeval.progress import progress

@@ -12,7 +12,7 @@ from mediaeval.data.dataset import load_dataset
 from mediaeval.data.sample import is_sample
 from mediaeval.errors import DatasetError, FeaturesError, RunFolderError, WeightsError
 from mediaeval.features.extract import Features
-from mediaeval.features.networks import Network
+from mediaeval.features.network import Network
 from mediaeval.features.weights import file_digest
 from mediaeval.files import folder_atomically
 from mediaeval.runs import RunFolder, versions, write_json

@@ -8,9 +8,10 @@ import torch
 from mediaeval.config import Config
 from mediaeval.data.dataset import Dataset
 from mediaeval.errors import ConfigError
+from mediaeval.features.build import build
 from mediaeval.features.extract import Features, extract, require_complete
 from mediaeval.features.extractors import THUMBNAIL
-from mediaeval.features.networks import Network, build
+from mediaeval.features.network import Network
 from mediaeval.features.store import FeatureStore
 from mediaeval.progress import progress
 

@@ -12,7 +12,7 @@ from mediaeval.data.dataset import Dataset
 from mediaeval.data.split import read_csv_by_id, write_split
 from mediaeval.errors import ConfigError, RunFolderError
 from mediaeval.features.extract import Features
-from mediaeval.features.networks import Network
+from mediaeval.features.network import Network
 from mediaeval.files import copy_folder, folder_atomically, write_atomically
 from mediaeval.runs import RunFolder, versions, write_json
 from mediaeval.steps.fitting import Fitted

@@ -8,7 +8,7 @@ import pytest
 from mediaeval.data.dataset import load_dataset
 from mediaeval.errors import FeaturesError
 from mediaeval.features.extract import extract, require_complete
-from mediaeval.features.networks import Network
+from mediaeval.features.network import Network
 from mediaeval.features.store import FeatureStore
 from tests.conftest import picture
 

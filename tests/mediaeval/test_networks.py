@@ -7,8 +7,8 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from mediaeval.errors import ConfigError, WeightsError
+from mediaeval.features.build import _remove_head, build
 from mediaeval.features.extractors import EXTRACTORS, Extractor
-from mediaeval.features.networks import _remove_head, build
 from tests.conftest import picture
 
 TIMM = "mobilenetv3_small_050"

@@ -1,8 +1,6 @@
 """From an `Extractor` to something that turns images into vectors. Imports torch: only for commands that compute."""
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 
@@ -17,26 +15,10 @@ from mediaeval.data.images import DECODER
 from mediaeval.errors import ConfigError, WeightsError
 from mediaeval.features import handcrafted, witness
 from mediaeval.features.extractors import Extractor
+from mediaeval.features.network import Network
 from mediaeval.features.weights import file_digest, load_into, tensors_digest
 
 ENGINE = "torch, float32"
-
-
-@dataclass(frozen=True)
-class Network:
-    """A built extractor: one image to one prepared array, a batch of those to vectors.
-
-    `identity` holds all that changes a feature (network, weights, preprocessing, decoder, engine); `width` is the
-    length of a vector. `prepare` maps an upright RGB image - or, with `from_bytes`, the file's bytes - to a float32
-    array of one shape for all images; `forward` maps such arrays, (n, …), to float32 (n, width).
-    """
-
-    name: str
-    identity: dict
-    width: int
-    prepare: Callable[[Image.Image], np.ndarray] | Callable[[bytes], np.ndarray] = field(repr=False)
-    forward: Callable[[np.ndarray], np.ndarray] = field(repr=False)
-    from_bytes: bool = False
 
 
 def build(name: str, extractor: Extractor, device: str = "cpu") -> Network:
