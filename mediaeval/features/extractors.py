@@ -7,6 +7,20 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+Kind = Literal[
+    "handcrafted",
+    "timm",
+    "torchvision",
+    "resnet152_11k",
+    "inception2015",
+    "yt8m",
+    "dual_encoding",
+    "objectgraphs",
+    "objects",
+    "thumbnail",
+    "witness",
+]
+
 
 class Extractor(BaseModel):
     """One extractor as written in the table below or in mediaeval.toml.
@@ -17,45 +31,122 @@ class Extractor(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
 
-    kind: Literal["timm", "torchvision", "handcrafted", "thumbnail", "witness"]
+    kind: Kind
     model: str = ""  # the network's name in its library
     model_args: dict[str, Any] = Field(default_factory=dict)  # further arguments for building the network
-    weights: str = ""  # a file (.safetensors, .pth, .pt, .bin); empty: the library's own, from its cache or the network
+    source: str = ""  # another extractor: its vectors (yt8m, dual_encoding) or its network for crops (objects…) are read
+    weights: str = ""  # a file; empty: the published one, from the cache of `mediaeval weights fetch` or the network
+    parts: dict[str, str] = Field(default_factory=dict)  # further weight files by role: pca, detector
+    # What the network gives: the vector that its classifier reads, the classifier's own output (class scores), or that
+    # at unit length (an embedding that is compared by cosine).
+    output: Literal["features", "scores", "unit"] = "features"
     mean: tuple[float, float, float] | None = None  # of pixel values 0..1, RGB
     std: tuple[float, float, float] | None = None
     image_size: int | None = Field(default=None, ge=8, le=4096)  # pixels a side
+    width: int | None = Field(default=None, ge=1)  # numbers an image; another width is refused
+    licence: str = ""  # of the weights
     summary: str = ""
 
 
 EXTRACTORS: dict[str, Extractor] = {
     "handcrafted": Extractor(
         kind="handcrafted",
+        width=492,
+        licence="none needed",
         summary="colour, texture and edge statistics; needs no weights",
     ),
+    # The five features of Pournaras et al. 2021 (both papers), in their order: E, R, Y, S, G
     "efficientnet_b2": Extractor(
         kind="timm",
         model="tf_efficientnet_b2.aa_in1k",
-        summary="EfficientNet-B2, ImageNet-1k, 1408-d: feature E of Pournaras et al. 2021",
+        width=1408,
+        licence="Apache-2.0",
+        summary="E: EfficientNet-B2, ImageNet-1k",
+    ),
+    "resnet152_11k": Extractor(
+        kind="resnet152_11k",
+        width=2048,
+        licence="not stated by its authors",
+        summary="R: ResNet-152 (pre-activation), ImageNet-11k",
+    ),
+    "yt8m": Extractor(
+        kind="yt8m",
+        source="inception2015",
+        width=3862,
+        licence="yours: nobody publishes it",
+        summary="Y: scores of the 3,862 YouTube-8M classes",
+    ),
+    "signature": Extractor(
+        kind="dual_encoding",
+        source="resnet152_11k",
+        width=2048,
+        licence="yours: nobody publishes it",
+        summary="S: attention-based dual encoding, visual branch",
+    ),
+    "objectgraphs": Extractor(
+        kind="objectgraphs",
+        source="resnet152_11k",
+        width=2048,
+        licence="yours: nobody publishes it",
+        summary="G: graph over the vectors of 50 detected objects",
+    ),
+    # The same five roles with public weights: preset open2026
+    "bit_resnet101": Extractor(
+        kind="timm",
+        model="resnetv2_101x1_bit.goog_in21k",
+        width=2048,
+        licence="Apache-2.0",
+        summary="BiT ResNet-101, ImageNet-21k: a large vocabulary",
+    ),
+    "imagenet21k_scores": Extractor(
+        kind="timm",
+        model="vit_base_patch16_224_miil.in21k",
+        output="scores",
+        width=11221,
+        licence="Apache-2.0",
+        summary="class scores (logits) of a ViT on ImageNet-21k-P",
+    ),
+    "siglip": Extractor(
+        kind="timm",
+        model="vit_base_patch16_siglip_224.v2_webli",
+        output="unit",
+        width=768,
+        licence="Apache-2.0",
+        summary="SigLIP 2, image tower: an embedding shared with texts",
+    ),
+    "objects": Extractor(
+        kind="objects",
+        width=1024,
+        licence="BSD-3-Clause",
+        summary="mean of the detector's own vectors of up to 50 objects",
+    ),
+    # Others
+    "inception2015": Extractor(
+        kind="inception2015",
+        width=2048,
+        licence="Apache-2.0",
+        summary="Inception of 2015-12-05, ImageNet: what YouTube-8M was made with",
     ),
     "mobilenetv2": Extractor(
         kind="timm",
         model="mobilenetv2_100.ra_in1k",
-        summary="MobileNetV2, ImageNet-1k, 1280-d: small and quick on a CPU",
-    ),
-    "bit_resnet101": Extractor(
-        kind="timm",
-        model="resnetv2_101x1_bit.goog_in21k",
-        summary="BiT ResNet-101, ImageNet-21k, 2048-d: a large vocabulary with public weights",
+        width=1280,
+        licence="Apache-2.0",
+        summary="MobileNetV2, ImageNet-1k: small and quick on a CPU",
     ),
     "resnet50": Extractor(
         kind="torchvision",
         model="resnet50",
-        summary="ResNet-50, ImageNet-1k, 2048-d",
+        width=2048,
+        licence="BSD-3-Clause",
+        summary="ResNet-50, ImageNet-1k",
     ),
     "squeezenet": Extractor(
         kind="torchvision",
         model="squeezenet1_0",
-        summary="SqueezeNet 1.0, ImageNet-1k, 512-d: 5 MB of weights",
+        width=512,
+        licence="BSD-3-Clause",
+        summary="SqueezeNet 1.0, ImageNet-1k: 5 MB of weights",
     ),
 }
 

@@ -15,14 +15,17 @@ MAY_IMPORT = {
     "mediaeval.files": set(),
     "mediaeval.progress": set(),
     "mediaeval.drawing": set(),
+    "mediaeval.formats": LEAVES,
     "mediaeval.data": {"submission", "mediaeval.drawing"} | LEAVES,
-    "mediaeval.features": {"mediaeval.data"} | LEAVES,
+    "mediaeval.features": {"mediaeval.data", "mediaeval.formats"} | LEAVES,
+    "mediaeval.pretrain": {"mediaeval.features", "mediaeval.formats"} | LEAVES,
     "mediaeval.classifiers": {"submission"} | LEAVES,
     "mediaeval.reports": LEAVES,
     "mediaeval.config": {"submission", "mediaeval.features", "mediaeval.classifiers"} | LEAVES,
     "mediaeval.runs": {"submission"} | LEAVES,
 }
 MAY_IMPORT["mediaeval.steps"] = set(MAY_IMPORT)
+MAY_IMPORT["mediaeval.experiments"] = set(MAY_IMPORT)
 MAY_IMPORT["mediaeval.cli"] = set(MAY_IMPORT)
 
 FILES = sorted([*(ROOT / "mediaeval").rglob("*.py"), *(ROOT / "submission").rglob("*.py")])

@@ -1,0 +1,1 @@
+"""Files that other software writes: read whole, checked, and without that software."""

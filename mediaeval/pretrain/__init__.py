@@ -1,0 +1,1 @@
+"""Training networks whose weights nobody publishes, from features in the layouts of the public code."""
