@@ -16,6 +16,7 @@ from submission.tasks import TASKS, official_heading
 ID_NAMES = ("id", "filename")  # the dev set's name for its id column, and the released truth's
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")  # in any case
 _OTHER_IMAGES = (".avif", ".bmp", ".gif", ".heic", ".jfif", ".jp2", ".tif", ".tiff")
+_VIDEOS = (".avi", ".flv", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv")
 
 _SHOWN_PROBLEMS = 20  # more than these are counted, not listed
 _ZERO_ONE = {"0": 0, "1": 1, "0.0": 0, "1.0": 1}  # pandas writes 1.0 once a column has held a missing value
@@ -319,8 +320,11 @@ def _image_ids(folder: Path) -> list[str]:
             )
         files[path.stem] = path.name
     if not files:
+        videos = [path.name for path in _listed(folder) if path.suffix.lower() in _VIDEOS]
+        came = f"no CSV and no images came, but {len(videos)} videos ({videos[0]} …)" if videos else ""
         problems.append(
-            f"{folder}: no CSV and no images came. Wanted a CSV, or files that end in {', '.join(IMAGE_SUFFIXES)}."
+            f"{folder}: {came or 'no CSV and no images came'}. Wanted a CSV, or files that end in "
+            f"{', '.join(IMAGE_SUFFIXES)}." + (" Save one frame of each video as an image first." if videos else "")
         )
     _raise(problems)
     return sorted(files)

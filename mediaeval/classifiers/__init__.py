@@ -36,6 +36,11 @@ CLASSIFIERS: dict[str, Entry] = {
         "layers of 1000 and 200 with dropout",
         "Pournaras et al. 2021, subtasks 2 and 3",
     ),
+    "small": Entry(
+        "mediaeval.classifiers.small:SmallClassifier",
+        "one layer of 200 with dropout, batches of 8",
+        "Pournaras et al. 2021 (SMAP), single features and their combination",
+    ),
     "logistic": Entry(
         "mediaeval.classifiers.logistic:LogisticBaseline",
         "logistic regression: multinomial, or one for each label",

@@ -14,16 +14,19 @@ from mediaeval.cli import (
     check,
     compare,
     diff,
+    experiment,
     features,
     inspect,
     ls,
     predict,
+    pretrain,
     reproduce,
     sample,
     score,
     split,
     submit,
     train,
+    weights,
 )
 from submission.errors import UserError
 
@@ -70,7 +73,24 @@ def _told(command):
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM, errno.EFBIG}
 
 # in the order of the work
-COMMANDS = (sample, inspect, split, features, train, predict, submit, check, score, reproduce, diff, compare, ls)
+COMMANDS = (
+    sample,
+    inspect,
+    split,
+    features,
+    train,
+    predict,
+    submit,
+    check,
+    score,
+    reproduce,
+    diff,
+    compare,
+    experiment,
+    pretrain,
+    weights,
+    ls,
+)
 for module in COMMANDS:
     name = module.__name__.rpartition(".")[2]
     app.command(name, epilog=module.EXAMPLE, no_args_is_help=module.NEEDS_ARGUMENTS)(_told(module.command))

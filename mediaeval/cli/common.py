@@ -16,6 +16,7 @@ ConfigFile = Annotated[
     typer.Option("--config", help="A configuration file; without it mediaeval.toml in this folder, if any."),
 ]
 Use = Annotated[str | None, typer.Option("--use", help="Extractors, comma separated, concatenated in this order.")]
+Preset = Annotated[str | None, typer.Option("--preset", help="See: mediaeval ls presets.")]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Equal seeds give equal results.")]
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from mediaeval.cli.common import ConfigFile, Device, Json, SkipBad, Use, choose_data, print_json, print_table
+from mediaeval.cli.common import ConfigFile, Device, Json, Preset, SkipBad, Use, choose_data, print_json, print_table
 
 EXAMPLE = "Example: mediaeval features devset testset --use mobilenetv2,squeezenet"
 NEEDS_ARGUMENTS = False
@@ -13,6 +13,7 @@ NEEDS_ARGUMENTS = False
 def command(
     data: Annotated[list[str] | None, typer.Argument(metavar="DATA...", help="Dataset folders.")] = None,
     use: Use = None,
+    preset: Preset = None,
     skip_bad: SkipBad = False,
     config: ConfigFile = None,
     device: Device = "auto",
@@ -28,7 +29,7 @@ def command(
     from mediaeval.data.dataset import load_dataset
     from mediaeval.steps.prepare import build_networks, choose_device, features_of
 
-    settings = load_config(config, use=use)
+    settings = load_config(config, preset=preset, use=use)
     folders = data or [choose_data(settings.data.dev), *([settings.data.test] if settings.data.test else [])]
     datasets = [load_dataset(Path(folder)) for folder in folders]
     networks = build_networks(settings, choose_device(device))

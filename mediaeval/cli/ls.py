@@ -11,7 +11,7 @@ NEEDS_ARGUMENTS = True
 
 
 def command(
-    what: Annotated[str, typer.Argument(metavar="WHAT", help="tasks, extractors, classifiers, presets or runs.")],
+    what: Annotated[str, typer.Argument(metavar="WHAT", help="tasks, extractors, classifiers, presets, experiments or runs.")],
     config: ConfigFile = None,
     json: Json = False,
 ) -> None:
@@ -48,9 +48,10 @@ def _extractors(config) -> list[dict]:
         {
             "extractor": name,
             "kind": entry.kind,
-            "model": entry.model,
-            "weights": entry.weights
-            or ("none needed" if entry.kind == "handcrafted" else "the library's, fetched once"),
+            "reads": entry.source or "images",
+            "width": entry.width or "",
+            "weights": entry.weights_in_words(),
+            "licence": entry.licence,
             "about": entry.summary,
         }
         for name, entry in load_config(config).all_extractors().items()
@@ -63,17 +64,34 @@ def _classifiers(config) -> list[dict]:
     return [{"classifier": name, "about": entry.summary, "source": entry.source} for name, entry in CLASSIFIERS.items()]
 
 
-def _presets(config) -> list[dict]:
-    from mediaeval.config import PRESETS
+def _experiments(config) -> list[dict]:
+    from mediaeval.experiments import EXPERIMENTS
 
-    rows = []
+    return [{"experiment": name, "about": entry.summary, "source": entry.source} for name, entry in EXPERIMENTS.items()]
+
+
+def _presets(config) -> list[dict]:
+    """A preset as a block of rows: what it is, its blocks of features in their order, how it trains."""
+    from mediaeval.config import PRESETS, blocks_of, load_config
+    from submission.tasks import TASKS
+
+    rows: list[dict] = []
+
+    def row(part: str, about: str, width: int | str = "", weights: str = "", licence: str = "") -> None:
+        rows.append(
+            {"preset": name, "part": part, "width": width, "weights": weights, "licence": licence, "about": about}
+        )
+
     for name, preset in PRESETS.items():
-        row = {"preset": name, "about": preset["summary"]}
-        for subtask in ("subtask1", "subtask2", "subtask3"):
-            section = preset[subtask]
+        # the preset's own blocks, whatever mediaeval.toml uses; the user's own extractors of the same names
+        used = load_config(config, preset=name, use=",".join(blocks_of(name))).used_extractors()
+        row("", preset["summary"], sum(extractor.width or 0 for extractor in used.values()))
+        for block, extractor in used.items():
+            row(block, extractor.summary, extractor.width or "", extractor.weights_in_words(), extractor.licence)
+        for task in TASKS:
+            section = preset[task]
             settings = section["classifier"] | {k: v for k, v in section.items() if k != "classifier"}
-            row[subtask] = " ".join([settings["name"], *(f"{k}={v}" for k, v in settings.items() if k != "name")])
-        rows.append(row)
+            row(task, " ".join([settings["name"], *(f"{k}={v}" for k, v in settings.items() if k != "name")]))
     return rows
 
 
@@ -100,4 +118,11 @@ def _runs(config) -> list[dict]:
     return rows
 
 
-LISTS = {"tasks": _tasks, "extractors": _extractors, "classifiers": _classifiers, "presets": _presets, "runs": _runs}
+LISTS = {
+    "tasks": _tasks,
+    "extractors": _extractors,
+    "classifiers": _classifiers,
+    "presets": _presets,
+    "experiments": _experiments,
+    "runs": _runs,
+}

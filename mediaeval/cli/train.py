@@ -6,7 +6,18 @@ from typing import Annotated
 
 import typer
 
-from mediaeval.cli.common import ConfigFile, Device, Json, SkipBad, Use, choose_data, print_json, print_table, say
+from mediaeval.cli.common import (
+    ConfigFile,
+    Device,
+    Json,
+    Preset,
+    SkipBad,
+    Use,
+    choose_data,
+    print_json,
+    print_table,
+    say,
+)
 
 EXAMPLE = "Example: mediaeval train subtask1 --data devset --set classifier.epochs=100"
 NEEDS_ARGUMENTS = True
@@ -21,7 +32,7 @@ def command(
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, such as classifier.epochs=100."),
     ] = None,
-    preset: Annotated[str | None, typer.Option("--preset", help="See: mediaeval ls presets.")] = None,
+    preset: Preset = None,
     split: Annotated[Path | None, typer.Option("--split", help="A split written by mediaeval split.")] = None,
     refit: Annotated[bool, typer.Option("--refit/--no-refit", help="Train once more on the whole dev set.")] = True,
     replace: Annotated[bool, typer.Option("--replace", help="Train anew what the run already holds.")] = False,

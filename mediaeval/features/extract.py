@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 from threading import local
 
 import numpy as np
@@ -17,11 +18,6 @@ from mediaeval.errors import FeaturesError, ImageError
 from mediaeval.features.augment import POLICY, Augmenter
 from mediaeval.features.network import Network
 from mediaeval.features.store import FeatureFile, FeatureStore, image_key, view_key
-
-# Every batch has this size, the last one filled up with zeros: convolution kernels are chosen by batch size, so a
-# vector would otherwise depend, in its last bits, on how many images happened to be missing from the store.
-BATCH = 16
-
 
 @dataclass
 class Features:
@@ -64,7 +60,8 @@ def extract(
 
     `views` augmented views of the images in `view_ids` are added, drawn from (`seed`, id, view). An image that
     cannot be read or decoded is told in `failures` and takes part in nothing; no other image's row moves.
-    `on_image(done, total)` is called as images are finished. Thumbnail networks get no views.
+    `on_image(done, total)` is called as images are finished. Thumbnail networks get no views. What a network reads
+    from another (R for S, say) is computed once and stored, whoever asks for it.
     """
     contents, failures = {}, {}
     for image_id in dataset.ids:
@@ -73,26 +70,36 @@ def extract(
         except ImageError as error:
             failures[image_id] = str(error)
 
-    files = {n.name: store.open(n.name, {**n.identity, "view": "plain"}, n.width) for n in networks}
-    augmented = [n for n in networks if n.identity["kind"] != "thumbnail"] if views else []
+    everyone = {n.name: n for n in [*networks, *(n.source for n in networks if n.source)]}
+    files = {n.name: store.open(n.name, {**n.identity, "view": "plain"}, n.width) for n in everyone.values()}
+    augmented = [n for n in everyone.values() if n.identity["kind"] != "thumbnail"] if views else []
     identity = {"view": POLICY, "seed": seed}
     view_files = {n.name: store.open(f"{n.name}-views", n.identity | identity, n.width) for n in augmented}
 
-    jobs: dict[str, list[_Job]] = {}  # by image, so that a picture is decoded once
+    jobs: dict[str, list[_Job]] = {}  # of images, by image, so that a picture is decoded once
+    readers: list[_Job] = []  # of vectors: when those of images are there
     with_views = set(view_ids)
-    seen: set[tuple[str, bytes]] = set()
+    seen: set[tuple[Path, bytes]] = set()
+
+    def want(network: Network, view: int, key: bytes, image_id: str) -> None:
+        """Plan one vector, if it is not there; what it is read from first."""
+        file = (view_files if view else files)[network.name]
+        if key in file or (file.path, key) in seen:  # two ids with the same bytes need their vector once
+            return
+        seen.add((file.path, key))
+        job = _Job(network, file, view, key)
+        if network.source:
+            want(network.source, view, key, image_id)
+            readers.append(job)
+        else:
+            jobs.setdefault(image_id, []).append(job)
+
     for image_id, content in contents.items():
-        wanted = [(n, files[n.name], 0, image_key(content)) for n in networks]
-        if image_id in with_views:
-            wanted += [
-                (n, view_files[n.name], view, view_key(content, image_id, view))
-                for view in range(1, views + 1)
-                for n in augmented
-            ]
-        for network, file, view, key in wanted:
-            if key not in file and (file.path.name, key) not in seen:
-                seen.add((file.path.name, key))  # two ids with the same bytes need their vector once
-                jobs.setdefault(image_id, []).append(_Job(network, file, view, key))
+        for network in networks:
+            want(network, 0, image_key(content), image_id)
+            if image_id in with_views and network.name in view_files:
+                for view in range(1, views + 1):
+                    want(network, view, view_key(content, image_id, view), image_id)
 
     batches = _Batches()
     pictures = _prepare_all(dataset, contents, jobs, seed, workers or os.cpu_count() or 1)
@@ -106,6 +113,13 @@ def extract(
     batches.flush()
     for file in (*files.values(), *view_files.values()):
         file.reload()
+    for job in readers:
+        source = (view_files if job.view else files)[job.network.source.name]
+        if job.key in source:  # not where the image could not be decoded
+            batches.add(job, source.get([job.key])[0])
+    batches.flush()
+    for file in (*files.values(), *view_files.values()):
+        file.reload()
     # ids with the same bytes share their outcome: only the first of them was decoded
     bad = {contents[image_id]: reason for image_id, reason in failures.items() if image_id in contents}
     failures |= {image_id: bad[content] for image_id, content in contents.items() if content in bad}
@@ -115,7 +129,7 @@ def extract(
 
 @dataclass(frozen=True)
 class _Job:
-    """One vector to compute: view 0 is the image as it is."""
+    """One vector to compute: of an image or, by a network with a source, of that source's vector. View 0 is plain."""
 
     network: Network
     file: FeatureFile
@@ -174,7 +188,7 @@ class _Batches:
     def add(self, job: _Job, array: np.ndarray) -> None:
         queue = self._waiting.setdefault(job.file.path.name, [])
         queue.append((job, array))
-        if len(queue) == BATCH:
+        if len(queue) == job.network.batch:
             self._compute(queue)
 
     def flush(self) -> None:
@@ -184,7 +198,7 @@ class _Batches:
 
     def _compute(self, queue: list[tuple[_Job, np.ndarray]]) -> None:
         job = queue[0][0]
-        batch = np.zeros((BATCH, *queue[0][1].shape), np.float32)
+        batch = np.zeros((job.network.batch, *queue[0][1].shape), queue[0][1].dtype)
         for row, (_, array) in enumerate(queue):
             batch[row] = array
         vectors = job.network.forward(batch)[: len(queue)]

@@ -47,6 +47,26 @@ class Extractor(BaseModel):
     licence: str = ""  # of the weights
     summary: str = ""
 
+    def weights_in_words(self) -> str:
+        """Return where the weights come from, in a few words for a table."""
+        return self.weights or " ".join(filter(None, (_WEIGHTS[self.kind], self.model)))
+
+
+# Who gives the weights of a kind; the files themselves: mediaeval weights list
+_WEIGHTS = {
+    "handcrafted": "none needed",
+    "timm": "timm",
+    "torchvision": "torchvision",
+    "resnet152_11k": "public: MXNet model zoo, or its Keras port",
+    "inception2015": "public: pytorch-fid",
+    "yt8m": "trained by you: pretrain yt8m; PCA public",
+    "dual_encoding": "trained by you: pretrain signature",
+    "objectgraphs": "trained by you: pretrain objectgraphs; detector public",
+    "objects": "torchvision fasterrcnn_resnet50_fpn_v2",
+    "thumbnail": "none needed",
+    "witness": "none needed",
+}
+
 
 EXTRACTORS: dict[str, Extractor] = {
     "handcrafted": Extractor(

@@ -1,10 +1,16 @@
 """What every extractor becomes once it is built: images in, vectors out."""
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Optional
 
 import numpy as np
 from PIL import Image
+
+# Every batch has one size, the last one filled up with zeros: convolution kernels are chosen by batch size, so a
+# vector would otherwise depend, in its last bits, on how many images happened to be missing from the store.
+BATCH = 16
 
 
 @dataclass(frozen=True)
@@ -12,8 +18,10 @@ class Network:
     """A built extractor: one image to one prepared array, a batch of those to vectors.
 
     `identity` holds all that changes a feature (network, weights, preprocessing, decoder, engine); `width` is the
-    length of a vector. `prepare` maps an upright RGB image - or, with `from_bytes`, the file's bytes - to a float32
-    array of one shape for all images; `forward` maps such arrays, (n, …), to float32 (n, width).
+    length of a vector. `prepare` maps an upright RGB image - or, with `from_bytes`, the file's bytes - to an array of
+    one shape for all images (of any shape where `batch` is 1); `forward` maps `batch` such arrays, (n, …), to
+    float32 (n, width). A network with a `source` reads that network's vectors, float32 (n, source.width), and no
+    images: its `prepare` is not called. `notes` counts what a person should know of the images computed so far.
     """
 
     name: str
@@ -22,3 +30,6 @@ class Network:
     prepare: Callable[[Image.Image], np.ndarray] | Callable[[bytes], np.ndarray] = field(repr=False)
     forward: Callable[[np.ndarray], np.ndarray] = field(repr=False)
     from_bytes: bool = False
+    batch: int = BATCH
+    source: Optional["Network"] = None
+    notes: Counter[str] = field(default_factory=Counter, repr=False, compare=False)

@@ -8,12 +8,12 @@ import torch
 from mediaeval.config import Config
 from mediaeval.data.dataset import Dataset
 from mediaeval.errors import ConfigError
-from mediaeval.features.build import build
+from mediaeval.features.build import build, build_all
 from mediaeval.features.extract import Features, extract, require_complete
 from mediaeval.features.extractors import THUMBNAIL
 from mediaeval.features.network import Network
 from mediaeval.features.store import FeatureStore
-from mediaeval.progress import progress
+from mediaeval.progress import STDERR, progress
 
 
 def choose_device(wanted: str) -> str:
@@ -27,7 +27,7 @@ def choose_device(wanted: str) -> str:
 
 def build_networks(config: Config, device: str) -> list[Network]:
     """Build the extractors in use, in the order of concatenation."""
-    return [build(name, extractor, device) for name, extractor in config.used_extractors().items()]
+    return build_all(config.features.use, config.all_extractors(), device)
 
 
 def features_of(
@@ -55,5 +55,9 @@ def features_of(
             seed=config.seed,
             on_image=advance,
         )
+    for network in wanted:
+        for note, images in network.notes.items():
+            STDERR.print(f"{dataset.folder}: {network.name}: {images} images: {note}.", highlight=False)
+        network.notes.clear()
     require_complete(features, dataset.folder, skip_bad=skip_bad)
     return features

@@ -46,6 +46,34 @@ def test_dense_parameters(n_labels, parameters):
         assert count(DenseNetwork(WIDTH, n_labels)) == parameters
 
 
+@pytest.mark.parametrize("d", [512, 1408, 2048, 3862, WIDTH])
+def test_small_parameters(d):
+    small = make_classifier("small", {}, 0)
+    small.multi_label_ = False
+    with torch.device("meta"):
+        assert count(small._build(d, 2)) == d * 200 + 200 + 200 * 2 + 2
+
+
+def test_small_is_the_papers_formula():
+    """softmax(W₂ relu(W₁ x + b₁) + b₂) for two classes, in float64."""
+    X = np.random.default_rng(2).normal(size=(40, 7)).astype(np.float32)
+    small = make_classifier("small", {"epochs": 3, "lr": 0.01}, 0).fit(X, np.where(X[:, 0] > 0, "positive", "negative"))
+    arrays = small.state()
+    first, first_bias, last, last_bias = (
+        arrays[f"network0.layers.{key}"].astype(np.float64) for key in ("0.weight", "0.bias", "3.weight", "3.bias")
+    )
+    z = np.maximum(X @ first.T + first_bias, 0) @ last.T + last_bias
+    p = np.exp(z) / np.exp(z).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(small.predict_proba(X), p, atol=1e-5)
+    assert first.shape == (200, 7) and last.shape == (2, 200)
+
+
+def test_small_trains_at_one_rate():
+    small = make_classifier("small", {}, 0)
+    assert [small.lr_at(epoch) for epoch in range(20)] == [1e-4] * 20
+    assert (small.batch_size, small.epochs, small.dropout) == (8, 20, 0.4)
+
+
 def test_defaults_are_those_sizes():
     moe, dense = make_classifier("moe", {}, 0), make_classifier("dense", {}, 0)
     dense.multi_label_ = True

@@ -20,6 +20,7 @@ from mediaeval.errors import ConfigError, FeaturesError, WeightsError
 QUICK = {
     "moe": {"hidden": 16, "dropout": 0.1, "lr": 0.05, "epochs": 8, "batch_size": 32},
     "dense": {"hidden": [16], "dropout": 0.1, "lr": 0.05, "epochs": 8, "batch_size": 32},
+    "small": {"hidden": [16], "dropout": 0.1, "lr": 0.05, "epochs": 8, "batch_size": 32},
 }
 LEARNERS = [name for name in CLASSIFIERS if name != "dummy"]
 KINDS = ["single", "multi"]

@@ -155,3 +155,38 @@ def test_an_image_that_changes_under_way_is_not_kept_as_the_one_before(make_devs
     dataset.image_paths["d5"].write_bytes(before)
     again = extract(dataset, [average_colour()], store)
     np.testing.assert_allclose(again.matrix(["colours"], ["d5"])[0], direct(dataset, "d5"), rtol=1e-5)
+
+
+def reader(source: Network, name: str = "doubled") -> Network:
+    """A fake network that reads another's vectors, as S reads R's: twice their numbers."""
+    return Network(name, {"kind": "fake", "reads": source.identity}, 3, None, lambda v: 2 * v, source=source)
+
+
+def test_what_others_read_is_computed_once_whoever_asks(make_devset, tmp_path):
+    """R and S asked for together, then another reader alone: every image goes through R once."""
+    dataset, looked = load_dataset(make_devset(20)), []
+    colours = average_colour()
+    counted = replace(colours, forward=lambda batch: looked.extend(batch) or colours.forward(batch))
+    store = FeatureStore(tmp_path / "store")
+    both = extract(dataset, [counted, reader(counted)], store)
+    assert both.computed == {"colours": 20, "doubled": 20}
+    np.testing.assert_array_equal(both.matrix(["doubled"], dataset.ids), 2 * both.matrix(["colours"], dataset.ids))
+    assert len(looked) == 32, "20 images in batches of 16"
+    alone = extract(dataset, [reader(counted, "other")], store)
+    assert alone.computed == {"other": 20} and len(looked) == 32
+    assert extract(dataset, [reader(counted)], store).computed == {}
+
+
+def test_a_reader_alone_makes_what_it_reads_and_leaves_out_bad_images(make_devset, tmp_path):
+    folder = make_devset(10)
+    (folder / "images/d4.jpg").write_bytes(b"")
+    dataset, store = load_dataset(folder), FeatureStore(tmp_path / "store")
+    features = extract(dataset, [reader(average_colour())], store, views=2, view_ids=dataset.ids)
+    good = [i for i in dataset.ids if i != "d4"]
+    assert set(features.failures) == {"d4"}
+    for image_id in good:
+        row = features.matrix(["doubled"], [image_id])[0]
+        np.testing.assert_allclose(row, 2 * direct(dataset, image_id), rtol=1e-5)
+    views = features.views(["doubled"], good, 2)
+    np.testing.assert_array_equal(views, 2 * features.views(["colours"], good, 2))
+    assert not np.allclose(views[:, 0], views[:, 1])

@@ -7,8 +7,9 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from mediaeval.errors import ConfigError, WeightsError
-from mediaeval.features.build import _remove_head, build
+from mediaeval.features.build import build
 from mediaeval.features.extractors import EXTRACTORS, Extractor
+from mediaeval.features.libraries import remove_head
 from tests.conftest import picture
 
 TIMM = "mobilenetv3_small_050"
@@ -88,7 +89,7 @@ def test_torchvision_heads_come_off_whatever_they_are_called(model, width):
 
     with torch.device("meta"):  # shapes alone, no weights
         network = torchvision.models.get_model(model).eval()
-        prefix = _remove_head(network)
+        prefix = remove_head(network)
         assert network(torch.zeros(1, 3, 224, 224)).shape == (1, width)
     assert not any(key.startswith(prefix) for key in network.state_dict())
 
@@ -159,18 +160,12 @@ def test_unknown_models_and_arguments_are_told_with_the_nearest(files):
 @pytest.mark.parametrize("name", [n for n, e in EXTRACTORS.items() if e.kind in ("timm", "torchvision")])
 def test_weights_that_cannot_be_fetched_are_an_error_never_random(name, tmp_path, monkeypatch):
     """The real loading code of every table entry, run where no hub can be reached and nothing is cached."""
-    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setenv("MEDIAEVAL_WEIGHTS", str(tmp_path / "cache"))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
-    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-
-    def unreachable(*arguments, **options):
-        raise OSError("network unreachable")
-
-    monkeypatch.setattr("urllib.request.urlopen", unreachable)
-    monkeypatch.setattr("torch.hub.urlopen", unreachable)
     with pytest.raises(WeightsError, match=rf"extractor '{name}': weights of .* could not be\s+fetched"):
         build(name, EXTRACTORS[name])
+    assert not [path for path in tmp_path.rglob("*") if path.is_file() and path.stat().st_size]
 
 
 @pytest.mark.shared

@@ -189,3 +189,13 @@ def test_whatever_stands_in_a_file_is_read_or_refused(tmp_path_factory, content)
             read(path)
         except LabelFileError as error:
             assert error.problems
+
+
+def test_videos_where_images_are_wanted_are_told(tmp_path):
+    (tmp_path / "images").mkdir()
+    for name in ("a.mp4", "b.AVI"):
+        (tmp_path / "images" / name).touch()
+    assert problems(tmp_path, read_ids) == [
+        f"{tmp_path.name}/images: no CSV and no images came, but 2 videos (a.mp4 …). Wanted a CSV, or files that end in "
+        ".jpg, .jpeg, .png, .webp. Save one frame of each video as an image first."
+    ]

@@ -1,0 +1,92 @@
+"""mediaeval experiment"""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mediaeval.cli.common import ConfigFile, Device, Json, Seed, SkipBad, Use, choose_data, print_json, print_table
+from mediaeval.experiments import EXPERIMENTS
+
+EXAMPLE = "Example: mediaeval experiment smap2021 --dataset twitter2=data/twitter2 --dataset emotionroi=data/EmotionROI"
+NEEDS_ARGUMENTS = True
+
+
+def command(
+    name: Annotated[str, typer.Argument(metavar="NAME", help=f"{' or '.join(EXPERIMENTS)}.")],
+    dataset: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--dataset",
+            metavar="NAME=FOLDER",
+            help="smap2021: twitter1-5, twitter1-4, twitter1-3, twitter2, emotionroi, fi or webemo; any other name is "
+            "a folder in the official layout. NAME:PROTOCOL splits a set in another way.",
+        ),
+    ] = None,
+    data: Annotated[
+        str | None, typer.Option("--data", help="certh2021: dev set folder; without one, the drawn sample.")
+    ] = None,
+    test: Annotated[Path | None, typer.Option("--test", help="certh2021: test set folder.")] = None,
+    truth: Annotated[Path | None, typer.Option("--truth", help="certh2021: CSV of the test images' labels.")] = None,
+    groups: Annotated[
+        str | None,
+        typer.Option("--groups", metavar="CSV:COLUMN", help="Keep images of one group on one side; official layout."),
+    ] = None,
+    use: Use = None,
+    epochs: Annotated[
+        int | None, typer.Option("--epochs", min=1, help="Fewer epochs than published, for a quick look.")
+    ] = None,
+    seed: Seed = 0,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="Folder for results. [default: runs/experiments/NAME]")
+    ] = None,
+    skip_bad: SkipBad = False,
+    config: ConfigFile = None,
+    device: Device = "auto",
+    json: Json = False,
+) -> None:
+    """Run a published table again: our figures, with intervals and baselines, beside the published ones.
+
+    Without --use, the five features of the papers. What cannot be run, for want of weights or data, is told.
+    """
+    from mediaeval.errors import choose
+
+    choose("experiment", name, EXPERIMENTS)
+    _refuse_others(name, {"--dataset": dataset, "--data": data, "--test": test, "--truth": truth})
+
+    from mediaeval.experiments.inputs import Source, read_settings, read_sources
+
+    settings = read_settings(config, use, seed, groups)
+    sources = read_sources(dataset or [])
+
+    from mediaeval.steps.prepare import choose_device
+
+    options = {"device": choose_device(device), "epochs": epochs, "skip_bad": skip_bad}
+    if name == "smap2021":
+        from mediaeval.experiments import smap2021
+
+        sources = sources or [Source("dev", Path(choose_data(settings.data.dev)))]
+        report = smap2021.run(settings, sources, **options)
+    else:
+        from mediaeval.experiments import certh2021
+
+        report = certh2021.run(settings, Path(choose_data(data or settings.data.dev)), test, truth, **options)
+    files = report.write(out or Path("runs/experiments") / name)
+    if json:
+        print_json(report.as_json() | {"files": [str(path) for path in files]})
+        return
+    for title, headings, rows in report.tables():
+        print_table(title, headings, rows)
+    for note in report.notes:
+        print(f"note: {note}")
+    for path in files:
+        print(path)
+
+
+def _refuse_others(name: str, given: dict) -> None:
+    """Raise ConfigError when an option belongs to another experiment."""
+    from mediaeval.errors import ConfigError
+
+    own = ["--dataset"] if name == "smap2021" else ["--data", "--test", "--truth"]
+    if others := [option for option, value in given.items() if value and option not in own]:
+        raise ConfigError(f"{', '.join(others)}: not an option of {name}, which takes {', '.join(own)}.")

@@ -1,0 +1,223 @@
+"""Table 2 of Pournaras et al. 2021 (MediaEval, seed 000): weighted F1 of the three subtasks.
+
+Rows: subtasks. Columns: the validation images, 20 % of the dev set drawn at random (near-duplicates on one side, which
+the paper does not say), by the model of the other 80 %; and the test images, where their labels are known, by the model
+of the whole dev set. The authors' official test scores suffered from a bug in their submission file; both are told.
+"""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mediaeval.classifiers.recipes import RECIPES
+from mediaeval.config import Config, SubtaskSection, blocks_of
+from mediaeval.data.dataset import Dataset, load_dataset
+from mediaeval.data.sample import SamplePaths, is_sample
+from mediaeval.errors import ConfigError, DatasetError, WeightsError
+from mediaeval.experiments.inputs import try_build
+from mediaeval.experiments.table import Report, Result
+from mediaeval.features.extract import Features
+from mediaeval.features.network import Network
+from mediaeval.steps.fitting import Fitted, TrainingData, fit_subtask
+from mediaeval.steps.prepare import features_of
+from mediaeval.steps.split import groups_of, make_split
+from mediaeval.steps.tables import decide
+from submission.labels import read_labels
+from submission.score import SubtaskScore, score_decisions
+from submission.tasks import TASKS, Subtask
+
+NAME = "certh2021"
+DEV, TEST = "dev", "test"
+
+
+@dataclass(frozen=True)
+class Published:
+    """Weighted F1, 0..1, as printed: on their 20 %, in the official ranking, and with the submission file corrected."""
+
+    dev: float
+    official: float
+    corrected: float
+
+
+PUBLISHED = {
+    "subtask1": Published(dev=0.757, official=0.595, corrected=0.740),
+    "subtask2": Published(dev=0.612, official=0.479, corrected=0.604),
+    "subtask3": Published(dev=0.510, official=0.380, corrected=0.510),
+}
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """Test images with their labels and features."""
+
+    dataset: Dataset  # with the truth as its table
+    features: Features
+
+
+def as_published(config: Config, epochs: int | None) -> Config:
+    """Return the configuration with the published recipes, split and scale in place of its own; see RECIPES."""
+    config = config.model_copy(deep=True)
+    config.split.how, config.split.val = "random", 0.2
+    config.features.scale = RECIPES[f"{NAME}-subtask1"].scale
+    for name in TASKS:
+        section = RECIPES[f"{NAME}-{name}"].section()
+        section["classifier"] |= {"epochs": epochs} if epochs else {}
+        setattr(config, name, SubtaskSection(**section))
+    return config
+
+
+def run(
+    config: Config,
+    dev: Path,
+    test: Path | None = None,
+    truth: Path | None = None,
+    *,
+    device: str = "cpu",
+    epochs: int | None = None,
+    skip_bad: bool = False,
+) -> Report:
+    """Train every subtask that the dev set has labels for, and score it; no run folder is written.
+
+    `config` from `read_settings`; `test` and `truth`: the test set's folder and the CSV of its labels; without them
+    those of the drawn sample, if `dev` is one's. `epochs` takes the place of every recipe's, for a quick look. Raises
+    WeightsError when a feature lacks its weights, DatasetError when dev set, test set and truth do not fit.
+    """
+    if (test is None) != (truth is None):
+        raise ConfigError("--test and --truth belong together: the folder of test images, and the CSV of their labels.")
+    sample = SamplePaths(dev.parent)
+    if test is None and is_sample(sample.directory) and dev.resolve() == sample.devset.resolve():
+        test, truth = sample.testset, sample.truth
+    config = as_published(config, epochs)
+    dataset = load_dataset(dev)
+    if not dataset.subtasks:
+        raise DatasetError(f"{dev} has no labels. Give a dev set, with the columns T1, T2.k or T3.k.")
+    networks, absent = try_build(config.features.use, config, device)
+    if absent:
+        raise WeightsError(
+            *(f"{name}: {reason}" for name, reason in absent.items()),
+            "Every method of this table reads all features. Give others: --use NAME,NAME.",
+        )
+    tested = _test_set(test, truth, config, networks, skip_bad) if test and truth else None
+    subtasks = list(dataset.subtasks)
+
+    features = features_of(dataset, config, networks, skip_bad=skip_bad, thumbnails=True)
+    ids = [i for i in dataset.ids if i not in features.failures]
+    groups = groups_of(dataset, features, ids, config.split.groups)
+    sides = make_split(dataset, ids, groups, config.split)
+    if n_views := max(config.subtask(name).augment for name in subtasks):
+        view_ids = ids if tested else list(sides.index[sides == "train"])
+        features = features_of(
+            dataset, config, networks, skip_bad=skip_bad, thumbnails=True, views=n_views, view_ids=view_ids
+        )
+
+    results, skipped = [], []
+    for name in TASKS:
+        if name not in subtasks:
+            results.append(Result(NAME, name, DEV, published=PUBLISHED[name].dev, note="skipped: no labels"))
+            skipped.append(name)
+            continue
+        refit = tested is not None and name in tested.dataset.subtasks
+        data = TrainingData(TASKS[name], dataset.labels(name).loc[ids], features, networks, sides, groups)
+        fitted = fit_subtask(data, config, refit=refit, device=device)
+        results.append(_dev_result(fitted))
+        if refit:
+            results.append(_test_result(fitted, data, tested, config.seed))
+        elif tested:
+            skipped.append(f"{name} on the test images, for which the truth has no labels")
+    about = {DEV: f"{dev}, {(sides == 'val').sum()} validation images of {len(ids)}"}
+    if tested:
+        about[TEST] = f"{test}, {len(tested.dataset.ids)} images, labels of {truth}"
+    return Report(
+        NAME,
+        "Table 2 of Pournaras et al. 2021 (MediaEval)",
+        "Weighted F1, 0..1; the interval is a bootstrap over images",
+        3,
+        results,
+        about,
+        _notes(config, epochs, skipped, tested, features),
+        {
+            "features": config.features.use,
+            "seed": config.seed,
+            "groups": config.split.groups or "none",
+            **{name: config.subtask(name).model_dump() for name in subtasks},
+        },
+    )
+
+
+def _test_set(test: Path, truth: Path, config: Config, networks: list[Network], skip_bad: bool) -> TestSet:
+    """Read test images and their labels, joined by id. Raises DatasetError when an image of either is not in both."""
+    dataset = load_dataset(test, labelled=False)
+    table = read_labels(truth)
+    unlike = sorted(set(dataset.ids) ^ set(table.ids))
+    if unlike:
+        raise DatasetError(
+            f"{truth} and {test} do not hold the same images: {len(unlike)} are in one only ({', '.join(unlike[:5])}). "
+            "Give the truth of this test set."
+        )
+    features = features_of(dataset, config, networks, skip_bad=skip_bad)
+    return TestSet(replace(dataset, table=table), features)
+
+
+def _dev_result(fitted: Fitted) -> Result:
+    published = PUBLISHED[fitted.task.name].dev
+    return _result(fitted.task, DEV, fitted.score, fitted.baselines, published, "")
+
+
+def _test_result(fitted: Fitted, data: TrainingData, tested: TestSet, seed: int) -> Result:
+    """Score the model of the whole dev set; an image without features gets the labels' shares in the dev set."""
+    task = fitted.task
+    truth = tested.dataset.labels(task.name)
+    known = [i for i in truth.index if i not in tested.features.failures]
+    prior = data.labels.mean()
+    P = fitted.refitted.predict_proba(tested.features.matrix(list(data.blocks), known), known).reindex(truth.index)
+    predicted = decide(task, P.fillna(prior), fitted.thresholds)
+    common = decide(task, prior.to_frame().T, [0.5] * len(task.labels)).to_numpy()
+    answers = {"the most common": common} | ({"every label": np.ones_like(common)} if task.multi_label else {})
+    baselines = {said: _f1(task, truth, answer.repeat(len(truth), axis=0)) for said, answer in answers.items()}
+    published = PUBLISHED[task.name]
+    score = score_decisions(task, truth.to_numpy(), predicted.to_numpy(), seed=seed)
+    note = f"published: corrected; official {published.official:.3f}, of a faulty file"
+    return _result(task, TEST, score, baselines, published.corrected, note)
+
+
+def _f1(task: Subtask, truth: pd.DataFrame, predicted: np.ndarray) -> float:
+    return score_decisions(task, truth.to_numpy(), predicted).weighted_f1
+
+
+def _result(
+    task: Subtask, column: str, score: SubtaskScore, baselines: dict[str, float], published: float, note: str
+) -> Result:
+    every = [f"every label, always: {baselines['every label']:.3f}"] if "every label" in baselines else []
+    note = "; ".join([*every, *([note] if note else [])])
+    return Result(
+        NAME,
+        task.name,
+        column,
+        score.weighted_f1,
+        *score.interval,
+        baselines["the most common"],
+        published,
+        score.n_images,
+        note,
+    )
+
+
+def _notes(
+    config: Config, epochs: int | None, skipped: list[str], tested: TestSet | None, features: Features
+) -> list[str]:
+    """Tell everything that makes the table another than the published one."""
+    notes = []
+    if config.features.use != blocks_of(NAME):
+        notes.append(f"features {', '.join(config.features.use)} stand in for the paper's: figures are not comparable")
+    if epochs:
+        notes.append(f"{epochs} epochs in place of every recipe's: the published figures are not comparable")
+    if skipped:
+        notes.append(f"skipped, without labels: {', '.join(skipped)}")
+    if tested is None:
+        notes.append("no test images: --test FOLDER --truth CSV")
+    elif seen := set(tested.features.contents.values()) & set(features.contents.values()):
+        notes.append(f"{len(seen)} test images are images of the dev set, byte for byte: they flatter the test column")
+    failures = features.failures | (tested.features.failures if tested else {})
+    return notes + [f"{i} without features: {reason}" for i, reason in failures.items()]

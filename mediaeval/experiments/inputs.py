@@ -1,0 +1,137 @@
+"""What the experiments share: settings, extractors that may be absent, and datasets with their splits."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from mediaeval.classifiers.thresholds import assign_folds
+from mediaeval.config import Config, blocks_of, load_config
+from mediaeval.data.dataset import load_dataset
+from mediaeval.data.sentiment_sets import SENTIMENT_SETS, load_sentiment_set
+from mediaeval.data.sentiment_splits import Split
+from mediaeval.errors import ConfigError, WeightsError, choose
+from mediaeval.features.build import build_each
+from mediaeval.features.extract import Features
+from mediaeval.features.network import Network
+from mediaeval.steps.prepare import features_of
+from mediaeval.steps.split import groups_of
+from submission.tasks import TASKS, Subtask
+
+FOLDS = 5  # of a folder in the official layout
+POLARITY = Subtask("polarity", "polarity", ("polarity",), ("negative", "positive"), multi_label=False)
+
+
+@dataclass(frozen=True)
+class Source:
+    """One dataset as asked for: `NAME=FOLDER`, or `NAME:PROTOCOL=FOLDER` for a sentiment set."""
+
+    name: str  # with its protocol, as typed
+    folder: Path
+
+    @property
+    def set_name(self) -> str:
+        return self.name.partition(":")[0]
+
+    @property
+    def protocol(self) -> str | None:
+        return self.name.partition(":")[2] or None
+
+
+@dataclass(frozen=True)
+class Column:
+    """One dataset ready to be learned from: labels 0/1, ids × `task.labels`, and splits of these ids."""
+
+    name: str
+    about: str
+    task: Subtask
+    labels: pd.DataFrame = field(repr=False)
+    splits: list[Split] = field(repr=False)
+    features: Features = field(repr=False)
+    notes: tuple[str, ...] = ()
+
+
+def read_settings(file: Path | None, use: str | None, seed: int, groups: str | None) -> Config:
+    """Return the configuration: extractors, store and groups of mediaeval.toml; `use`, or the papers' five features."""
+    config = load_config(file, use=use or ",".join(blocks_of("certh2021")))
+    config.seed = config.split.seed = seed
+    config.split.groups = groups or config.split.groups
+    return config
+
+
+def try_build(names: Sequence[str], config: Config, device: str) -> tuple[list[Network], dict[str, str]]:
+    """Build what has its weights; return the networks in the order of `names`, and name → why it could not be built.
+
+    What is wrong with an extractor but its weights, such as an unknown model, is raised.
+    """
+    done, wrong = build_each(names, config.all_extractors(), device)
+    for error in wrong.values():
+        if not isinstance(error, WeightsError):
+            raise error
+    return [done[name] for name in names if name in done], {
+        name: " ".join(wrong[name].problems) for name in names if name in wrong
+    }
+
+
+def read_sources(given: Sequence[str]) -> list[Source]:
+    """Return what `--dataset` names. Raises ConfigError with every one that is not NAME=FOLDER or comes twice."""
+    problems, sources = [], []
+    for item in given:
+        name, equals, folder = item.partition("=")
+        if not equals or not name.strip() or not folder.strip():
+            problems.append(f"--dataset {item}: NAME=FOLDER is wanted, such as twitter2=data/twitter2.")
+            continue
+        source = Source(name.strip(), Path(folder.strip()))
+        if source.protocol and source.set_name not in SENTIMENT_SETS:
+            try:
+                choose("sentiment set", source.set_name, SENTIMENT_SETS)
+            except ConfigError as error:
+                problems += [f"--dataset {item}: a protocol is for sentiment sets: {p}" for p in error.problems]
+        if source.name in [s.name for s in sources]:
+            problems.append(f"--dataset {item}: {source.name} comes twice.")
+        sources.append(source)
+    if problems:
+        raise ConfigError(*problems)
+    return sources
+
+
+def load_column(source: Source, config: Config, networks: list[Network], *, skip_bad: bool) -> Column:
+    """Read a dataset, make sure of its features, and split it.
+
+    A name of SENTIMENT_SETS is read as that set; any other as a folder in the official layout with labels for subtask
+    1, in five folds that keep near-duplicates together, and images of one group ([split] groups). Raises DatasetError
+    or LabelFileError when it cannot be read, FeaturesError for images that cannot be decoded, unless `skip_bad`.
+    """
+    if source.set_name in SENTIMENT_SETS:
+        return _sentiment_column(source, config, networks, skip_bad)
+    task = TASKS["subtask1"]
+    dataset = load_dataset(source.folder)
+    labels = dataset.labels(task.name)
+    features = features_of(dataset, config, networks, skip_bad=skip_bad, thumbnails=True)
+    ids = [i for i in dataset.ids if i not in features.failures]
+    groups = groups_of(dataset, features, ids, config.split.groups)
+    fold = assign_folds(groups, FOLDS, np.random.default_rng(config.seed))
+    splits = []
+    for k in range(int(fold.max()) + 1):
+        sides = [tuple(i for i, f in zip(ids, fold, strict=True) if (f == k) == held) for held in (False, True)]
+        splits.append(Split(sides[0], (), sides[1]))
+    kept = f", groups of {Path(config.split.groups).name} together" if config.split.groups else ""
+    about = f"{source.folder}, {len(ids)} images in {len(set(groups))} groups, {len(splits)} folds{kept}"
+    return Column(source.name, about, task, labels.loc[ids], splits, features, _left_out(features))
+
+
+def _sentiment_column(source: Source, config: Config, networks: list[Network], skip_bad: bool) -> Column:
+    found = load_sentiment_set(source.set_name, source.folder, config.seed, source.protocol)
+    features = features_of(found.dataset, config, networks, skip_bad=skip_bad)
+    labels = pd.DataFrame({label: (found.labels == label).astype("int8") for label in POLARITY.labels})
+    splits = [split.without(list(features.failures)) for split in found.splits]
+    entry = SENTIMENT_SETS[source.set_name]
+    protocol = f"protocol {found.protocol}" if source.protocol else entry.protocol
+    about = f"{entry.title}, {len(labels) - len(features.failures)} images; {protocol}"
+    return Column(source.name, about, POLARITY, labels, splits, features, (*found.notes, *_left_out(features)))
+
+
+def _left_out(features: Features) -> tuple[str, ...]:
+    return tuple(f"{i} left out: {reason}" for i, reason in features.failures.items())

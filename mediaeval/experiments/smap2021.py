@@ -1,0 +1,229 @@
+"""Table II of Pournaras et al. 2021 (SMAP, seed 001): accuracy on image-sentiment sets.
+
+Rows: each feature alone with the small network; all of them, with the small network on blocks of unit length, and with
+the mixture of experts in two schedules. Columns: the datasets given. Accuracy in per cent, the mean over a set's
+splits. The recipes are fixed, so nothing is chosen on test images; a validation part, where there is one, is not used.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from mediaeval.classifiers.model import SubtaskModel
+from mediaeval.classifiers.recipes import RECIPES
+from mediaeval.config import Config, blocks_of
+from mediaeval.data.sentiment_splits import Split, require_sides
+from mediaeval.errors import DatasetError, LabelFileError, WeightsError
+from mediaeval.experiments.inputs import Column, Source, load_column, try_build
+from mediaeval.experiments.table import Report, Result
+from mediaeval.features.network import Network
+from mediaeval.progress import progress
+
+NAME = "smap2021"
+RESAMPLES = 1000
+PUBLISHED_COLUMNS = ("twitter1-5", "twitter2", "emotionroi", "fi")
+SINGLE = {
+    "efficientnet_b2": "EfficientNet+NN",
+    "resnet152_11k": "Resnet+NN",
+    "yt8m": "YT8M+NN",
+    "signature": "Signatures+NN",
+    "objectgraphs": "GCN+NN",
+}
+COMBINED = {
+    "combination+NN": "smap2021-nn-combined",
+    "combination+MoE(1)": "smap2021-moe1",
+    "combination+MoE(2)": "smap2021-moe2",
+}
+# Accuracy in per cent, as printed, in the order of PUBLISHED_COLUMNS.
+PUBLISHED = {
+    "EfficientNet+NN": (91.64, 78.11, 81.99, 84.14),
+    "Resnet+NN": (93.11, 80.18, 82.66, 87.29),
+    "YT8M+NN": (81.02, 77.34, 75.42, 81.08),
+    "Signatures+NN": (91.30, 80.74, 81.65, 86.65),
+    "GCN+NN": (90.62, 79.59, 84.18, 87.06),
+    "combination+NN": (92.99, 81.81, 84.68, 87.14),
+    "combination+MoE(1)": (93.22, 80.93, 84.34, 87.81),
+    "combination+MoE(2)": (92.77, 82.99, 83.33, 87.78),
+}
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row: the blocks that are concatenated, and the recipe that is trained on them."""
+
+    title: str
+    blocks: tuple[str, ...]
+    recipe: str  # name in RECIPES
+
+    def params(self, epochs: int | None) -> dict:
+        """Return the classifier's parameters, with other epochs where they are given."""
+        return RECIPES[self.recipe].params | ({"epochs": epochs} if epochs else {})
+
+    def settings(self, epochs: int | None) -> dict:
+        """Return every choice of the row that changes a number, for the report."""
+        recipe = RECIPES[self.recipe]
+        return {"recipe": self.recipe, "classifier": recipe.classifier, "scale": recipe.scale, **self.params(epochs)}
+
+
+def rows_of(use: Sequence[str]) -> list[Row]:
+    """Return the rows for these extractors, in the order of the paper."""
+    single = [Row(SINGLE.get(name, f"{name}+NN"), (name,), "smap2021-nn") for name in use]
+    return single + [Row(title, tuple(use), recipe) for title, recipe in COMBINED.items()]
+
+
+def run(
+    config: Config, sources: Sequence[Source], *, device: str = "cpu", epochs: int | None = None, skip_bad: bool = False
+) -> Report:
+    """Train and test every row on every dataset.
+
+    `config` from `read_settings`; `epochs` takes the place of every recipe's, for a quick look. Rows whose weights are
+    absent and datasets that are not there are results without a number, whose note says why. Raises WeightsError or
+    DatasetError when nothing at all is left to run.
+    """
+    use = config.features.use
+    networks, absent = try_build(use, config, device)
+    if not networks:
+        raise WeightsError(
+            *(f"{name}: {reason}" for name, reason in absent.items()),
+            "No extractor has its weights, so no row can be run. Give others: --use NAME,NAME.",
+        )
+    rows = rows_of(use)
+    columns: dict[str, Column] = {}
+    unread: dict[str, str] = {}
+    for source in sources:
+        try:
+            columns[source.name] = load_column(source, config, networks, skip_bad=skip_bad)
+            require_sides(columns[source.name].splits, source.folder)
+        except (DatasetError, LabelFileError) as error:
+            columns.pop(source.name, None)
+            unread[source.name] = " ".join(error.problems)
+    if not columns:
+        raise DatasetError(*(f"{name}: {reason}" for name, reason in unread.items()), "No dataset could be read.")
+
+    results = []
+    for source in sources:
+        if source.name in columns:
+            results += _column_results(columns[source.name], rows, networks, config, device, epochs, absent)
+        else:
+            note = f"skipped: {unread[source.name]}"
+            results.append(Result(NAME, "every method", source.name, published=None, note=note))
+    about = {s.name: columns[s.name].about if s.name in columns else "not read" for s in sources}
+    return Report(
+        NAME,
+        "Table II of Pournaras et al. 2021 (SMAP)",
+        "Accuracy in per cent, mean over the splits; the interval is a bootstrap over test images",
+        2,
+        results,
+        about,
+        _notes(use, absent, unread, columns, epochs),
+        {
+            "features": use,
+            "seed": config.seed,
+            "groups": config.split.groups or "none",
+            **{row.title: row.settings(epochs) for row in rows},
+        },
+    )
+
+
+def _column_results(
+    column: Column,
+    rows: list[Row],
+    networks: list[Network],
+    config: Config,
+    device: str,
+    epochs: int | None,
+    absent: dict[str, str],
+) -> list[Result]:
+    widths = {network.name: network.width for network in networks}
+    baseline = majority(column)
+    results = []
+    with progress(column.name) as advance:
+        for done, row in enumerate(rows):
+            advance(done, len(rows), row.title)
+            published = _published(row.title, column.name)
+            if lacking := [name for name in row.blocks if name in absent]:
+                note = f"skipped: no weights for {', '.join(lacking)}"
+                results.append(Result(NAME, row.title, column.name, None, None, None, baseline, published, 0, note))
+                continue
+            blocks = {name: widths[name] for name in row.blocks}
+            tested, hit = evaluate(column, row, blocks, config.seed, device, epochs)
+            ours, low, high = mean_accuracy(tested, hit, np.random.default_rng(config.seed))
+            n = int(tested.any(axis=1).sum())
+            results.append(Result(NAME, row.title, column.name, ours, low, high, baseline, published, n))
+    return results
+
+
+def evaluate(
+    column: Column, row: Row, blocks: dict[str, int], seed: int, device: str, epochs: int | None = None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Train on each split's training images; return which images were tested and which answers were right.
+
+    Both bool (n_images, n_splits), rows in the order of `column.labels`. Every split is trained from the same seed.
+    """
+    recipe, labels = RECIPES[row.recipe], column.labels
+    tested, hit = (np.zeros((len(labels), len(column.splits)), bool) for _ in range(2))
+    for k, split in enumerate(column.splits):
+        model = SubtaskModel(column.task, recipe.classifier, row.params(epochs), blocks, recipe.scale, seed, device)
+        train, test = list(split.train), list(split.test)
+        model.fit(column.features.matrix(list(blocks), train), labels.loc[train])
+        probabilities = model.predict_proba(column.features.matrix(list(blocks), test), test)
+        right = probabilities.to_numpy().argmax(axis=1) == labels.loc[test].to_numpy().argmax(axis=1)
+        places = labels.index.get_indexer(test)
+        tested[places, k], hit[places, k] = True, right
+    return tested, hit
+
+
+def mean_accuracy(
+    tested: np.ndarray, hit: np.ndarray, rng: np.random.Generator, resamples: int = RESAMPLES
+) -> tuple[float, float, float]:
+    """Return the mean over splits of the accuracy, and its 95 % interval, in per cent.
+
+    tested, hit  bool (n_images, n_splits)
+
+    The bootstrap draws images, with all their answers: those of one image in several splits are no independent ones.
+    It tells how much so few test images can tell, not what another training would have given; images of one group
+    (shots of one scene, say) are drawn one by one, so with groups the interval is rather too narrow.
+    """
+    inside = tested.any(axis=1)
+    tested, hit = tested[inside], hit[inside] & tested[inside]
+    # Images with the same answers are interchangeable: how often each pattern is drawn is multinomial.
+    patterns, times = np.unique(np.hstack([tested, hit]), axis=0, return_counts=True)
+    draws = np.vstack([times, rng.multinomial(times.sum(), times / times.sum(), size=resamples)])
+    n_tested, n_hit = np.split(draws @ patterns.astype(float), 2, axis=1)  # (1 + resamples, n_splits) each
+    accuracies = 100 * (n_hit / np.maximum(n_tested, 1)).mean(axis=1)
+    low, high = np.quantile(accuracies[1:], (0.025, 0.975))
+    return float(accuracies[0]), float(low), float(high)
+
+
+def majority(column: Column) -> float:
+    """Return the accuracy in per cent, mean over splits, of always saying the training images' most common class."""
+
+    def of_split(split: Split) -> float:
+        common = column.labels.loc[list(split.train)].sum().to_numpy().argmax()
+        return float(column.labels.loc[list(split.test)].iloc[:, common].mean())
+
+    return 100 * float(np.mean([of_split(split) for split in column.splits]))
+
+
+def _published(row: str, column: str) -> float | None:
+    if row not in PUBLISHED or column not in PUBLISHED_COLUMNS:
+        return None
+    return PUBLISHED[row][PUBLISHED_COLUMNS.index(column)]
+
+
+def _notes(
+    use: list[str], absent: dict[str, str], unread: dict[str, str], columns: dict[str, Column], epochs: int | None
+) -> list[str]:
+    """Tell everything that makes the table another than the published one."""
+    notes = []
+    if use != blocks_of("certh2021"):
+        notes.append(f"features {', '.join(use)} stand in for the paper's: the published figures are not comparable")
+    if epochs:
+        notes.append(f"{epochs} epochs in place of every recipe's: the published figures are not comparable")
+    notes += [f"rows with {name} skipped: {reason}" for name, reason in absent.items()]
+    notes += [f"{name} skipped: {reason}" for name, reason in unread.items()]
+    asked = {name.partition(":")[0] for name in [*columns, *unread]}
+    if others := [name for name in PUBLISHED_COLUMNS if name not in asked]:
+        notes.append(f"{', '.join(others)} skipped: no folder given (--dataset NAME=FOLDER)")
+    return notes + [f"{column.name}: {note}" for column in columns.values() for note in column.notes]

@@ -1,0 +1,128 @@
+"""Other people's PyTorch files, once, into .safetensors, which can hold nothing but tensors."""
+
+import argparse
+import pickle
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from mediaeval.errors import WeightsError
+from mediaeval.features.weights import tensors_of
+from mediaeval.files import write_atomically
+
+# First bytes of what torch.save writes: a zip archive, or, before PyTorch 1.6, a pickle
+_PYTORCH = (b"PK", b"\x80")
+
+
+@dataclass(frozen=True)
+class Converted:
+    """What was written: keys in order, and what of the file was left out, such as `epoch` or `optimizer.state`."""
+
+    keys: list[str]
+    left_out: list[str]
+
+
+def convert(path: Path, out: Path, trust: bool = False) -> Converted:
+    """Read a PyTorch file and write its tensors to `out`, a .safetensors file, whole or not at all.
+
+    Wrappers of training scripts (`state_dict`, `model`, `model_state_dict`), lists of state dicts (keys then begin with
+    `0.`, `1.`) and `module.` prefixes are taken off; what is no tensor is left out and named.
+    `trust`: load the file even if it holds more than tensors. That may run whatever code its maker put in.
+    Raises WeightsError when the file is absent, damaged, refused, or holds no tensors.
+    """
+    path, out = Path(path), Path(out)
+    if out.suffix != ".safetensors":
+        raise WeightsError(f"{out}: a name that ends in .safetensors is wanted.")
+    loaded = _load(path, out, trust)
+    leaves = dict(_leaves(loaded))
+    tensors = tensors_of(_tensors_alone(loaded))
+    if not tensors:
+        held = f": only {_some(list(leaves))}" if leaves else ""
+        raise WeightsError(f"{path} holds no state dict (key → tensor){held}. Save model.state_dict().")
+    from safetensors.torch import save
+
+    kept = {id(tensor) for tensor in tensors.values()}
+    # safetensors stores no two tensors that share memory, as tied layers do
+    write_atomically(out, save({key: tensor.detach().clone().contiguous() for key, tensor in tensors.items()}))
+    return Converted(list(tensors), _outermost([key for key, leaf in leaves.items() if id(leaf) not in kept], leaves))
+
+
+def _load(path: Path, out: Path, trust: bool) -> object:
+    if not path.is_file():
+        raise WeightsError(f"{path} is no file; a PyTorch file is wanted.")
+    with path.open("rb") as file:
+        if not file.read(2).startswith(_PYTORCH):
+            raise WeightsError(
+                f"{path} is no PyTorch file. Name a .pt, .pth or .pth.tar file; "
+                ".safetensors, .h5 and .params files need no conversion."
+            )
+    try:
+        # argparse.Namespace: the options of a training run, as public checkpoints hold them; it runs nothing
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            return torch.load(path, map_location="cpu", weights_only=not trust)
+    except pickle.UnpicklingError as error:
+        if trust:
+            raise _unreadable(path, error) from error
+        raise WeightsError(
+            f"{path} is refused: it holds more than tensors, and loading that could run code ({_first_line(error)}). "
+            "On a machine you can spare, and only if you trust who made it: "
+            f"mediaeval weights convert {path} {out} --trust"
+        ) from error
+    except Exception as error:  # torch and zip each raise what befell them; with trust, so does the file's own code
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> WeightsError:
+    return WeightsError(
+        f"{path} cannot be read ({type(error).__name__}: {_first_line(error)}). It is damaged: download it again; "
+        "or it holds classes of a package that is not installed here."
+    )
+
+
+def _tensors_alone(loaded: object) -> object:
+    """Return the same dicts and lists without what is no tensor; a whole network becomes its state dict."""
+    if isinstance(loaded, torch.nn.Module):
+        return dict(loaded.state_dict())
+    if isinstance(loaded, dict):
+        inner = {key: _tensors_alone(value) for key, value in loaded.items()}
+        return {key: value for key, value in inner.items() if value is not None} or None
+    if isinstance(loaded, list | tuple):
+        # a state dict keeps its place in a list, which becomes a part of its keys
+        inner = [_tensors_alone(value) for value in loaded]
+        return [value or {} for value in inner] if any(value is not None for value in inner) else None
+    return loaded if isinstance(loaded, torch.Tensor) else None
+
+
+def _leaves(loaded: object, above: str = "") -> Iterator[tuple[str, object]]:
+    """Give (path with dots, value) for all that is no dict, list or network."""
+    if isinstance(loaded, torch.nn.Module):
+        loaded = dict(loaded.state_dict())
+    if isinstance(loaded, dict | list | tuple):
+        pairs = loaded.items() if isinstance(loaded, dict) else enumerate(loaded)
+        for key, value in pairs:
+            yield from _leaves(value, f"{above}.{key}" if above else str(key))
+    else:
+        yield above, loaded
+
+
+def _outermost(left_out: list[str], all_leaves: dict[str, object]) -> list[str]:
+    """Name what was left out as high up as nothing below was kept: `optimizer`, not each of its numbers."""
+    kept = {place for key in all_leaves.keys() - set(left_out) for place in _places(key)}
+    return list(dict.fromkeys(next(place for place in _places(key) if place not in kept) for key in left_out))
+
+
+def _places(key: str) -> Iterator[str]:
+    """Give a, a.b, a.b.c for a.b.c."""
+    parts = key.split(".")
+    for n in range(1, len(parts) + 1):
+        yield ".".join(parts[:n])
+
+
+def _some(items: list[str]) -> str:
+    return ", ".join(items[:3]) + (f" … and {len(items) - 3} more" if len(items) > 3 else "")
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -1,0 +1,231 @@
+"""The YouTube-8M classifier: feature Y of Pournaras et al. 2021, 3862 probabilities of what a video shows.
+
+Inception vectors go through YouTube-8M's own PCA and 8-bit round trip (google/youtube-8m, `feature_extractor`), so that
+an image's vector is of the kind that the network was trained on; then a network with one convolution over the vector,
+as in bmezaris/subclass_deep_neural_networks. No weights of it are published; `mediaeval pretrain yt8m` trains them.
+
+n, B vectors; L their width: 1024 (pictures after PCA), 1152 (with 128 of sound) or 2048 (pictures without PCA).
+"""
+
+import io
+import tarfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import max_pool1d, normalize
+
+from mediaeval.errors import FeaturesError, WeightsError, choose
+
+INCEPTION, PICTURE, SOUND = 2048, 1024, 128  # widths of the vectors
+CLASSES = 3862
+FILTERS = 64
+NOISE = 0.03  # standard deviation, on vectors of length 1
+LIMIT = 2.0  # the 8-bit code covers -LIMIT..LIMIT
+STEP = 2 * LIMIT / 255
+FLATTEN = ("channels_first", "channels_last")
+
+_PCA_FILES = ("mean.npy", "eigenvals.npy", "eigenvecs.npy")
+_LARGEST = 100 * 2**20  # bytes of one of them; 2048 × 2048 float64 is 34 MB
+_CHUNK = 64  # rows at once: 17 MB of convolution
+
+
+@dataclass(frozen=True)
+class Pca:
+    """The principal components of YouTube-8M's frames, float32."""
+
+    mean: np.ndarray  # (2048,)
+    vectors: np.ndarray  # (2048, 1024), a component a column
+    scale: np.ndarray  # (1024,), the standard deviation of each component
+
+    def project(self, x: np.ndarray) -> np.ndarray:
+        """Return whitened components, float32 (n, 1024), of Inception vectors (n, 2048)."""
+        return (np.asarray(x, np.float32) - self.mean) @ self.vectors / self.scale
+
+
+def read_pca(path: Path) -> Pca:
+    """Read YouTube-8M's PCA from `yt8m_pca.tgz`, or from a folder with what is in it.
+
+    The mean is column 0 of mean.npy; variances are the first 1024 of column 0 of eigenvals.npy; components the first
+    1024 columns of the transpose of eigenvecs.npy. Raises WeightsError, all problems at once.
+    """
+    path = Path(path)
+    files = _read_folder(path) if path.is_dir() else _read_archive(path)
+    arrays, problems = {}, []
+    wanted = {"mean.npy": "(2048, 1)", "eigenvals.npy": "(1024 or more, 1)", "eigenvecs.npy": "(1024 or more, 2048)"}
+    for name in _PCA_FILES:
+        if name not in files:
+            problems.append(f"{path}: {name} is absent.")
+            continue
+        try:
+            array = np.lib.format.read_array(io.BytesIO(files[name]), allow_pickle=False)
+        except (ValueError, EOFError, MemoryError) as error:
+            problems.append(f"{path}: {name} cannot be read as an array ({str(error).splitlines()[0]}).")
+            continue
+        rows, columns = array.shape if array.ndim == 2 else (0, 0)
+        fits = {
+            "mean.npy": rows == INCEPTION and columns >= 1,
+            "eigenvals.npy": rows >= PICTURE and columns >= 1,
+            "eigenvecs.npy": rows >= PICTURE and columns == INCEPTION,
+        }
+        if array.dtype.kind != "f" or not fits[name]:
+            problems.append(f"{path}: {name} is {array.shape} {array.dtype}, wanted {wanted[name]} of floats.")
+        elif not np.isfinite(array).all():
+            problems.append(f"{path}: {name} has numbers that are not finite.")
+        arrays[name] = array
+    if not problems and arrays["eigenvals.npy"][:PICTURE, 0].min() < 0:
+        problems.append(f"{path}: eigenvals.npy has variances below 0.")
+    if problems:
+        raise WeightsError(*problems, "Download yt8m_pca.tgz of YouTube-8M again.")
+    return Pca(
+        arrays["mean.npy"][:, 0].astype(np.float32),
+        arrays["eigenvecs.npy"].T[:, :PICTURE].astype(np.float32),
+        np.sqrt(arrays["eigenvals.npy"][:PICTURE, 0] + 1e-4).astype(np.float32),
+    )
+
+
+def _read_folder(path: Path) -> dict[str, bytes]:
+    return {name: (path / name).read_bytes() for name in _PCA_FILES if (path / name).is_file()}
+
+
+def _read_archive(path: Path) -> dict[str, bytes]:
+    """Return the members of an archive by base name; nothing is unpacked onto the disk."""
+    found: dict[str, bytes] = {}
+    try:
+        with tarfile.open(path) as archive:
+            for member in archive:
+                name = PurePosixPath(member.name).name
+                if not member.isfile() or name not in _PCA_FILES:
+                    continue
+                if name in found:
+                    raise WeightsError(f"{path}: {name} is in it twice. Download yt8m_pca.tgz of YouTube-8M again.")
+                if member.size > _LARGEST:
+                    raise WeightsError(f"{path}: {name} has {member.size} bytes, more than YouTube-8M's has.")
+                found[name] = archive.extractfile(member).read()
+    except FileNotFoundError as error:
+        raise WeightsError(
+            f"{path} is not there. Give yt8m_pca.tgz of YouTube-8M, or a folder with its files."
+        ) from error
+    except (tarfile.TarError, EOFError, OSError, ValueError) as error:  # OSError: gzip's, too
+        raise WeightsError(f"{path} cannot be read as yt8m_pca.tgz ({error}). Download it again.") from error
+    return found
+
+
+def quantise(x: np.ndarray) -> np.ndarray:
+    """Return components as YouTube-8M stores them, uint8: clipped to -2..2, rounded down to a step of 4/255.
+
+    The middle of a step is what `dequantise` gives back. (The extractor that was published for one's own videos
+    rounds to the nearest step, which puts its numbers half a step too high.)
+    """
+    steps = (np.clip(np.asarray(x, np.float32), -LIMIT, LIMIT) + LIMIT) * np.float32(1 / STEP)  # 63.75, exact
+    return steps.astype(np.uint8)
+
+
+def dequantise(q: np.ndarray) -> np.ndarray:
+    """Return float32 from the 8-bit code: q · 4/255 + 4/512 − 2. Off by at most .0079 where -2 ≤ x ≤ 2."""
+    return np.asarray(q).astype(np.float32) * np.float32(STEP) + np.float32(2 * LIMIT / 512 - LIMIT)
+
+
+class YT8MHead(nn.Module):
+    """(B, L) → logits (B, classes); an L of 1152 is 1024 of pictures beside 128 of sound, each brought to length 1.
+
+    For 3862 classes: 126.6 M parameters at L = 1024, 142.4 M at 1152, 253 M at 2048. In training Gaussian noise is
+    added to the vector of length 1, and the sum brought to length 1 again.
+    """
+
+    def __init__(self, classes: int = CLASSES, width: int = PICTURE, *, dropout: float = 0.3):
+        super().__init__()
+        self.width = width
+        self.parts = [PICTURE, SOUND] if width == PICTURE + SOUND else [width]
+        self.conv = nn.Conv1d(1, FILTERS, 3, padding=1)
+        self.dropout = nn.Dropout(dropout)
+        self.dense = nn.Linear(FILTERS * (width // 2), classes)
+        for layer in (self.conv, self.dense):  # Keras' defaults, which the public code leaves as they are
+            nn.init.xavier_uniform_(layer.weight)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = torch.cat([normalize(part, dim=1) for part in x.split(self.parts, dim=1)], dim=1)
+        if self.training:
+            x = x + NOISE * torch.randn_like(x)
+        x = normalize(x, dim=1)
+        x = max_pool1d(self.conv(x[:, None, :]).relu(), 2)  # (B, 64, L / 2)
+        return self.dense(self.dropout(x).flatten(1))
+
+
+def load_head(
+    state: Mapping[str, Tensor], owner: str, source: Path | str, *, flatten: str = "channels_first"
+) -> YT8MHead:
+    """Return the network with the weights of a file, in eval mode. Its four tensors are known by their shapes.
+
+    PyTorch's layout is conv (64, 1, 3), dense (classes, 32 L); Keras' is conv (3, 1, 64), dense (32 L, classes), with
+    index position · 64 + channel, and is turned round. `flatten`: "channels_last" for a file in PyTorch's layout that
+    has Keras' index, too. Raises WeightsError for a file that is no such network.
+    """
+    choose("flatten", flatten, FLATTEN)
+    shapes = {key: tuple(tensor.shape) for key, tensor in state.items()}
+    kernels = [key for key, shape in shapes.items() if shape in ((FILTERS, 1, 3), (3, 1, FILTERS))]
+    dense = [key for key, shape in shapes.items() if len(shape) == 2]
+    keras = len(kernels) == 1 and shapes[kernels[0]] == (3, 1, FILTERS)
+    classes, flat = (shapes[dense[0]][::-1] if keras else shapes[dense[0]]) if len(dense) == 1 else (0, 0)
+    conv_biases = [key for key, shape in shapes.items() if shape == (FILTERS,)]
+    dense_biases = [key for key, shape in shapes.items() if shape == (classes,)]
+    alone = len(kernels) == len(dense) == len(conv_biases) == len(dense_biases) == 1
+    if not alone or len(state) != 4 or flat == 0 or flat % FILTERS or conv_biases == dense_biases:
+        came = ", ".join(f"{key} {shape}" for key, shape in list(shapes.items())[:6]) or "no tensors"
+        more = f" … and {len(shapes) - 6} more" if len(shapes) > 6 else ""
+        raise WeightsError(
+            f"extractor '{owner}': {source} is no YouTube-8M classifier.",
+            f"  it has: {came}{more}",
+            f"  wanted: four tensors; PyTorch's (64, 1, 3), (64,), (classes, {FILTERS * PICTURE // 2}), (classes,), or "
+            f"Keras' (3, 1, 64), (64,), ({FILTERS * PICTURE // 2}, classes), (classes,); of a width of 1024",
+        )
+    conv, matrix = state[kernels[0]], state[dense[0]]
+    if keras:
+        conv, matrix = conv.permute(2, 1, 0), matrix.T
+    if keras or flatten == "channels_last":
+        matrix = matrix.reshape(classes, flat // FILTERS, FILTERS).transpose(1, 2).reshape(classes, flat)
+    with torch.device("meta"):  # shapes alone: half a gigabyte is not drawn to be overwritten
+        head = YT8MHead(classes, 2 * flat // FILTERS)
+    own = {
+        "conv.weight": conv,
+        "conv.bias": state[conv_biases[0]],
+        "dense.weight": matrix,
+        "dense.bias": state[dense_biases[0]],
+    }
+    head.load_state_dict({key: tensor.float().contiguous() for key, tensor in own.items()}, assign=True)
+    return head.eval()
+
+
+@torch.no_grad()
+def scores(head: YT8MHead, pca: Pca | None, x: np.ndarray) -> np.ndarray:
+    """Return Y, probabilities 0..1, float32 (n, classes), of Inception vectors (n, 2048).
+
+    With a PCA, its components go through the 8-bit round trip into a head of width 1024; without one, the vectors
+    themselves go into a head of width 2048. Raises WeightsError for a head of another width, FeaturesError for vectors
+    of another width or that are not finite.
+    """
+    wanted = INCEPTION if pca is None else PICTURE
+    if head.width != wanted:
+        why = {
+            PICTURE + SOUND: "It was trained with sound, and images have none.",
+            PICTURE: "It wants components: give yt8m_pca.tgz.",
+            INCEPTION: "It wants Inception's vectors as they are: leave the PCA out.",
+        }.get(head.width, "")
+        raise WeightsError(
+            f"a YouTube-8M classifier of width {head.width} came, one of {wanted} is wanted. {why}".rstrip()
+        )
+    x = np.asarray(x, np.float32)
+    if x.ndim != 2 or x.shape[1] != INCEPTION:
+        raise FeaturesError(f"Inception vectors are {x.shape}, wanted (images, {INCEPTION}).")
+    if not np.isfinite(x).all():
+        raise FeaturesError("Inception vectors have numbers that are not finite.")
+    if pca is not None:
+        x = dequantise(quantise(pca.project(x)))
+    head.eval()  # dropout and noise have no place here
+    device = next(head.parameters()).device
+    chunks = [head(torch.from_numpy(x[k : k + _CHUNK]).to(device)).sigmoid().cpu() for k in range(0, len(x), _CHUNK)]
+    return torch.cat(chunks).numpy() if chunks else np.zeros((0, head.dense.out_features), np.float32)

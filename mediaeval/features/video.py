@@ -1,0 +1,144 @@
+"""The features of Pournaras et al. 2021 that come from video research, as extractors: R, Y with its Inception, and S.
+
+R and Inception look at images; Y and S read their vectors, so that a backbone runs once for all who want it.
+"""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+import torch
+from PIL import Image
+
+from mediaeval.data.images import DECODER
+from mediaeval.errors import ConfigError, WeightsError
+from mediaeval.features.extractors import Extractor
+from mediaeval.features.libraries import arguments_of, frozen, identity_of
+from mediaeval.features.network import Network
+from mediaeval.features.networks import dual_encoding as dual
+from mediaeval.features.networks import inception2015 as inception
+from mediaeval.features.networks import resnet152, yt8m as youtube
+from mediaeval.features.sources import locate
+from mediaeval.features.weights import file_digest, load_into, load_state, read_weights
+
+SQUASHED, CROP = 256, 224  # pixels: the whole image squashed, then cut, as the group's video features were made
+_RESIZE = f"opencv {cv2.__version__} bilinear"
+
+
+def resnet152_11k(name: str, extractor: Extractor, device: str, built: Callable) -> Network:
+    """R: image squashed to 256², centre crop of 224² or the mean over ten, pixels 0..255 → 2048."""
+    how = arguments_of(name, extractor, {"crops": "centre"})["crops"]
+    if how not in ("centre", "ten"):
+        raise ConfigError(f"extractor '{name}': model_args.crops = '{how}': 'centre' or 'ten' is wanted.")
+    path = locate(name, extractor)
+    network = resnet152.ResNet11k()
+    load_state(network, resnet152.state_from(read_weights(path, name), name), name, path)
+    network = frozen(network, device)
+
+    def prepare(image: Image.Image) -> np.ndarray:
+        return cv2.resize(np.asarray(image), (SQUASHED, SQUASHED), interpolation=cv2.INTER_LINEAR)
+
+    def forward(batch: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            pixels = torch.from_numpy(batch).to(device).float().permute(0, 3, 1, 2)
+            cut = resnet152.crops(pixels, CROP, how)  # (1 or 10, B, 3, 224, 224)
+            return torch.stack([network(crop) for crop in cut]).mean(dim=0).cpu().numpy()
+
+    identity = {
+        **identity_of(extractor, device),
+        "weights": f"file sha256 {file_digest(path)}",
+        "preprocessing": f"{_RESIZE} to {SQUASHED}², {how} of {CROP}², 0..255",
+        "decoder": DECODER,
+    }
+    return Network(name, identity, resnet152.WIDTHS[-1], prepare, forward)
+
+
+def inception2015(name: str, extractor: Extractor, device: str, built: Callable) -> Network:
+    """Inception of 2015-12-05: image squashed to 299² as TensorFlow 1 did → `pool_3`, 2048."""
+    arguments_of(name, extractor, {})
+    path = locate(name, extractor)
+    network = inception.inception2015()
+    load_into(network, path, name, head="fc")
+    network = frozen(network, device)
+
+    def prepare(image: Image.Image) -> np.ndarray:
+        return inception.normalise(inception.resize(np.asarray(image)))
+
+    def forward(batch: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            return network(torch.from_numpy(batch).to(device)).cpu().numpy()
+
+    identity = {
+        **identity_of(extractor, device),
+        "weights": f"file sha256 {file_digest(path)}",
+        "preprocessing": f"TensorFlow 1 bilinear to {inception.SIDE}², (x - 128) / 128",
+        "decoder": DECODER,
+    }
+    return Network(name, identity, 2048, prepare, forward)
+
+
+def yt8m(name: str, extractor: Extractor, device: str, built: Callable) -> Network:
+    """Y: an Inception vector → PCA to 1024, quantised as in the release → CNN → 3,862 sigmoids."""
+    arguments = arguments_of(name, extractor, {"flatten": "channels_first"})
+    source = _source(name, extractor, built, 2048)
+    path = locate(name, extractor)
+    head = youtube.load_head(read_weights(path, name), name, path, **arguments)
+    # a head on the 2048 numbers themselves wants no PCA
+    pca_path = None if head.width == source.width else locate(name, extractor, "pca")
+    pca = youtube.read_pca(pca_path) if pca_path else None
+    head = frozen(head, device)
+    identity = {
+        **identity_of(extractor, device),
+        "weights": f"file sha256 {file_digest(path)}",
+        "pca": f"file sha256 {file_digest(pca_path)}" if pca_path and pca_path.is_file() else str(pca_path),
+        "source": source.identity,
+    }
+
+    def forward(vectors: np.ndarray) -> np.ndarray:
+        return youtube.scores(head, pca, vectors)
+
+    return Network(name, identity, head.dense.out_features, _no_image, forward, source=source)
+
+
+def dual_encoding(name: str, extractor: Extractor, device: str, built: Callable) -> Network:
+    """S: a frame's vector, here R of the image as a video of one frame → 2048, unit length."""
+    path = locate(name, extractor)
+    arguments_of(name, extractor, {"attention_axis": "time", "normalise": True})  # unsaid: what the file's layout says
+    network = dual.load_visual(read_weights(path, name), name, path, **extractor.model_args)
+    source = _source(name, extractor, built, network.frame_width)
+    network = frozen(network, device)
+
+    def forward(vectors: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            frames = torch.from_numpy(vectors).to(device)[:, None]  # (B, T = 1, 2048)
+            lengths = torch.ones(len(frames), dtype=torch.int64)
+            return network(frames, lengths).cpu().numpy()
+
+    identity = {
+        **identity_of(extractor, device),
+        "weights": f"file sha256 {file_digest(path)}",
+        "source": source.identity,
+    }
+    return Network(name, identity, network.space, _no_image, forward, source=source)
+
+
+def _source(name: str, extractor: Extractor, built: Callable[[str], Network], width: int) -> Network:
+    """Return the network whose vectors the extractor reads. Raises unless they are as wide as its weights want."""
+    if not extractor.source:
+        raise ConfigError(
+            f"extractor '{name}': {extractor.kind} reads another extractor's vectors; "
+            f"name it: [extractors.{name}] source = 'resnet152_11k'."
+        )
+    source = built(extractor.source)
+    if source.source:
+        raise ConfigError(f"extractor '{name}': source '{source.name}' reads vectors itself; one of images is wanted.")
+    if source.width != width:
+        raise WeightsError(
+            f"extractor '{name}': its weights read vectors of {width} numbers, source '{source.name}' gives "
+            f"{source.width}. Take weights that were trained on that source, or another source."
+        )
+    return source
+
+
+def _no_image(image: Image.Image) -> np.ndarray:
+    raise AssertionError("a network that reads vectors is never given an image")

@@ -1,0 +1,157 @@
+"""TensorFlow's record files and the examples in them, read without TensorFlow.
+
+    record    uint64 length · uint32 masked crc32c of it · data · uint32 masked crc32c of the data      (little-endian)
+    masked    (crc rotated right by 15 bits) + 0xa282ead8, modulo 2³²       (tensorflow/core/lib/hash/crc32c.h)
+
+Examples are messages of tensorflow/core/example/{example,feature}.proto: YouTube-8M's video-level files hold an
+Example a record, its frame-level files a SequenceExample.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import google_crc32c
+import numpy as np
+
+from mediaeval.errors import FeaturesError
+from mediaeval.formats.bounded import BoundedFile
+from mediaeval.formats.protobuf import BITS32, BYTES, VARINT, WireError, fields, packed_floats, packed_varints, signed
+
+# One feature: a list of bytes, int64 (n,) or float32 (n,)
+Feature = list[bytes] | np.ndarray
+
+
+def records(path: Path) -> Iterator[bytes]:
+    """Give the records of a TFRecord file, both checksums of each compared.
+
+    Raises FeaturesError when the file is absent, compressed, damaged or ends within a record, with the number of
+    whole records before that place.
+    """
+    with BoundedFile(path, FeaturesError, "A TFRecord file") as file:
+        whole = 0
+        while file.left:
+            of = f"record {whole + 1} (after {_counted(whole)})"
+            head = file.read(8, f"the length of {of}")
+            (check,) = file.numbers("I", f"the checksum of the length of {of}")
+            if masked_crc32c(head) != check:
+                if whole == 0 and head[:2] == b"\x1f\x8b":
+                    raise file.wrong("it is compressed with gzip", "Unpack it: gunzip.")
+                raise file.wrong(f"the length of {of} has another checksum")
+            data = file.read(int.from_bytes(head, "little"), of)
+            (check,) = file.numbers("I", f"the checksum of {of}")
+            if masked_crc32c(data) != check:
+                raise file.wrong(f"the data of {of} have another checksum")
+            yield data
+            whole += 1
+
+
+def masked_crc32c(data: bytes) -> int:
+    """Return the checksum that a TFRecord file holds beside `data`, 0..2³²-1."""
+    crc = google_crc32c.value(data)
+    return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
+
+
+def read_example(record: bytes | memoryview) -> dict[str, Feature]:
+    """Return the features of a tf.train.Example by name.
+
+    A feature without a list in it is an empty list of bytes. Raises FeaturesError when the record is no Example.
+    """
+    try:
+        return _features(_last(record, 1, "an Example"))
+    except WireError as error:
+        raise _not("a tf.train.Example", error) from None
+
+
+def read_sequence_example(record: bytes | memoryview) -> tuple[dict[str, Feature], dict[str, list[Feature]]]:
+    """Return a tf.train.SequenceExample: its context's features, and a list of features, one a step, by name.
+
+    Raises FeaturesError when the record is no SequenceExample.
+    """
+    try:
+        context = _features(_last(record, 1, "a SequenceExample"))
+        lists = {
+            name: [_feature(part) for part in _parts(value, 1, "a FeatureList")]
+            for name, value in _map(_last(record, 2, "a SequenceExample"), "FeatureLists")
+        }
+        return context, lists
+    except WireError as error:
+        raise _not("a tf.train.SequenceExample", error) from None
+
+
+def _features(message: memoryview) -> dict[str, Feature]:
+    return {name: _feature(value) for name, value in _map(message, "Features")}
+
+
+def _feature(message: memoryview) -> Feature:
+    """Return one feature: of its three kinds of list the one that the message names last, as protobuf has it."""
+    kind, parts = 1, []
+    for number, wire, value in fields(message):
+        if number in _LISTS:
+            _want(wire == BYTES, "a Feature", number, wire)
+            kind, parts = number, ([*parts, value] if number == kind else [value])
+    return _LISTS[kind](parts)
+
+
+def _bytes_list(parts: list[memoryview]) -> list[bytes]:
+    return [bytes(value) for part in parts for value in _parts(part, 1, "a BytesList")]
+
+
+def _float_list(parts: list[memoryview]) -> np.ndarray:
+    pieces = []
+    for part in parts:
+        for number, wire, value in fields(part):
+            if number == 1:
+                _want(wire in (BYTES, BITS32), "a FloatList", number, wire)
+                pieces.append(packed_floats(value))  # one alone has the bytes of a list of one
+    return np.concatenate([np.zeros(0, np.float32), *pieces]).astype(np.float32)
+
+
+def _int64_list(parts: list[memoryview]) -> np.ndarray:
+    pieces = []
+    for part in parts:
+        for number, wire, value in fields(part):
+            if number == 1:
+                _want(wire in (BYTES, VARINT), "an Int64List", number, wire)
+                pieces.append(packed_varints(value) if wire == BYTES else np.array([signed(value)], np.int64))
+    return np.concatenate([np.zeros(0, np.int64), *pieces])
+
+
+_LISTS = {1: _bytes_list, 2: _float_list, 3: _int64_list}
+
+
+def _map(message: memoryview, of: str) -> Iterator[tuple[str, memoryview]]:
+    """Give (key, value) of a map<string, message>, which is written as a list of entries."""
+    for entry in _parts(message, 1, of):
+        name = bytes(_last(entry, 1, f"an entry of {of}"))
+        try:
+            yield name.decode("utf-8"), _last(entry, 2, f"an entry of {of}")
+        except UnicodeDecodeError:
+            raise WireError(f"the name {name!r} in {of} is not UTF-8") from None
+
+
+def _parts(message: bytes | memoryview, wanted: int, of: str) -> Iterator[memoryview]:
+    """Give every value of a field that has a length; other fields are passed over, as protobuf has it."""
+    for number, wire, value in fields(message):
+        if number == wanted:
+            _want(wire == BYTES, of, number, wire)
+            yield value
+
+
+def _last(message: bytes | memoryview, wanted: int, of: str) -> memoryview:
+    value = memoryview(b"")
+    for value in _parts(message, wanted, of):  # noqa: B007 - the last one counts
+        pass
+    return value
+
+
+def _want(fits: bool, of: str, number: int, wire: int) -> None:
+    if not fits:
+        raise WireError(f"field {number} of {of} has wire type {wire}")
+
+
+def _not(what: str, error: WireError) -> FeaturesError:
+    return FeaturesError(f"a record is not {what}: {error}. Name the file whose records are.")
+
+
+def _counted(whole: int) -> str:
+    return f"{whole} whole record" + ("" if whole == 1 else "s")

@@ -1,0 +1,256 @@
+"""Training the signature network (feature S) on captioned videos: Dong et al. 2019, Galanopoulos and Mezaris 2020.
+
+A video and its captions are brought near to each other in one space, other pairs of a batch apart. What is kept is the
+visual branch. The authors' model of four data sets (MSR-VTT, TGIF, VATEX and ActivityNet, some 680,000 pairs) is not
+published. Their text branch also reads BERT's word vectors and has an attention layer: this one does not.
+
+B pairs, V held-out videos, C their captions, D the width of the space.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from mediaeval.errors import ConfigError
+from mediaeval.features.networks.dual_encoding import END, N_SPECIAL, PAD, START, UNKNOWN, TextEncoder, VisualEncoder
+from mediaeval.formats.bigfile import BigFile
+from mediaeval.pretrain.captions import Caption, CaptionedVideos, read_captioned_videos
+from mediaeval.pretrain.loop import Row, epoch_rng, seeded, train
+
+RANKS = (1, 5, 10)
+EMBEDDING = 500  # of words where there are no word vectors, as in the public code
+_CHUNK = 1000  # rows of a matrix of scores at a time
+
+
+class Batch(NamedTuple):
+    """Pairs of a video and a caption; rows are padded to the longest of the batch."""
+
+    frames: Tensor  # (B, T, W)
+    n_frames: Tensor  # (B,)
+    words: Tensor  # (B, L)
+    n_words: Tensor  # (B,)
+    videos: Tensor  # (B,), a number for each video: captions of one video have the same
+
+
+def train_signature(
+    folder: Path,
+    out: Path,
+    *,
+    epochs: int = 20,
+    lr: float = 1e-4,  # the public code's default; the README of Galanopoulos and Mezaris says 1e-5
+    batch_size: int = 128,
+    seed: int = 0,
+    device: str | torch.device = "auto",
+    resume: bool = False,
+    feature: str | None = None,
+    val: float = 0.05,
+    min_count: int = 5,
+    margin: float = 0.2,
+    dropout: float = 0.2,
+    clip: float = 2.0,
+    hidden: int = 1024,
+    filters: int = 512,
+    space: int = 2048,
+    on_progress: Callable[[int, int, str], None] = lambda done, total, note: None,
+) -> list[Row]:
+    """Train on a collection, whose layout `pretrain.captions` says; write the visual branch to `out`.
+
+    feature      name of the feature folder, where FOLDER/FeatureData has several
+    device       "cpu", "cuda", or "auto": cuda where there is one
+    val          share of videos held out where there is no caption file for validation, 0..1
+    min_count    how often a word must occur in the training captions to be in the vocabulary
+    margin       of the triplet loss, in cosines
+    clip         largest norm of the gradient
+    hidden, filters, space   widths of both branches, see `VisualEncoder`
+
+    Returns the history. A row has, beside the loop's, recalls in per cent, such as text_R5: captions that have their
+    video among their 5 nearest; video_R5: videos with one of their captions among the 5 nearest; and `recall`, the sum
+    of all six (0..600), whose best epoch `out` keeps. Its loss is the mean of the batches' sums. `load_visual` reads
+    the file.
+    Raises DatasetError for a folder that cannot be used and ConfigError for settings that cannot, all problems at once.
+    """
+    wrong = {
+        f"batch size {batch_size}: 2 pairs at least are wanted, the loss compares them": batch_size < 2,
+        f"val {val}: a share of the videos above 0 and below 1 is wanted, such as 0.05": not 0 < val < 1,
+        f"min_count {min_count}: 1 or more is wanted": min_count < 1,
+        f"lr {lr}: a rate above 0 is wanted": not lr > 0,
+        f"epochs {epochs}: 1 or more is wanted": epochs < 1,
+    }
+    if any(wrong.values()):
+        raise ConfigError(*(f"{text}." for text, holds in wrong.items() if holds))
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    device = torch.device(device)
+    data = read_captioned_videos(folder, feature=feature, val=val, seed=seed)
+    vocabulary = vocabulary_of(data.train, min_count)
+    if not vocabulary:
+        raise ConfigError(f"{folder}: no word occurs {min_count} times in the captions. Lower min_count.")
+
+    embedding = data.word_vectors.dim if data.word_vectors else EMBEDDING
+    with seeded(seed, torch.device("cpu")):  # drawn on the CPU, whatever the device
+        visual = VisualEncoder(data.features.dim, hidden, filters=filters, space=space, dropout=dropout)
+        text = TextEncoder(len(vocabulary), embedding, hidden, filters=filters, space=space, dropout=dropout)
+    if data.word_vectors:
+        text.embed.weight.data.copy_(word_embedding(vocabulary, data.word_vectors, np.random.default_rng(seed)))
+    visual, text = visual.to(device), text.to(device)
+
+    def loss(batch: Batch) -> Tensor:
+        same = batch.videos[:, None] == batch.videos
+        return triplet_loss(visual(batch.frames, batch.n_frames), text(batch.words, batch.n_words), same, margin)
+
+    settings = {
+        "network": "dual encoding, visual branch",
+        "feature": data.feature,
+        "pairs": f"{len(data.train)} for training, {len(data.val)} for validation",
+        "vocabulary": f"{len(vocabulary)} words that occur {min_count} times or more",
+        "lr": f"{lr:g}, × 0.99 an epoch, halved on a plateau",
+        "batch_size": str(batch_size),
+        "loss": f"triplet, margin {margin:g}, hardest negative",
+        "dropout": f"{dropout:g}",
+        "clip": f"{clip:g}",
+    }
+    return train(
+        modules={"visual": visual, "text": text},
+        optimiser=torch.optim.Adam([*visual.parameters(), *text.parameters()], lr=lr),
+        batches=lambda epoch: batches(data, vocabulary, batch_size, epoch_rng(seed, epoch), device),
+        loss=loss,
+        size=lambda batch: len(batch.videos),
+        epochs=epochs,
+        lr_at=lambda epoch, examples, history: rate(lr, [row["recall"] for row in history]),
+        out=out,
+        weights=visual.state_dict,
+        metadata=settings,
+        seed=seed,
+        device=device,
+        clip=clip,
+        after_epoch=lambda epoch: validate(visual, text, data, vocabulary, batch_size, device),
+        best="recall",
+        resume=resume,
+        on_progress=on_progress,
+    )
+
+
+def rate(lr: float, scores: Sequence[float]) -> float:
+    """Return the learning rate of the epoch that follows epochs with these validation scores.
+
+    × 0.99 after every epoch; halved after an epoch that is no new best, when the last halving is 3 epochs or more ago.
+    So the public code has it: each rate is kept for 3 epochs at least.
+    """
+    best, kept = 0.0, 0
+    for score in scores:
+        lr, kept = lr * 0.99, kept + 1
+        if score > best:
+            best = score
+        elif kept >= 3:
+            lr, kept = lr / 2, 0
+    return lr
+
+
+def triplet_loss(visual: Tensor, text: Tensor, same: Tensor, margin: float) -> Tensor:
+    """Return Σ_i [margin + hardest text − own]₊ + [margin + hardest video − own]₊ over the pairs of a batch.
+
+    visual, text   (B, D) of unit length, so that a product is the cosine; row i of one belongs to row i of the other
+    same           (B, B) bool: pairs of one video, its own included, which are no negatives. In the public code only
+                   the pair itself is none, so that a video's other captions are pushed away.
+    """
+    scores = visual @ text.T  # (videos, captions)
+    own = scores.diagonal()
+    negatives = scores.masked_fill(same, -torch.inf)
+    return ((margin + negatives.amax(dim=1) - own).relu() + (margin + negatives.amax(dim=0) - own).relu()).sum()
+
+
+def vocabulary_of(captions: Iterable[Caption], min_count: int) -> dict[str, int]:
+    """Return word → id, from `N_SPECIAL` on in order of first occurrence, of words that occur `min_count` times."""
+    counts = Counter(word for caption in captions for word in caption.words)
+    words = [word for word, count in counts.items() if count >= min_count]
+    return {word: number for number, word in enumerate(words, start=N_SPECIAL)}
+
+
+def word_embedding(vocabulary: dict[str, int], vectors: BigFile, rng: np.random.Generator) -> Tensor:
+    """Return float32 (N_SPECIAL + n_words, dim): the words' vectors, and uniform −1..1 where a word has none."""
+    table = rng.uniform(-1, 1, (N_SPECIAL + len(vocabulary), vectors.dim)).astype(np.float32)
+    known = [word for word in vocabulary if word in vectors]
+    if known:
+        table[[vocabulary[word] for word in known]] = vectors.get(known)
+    return torch.from_numpy(table)
+
+
+def batches(
+    data: CaptionedVideos, vocabulary: dict[str, int], batch_size: int, rng: np.random.Generator, device: torch.device
+) -> Iterator[Batch]:
+    """Give all training pairs once, in an order drawn by `rng`; a last pair that would stand alone joins the others."""
+    numbers = {video: k for k, video in enumerate(dict.fromkeys(caption.video for caption in data.train))}
+    order = rng.permutation(len(data.train))
+    stops = [*range(batch_size, len(order) - 1, batch_size), len(order)]  # BatchNorm has no variance of one row
+    for start, stop in zip([0, *stops], stops, strict=False):
+        pairs = [data.train[k] for k in order[start:stop]]
+        videos = torch.tensor([numbers[pair.video] for pair in pairs], device=device)
+        frames = padded_frames([pair.video for pair in pairs], data, device)
+        yield Batch(*frames, *padded_words(pairs, vocabulary, device), videos)
+
+
+def padded_frames(videos: Sequence[str], data: CaptionedVideos, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return the frames of videos, float32 (B, T, W), zero after a video's end, and how many they are, (B,)."""
+    ids = [data.frames[video] for video in videos]
+    lengths = torch.tensor([len(of_video) for of_video in ids])
+    frames = torch.zeros(len(videos), int(lengths.max()), data.features.dim)
+    inside = torch.arange(frames.shape[1]) < lengths[:, None]
+    frames[inside] = torch.from_numpy(data.features.get([frame for of_video in ids for frame in of_video]))
+    return frames.to(device), lengths
+
+
+def padded_words(captions: Sequence[Caption], vocabulary: dict[str, int], device: torch.device):
+    """Return word ids (B, L) of START, the words and END, PAD after a caption's end, and how many they are, (B,)."""
+    ids = [[START, *(vocabulary.get(word, UNKNOWN) for word in caption.words), END] for caption in captions]
+    lengths = torch.tensor([len(of_caption) for of_caption in ids])
+    most = int(lengths.max())
+    words = torch.tensor([of_caption + [PAD] * (most - len(of_caption)) for of_caption in ids])
+    return words.to(device), lengths
+
+
+def validate(
+    visual: VisualEncoder,
+    text: TextEncoder,
+    data: CaptionedVideos,
+    vocabulary: dict[str, int],
+    batch_size: int,
+    device: torch.device,
+) -> dict[str, float]:
+    """Return the recalls of the held-out videos and captions, for networks in eval mode; see `recalls`."""
+    numbers = {video: k for k, video in enumerate(dict.fromkeys(caption.video for caption in data.val))}
+    videos = list(numbers)
+    V = torch.cat([visual(*padded_frames(part, data, device)) for part in _parts(videos, batch_size)])
+    C = torch.cat([text(*padded_words(part, vocabulary, device)) for part in _parts(data.val, batch_size)])
+    return recalls(V, C, torch.tensor([numbers[caption.video] for caption in data.val], device=device))
+
+
+def recalls(videos: Tensor, captions: Tensor, owner: Tensor) -> dict[str, float]:
+    """Return recalls at 1, 5 and 10 both ways, in per cent, and `recall`, their sum, 0..600.
+
+    videos (V, D) and captions (C, D), of unit length; owner (C,): the row of a caption's video, each has one caption
+    at least. Ties count against: a network that gives all the same vector has found nothing.
+    """
+    text_ranks, video_ranks = [], []
+    for part, own in zip(captions.split(_CHUNK), owner.split(_CHUNK), strict=True):
+        scores = part @ videos.T
+        text_ranks.append((scores >= scores.gather(1, own[:, None])).sum(dim=1))
+    for part, rows in zip(videos.split(_CHUNK), torch.arange(len(videos)).split(_CHUNK), strict=True):
+        scores = part @ captions.T
+        own = owner == rows.to(owner.device)[:, None]
+        best = scores.masked_fill(~own, -torch.inf).amax(dim=1, keepdim=True)
+        video_ranks.append(((scores >= best) & ~own).sum(dim=1) + 1)
+    found = {
+        f"{side}_R{k}": 100 * (torch.cat(ranks) <= k).double().mean().item()
+        for side, ranks in (("text", text_ranks), ("video", video_ranks))
+        for k in RANKS
+    }
+    return found | {"recall": sum(found.values())}
+
+
+def _parts(items: list, size: int) -> Iterator[list]:
+    return (items[start : start + size] for start in range(0, len(items), size))
