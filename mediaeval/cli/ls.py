@@ -11,7 +11,9 @@ NEEDS_ARGUMENTS = True
 
 
 def command(
-    what: Annotated[str, typer.Argument(metavar="WHAT", help="tasks, extractors, classifiers, presets, experiments or runs.")],
+    what: Annotated[
+        str, typer.Argument(metavar="WHAT", help="tasks, extractors, classifiers, presets, experiments or runs.")
+    ],
     config: ConfigFile = None,
     json: Json = False,
 ) -> None:

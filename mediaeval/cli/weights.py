@@ -42,7 +42,7 @@ def command(
     if others := [option for option, value in given.items() if value and option not in ACTIONS[what]]:
         raise ConfigError(f"{', '.join(others)}: not for {what}, which takes {', '.join(ACTIONS[what])}.")
     if name is None and what != "list":
-        raise ConfigError(f"mediaeval weights {what} {' '.join(ACTIONS[what])}: {ACTIONS[what][0]} is wanted.")
+        raise ConfigError(f"mediaeval weights {what}: {ACTIONS[what][0]} is wanted, see mediaeval weights --help.")
     if what == "list":
         _list(name, config, json)
     elif what == "fetch":
@@ -68,9 +68,7 @@ def _fetch(name: str, mirror: Path | None, config: Path | None, json: bool) -> N
     from mediaeval.progress import progress
 
     if mirror is not None and not mirror.is_dir():
-        raise ConfigError(
-            f"--mirror {mirror}: no folder. A mirror holds weight files, such as another machine's cache."
-        )
+        raise ConfigError(f"--mirror {mirror}: no folder. Another machine's cache is a mirror.")
     rows, problems = [], []
     for extractor_name, extractor in _extractors(name, config).items():
         for file, own in _files(extractor_name, extractor):
@@ -93,12 +91,14 @@ def _fetch(name: str, mirror: Path | None, config: Path | None, json: bool) -> N
 
 def _files(name: str, extractor) -> list[tuple]:
     """Return (file, the user's own path or "") for all that an extractor needs itself."""
-    from mediaeval.features.sources import WeightFile, files_of, given
+    from mediaeval.features.sources import given
+    from mediaeval.features.weight_files import WeightFile, files_of
 
     # a model that its library publishes no weights of may still be used with a file of one's own
     if extractor.weights and extractor.kind in ("timm", "torchvision"):
         about = f"{extractor.kind} {extractor.model}"
-        return [(WeightFile(Path(extractor.weights).name, "", about, extractor.licence), extractor.weights)]
+        own = WeightFile("weights", Path(extractor.weights).name, "", extractor.licence, about)
+        return [(own, extractor.weights)]
     return [(file, given(extractor, file.role)) for file in files_of(name, extractor)]
 
 

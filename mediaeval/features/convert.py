@@ -35,7 +35,7 @@ def convert(path: Path, out: Path, trust: bool = False) -> Converted:
     path, out = Path(path), Path(out)
     if out.suffix != ".safetensors":
         raise WeightsError(f"{out}: a name that ends in .safetensors is wanted.")
-    loaded = _load(path, out, trust)
+    loaded = _without_networks(_load(path, out, trust))
     leaves = dict(_leaves(loaded))
     tensors = tensors_of(_tensors_alone(loaded))
     if not tensors:
@@ -81,25 +81,32 @@ def _unreadable(path: Path, error: Exception) -> WeightsError:
     )
 
 
-def _tensors_alone(loaded: object) -> object:
-    """Return the same dicts and lists without what is no tensor; a whole network becomes its state dict."""
+def _without_networks(loaded: object) -> object:
+    """Return the same dicts and lists with whole networks, which only a trusted file gives, as their state dicts."""
     if isinstance(loaded, torch.nn.Module):
         return dict(loaded.state_dict())
     if isinstance(loaded, dict):
+        return {key: _without_networks(value) for key, value in loaded.items()}
+    return [_without_networks(value) for value in loaded] if isinstance(loaded, list | tuple) else loaded
+
+
+def _tensors_alone(loaded: object) -> object:
+    """Return the same dicts and lists without what is no tensor."""
+    if isinstance(loaded, dict):
         inner = {key: _tensors_alone(value) for key, value in loaded.items()}
         return {key: value for key, value in inner.items() if value is not None} or None
-    if isinstance(loaded, list | tuple):
+    if isinstance(loaded, list):
         # a state dict keeps its place in a list, which becomes a part of its keys
         inner = [_tensors_alone(value) for value in loaded]
-        return [value or {} for value in inner] if any(value is not None for value in inner) else None
+        return (
+            [{} if value is None else value for value in inner] if any(value is not None for value in inner) else None
+        )
     return loaded if isinstance(loaded, torch.Tensor) else None
 
 
 def _leaves(loaded: object, above: str = "") -> Iterator[tuple[str, object]]:
-    """Give (path with dots, value) for all that is no dict, list or network."""
-    if isinstance(loaded, torch.nn.Module):
-        loaded = dict(loaded.state_dict())
-    if isinstance(loaded, dict | list | tuple):
+    """Give (path with dots, value) for all that is no dict or list."""
+    if isinstance(loaded, dict | list):
         pairs = loaded.items() if isinstance(loaded, dict) else enumerate(loaded)
         for key, value in pairs:
             yield from _leaves(value, f"{above}.{key}" if above else str(key))

@@ -19,6 +19,7 @@ from mediaeval.features.augment import POLICY, Augmenter
 from mediaeval.features.network import Network
 from mediaeval.features.store import FeatureFile, FeatureStore, image_key, view_key
 
+
 @dataclass
 class Features:
     """The features of one dataset: what was stored, by image id, and why some images have none."""

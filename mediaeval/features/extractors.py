@@ -34,7 +34,9 @@ class Extractor(BaseModel):
     kind: Kind
     model: str = ""  # the network's name in its library
     model_args: dict[str, Any] = Field(default_factory=dict)  # further arguments for building the network
-    source: str = ""  # another extractor: its vectors (yt8m, dual_encoding) or its network for crops (objects…) are read
+    source: str = (
+        ""  # another extractor: its vectors (yt8m, dual_encoding) or its network for crops (objects…) are read
+    )
     weights: str = ""  # a file; empty: the published one, from the cache of `mediaeval weights fetch` or the network
     parts: dict[str, str] = Field(default_factory=dict)  # further weight files by role: pca, detector
     # What the network gives: the vector that its classifier reads, the classifier's own output (class scores), or that

@@ -17,7 +17,8 @@ from mediaeval.features.libraries import arguments_of, frozen, identity_of
 from mediaeval.features.network import Network
 from mediaeval.features.networks import dual_encoding as dual
 from mediaeval.features.networks import inception2015 as inception
-from mediaeval.features.networks import resnet152, yt8m as youtube
+from mediaeval.features.networks import resnet152
+from mediaeval.features.networks import yt8m as youtube
 from mediaeval.features.sources import locate
 from mediaeval.features.weights import file_digest, load_into, load_state, read_weights
 

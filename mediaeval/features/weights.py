@@ -62,7 +62,7 @@ def read_weights(path: Path, owner: str) -> dict[str, torch.Tensor]:
 
 
 def tensors_of(loaded: object) -> dict[str, torch.Tensor] | None:
-    """Return the state dict in what `torch.load` gave, without the wrappers of training scripts; None: there is none."""
+    """Return the state dict in what `torch.load` gave, without training scripts' wrappers; None where there is none."""
     for wrapper in _WRAPPERS:
         if isinstance(loaded, dict) and isinstance(loaded.get(wrapper), dict | list | tuple):
             loaded = loaded[wrapper]
@@ -101,7 +101,7 @@ def load_state(
     ]
     if extra or missing or shapes:
         raise WeightsError(
-            f"extractor '{owner}': {source} does not fit the network; it is from another one, or from other model_args.",
+            f"extractor '{owner}': {source} does not fit the network; it is from another one, or other model_args.",
             *(f"  {what}: {_some(keys)}" for what, keys in _named(extra, missing, shapes) if keys),
         )
     model.load_state_dict({k: v for k, v in state.items() if k in wanted}, strict=False)

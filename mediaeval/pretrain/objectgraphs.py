@@ -73,9 +73,9 @@ def train_objectgraphs(
     device = torch.device(device)
     events = read_events(folder)
     if events.absent:
-        tell(f"{len(events.absent)} videos have no features and are left out: {_some(events.absent)}.")
+        tell(f"{folder}: videos without features, left out: {len(events.absent)} ({_some(events.absent)})")
     if not events.videos["test"]:
-        tell("No test video has features: nothing is scored.")
+        tell(f"{folder}: no test video has features, so nothing is scored")
     with seeded(seed, torch.device("cpu")):  # drawn on the CPU, whatever the device
         model = EventModel(events.classes, events.shape[2])
     model = model.to(device)

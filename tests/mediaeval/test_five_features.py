@@ -97,19 +97,19 @@ def test_all_five_from_their_files_and_r_looks_once(toml, run, make_devset, make
     """`train` and `predict` on 11,414 numbers; R sees every image once for R, S and G, and the crops for G."""
     batches = []
     forward = ResNet11k.forward
+    monkeypatch.setattr("mediaeval.features.objects.CROPS", 3)  # as many as there are objects
     monkeypatch.setattr(ResNet11k, "forward", lambda self, x: batches.append(len(x)) or forward(self, x))
     devset, testset = make_devset(6), make_testset(2)
     settings = ["--preset", "certh2021", "--no-refit", "--set", "classifier.epochs=1"]
     run("train", "subtask1", "--data", devset, "--run", "five", *settings)
-    assert sorted(batches) == [10] * 6 + [16], "one batch of whole images, and one of crops for each image"
+    assert sorted(batches) == [3] * 6 + [16], "one batch of whole images, and one of crops for each image"
     manifest = json.loads((toml.parent / "runs/five/manifest.json").read_text())
     assert {name: entry["width"] for name, entry in manifest["extractors"].items()} == E_R_Y_S_G
-    assert manifest["extractors"]["signature"]["identity"]["source"] == (
-        manifest["extractors"]["resnet152_11k"]["identity"]
-    )
+    identities = {name: entry["identity"] for name, entry in manifest["extractors"].items()}
+    assert identities["signature"]["source"] == identities["resnet152_11k"]
     batches.clear()
     run("predict", "five", "--data", testset)
-    assert sorted(batches) == [10] * 2 + [16]
+    assert sorted(batches) == [3] * 2 + [16]
     run("submit", "five", "--partial")
     assert len((toml.parent / "runs/five/run.csv").read_text().splitlines()) == 3
 
@@ -171,3 +171,31 @@ def test_s_refuses_vectors_of_another_width(weights):
     extractor = Extractor(kind="dual_encoding", source="colours", weights=str(weights / "model_best.pth.tar"))
     with pytest.raises(WeightsError, match=r"reads? vectors of 2048 numbers, source 'colours' gives 3"):
         build("S", extractor, built=lambda name: average_colour())
+
+
+def test_the_readmes_table_of_the_five_is_true():
+    """Width, and whether weights are public, trainable or both: as the tables of files and of trainers have it."""
+    from pathlib import Path
+
+    from mediaeval.features.weight_files import files_of
+    from mediaeval.pretrain import PRETRAINERS
+
+    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in readme.splitlines() if line[:4] in LETTERS
+    ]
+    assert [row[1].strip("`") for row in rows] == list(E_R_Y_S_G)
+    trainers = {"yt8m": "yt8m", "signature": "signature", "objectgraphs": "objectgraphs"}
+    for letter, name, width, _, weights in rows:
+        extractor = EXTRACTORS[name.strip("`")]
+        assert int(width) == extractor.width and extractor.summary.startswith(f"{letter}: ")
+        public = all(file.url for file in files_of(name, extractor) if file.role == "weights")
+        assert weights.startswith("public weights" if public else "trainable"), name
+        if not public:
+            assert (
+                f"mediaeval pretrain {trainers[name.strip('`')]}" in weights
+                and trainers[name.strip("`")] in PRETRAINERS
+            )
+
+
+LETTERS = [f"| {letter} " for letter in "ERYSG"]

@@ -40,7 +40,8 @@ def by_formula(state: dict[str, torch.Tensor], X: np.ndarray) -> np.ndarray:
 def test_sizes_and_keys_are_those_of_the_public_code():
     with torch.device("meta"):
         model = EventModel()
-        assert model(torch.zeros(2, 9, 50, 2048), torch.zeros(2, 9, 2048)).shape == (2, 239)
+    assert EventModel(5, W)(torch.zeros(2, 9, 50, W), torch.zeros(2, 9, W)).shape == (2, 5)
+    assert model.cls.rnn.hidden_size == 4096 and model.cls.fc2.out_features == 239
     assert sum(p.numel() for p in model.graph.parameters()) == 16_789_504  # 67 MB, as the authors' file
     layer = ["weight", "norm.weight", "norm.bias"]
     linear = ["wq.weight", "wq.bias", "wk.weight", "wk.bias"]
@@ -197,7 +198,7 @@ def test_videos_without_features_are_left_out_and_told(videos, tmp_path):
     (videos / "R152_global/Class2/v5.npy").unlink()
     told = []
     train_objectgraphs(videos, tmp_path / "g.safetensors", epochs=1, tell=told.append)
-    assert told == ["2 videos have no features and are left out: Class1/v1, Class2/v5."]
+    assert told == [f"{videos}: videos without features, left out: 2 (Class1/v1, Class2/v5)"]
     events = read_events(videos)
     assert events.videos == {"train": ["Class0/v0", "Class2/v2"], "test": ["Class0/v3", "Class1/v4"]}
     assert {video: events.labels[video].argmax() for video in events.videos["test"]} == {"Class0/v3": 0, "Class1/v4": 1}
@@ -208,7 +209,7 @@ def test_without_test_videos_nothing_is_scored(tmp_path):
     told = []
     history = train_objectgraphs(folder, tmp_path / "g.safetensors", epochs=1, tell=told.append)
     assert set(history[0]) == {"epoch", "lr", "loss"}
-    assert told == ["No test video has features: nothing is scored."]
+    assert told == [f"{folder}: no test video has features, so nothing is scored"]
 
 
 @pytest.mark.parametrize(

@@ -167,6 +167,6 @@ def test_weights_of_another_width_are_refused(weights):
 def test_the_detectors_settings_are_checked_and_part_of_the_identity(weights):
     with pytest.raises(ConfigError, match=r"model_args.boxes: unknown. Known for objects: objects, score"):
         mean_of(weights, boxes=50)
-    with pytest.raises(ConfigError, match="model_args.objects = 'many': a whole number is wanted"):
+    with pytest.raises(ConfigError, match=r"model_args.objects = 'many': a whole number is wanted"):
         mean_of(weights, objects="many")
     assert mean_of(weights).identity != mean_of(weights, score=0.5).identity

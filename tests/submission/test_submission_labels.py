@@ -196,6 +196,6 @@ def test_videos_where_images_are_wanted_are_told(tmp_path):
     for name in ("a.mp4", "b.AVI"):
         (tmp_path / "images" / name).touch()
     assert problems(tmp_path, read_ids) == [
-        f"{tmp_path.name}/images: no CSV and no images came, but 2 videos (a.mp4 …). Wanted a CSV, or files that end in "
-        ".jpg, .jpeg, .png, .webp. Save one frame of each video as an image first."
+        f"{tmp_path.name}/images: no CSV and no images came, but 2 videos (a.mp4 …). Wanted a CSV, or files that end "
+        "in .jpg, .jpeg, .png, .webp. Save one frame of each video as an image first."
     ]

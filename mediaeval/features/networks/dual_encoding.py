@@ -227,7 +227,8 @@ def load_visual(
     normalise        False for a list without `atten.*` whose text branch has `embed.weight`: danieljf24/dual_encoding
                      feeds frames as they are. True otherwise.
 
-    Raises ConfigError for an axis of another name, and WeightsError that shows keys missing, keys too many and other shapes, all at once.
+    Raises ConfigError for an axis of another name, and WeightsError that shows keys missing, keys too many and other
+    shapes, all at once.
     """
     if attention_axis is not None:
         choose("attention_axis", attention_axis, ("time", "singleton"))

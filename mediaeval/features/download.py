@@ -1,0 +1,187 @@
+"""Fetching one file: from a mirror folder, from where a library left it, from the Hugging Face hub, or over https.
+
+Whatever it comes from, it is written under a temporary name, its digest is computed on the way, compared with all that
+is known of it, and only then it takes its name.
+"""
+
+import contextlib
+import hashlib
+import http.client
+import os
+import shutil
+import tempfile
+import urllib.error
+import urllib.parse
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+from mediaeval.errors import WeightsError
+from mediaeval.features.weight_files import HUB, WeightFile
+
+TIMEOUT = 30  # seconds without a byte
+CHUNK = 2**20  # bytes
+
+Advance = Callable[[int, int | None], None]  # bytes done, bytes in all where known
+
+
+@dataclass
+class Origin:
+    """An opened file and what its place says about it. `known`: who says it → sha256 or md5, hex."""
+
+    stream: BinaryIO
+    place: str
+    size: int | None = None  # bytes
+    known: Mapping[str, str] = field(default_factory=dict)
+
+
+def download(file: WeightFile, target: Path, known: Mapping[str, str], mirror: Path | None, advance: Advance) -> str:
+    """Write the file to `target`, whole and checked, and return its sha256.
+
+    `known`: further digests by who says them. Raises WeightsError with the reason alone, for the caller to say whose
+    file it is; what was written until then is gone. An error of our own disk is raised as it came.
+    """
+    part = target.with_name(f".{target.name}.part")
+    try:
+        with opened(file, mirror, target.parent) as origin:
+            stated = {"its name or table": file.sha256, "its table": file.md5} | dict(origin.known) | dict(known)
+            sha256 = _write(origin, part, {who: digest.lower() for who, digest in stated.items() if digest}, advance)
+        part.chmod(0o644)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+    return sha256
+
+
+def _write(origin: Origin, part: Path, stated: Mapping[str, str], advance: Advance) -> str:
+    sha256, md5, done = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
+    with part.open("wb") as file:
+        while chunk := _read(origin):
+            file.write(chunk)
+            sha256.update(chunk)
+            md5.update(chunk)
+            done += len(chunk)
+            advance(done, origin.size)
+        file.flush()
+        os.fsync(file.fileno())
+    if origin.size is not None and done != origin.size:
+        raise WeightsError(f"{origin.place} ended after {done} of {origin.size} bytes")
+    came = {32: md5.hexdigest()}
+    for who, digest in stated.items():
+        kind, value = ("md5", came[32]) if len(digest) == 32 else ("sha256", sha256.hexdigest())
+        if not value.startswith(digest):
+            raise WeightsError(f"{origin.place} has {kind} {value}, wanted {digest} according to {who}")
+    return sha256.hexdigest()
+
+
+def _read(origin: Origin) -> bytes:
+    try:
+        return origin.stream.read(CHUNK)
+    except (OSError, http.client.HTTPException) as error:
+        raise WeightsError(f"{origin.place} broke off: {_first_line(error)}") from error
+
+
+@contextlib.contextmanager
+def opened(file: WeightFile, mirror: Path | None, folder: Path) -> Iterator[Origin]:
+    """Open the file where it is: in the mirror if one is named, else on this machine, else where it is published.
+
+    `folder`: where the hub's client may put what it fetches until it is copied. Raises WeightsError.
+    """
+    if mirror is not None:
+        from mediaeval.features.cache import recorded
+
+        digest = recorded(mirror).get(file.name, {}).get("sha256", "")
+        with _local(mirror / file.name, {"the mirror's index": digest}) as origin:
+            yield origin
+    elif path := _left_by_a_library(file):
+        # the hub names its files by their sha256, where they are large
+        digest = path.resolve().name
+        with _local(path, {"its name in the hub's cache": digest if len(digest) == 64 else ""}) as origin:
+            yield origin
+    elif is_offline():
+        raise WeightsError("HF_HUB_OFFLINE is set")
+    else:
+        with (_from_hub if file.url.startswith(HUB) else _from_web)(file, folder) as origin:
+            yield origin
+
+
+def is_offline() -> bool:
+    """Return whether HF_HUB_OFFLINE is set: it holds for every kind of fetch, not for the hub alone."""
+    from huggingface_hub import constants
+
+    return constants.HF_HUB_OFFLINE or os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
+
+
+@contextlib.contextmanager
+def _local(path: Path, known: Mapping[str, str]) -> Iterator[Origin]:
+    try:
+        stream = path.open("rb")
+    except OSError as error:
+        raise WeightsError(f"{path}: {error.strerror}") from error
+    with stream:
+        yield Origin(stream, str(path), path.stat().st_size, known)
+
+
+def _left_by_a_library(file: WeightFile) -> Path | None:
+    """Return the file in the cache of the Hugging Face client or of PyTorch, if it is there."""
+    if file.url.startswith(HUB):
+        from huggingface_hub import constants, try_to_load_from_cache
+
+        found = try_to_load_from_cache(*_hub_address(file), cache_dir=constants.HF_HUB_CACHE)
+        return Path(found) if isinstance(found, str) else None
+    import torch
+
+    path = Path(torch.hub.get_dir()) / "checkpoints" / file.name
+    return path if path.is_file() else None
+
+
+def _hub_address(file: WeightFile) -> tuple[str, str]:
+    """Return (repository, file in it)."""
+    owner, repository, filename = file.url.removeprefix(HUB).split("/", 2)
+    return f"{owner}/{repository}", filename
+
+
+@contextlib.contextmanager
+def _from_hub(file: WeightFile, folder: Path) -> Iterator[Origin]:
+    from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
+
+    repository, filename = _hub_address(file)
+    temporary = Path(tempfile.mkdtemp(dir=folder, prefix=f".{file.name}.hub."))
+    try:
+        try:
+            entry = get_hf_file_metadata(hf_hub_url(repository, filename), timeout=TIMEOUT)
+            path = hf_hub_download(repository, filename, revision=entry.commit_hash, local_dir=temporary)
+        except Exception as error:  # the client, and the web library that it changed twice, have trees of their own
+            raise WeightsError(f"{file.url}: {_first_line(error)}") from error
+        sha256 = entry.etag if entry.etag and len(entry.etag) == 64 else ""
+        with Path(path).open("rb") as stream:
+            yield Origin(stream, file.url, entry.size, {"the hub": sha256})
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _from_web(file: WeightFile, folder: Path) -> Iterator[Origin]:
+    _check_address(file.url)
+    request = urllib.request.Request(file.url, headers={"User-Agent": "mediaeval", "Accept-Encoding": "identity"})
+    try:
+        response = urllib.request.urlopen(request, timeout=TIMEOUT)
+    except (OSError, http.client.HTTPException) as error:
+        raise WeightsError(f"{file.url}: {_first_line(error)}") from error
+    with response:
+        _check_address(response.geturl())
+        size = response.headers.get("Content-Length", "")
+        yield Origin(response, file.url, int(size) if size.isdigit() else None)
+
+
+def _check_address(url: str) -> None:
+    """Raise unless nobody between here and there can change the bytes."""
+    address = urllib.parse.urlsplit(url)
+    if address.scheme != "https" and not (address.scheme == "http" and address.hostname in ("127.0.0.1", "localhost")):
+        raise WeightsError(f"{url} is no https address")
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
