@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := demo
 
-.PHONY: demo test lint bench-photographs bench-thresholds bench-integrity
+.PHONY: demo test lint bench bench-memory bench-photographs bench-thresholds bench-integrity
 
 demo: .venv/installed
 	rm -rf runs/$(RUN)
@@ -26,6 +26,13 @@ lint: .venv/tests-installed
 # The tables of the README. DATA holds oasis/, coco/ and weights/.
 DATA := ../shared/data
 
+bench: .venv/fast-installed
+	$(BIN)/python -m benchmarks.speed $(DATA)
+	$(BIN)/python -m benchmarks.heads
+
+bench-memory: .venv/fast-installed
+	$(BIN)/python -m benchmarks.memory $(DATA)
+
 bench-photographs: .venv/installed
 	$(BIN)/python -m benchmarks.photographs oasis $(DATA)
 	$(BIN)/python -m benchmarks.photographs coco $(DATA)
@@ -41,6 +48,10 @@ bench-integrity: .venv/installed
 	@echo "Installing into .venv: torch and its companions, about 6 GB; minutes, once."
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .
+	@touch $@
+
+.venv/fast-installed: .venv/installed
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fast]'
 	@touch $@
 
 .venv/tests-installed: .venv/installed

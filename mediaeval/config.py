@@ -38,6 +38,7 @@ class SplitSection(_Section):
 class FeaturesSection(_Section):
     use: list[str] = Field(default=["handcrafted"], min_length=1)  # concatenated in this order
     scale: Literal["none", "unit", "standard"] = "standard"
+    engine: Literal["auto", "torch", "openvino"] = "auto"  # what computes networks; part of a feature's identity
     store: str = ".mediaeval/features"  # folder
 
 
@@ -162,6 +163,7 @@ def load_config(
     preset: str | None = None,
     data: str | None = None,
     use: str | None = None,
+    engine: str | None = None,
     sets: list[str] | tuple[str, ...] = (),
     subtasks: list[str] | tuple[str, ...] = tuple(TASKS),
 ) -> Config:
@@ -182,6 +184,8 @@ def load_config(
         tree = _merge(tree, {"data": {"dev": data}})
     if use is not None:
         tree = _merge(tree, {"features": {"use": [name.strip() for name in use.split(",") if name.strip()]}})
+    if engine is not None:
+        tree = _merge(tree, {"features": {"engine": engine}})
     for item in sets:
         for path, value in _parse_set(item, subtasks):
             tree = _merge(tree, _nest(path, value))

@@ -1,6 +1,7 @@
 """Files and folders that appear whole or not at all."""
 
 import contextlib
+import hashlib
 import os
 import re
 import shutil
@@ -9,6 +10,12 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 
 _OLD = ".old"
+
+
+def file_digest(path: Path) -> str:
+    """Return the sha256 hex digest of a file."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_atomically(path: Path, data: bytes) -> None:

@@ -97,6 +97,17 @@ def run():
     return invoke
 
 
+@pytest.fixture(scope="session")
+def _weights_folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("cache") / "weights"
+
+
+@pytest.fixture(autouse=True)
+def _no_users_cache(_weights_folder, monkeypatch):
+    """Weights and converted networks are kept for these tests, never in the user's own cache."""
+    monkeypatch.setenv("MEDIAEVAL_WEIGHTS", str(_weights_folder))
+
+
 @pytest.fixture(autouse=True)
 def _plain_terminal(monkeypatch):
     """Tables and help as they are without colours, in one width."""

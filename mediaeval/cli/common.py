@@ -17,6 +17,10 @@ ConfigFile = Annotated[
 ]
 Use = Annotated[str | None, typer.Option("--use", help="Extractors, comma separated, concatenated in this order.")]
 Preset = Annotated[str | None, typer.Option("--preset", help="See: mediaeval ls presets.")]
+Engine = Annotated[
+    str | None,
+    typer.Option("--engine", help="auto, torch or openvino: what computes networks. [default: auto]"),
+]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Equal seeds give equal results.")]
 
 

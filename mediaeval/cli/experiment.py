@@ -5,7 +5,18 @@ from typing import Annotated
 
 import typer
 
-from mediaeval.cli.common import ConfigFile, Device, Json, Seed, SkipBad, Use, choose_data, print_json, print_table
+from mediaeval.cli.common import (
+    ConfigFile,
+    Device,
+    Engine,
+    Json,
+    Seed,
+    SkipBad,
+    Use,
+    choose_data,
+    print_json,
+    print_table,
+)
 from mediaeval.experiments import EXPERIMENTS
 
 EXAMPLE = "Example: mediaeval experiment smap2021 --dataset twitter2=data/twitter2 --dataset emotionroi=data/EmotionROI"
@@ -43,6 +54,7 @@ def command(
     skip_bad: SkipBad = False,
     config: ConfigFile = None,
     device: Device = "auto",
+    engine: Engine = None,
     json: Json = False,
 ) -> None:
     """Run a published table again: our figures, with intervals and baselines, beside the published ones.
@@ -56,7 +68,7 @@ def command(
 
     from mediaeval.experiments.inputs import Source, read_settings, read_sources
 
-    settings = read_settings(config, use, seed, groups)
+    settings = read_settings(config, use, seed, groups, engine)
     sources = read_sources(dataset or [])
 
     from mediaeval.steps.prepare import choose_device

@@ -4,7 +4,18 @@ from typing import Annotated
 
 import typer
 
-from mediaeval.cli.common import ConfigFile, Device, Json, Preset, SkipBad, Use, choose_data, print_json, print_table
+from mediaeval.cli.common import (
+    ConfigFile,
+    Device,
+    Engine,
+    Json,
+    Preset,
+    SkipBad,
+    Use,
+    choose_data,
+    print_json,
+    print_table,
+)
 
 EXAMPLE = "Example: mediaeval features devset testset --use mobilenetv2,squeezenet"
 NEEDS_ARGUMENTS = False
@@ -17,6 +28,7 @@ def command(
     skip_bad: SkipBad = False,
     config: ConfigFile = None,
     device: Device = "auto",
+    engine: Engine = None,
     json: Json = False,
 ) -> None:
     """Compute the features of every image that the store lacks, and name the images that have none.
@@ -29,7 +41,7 @@ def command(
     from mediaeval.data.dataset import load_dataset
     from mediaeval.steps.prepare import build_networks, choose_device, features_of
 
-    settings = load_config(config, preset=preset, use=use)
+    settings = load_config(config, preset=preset, use=use, engine=engine)
     folders = data or [choose_data(settings.data.dev), *([settings.data.test] if settings.data.test else [])]
     datasets = [load_dataset(Path(folder)) for folder in folders]
     networks = build_networks(settings, choose_device(device))

@@ -9,6 +9,7 @@ import typer
 from mediaeval.cli.common import (
     ConfigFile,
     Device,
+    Engine,
     Json,
     Preset,
     SkipBad,
@@ -39,6 +40,7 @@ def command(
     skip_bad: SkipBad = False,
     config: ConfigFile = None,
     device: Device = "auto",
+    engine: Engine = None,
     json: Json = False,
 ) -> None:
     """Train on 80 % of the dev set, report weighted F1 on the other 20 %, then train on all of it."""
@@ -50,7 +52,7 @@ def command(
     choose("subtask", subtask, [*TASKS, "all"])
     folder = run_folder(run)
     wanted = list(TASKS) if subtask == "all" else [subtask]
-    settings = load_config(config, preset=preset, data=data, use=use, sets=sets or [], subtasks=wanted)
+    settings = load_config(config, preset=preset, data=data, use=use, engine=engine, sets=sets or [], subtasks=wanted)
     settings.data.dev = choose_data(settings.data.dev)
     if subtask == "all":
         wanted = _labelled(Path(settings.data.dev))

@@ -16,7 +16,7 @@ from mediaeval.errors import ConfigError, WeightsError, choose
 from mediaeval.features.build import build_each
 from mediaeval.features.extract import Features
 from mediaeval.features.network import Network
-from mediaeval.steps.prepare import features_of
+from mediaeval.steps.prepare import features_of, settle_engine
 from mediaeval.steps.split import groups_of
 from submission.tasks import TASKS, Subtask
 
@@ -53,9 +53,11 @@ class Column:
     notes: tuple[str, ...] = ()
 
 
-def read_settings(file: Path | None, use: str | None, seed: int, groups: str | None) -> Config:
+def read_settings(
+    file: Path | None, use: str | None, seed: int, groups: str | None, engine: str | None = None
+) -> Config:
     """Return the configuration: extractors, store and groups of mediaeval.toml; `use`, or the papers' five features."""
-    config = load_config(file, use=use or ",".join(blocks_of("certh2021")))
+    config = load_config(file, use=use or ",".join(blocks_of("certh2021")), engine=engine)
     config.seed = config.split.seed = seed
     config.split.groups = groups or config.split.groups
     return config
@@ -66,7 +68,7 @@ def try_build(names: Sequence[str], config: Config, device: str) -> tuple[list[N
 
     What is wrong with an extractor but its weights, such as an unknown model, is raised.
     """
-    done, wrong = build_each(names, config.all_extractors(), device)
+    done, wrong = build_each(names, config.all_extractors(), settle_engine(config, device))
     for error in wrong.values():
         if not isinstance(error, WeightsError):
             raise error

@@ -1,27 +1,25 @@
-"""From an `Extractor` to something that turns images into vectors. Imports torch: only for commands that compute."""
+"""From an `Extractor` to something that turns images into vectors; torch is imported by what needs it alone."""
 
 import contextlib
 from collections.abc import Callable, Mapping, Sequence
-
-import cv2
-import skimage
+from importlib import import_module
 
 from mediaeval.data.duplicates import THUMBNAIL, thumbnail
 from mediaeval.data.images import DECODER
 from mediaeval.errors import FeaturesError, UserError, choose
-from mediaeval.features import handcrafted, libraries, objects, video, witness
+from mediaeval.features.engines import TORCH, Engine
 from mediaeval.features.extractors import EXTRACTORS, Extractor
 from mediaeval.features.network import Network
 
 Built = Callable[[str], Network]  # a name in the table of extractors → the network, built once however many read it
 
 
-def build_all(names: Sequence[str], known: Mapping[str, Extractor], device: str = "cpu") -> list[Network]:
+def build_all(names: Sequence[str], known: Mapping[str, Extractor], engine: Engine = TORCH) -> list[Network]:
     """Build extractors in the order of `names`. What several of them read, such as R, is built once and shared.
 
     Raises what `build` raises, with all that is wrong with any of them at once.
     """
-    done, wrong = build_each(names, known, device)
+    done, wrong = build_each(names, known, engine)
     if wrong:
         raise type(next(iter(wrong.values())))(
             *dict.fromkeys(problem for error in wrong.values() for problem in error.problems)
@@ -30,7 +28,7 @@ def build_all(names: Sequence[str], known: Mapping[str, Extractor], device: str 
 
 
 def build_each(
-    names: Sequence[str], known: Mapping[str, Extractor], device: str = "cpu"
+    names: Sequence[str], known: Mapping[str, Extractor], engine: Engine = TORCH
 ) -> tuple[dict[str, Network], dict[str, UserError]]:
     """Build what can be built: return the networks by name, and by name why the others cannot be."""
     done: dict[str, Network] = {}
@@ -41,7 +39,7 @@ def build_each(
             raise wrong[name]
         if name not in done:
             try:
-                done[name] = build(name, known[choose("extractor", name, known)], device, built)
+                done[name] = build(name, known[choose("extractor", name, known)], engine, built)
             except UserError as error:
                 wrong[name] = error
                 raise
@@ -53,7 +51,7 @@ def build_each(
     return {name: done[name] for name in names if name in done}, {name: wrong[name] for name in names if name in wrong}
 
 
-def build(name: str, extractor: Extractor, device: str = "cpu", built: Built | None = None) -> Network:
+def build(name: str, extractor: Extractor, engine: Engine = TORCH, built: Built | None = None) -> Network:
     """Build one extractor with its weights loaded. `built` gives the networks it reads; without it, the table's own.
 
     Raises WeightsError when the weights are absent or those of another network - there are never random ones -
@@ -63,9 +61,10 @@ def build(name: str, extractor: Extractor, device: str = "cpu", built: Built | N
     if built is None:
 
         def built(source: str) -> Network:
-            return build(source, EXTRACTORS[choose("extractor", source, EXTRACTORS)], device)
+            return build(source, EXTRACTORS[choose("extractor", source, EXTRACTORS)], engine)
 
-    network = KINDS[extractor.kind](name, extractor, device, built)
+    module, _, function = KINDS[extractor.kind].partition(":")
+    network = getattr(import_module(f"mediaeval.features.{module}"), function)(name, extractor, engine, built)
     if extractor.width not in (None, network.width):
         raise FeaturesError(
             f"extractor '{name}': {extractor.model or extractor.kind} gives {network.width} numbers an image, "
@@ -75,32 +74,43 @@ def build(name: str, extractor: Extractor, device: str = "cpu", built: Built | N
     return network
 
 
-def _handcrafted(name: str, extractor: Extractor, device: str, built: Built) -> Network:
-    libraries_ = f"opencv {cv2.__version__}, scikit-image {skimage.__version__}"
-    identity = {"kind": "handcrafted", "version": handcrafted.VERSION, "decoder": DECODER, "libraries": libraries_}
+def handcrafted_network(name: str, extractor: Extractor, engine: Engine, built: Built) -> Network:
+    """Colour, texture and edge statistics."""
+    import cv2
+    import skimage
+
+    from mediaeval.features import handcrafted
+
+    libraries = f"opencv {cv2.__version__}, scikit-image {skimage.__version__}"
+    identity = {"kind": "handcrafted", "version": handcrafted.VERSION, "decoder": DECODER, "libraries": libraries}
     return Network(name, identity, handcrafted.WIDTH, handcrafted.handcrafted, lambda batch: batch)
 
 
-def _thumbnail(name: str, extractor: Extractor, device: str, built: Built) -> Network:
+def thumbnail_network(name: str, extractor: Extractor, engine: Engine, built: Built) -> Network:
+    """Grey thumbnails, to find near-duplicates."""
     identity = {"kind": "thumbnail", "side": THUMBNAIL, "decoder": DECODER}
     return Network(name, identity, THUMBNAIL**2, thumbnail, lambda batch: batch)
 
 
-def _witness(name: str, extractor: Extractor, device: str, built: Built) -> Network:
+def witness_network(name: str, extractor: Extractor, engine: Engine, built: Built) -> Network:
+    """What a run file is held against."""
+    from mediaeval.features import witness
+
     identity = {"kind": "witness", "version": witness.VERSION, "decoder": witness.DECODER}
     return Network(name, identity, witness.WIDTH, witness.witness, lambda batch: batch, from_bytes=True)
 
 
-KINDS: dict[str, Callable[[str, Extractor, str, Built], Network]] = {
-    "handcrafted": _handcrafted,
-    "timm": libraries.timm_network,
-    "torchvision": libraries.torchvision_network,
-    "resnet152_11k": video.resnet152_11k,
-    "inception2015": video.inception2015,
-    "yt8m": video.yt8m,
-    "dual_encoding": video.dual_encoding,
-    "objectgraphs": objects.objectgraphs,
-    "objects": objects.mean_of_objects,
-    "thumbnail": _thumbnail,
-    "witness": _witness,
+# kind → "module:function" below mediaeval.features, imported when it is used: some need torch, some never do
+KINDS: dict[str, str] = {
+    "handcrafted": "build:handcrafted_network",
+    "timm": "libraries:timm_network",
+    "torchvision": "libraries:torchvision_network",
+    "resnet152_11k": "video:resnet152_11k",
+    "inception2015": "video:inception2015",
+    "yt8m": "video:yt8m",
+    "dual_encoding": "video:dual_encoding",
+    "objectgraphs": "objects:objectgraphs",
+    "objects": "objects:mean_of_objects",
+    "thumbnail": "build:thumbnail_network",
+    "witness": "build:witness_network",
 }

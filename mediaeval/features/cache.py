@@ -18,8 +18,7 @@ from filelock import FileLock
 
 from mediaeval.errors import WeightsError
 from mediaeval.features.weight_files import WeightFile
-from mediaeval.features.weights import file_digest
-from mediaeval.files import write_atomically
+from mediaeval.files import file_digest, write_atomically
 
 INDEX = "index.json"
 

@@ -1,7 +1,7 @@
 """From image files to stored vectors: each image decoded once for all networks, what is stored not computed again."""
 
 import os
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -11,11 +11,11 @@ from threading import local
 
 import numpy as np
 import pandas as pd
+from PIL import Image
 
 from mediaeval.data.dataset import Dataset
 from mediaeval.data.images import decode, read_image
 from mediaeval.errors import FeaturesError, ImageError
-from mediaeval.features.augment import POLICY, Augmenter
 from mediaeval.features.network import Network
 from mediaeval.features.store import FeatureFile, FeatureStore, image_key, view_key
 
@@ -73,8 +73,11 @@ def extract(
 
     everyone = {n.name: n for n in [*networks, *(n.source for n in networks if n.source)]}
     files = {n.name: store.open(n.name, {**n.identity, "view": "plain"}, n.width) for n in everyone.values()}
+    if views:
+        from mediaeval.features.augment import POLICY  # albumentations imports torch: only where views are wanted
+
+        identity = {"view": POLICY, "seed": seed}
     augmented = [n for n in everyone.values() if n.identity["kind"] != "thumbnail"] if views else []
-    identity = {"view": POLICY, "seed": seed}
     view_files = {n.name: store.open(f"{n.name}-views", n.identity | identity, n.width) for n in augmented}
 
     jobs: dict[str, list[_Job]] = {}  # of images, by image, so that a picture is decoded once
@@ -144,9 +147,14 @@ def _prepare_all(
     """Yield (image id, its prepared arrays or the reason why there are none), in the order of `jobs`."""
     thread = local()
 
-    def prepare(image_id: str) -> list[tuple[_Job, np.ndarray]] | str:
+    def view_of(image: Image.Image, image_id: str, view: int) -> Image.Image:
+        from mediaeval.features.augment import Augmenter
+
         if not hasattr(thread, "augmenter"):
             thread.augmenter = Augmenter()
+        return thread.augmenter.view(image, seed, image_id, view)
+
+    def prepare(image_id: str) -> list[tuple[_Job, np.ndarray]] | str:
         prepared = []
         try:
             content, data = read_image(dataset.image_paths[image_id])
@@ -156,7 +164,7 @@ def _prepare_all(
             pictures = {0: image}
             for job in jobs[image_id]:
                 if job.view not in pictures:
-                    pictures[job.view] = thread.augmenter.view(image, seed, image_id, job.view)
+                    pictures[job.view] = view_of(image, image_id, job.view)
                 source = data if job.network.from_bytes else pictures[job.view]
                 prepared.append((job, job.network.prepare(source)))
         except ImageError as error:
@@ -180,32 +188,51 @@ def _prepare_all(
 
 
 class _Batches:
-    """Collects prepared arrays a feature file, and computes and stores them whenever a batch is full."""
+    """Collects prepared arrays a feature file, computes them whenever a batch is full, and stores the vectors.
+
+    A network that can have several batches in flight is given the next while it computes; vectors are stored in the
+    order in which their images came.
+    """
 
     def __init__(self) -> None:
         self._waiting: dict[str, list[tuple[_Job, np.ndarray]]] = {}
+        self._in_flight: dict[str, deque[tuple[list[_Job], Callable[[], np.ndarray]]]] = {}
         self.computed: Counter[str] = Counter()
 
     def add(self, job: _Job, array: np.ndarray) -> None:
         queue = self._waiting.setdefault(job.file.path.name, [])
         queue.append((job, array))
         if len(queue) == job.network.batch:
-            self._compute(queue)
+            self._start(queue)
 
     def flush(self) -> None:
         for queue in self._waiting.values():
             if queue:
-                self._compute(queue)
+                self._start(queue)
+        for started in self._in_flight.values():
+            while started:
+                self._store(started)
 
-    def _compute(self, queue: list[tuple[_Job, np.ndarray]]) -> None:
-        job = queue[0][0]
-        batch = np.zeros((job.network.batch, *queue[0][1].shape), queue[0][1].dtype)
+    def _start(self, queue: list[tuple[_Job, np.ndarray]]) -> None:
+        network = queue[0][0].network
+        # one queue a network, not a file: its requests are given out in turn
+        started = self._in_flight.setdefault(network.name, deque())
+        while len(started) >= network.in_flight:
+            self._store(started)
+        batch = np.zeros((network.batch, *queue[0][1].shape), queue[0][1].dtype)
         for row, (_, array) in enumerate(queue):
             batch[row] = array
-        vectors = job.network.forward(batch)[: len(queue)]
-        job.file.append([j.key for j, _ in queue], vectors)
-        self.computed[job.network.name] += len(queue)
+        if network.start is None:
+            vectors = network.forward(batch)
+            started.append(([job for job, _ in queue], lambda: vectors))
+        else:
+            started.append(([job for job, _ in queue], network.start(batch)))
         queue.clear()
+
+    def _store(self, started: deque[tuple[list[_Job], Callable[[], np.ndarray]]]) -> None:
+        jobs, wait = started.popleft()
+        jobs[0].file.append([job.key for job in jobs], wait()[: len(jobs)])
+        self.computed[jobs[0].network.name] += len(jobs)
 
 
 def require_complete(features: Features, folder, *, skip_bad: bool) -> None:

@@ -1,123 +1,183 @@
-"""Networks of timm and torchvision as extractors: their weights, their preprocessing, their classifier taken off."""
+"""Networks of timm and torchvision as extractors: their weights, their preprocessing, their classifier taken off.
+
+Imports neither library, nor torch, before a network has to be built: what an engine kept is used without.
+"""
 
 import json
 from collections.abc import Callable
 from importlib.metadata import version
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 from PIL import Image
 
 from mediaeval.data.images import DECODER
 from mediaeval.errors import ConfigError
+from mediaeval.features import preprocess
+from mediaeval.features.engines import Engine, Loaded, Made
 from mediaeval.features.extractors import Extractor
 from mediaeval.features.network import Network
 from mediaeval.features.sources import locate
-from mediaeval.features.weights import file_digest, load_into
+from mediaeval.files import file_digest
 
-ENGINE = "torch, float32"
+if TYPE_CHECKING:
+    import torch
 
 
-def timm_network(name: str, extractor: Extractor, device: str, built: Callable) -> Network:
+def timm_network(name: str, extractor: Extractor, engine: Engine, built: Callable) -> Network:
     """Return a network of timm: its pooled vector, or with another `output` its classifier's scores."""
+    path = locate(name, extractor)
+
+    def make() -> Made:
+        from mediaeval.features.weights import load_into
+
+        arguments = dict(extractor.model_args) | ({"num_classes": 0} if extractor.output == "features" else {})
+        if extractor.weights:
+            model = timm_model(name, extractor, arguments)
+            load_into(model, path, name, head=model.default_cfg.get("classifier", ""))
+        else:  # the published file is in whatever layout timm converts on loading
+            overlay = {"pretrained": True, "pretrained_cfg_overlay": {"file": str(path)}}
+            model = timm_model(name, extractor, arguments | overlay)
+        config = json.loads(json.dumps(timm_config(model, extractor), default=list))
+        return _made(extractor, model, config, preprocess.of_timm(config), _timm_transform(config))
+
+    return _network(name, extractor, engine, path, make, _timm_transform)
+
+
+def timm_model(name: str, extractor: Extractor, arguments: dict[str, Any]) -> "torch.nn.Module":
+    """Build a model of timm. Raises ConfigError, with the nearest names, for one that it does not know."""
     import timm
 
-    arguments = dict(extractor.model_args) | ({"num_classes": 0} if extractor.output == "features" else {})
     try:
         # With `num_classes=0` timm's forward ends at the pooled vector that its classifier would have read.
-        model = timm.create_model(extractor.model, pretrained=False, **arguments)
+        return timm.create_model(extractor.model, **arguments)
     except (RuntimeError, TypeError, ValueError) as error:
         raise _unknown_model(name, extractor, error, timm.list_models()) from error
-    path = locate(name, extractor)
-    if extractor.weights:
-        load_into(model, path, name, head=model.default_cfg.get("classifier", ""))
-    else:  # the published file is in whatever layout timm converts on loading
-        overlay = {"file": str(path)}
-        model = timm.create_model(extractor.model, pretrained=True, pretrained_cfg_overlay=overlay, **arguments)
+
+
+def timm_config(model: "torch.nn.Module", extractor: Extractor) -> dict[str, Any]:
+    """Return timm's data config of a model, with what the extractor puts in its place."""
+    import timm
+
     config = timm.data.resolve_model_data_config(model)
-    if extractor.mean:
-        config["mean"] = extractor.mean
-    if extractor.std:
-        config["std"] = extractor.std
-    if extractor.image_size:
-        config["input_size"] = (3, extractor.image_size, extractor.image_size)
-    transform = timm.data.create_transform(**config, is_training=False)
-    return _network(name, extractor, device, model, transform, json.loads(json.dumps(config, default=list)), path)
+    config |= {key: value for key in ("mean", "std") if (value := getattr(extractor, key))}
+    return config | ({"input_size": (3, extractor.image_size, extractor.image_size)} if extractor.image_size else {})
 
 
-def torchvision_network(name: str, extractor: Extractor, device: str, built: Callable) -> Network:
+def _timm_transform(config: dict[str, Any]) -> Callable[[Image.Image], np.ndarray]:
+    import timm
+
+    transform = timm.data.create_transform(**config | {"input_size": tuple(config["input_size"])}, is_training=False)
+    return lambda image: transform(image).numpy()
+
+
+def torchvision_network(name: str, extractor: Extractor, engine: Engine, built: Callable) -> Network:
     """Return a network of torchvision: the vector its classifier reads, or with another `output` its scores."""
-    import torchvision
-
-    known = torchvision.models.list_models(module=torchvision.models)
-    try:
-        model = torchvision.models.get_model(extractor.model, weights=None, **_quiet(extractor))
-        entry = torchvision.models.get_model_weights(extractor.model).DEFAULT
-    except (RuntimeError, TypeError, ValueError) as error:
-        raise _unknown_model(name, extractor, error, known) from error
-    head = remove_head(model) if extractor.output == "features" else ""
     path = locate(name, extractor)
-    load_into(model, path, name, head=(head, "AuxLogits", "aux1", "aux2"))
-    changes = {key: value for key in ("mean", "std") if (value := getattr(extractor, key))}
-    if extractor.image_size:
-        changes |= {"crop_size": extractor.image_size, "resize_size": extractor.image_size}
-    transform = entry.transforms(**changes)
-    return _network(name, extractor, device, model, transform, {"transform": " ".join(repr(transform).split())}, path)
+
+    def make() -> Made:
+        import torchvision
+
+        from mediaeval.features.weights import load_into
+
+        known = torchvision.models.list_models(module=torchvision.models)
+        try:
+            model = torchvision.models.get_model(extractor.model, weights=None, **_quiet(extractor))
+            entry = torchvision.models.get_model_weights(extractor.model).DEFAULT
+        except (RuntimeError, TypeError, ValueError) as error:
+            raise _unknown_model(name, extractor, error, known) from error
+        head = remove_head(model) if extractor.output == "features" else ""
+        load_into(model, path, name, head=(head, "AuxLogits", "aux1", "aux2"))
+        transform = torchvision_transform(entry)
+        about = {"transform": " ".join(repr(transform).split())}
+        return _made(extractor, model, about, preprocess.of_torchvision(transform), lambda i: transform(i).numpy())
+
+    def torchvision_transform(entry) -> Callable[[Image.Image], "torch.Tensor"]:
+        changes = {key: value for key in ("mean", "std") if (value := getattr(extractor, key))}
+        if extractor.image_size:
+            changes |= {"crop_size": extractor.image_size, "resize_size": extractor.image_size}
+        return entry.transforms(**changes)
+
+    def again(about: dict[str, Any]) -> Callable[[Image.Image], np.ndarray]:
+        import torchvision
+
+        transform = torchvision_transform(torchvision.models.get_model_weights(extractor.model).DEFAULT)
+        return lambda image: transform(image).numpy()
+
+    return _network(name, extractor, engine, path, make, again)
+
+
+def _made(
+    extractor: Extractor,
+    model: "torch.nn.Module",
+    about: dict[str, Any],
+    steps: preprocess.Preprocessing | None,
+    transform: Callable[[Image.Image], np.ndarray],
+) -> Made:
+    """Return the network behind its preprocessing: ours on 8-bit pixels where it is one of ours, else the library's."""
+    from mediaeval.features.modules import OfPixels, OfUnitLength
+
+    module = OfUnitLength(model) if extractor.output == "unit" else model
+    picture = Image.new("RGB", (64, 64))
+    if steps is None:
+        return Made(module, transform(picture), {"preprocessing": about, "steps": None})
+    return Made(
+        OfPixels(module, steps.mean, steps.std),
+        steps.pixels(picture),
+        {"preprocessing": about, "steps": steps.as_json()},
+    )
 
 
 def _network(
     name: str,
     extractor: Extractor,
-    device: str,
-    model: torch.nn.Module,
-    transform: Callable[[Image.Image], torch.Tensor],
-    preprocessing: dict[str, Any],
-    weights: Path,
+    engine: Engine,
+    path,
+    make: Callable[[], Made],
+    transform: Callable[[dict[str, Any]], Callable[[Image.Image], np.ndarray]],
 ) -> Network:
-    model = frozen(model, device)
-
-    def prepare(image: Image.Image) -> np.ndarray:
-        return transform(image).numpy()
-
-    def forward(batch: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
-            vectors = model(torch.from_numpy(batch).to(device)).float()
-            if extractor.output == "unit":
-                vectors = torch.nn.functional.normalize(vectors, dim=-1)
-            return vectors.cpu().numpy()
-
-    shape = prepare(Image.new("RGB", (64, 64))).shape
-    features = forward(np.zeros((1, *shape), np.float32))
-    if features.ndim != 2:
-        raise ConfigError(
-            f"extractor '{name}': {extractor.model} gives features of shape {features.shape[1:]} an image; "
-            "one vector is wanted. Choose a classification network."
-        )
+    digest = f"file sha256 {file_digest(path)}"
+    own = extractor.model_dump(exclude={"weights", "parts", "width", "licence", "summary"}, mode="json")
+    key = {"extractor": own, "weights": digest, "library": _library(extractor.kind), "published": not extractor.weights}
+    loaded = engine.load(name, key, make)
+    steps = loaded.about["steps"]
+    prepare = preprocess.from_json(steps).pixels if steps else transform(loaded.about["preprocessing"])
     identity = {
-        **identity_of(extractor, device, library=extractor.kind),
+        **identity_of(extractor, loaded.engine, library=extractor.kind),
         "model": extractor.model,
-        "weights": f"file sha256 {file_digest(weights)}",
-        "preprocessing": preprocessing,
+        "weights": digest,
+        "preprocessing": loaded.about["preprocessing"],
         "decoder": DECODER,
     }
-    return Network(name, identity, features.shape[1], prepare, forward)
+    return network_of(name, identity, loaded, prepare)
 
 
-def frozen(model: torch.nn.Module, device: str) -> torch.nn.Module:
-    """Return the network ready to compute features: in eval mode (dropout off), without gradients, on the device."""
-    return model.eval().requires_grad_(False).to(device)
+def network_of(name: str, identity: dict, loaded: Loaded, prepare: Callable[[Image.Image], np.ndarray]) -> Network:
+    """Return a network that an engine computes."""
+    return Network(
+        name,
+        identity,
+        loaded.width,
+        prepare,
+        lambda batch: loaded.start(batch)(),
+        batch=loaded.batch,
+        start=loaded.start,
+        in_flight=loaded.in_flight,
+    )
 
 
-def identity_of(extractor: Extractor, device: str, library: str = "torchvision") -> dict[str, Any]:
+def identity_of(extractor: Extractor, engine: str, library: str = "torchvision") -> dict[str, Any]:
     """Return the part of a feature's identity that all networks share."""
     return {
         "kind": extractor.kind,
         "model_args": extractor.model_args,
-        "library": f"{library} {version(library)}, torch {torch.__version__}",
-        "engine": ENGINE + ("" if device == "cpu" else f", {device}"),
+        "library": _library(library),
+        "engine": engine,
     } | ({} if extractor.output == "features" else {"output": extractor.output})
+
+
+def _library(library: str) -> str:
+    return f"{library} {version(library)}, torch {version('torch')}"
 
 
 def arguments_of(name: str, extractor: Extractor, known: dict[str, Any]) -> dict[str, Any]:
@@ -141,7 +201,7 @@ def arguments_of(name: str, extractor: Extractor, known: dict[str, Any]) -> dict
     return known | extractor.model_args
 
 
-_IN_WORDS = {int: "a whole number", float: "a number", str: "a word"}
+_IN_WORDS = {int: "a whole number", float: "a number", str: "a word", bool: "true or false"}
 
 
 def _quiet(extractor: Extractor) -> dict:
@@ -149,12 +209,14 @@ def _quiet(extractor: Extractor) -> dict:
     return ({"init_weights": False} if extractor.model in ("googlenet", "inception_v3") else {}) | extractor.model_args
 
 
-def remove_head(model: torch.nn.Module) -> str:
+def remove_head(model: "torch.nn.Module") -> str:
     """Take the classifier off a torchvision network, in place; return the prefix of the keys that went with it.
 
     What remains gives the vector that the last linear layer read. SqueezeNet classifies before it pools, so there
     it is the average of the last feature map.
     """
+    import torch
+
     for attribute in ("fc", "heads", "head", "classifier"):
         head = getattr(model, attribute, None)
         if head is None:

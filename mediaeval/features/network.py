@@ -20,8 +20,10 @@ class Network:
     `identity` holds all that changes a feature (network, weights, preprocessing, decoder, engine); `width` is the
     length of a vector. `prepare` maps an upright RGB image - or, with `from_bytes`, the file's bytes - to an array of
     one shape for all images (of any shape where `batch` is 1); `forward` maps `batch` such arrays, (n, …), to
-    float32 (n, width). A network with a `source` reads that network's vectors, float32 (n, source.width), and no
-    images: its `prepare` is not called. `notes` counts what a person should know of the images computed so far.
+    float32 (n, width). `start`, where there is one, begins that and returns what waits for the vectors; up to
+    `in_flight` batches may be begun before the first is waited for. A network with a `source` reads that network's
+    vectors, float32 (n, source.width), and no images: its `prepare` is not called. `notes` counts what a person should
+    know of the images computed so far.
     """
 
     name: str
@@ -32,4 +34,6 @@ class Network:
     from_bytes: bool = False
     batch: int = BATCH
     source: Optional["Network"] = None
+    start: Callable[[np.ndarray], Callable[[], np.ndarray]] | None = field(default=None, repr=False)
+    in_flight: int = 1
     notes: Counter[str] = field(default_factory=Counter, repr=False, compare=False)

@@ -12,30 +12,33 @@ from PIL import Image
 
 from mediaeval.data.images import DECODER
 from mediaeval.errors import ConfigError, WeightsError
+from mediaeval.features.engines import Engine, torch_on
 from mediaeval.features.extractors import Extractor
-from mediaeval.features.libraries import arguments_of, frozen, identity_of
+from mediaeval.features.libraries import arguments_of, identity_of
+from mediaeval.features.modules import frozen
 from mediaeval.features.network import Network
 from mediaeval.features.networks import detector as faster_rcnn
 from mediaeval.features.networks import objectgraphs as graphs
 from mediaeval.features.sources import locate
-from mediaeval.features.weights import file_digest, load_into, read_weights
+from mediaeval.features.weights import load_into, read_weights
+from mediaeval.files import file_digest
 
 DETECTOR = {"objects": faster_rcnn.N_OBJECTS, "score": faster_rcnn.SCORE, "min_size": 800, "max_size": 1333}
 CROPS = 10  # crops a batch: 50 objects fill five
 NOTHING_FOUND = "nothing was detected: the whole image stands for the only object"
 
 
-def mean_of_objects(name: str, extractor: Extractor, device: str, built: Callable) -> Network:
+def mean_of_objects(name: str, extractor: Extractor, engine: Engine, built: Callable) -> Network:
     """The mean over up to 50 objects of the vectors that the detector itself decides by → 1024."""
-    detector, identity = _detector(name, extractor, device)
+    detector, identity = _detector(name, extractor, engine)
 
     def pooled(image: np.ndarray, found: faster_rcnn.Objects) -> torch.Tensor:
         return found.vectors.mean(dim=0)
 
-    return _network(name, identity, faster_rcnn.VECTOR, detector, device, pooled)
+    return _network(name, identity, faster_rcnn.VECTOR, detector, engine.device, pooled)
 
 
-def objectgraphs(name: str, extractor: Extractor, device: str, built: Callable) -> Network:
+def objectgraphs(name: str, extractor: Extractor, engine: Engine, built: Callable) -> Network:
     """G: the vectors of up to 50 objects → a graph of two layers → their mean, 2048."""
     path = locate(name, extractor)
     graph = graphs.load_graph(read_weights(path, name), name, path)
@@ -50,8 +53,8 @@ def objectgraphs(name: str, extractor: Extractor, device: str, built: Callable) 
             f"{f'source {source.name}' if source else 'the detector'} gives {width}. "
             "Take weights that were trained on these vectors, or another source."
         )
-    detector, identity = _detector(name, extractor, device)
-    graph = frozen(graph, device)
+    detector, identity = _detector(name, extractor, engine)
+    graph = frozen(graph, engine.device)
     identity |= {
         "weights": f"file sha256 {file_digest(path)}",
         "source": source.identity if source else "the detector's vectors",
@@ -59,24 +62,24 @@ def objectgraphs(name: str, extractor: Extractor, device: str, built: Callable) 
 
     def pooled(image: np.ndarray, found: faster_rcnn.Objects) -> torch.Tensor:
         vectors = torch.from_numpy(_look_at_crops(source, image, found.boxes)) if source else found.vectors
-        return graph(vectors.to(device))
+        return graph(vectors.to(engine.device))
 
-    return _network(name, identity, reads, detector, device, pooled)
+    return _network(name, identity, reads, detector, engine.device, pooled)
 
 
-def _detector(name: str, extractor: Extractor, device: str) -> tuple[torch.nn.Module, dict]:
+def _detector(name: str, extractor: Extractor, engine: Engine) -> tuple[torch.nn.Module, dict]:
     """Return the detector with its weights, and the identity of what it finds."""
     arguments = arguments_of(name, extractor, DETECTOR)
     path = locate(name, extractor, "detector")
     detector = faster_rcnn.detector(**arguments)
     load_into(detector, path, name)
     identity = {
-        **identity_of(extractor, device),
+        **identity_of(extractor, str(torch_on(engine))),
         "detector": f"fasterrcnn_resnet50_fpn_v2, file sha256 {file_digest(path)}",
         "found": arguments,
         "decoder": DECODER,
     }
-    return frozen(detector, device), identity
+    return frozen(detector, engine.device), identity
 
 
 def _network(
@@ -107,9 +110,10 @@ def _look_at_crops(source: Network, image: np.ndarray, boxes: np.ndarray) -> np.
     picture = Image.fromarray(image)
     crops = [source.prepare(picture.crop(faster_rcnn.whole_pixels(box, *picture.size))) for box in boxes]
     vectors = []
-    for start in range(0, len(crops), CROPS):
-        some = crops[start : start + CROPS]
-        batch = np.zeros((CROPS, *some[0].shape), some[0].dtype)
+    size = min(CROPS, source.batch)
+    for start in range(0, len(crops), size):
+        some = crops[start : start + size]
+        batch = np.zeros((size, *some[0].shape), some[0].dtype)
         batch[: len(some)] = some
         vectors.append(source.forward(batch)[: len(some)])
     return np.concatenate(vectors)

@@ -57,14 +57,18 @@ class FeatureFile:
                 )
         whole = (self.path.stat().st_size - len(self._header)) // self._record.itemsize
         self._rows: dict[bytes, int] = {}
+        # Checked by reading, not through the map below: mapped pages would count as this process's memory.
+        size = self._record.itemsize
+        with self.path.open("rb") as file:
+            file.seek(len(self._header))
+            for row in range(whole):
+                record = memoryview(file.read(size))
+                if zlib.crc32(record[:-4]) == int.from_bytes(record[-4:], "little"):
+                    self._rows[bytes(record[:32])] = row
         # An empty file cannot be mapped.
         self._data = (
             np.memmap(self.path, self._record, mode="r", offset=len(self._header), shape=(whole,)) if whole else None
         )
-        for row in range(whole):
-            record = self._data[row].tobytes()
-            if zlib.crc32(record[:-4]) == int.from_bytes(record[-4:], "little"):
-                self._rows[record[:32]] = row
 
     def __contains__(self, key: bytes) -> bool:
         return key in self._rows

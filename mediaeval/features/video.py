@@ -4,82 +4,93 @@ R and Inception look at images; Y and S read their vectors, so that a backbone r
 """
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-import torch
 from PIL import Image
 
 from mediaeval.data.images import DECODER
 from mediaeval.errors import ConfigError, WeightsError
+from mediaeval.features.engines import Engine, Made, torch_on
 from mediaeval.features.extractors import Extractor
-from mediaeval.features.libraries import arguments_of, frozen, identity_of
+from mediaeval.features.libraries import arguments_of, identity_of, network_of
 from mediaeval.features.network import Network
-from mediaeval.features.networks import dual_encoding as dual
-from mediaeval.features.networks import inception2015 as inception
-from mediaeval.features.networks import resnet152
-from mediaeval.features.networks import yt8m as youtube
 from mediaeval.features.sources import locate
-from mediaeval.features.weights import file_digest, load_into, load_state, read_weights
+from mediaeval.features.tensorflow1 import normalise, resize
+from mediaeval.files import file_digest
+
+if TYPE_CHECKING:
+    pass
 
 SQUASHED, CROP = 256, 224  # pixels: the whole image squashed, then cut, as the group's video features were made
+INCEPTION_SIDE = 299  # pixels
 _RESIZE = f"opencv {cv2.__version__} bilinear"
 
 
-def resnet152_11k(name: str, extractor: Extractor, device: str, built: Callable) -> Network:
+def resnet152_11k(name: str, extractor: Extractor, engine: Engine, built: Callable) -> Network:
     """R: image squashed to 256², centre crop of 224² or the mean over ten, pixels 0..255 → 2048."""
     how = arguments_of(name, extractor, {"crops": "centre"})["crops"]
     if how not in ("centre", "ten"):
         raise ConfigError(f"extractor '{name}': model_args.crops = '{how}': 'centre' or 'ten' is wanted.")
     path = locate(name, extractor)
-    network = resnet152.ResNet11k()
-    load_state(network, resnet152.state_from(read_weights(path, name), name), name, path)
-    network = frozen(network, device)
+    digest = f"file sha256 {file_digest(path)}"
+
+    def make() -> Made:
+        from mediaeval.features.networks import resnet152
+        from mediaeval.features.weights import load_state, read_weights
+
+        network = resnet152.ResNet11k()
+        load_state(network, resnet152.state_from(read_weights(path, name), name), name, path)
+        example = np.zeros((SQUASHED, SQUASHED, 3), np.uint8)
+        return Made(resnet152.OfSquares(network, CROP, how), example, {})
 
     def prepare(image: Image.Image) -> np.ndarray:
         return cv2.resize(np.asarray(image), (SQUASHED, SQUASHED), interpolation=cv2.INTER_LINEAR)
 
-    def forward(batch: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
-            pixels = torch.from_numpy(batch).to(device).float().permute(0, 3, 1, 2)
-            cut = resnet152.crops(pixels, CROP, how)  # (1 or 10, B, 3, 224, 224)
-            return torch.stack([network(crop) for crop in cut]).mean(dim=0).cpu().numpy()
-
+    loaded = engine.load(name, {"kind": extractor.kind, "crops": how, "weights": digest}, make)
     identity = {
-        **identity_of(extractor, device),
-        "weights": f"file sha256 {file_digest(path)}",
+        **identity_of(extractor, loaded.engine),
+        "weights": digest,
         "preprocessing": f"{_RESIZE} to {SQUASHED}², {how} of {CROP}², 0..255",
         "decoder": DECODER,
     }
-    return Network(name, identity, resnet152.WIDTHS[-1], prepare, forward)
+    return network_of(name, identity, loaded, prepare)
 
 
-def inception2015(name: str, extractor: Extractor, device: str, built: Callable) -> Network:
+def inception2015(name: str, extractor: Extractor, engine: Engine, built: Callable) -> Network:
     """Inception of 2015-12-05: image squashed to 299² as TensorFlow 1 did → `pool_3`, 2048."""
     arguments_of(name, extractor, {})
     path = locate(name, extractor)
-    network = inception.inception2015()
-    load_into(network, path, name, head="fc")
-    network = frozen(network, device)
+    digest = f"file sha256 {file_digest(path)}"
+
+    def make() -> Made:
+        from mediaeval.features.networks import inception2015
+        from mediaeval.features.weights import load_into
+
+        network = inception2015.inception2015()
+        load_into(network, path, name, head="fc")
+        return Made(network, np.zeros((3, INCEPTION_SIDE, INCEPTION_SIDE), np.float32), {})
 
     def prepare(image: Image.Image) -> np.ndarray:
-        return inception.normalise(inception.resize(np.asarray(image)))
+        return normalise(resize(np.asarray(image), INCEPTION_SIDE))
 
-    def forward(batch: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
-            return network(torch.from_numpy(batch).to(device)).cpu().numpy()
-
+    loaded = engine.load(name, {"kind": extractor.kind, "weights": digest}, make)
     identity = {
-        **identity_of(extractor, device),
-        "weights": f"file sha256 {file_digest(path)}",
-        "preprocessing": f"TensorFlow 1 bilinear to {inception.SIDE}², (x - 128) / 128",
+        **identity_of(extractor, loaded.engine),
+        "weights": digest,
+        "preprocessing": f"TensorFlow 1 bilinear to {INCEPTION_SIDE}², (x - 128) / 128",
         "decoder": DECODER,
     }
-    return Network(name, identity, 2048, prepare, forward)
+    return network_of(name, identity, loaded, prepare)
 
 
-def yt8m(name: str, extractor: Extractor, device: str, built: Callable) -> Network:
+def yt8m(name: str, extractor: Extractor, engine: Engine, built: Callable) -> Network:
     """Y: an Inception vector → PCA to 1024, quantised as in the release → CNN → 3,862 sigmoids."""
+    from mediaeval.features.modules import frozen
+    from mediaeval.features.networks import yt8m as youtube
+    from mediaeval.features.weights import read_weights
+
     arguments = arguments_of(name, extractor, {"flatten": "channels_first"})
     source = _source(name, extractor, built, 2048)
     path = locate(name, extractor)
@@ -87,9 +98,9 @@ def yt8m(name: str, extractor: Extractor, device: str, built: Callable) -> Netwo
     # a head on the 2048 numbers themselves wants no PCA
     pca_path = None if head.width == source.width else locate(name, extractor, "pca")
     pca = youtube.read_pca(pca_path) if pca_path else None
-    head = frozen(head, device)
+    head = frozen(head, engine.device)
     identity = {
-        **identity_of(extractor, device),
+        **identity_of(extractor, str(torch_on(engine))),
         "weights": f"file sha256 {file_digest(path)}",
         "pca": f"file sha256 {file_digest(pca_path)}" if pca_path and pca_path.is_file() else str(pca_path),
         "source": source.identity,
@@ -101,22 +112,28 @@ def yt8m(name: str, extractor: Extractor, device: str, built: Callable) -> Netwo
     return Network(name, identity, head.dense.out_features, _no_image, forward, source=source)
 
 
-def dual_encoding(name: str, extractor: Extractor, device: str, built: Callable) -> Network:
+def dual_encoding(name: str, extractor: Extractor, engine: Engine, built: Callable) -> Network:
     """S: a frame's vector, here R of the image as a video of one frame → 2048, unit length."""
+    import torch
+
+    from mediaeval.features.modules import frozen
+    from mediaeval.features.networks import dual_encoding as dual
+    from mediaeval.features.weights import read_weights
+
     path = locate(name, extractor)
     arguments_of(name, extractor, {"attention_axis": "time", "normalise": True})  # unsaid: what the file's layout says
     network = dual.load_visual(read_weights(path, name), name, path, **extractor.model_args)
     source = _source(name, extractor, built, network.frame_width)
-    network = frozen(network, device)
+    network = frozen(network, engine.device)
 
     def forward(vectors: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
-            frames = torch.from_numpy(vectors).to(device)[:, None]  # (B, T = 1, 2048)
+            frames = torch.from_numpy(vectors).to(engine.device)[:, None]  # (B, T = 1, 2048)
             lengths = torch.ones(len(frames), dtype=torch.int64)
             return network(frames, lengths).cpu().numpy()
 
     identity = {
-        **identity_of(extractor, device),
+        **identity_of(extractor, str(torch_on(engine))),
         "weights": f"file sha256 {file_digest(path)}",
         "source": source.identity,
     }

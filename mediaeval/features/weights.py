@@ -1,7 +1,6 @@
 """Reading weight files that others made: tensors only, and every key accounted for."""
 
 import argparse
-import hashlib
 import pickle
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -15,12 +14,6 @@ from mediaeval.formats.mxnet import read_mxnet
 _WRAPPERS = ("state_dict", "model", "model_state_dict")  # what training scripts put around a state dict
 # First bytes of files that are not PyTorch's. MXNet's is its list magic, 0x112, as uint64.
 _HDF5, _MXNET = b"\x89HDF\r\n\x1a\n", (0x112).to_bytes(8, "little")
-
-
-def file_digest(path: Path) -> str:
-    """Return the sha256 hex digest of a file."""
-    with Path(path).open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def read_weights(path: Path, owner: str) -> dict[str, torch.Tensor]:

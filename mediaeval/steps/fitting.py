@@ -12,8 +12,7 @@ from mediaeval.classifiers.thresholds import out_of_fold, tune_thresholds
 from mediaeval.config import Config
 from mediaeval.features.extract import Features
 from mediaeval.features.network import Network
-from mediaeval.features.weights import file_digest
-from mediaeval.files import write_atomically
+from mediaeval.files import file_digest, write_atomically
 from mediaeval.progress import progress
 from mediaeval.reports.plots import plot_confusion, plot_curves
 from mediaeval.runs import write_json

@@ -13,8 +13,7 @@ from mediaeval.data.sample import is_sample
 from mediaeval.errors import DatasetError, FeaturesError, RunFolderError, WeightsError
 from mediaeval.features.extract import Features
 from mediaeval.features.network import Network
-from mediaeval.features.weights import file_digest
-from mediaeval.files import folder_atomically
+from mediaeval.files import file_digest, folder_atomically
 from mediaeval.runs import RunFolder, versions, write_json
 from mediaeval.steps.fitting import FIT, REFIT
 from mediaeval.steps.prepare import build_networks, choose_device, features_of

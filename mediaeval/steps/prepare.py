@@ -1,14 +1,14 @@
 """What train, predict and features share: networks built from the configuration, features made sure of."""
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
-
-import torch
 
 from mediaeval.config import Config
 from mediaeval.data.dataset import Dataset
 from mediaeval.errors import ConfigError
 from mediaeval.features.build import build, build_all
+from mediaeval.features.engines import TORCH, Engine, choose_engine
 from mediaeval.features.extract import Features, extract, require_complete
 from mediaeval.features.extractors import THUMBNAIL
 from mediaeval.features.network import Network
@@ -20,14 +20,36 @@ def choose_device(wanted: str) -> str:
     """Return `cpu` or `cuda`. Raises ConfigError when a GPU is asked for and there is none."""
     if wanted not in ("auto", "cpu", "cuda"):
         raise ConfigError(f"--device {wanted}: auto, cpu or cuda is wanted.")
-    if wanted == "cuda" and not torch.cuda.is_available():
+    present = wanted != "cpu" and _has_gpu()
+    if wanted == "cuda" and not present:
         raise ConfigError("--device cuda: this machine has no GPU that torch can use. Take --device cpu, or auto.")
-    return "cuda" if wanted != "cpu" and torch.cuda.is_available() else "cpu"
+    return "cuda" if present else "cpu"
+
+
+def _has_gpu() -> bool:
+    """Return whether torch can use a GPU, without the seconds that importing it takes where there is no driver."""
+    if sys.platform == "linux" and not any(Path(driver).exists() for driver in ("/dev/nvidiactl", "/dev/kfd")):
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def settle_engine(config: Config, device: str) -> Engine:
+    """Return the engine of a configuration, and write what `auto` came to into it: a run records what it was.
+
+    Where no network is in use, no engine is: such a run goes on wherever it is taken.
+    """
+    if all(extractor.kind == "handcrafted" for extractor in config.used_extractors().values()):
+        return TORCH
+    engine = choose_engine(config.features.engine, device)
+    config.features.engine = engine.name
+    return engine
 
 
 def build_networks(config: Config, device: str) -> list[Network]:
     """Build the extractors in use, in the order of concatenation."""
-    return build_all(config.features.use, config.all_extractors(), device)
+    return build_all(config.features.use, config.all_extractors(), settle_engine(config, device))
 
 
 def features_of(

@@ -8,7 +8,7 @@ from mediaeval.data.dataset import load_dataset
 from mediaeval.errors import RunFolderError
 from mediaeval.features.extract import extract
 from mediaeval.features.store import FeatureStore
-from mediaeval.features.weights import file_digest
+from mediaeval.files import file_digest
 from mediaeval.runs import RunFolder, versions
 from mediaeval.steps.predict import changed_identities, load_subtask_model, write_tables
 from mediaeval.steps.prepare import build_networks, choose_device

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from mediaeval.features.weights import file_digest
+from mediaeval.files import file_digest
 from mediaeval.runs import RUNS, RunFolder
 from mediaeval.steps.prepare import choose_device
 from mediaeval.steps.rehearse import Rehearsed, rehearse

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mediaeval.errors import RunFileError, RunFolderError
-from mediaeval.features.weights import file_digest
+from mediaeval.files import file_digest
 from mediaeval.runs import RunFolder
 from mediaeval.steps.tables import cells, decide, read_probabilities
 from submission.runfile import read_run, run_header, write_run

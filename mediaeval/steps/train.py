@@ -10,7 +10,7 @@ from mediaeval.data.split import read_split
 from mediaeval.errors import DatasetError
 from mediaeval.runs import RunFolder
 from mediaeval.steps.fitting import Fitted, TrainingData, fit_subtask
-from mediaeval.steps.prepare import build_networks, choose_device, features_of
+from mediaeval.steps.prepare import build_networks, choose_device, features_of, settle_engine
 from mediaeval.steps.record import Record, require_room
 from mediaeval.steps.split import groups_of, make_split
 from submission.tasks import TASKS
@@ -35,8 +35,9 @@ def train(
     """
     dataset = load_dataset(Path(config.data.dev))
     _require_labels(dataset, subtasks)
-    require_room(run, config, subtasks, replace)
     device = choose_device(device)
+    settle_engine(config, device)
+    require_room(run, config, subtasks, replace)
     networks = build_networks(config, device)
 
     features = features_of(dataset, config, networks, skip_bad=skip_bad, thumbnails=True)

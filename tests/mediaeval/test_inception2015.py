@@ -11,7 +11,8 @@ from torch.nn import functional as F
 from mediaeval.errors import WeightsError
 from mediaeval.features.build import build
 from mediaeval.features.extractors import Extractor
-from mediaeval.features.networks.inception2015 import inception2015, normalise, resize
+from mediaeval.features.networks.inception2015 import inception2015
+from mediaeval.features.tensorflow1 import normalise, resize
 from tests.conftest import picture
 
 

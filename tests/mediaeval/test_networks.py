@@ -50,10 +50,11 @@ def test_timm_features_are_the_vector_that_its_classifier_reads(files):
     from safetensors.torch import load_file
 
     model.load_state_dict(load_file(files / "timm.safetensors"))
-    x = torch.from_numpy(network.prepare(picture("positive", 1)))[None]
+    image = picture("positive", 1)
+    transform = timm.data.create_transform(**timm.data.resolve_model_data_config(model))
     with torch.no_grad():
-        logits = model(x)
-        ours = model.get_classifier()(torch.from_numpy(network.forward(x.numpy())))
+        logits = model(transform(image)[None])
+        ours = model.get_classifier()(torch.from_numpy(features(network, image)))[None]
     torch.testing.assert_close(ours, logits)
     assert network.width == model.get_classifier().in_features
 
@@ -66,10 +67,11 @@ def test_squeezenet_features_are_the_average_of_its_last_map(files):
     network = build("net", Extractor(kind="torchvision", model=TORCHVISION, weights=str(weights)))
     model = torchvision.models.get_model(TORCHVISION).eval()
     model.load_state_dict(load_file(weights))
-    x = torch.from_numpy(network.prepare(picture("positive", 1)))[None]
+    image = picture("positive", 1)
+    transform = torchvision.models.get_model_weights(TORCHVISION).DEFAULT.transforms()
     with torch.no_grad():
-        expected = model.features(x).mean(dim=(2, 3))
-    np.testing.assert_allclose(network.forward(x.numpy()), expected.numpy(), rtol=1e-5)
+        expected = model.features(transform(image)[None]).mean(dim=(2, 3))
+    np.testing.assert_allclose(features(network, image), expected.numpy()[0], rtol=1e-4, atol=1e-6)
     assert network.width == 512
 
 
@@ -105,10 +107,11 @@ def test_preprocessing_is_the_weights_own_unless_it_is_replaced(files):
     own = build("net", timm_extractor(files / "timm.safetensors"))
     half = build("net", timm_extractor(files / "timm.safetensors", mean=(0.5,) * 3, std=(0.5,) * 3))
     large = build("net", timm_extractor(files / "timm.safetensors", image_size=256))
-    white = Image.new("RGB", (300, 300), "white")
-    assert own.prepare(white).shape == (3, 224, 224) and large.prepare(white).shape == (3, 256, 256)
-    np.testing.assert_allclose(half.prepare(white), 1.0)  # (1 − .5) / .5
-    np.testing.assert_allclose(own.prepare(white)[0], (1 - 0.485) / 0.229, rtol=1e-5)  # ImageNet's red
+    image = picture("positive", 1)
+    assert own.prepare(image).shape == (224, 224, 3) and large.prepare(image).shape == (256, 256, 3)
+    assert own.prepare(image).dtype == np.uint8, "8-bit pixels; mean and std are the engine's part"
+    np.testing.assert_array_equal(own.prepare(image), half.prepare(image))
+    assert np.abs(features(own, image) - features(half, image)).max() > 1e-3
     identities = [str(n.identity) for n in (own, half, large)]
     assert len(set(identities)) == 3
 
@@ -118,7 +121,7 @@ def test_a_vector_does_not_depend_on_its_neighbours_in_the_batch(files):
     images = [network.prepare(picture("positive", k)) for k in range(16)]
     together = network.forward(np.stack(images))
     for place in (0, 5):
-        alone = np.zeros((16, *images[0].shape), np.float32)
+        alone = np.zeros((16, *images[0].shape), np.uint8)
         alone[place] = images[11]
         np.testing.assert_array_equal(network.forward(alone)[place], together[11])
 

@@ -132,3 +132,15 @@ def crops(images: Tensor, side: int, how: str) -> Tensor:
     if how == "ten":
         cut += [piece.flip(-1) for piece in cut]
     return torch.stack(cut)
+
+
+class OfSquares(nn.Module):
+    """Squares of pixels uint8 (B, s, s, 3) → the network's vectors, of one crop or the mean over ten."""
+
+    def __init__(self, network: ResNet11k, side: int, how: str):
+        super().__init__()
+        self.network, self.side, self.how = network, side, how
+
+    def forward(self, x: Tensor) -> Tensor:
+        cut = crops(x.permute(0, 3, 1, 2).float(), self.side, self.how)  # (1 or 10, B, 3, side, side)
+        return torch.stack([self.network(crop) for crop in cut]).mean(dim=0)

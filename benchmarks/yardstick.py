@@ -1,0 +1,105 @@
+"""Today's careful pipeline, to be measured against: timm in eager float32, Pillow, DataLoader, albumentations.
+
+    python -m benchmarks.yardstick features PHOTOGRAPHS WEIGHTS OUT [--views K] [--images N]
+
+Each network goes over the photographs by itself, in a DataLoader with 2 workers and batches of 32, with its library's
+own transform: what participants' repositories do, with their usual care (inference mode, no gradient, one tensor out).
+With `--views` each image is augmented K times instead, by the four operations of `mediaeval.features.augment`.
+"""
+
+import argparse
+import os
+import random
+from pathlib import Path
+
+os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
+
+import numpy as np
+import timm
+import torch
+import torchvision
+from PIL import Image
+from safetensors.torch import load_file
+from torch.utils.data import DataLoader, Dataset
+
+WORKERS, BATCH = 2, 32
+
+
+class Photographs(Dataset):
+    """Image files, decoded and transformed one by one; `augment` maps an array to an array."""
+
+    def __init__(self, paths: list[Path], transform, views: int = 0):
+        self.paths, self.transform, self.views = paths, transform, views
+        self.augment = None
+
+    def __len__(self) -> int:
+        return len(self.paths) * max(self.views, 1)
+
+    def __getitem__(self, k: int) -> torch.Tensor:
+        image = Image.open(self.paths[k // max(self.views, 1)]).convert("RGB")
+        if self.views:
+            if self.augment is None:  # in the worker
+                self.augment = _augmentations()
+            image = Image.fromarray(self.augment(image=np.asarray(image))["image"])
+        return self.transform(image)
+
+
+def _augmentations():
+    import albumentations as A
+    import cv2
+
+    return A.Compose(
+        [
+            A.RandomCropFromBorders(crop_left=0.1, crop_right=0.1, crop_top=0.1, crop_bottom=0.1, p=1.0),
+            A.Rotate(limit=15, border_mode=cv2.BORDER_REFLECT_101, p=0.5),
+            A.RandomBrightnessContrast(brightness_limit=0.2, contrast_limit=0.0, p=0.5),
+            A.GaussianBlur(blur_limit=0, sigma_limit=(0.3, 1.5), p=0.3),
+        ]
+    )
+
+
+def networks(weights: Path) -> list[tuple[torch.nn.Module, object]]:
+    """Return the three shared networks without classifiers, each with its transform."""
+    found = []
+    half = {"mean": (0.5,) * 3, "std": (0.5,) * 3}
+    for name, arguments, changes in (
+        ("timm-mobilenetv2_100", {}, {}),
+        ("timm-mobilenetv2_100-tfsame", {"pad_type": "same"}, half),
+    ):
+        model = timm.create_model("mobilenetv2_100", num_classes=0, **arguments)
+        model.load_state_dict(load_file(weights / f"{name}.safetensors"), strict=False)
+        config = timm.data.resolve_model_data_config(model) | changes
+        found.append((model.eval(), timm.data.create_transform(**config, is_training=False)))
+    model = torchvision.models.squeezenet1_0()
+    model.load_state_dict(load_file(weights / "torchvision-squeezenet1_0.safetensors"), strict=False)
+    model.classifier = torch.nn.Sequential(torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten())
+    transform = torchvision.models.get_model_weights("squeezenet1_0").DEFAULT.transforms()
+    return [*found, (model.eval(), transform)]
+
+
+def features(paths: list[Path], weights: Path, views: int = 0) -> np.ndarray:
+    """Return the concatenated features, float32 (n_images · max(views, 1), 3072)."""
+    blocks = []
+    for model, transform in networks(weights):
+        loader = DataLoader(Photographs(paths, transform, views), BATCH, num_workers=WORKERS)
+        with torch.inference_mode():
+            blocks.append(torch.cat([model(batch) for batch in loader]))
+    return torch.cat(blocks, dim=1).numpy()
+
+
+def main() -> None:
+    """Compute features and save them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("photographs", type=Path, help="a folder of images")
+    parser.add_argument("weights", type=Path, help="the folder with the three files")
+    parser.add_argument("out", type=Path, help=".npy")
+    parser.add_argument("--views", type=int, default=0)
+    parser.add_argument("--images", type=int, default=None, help="the first so many")
+    options = parser.parse_args()
+    random.seed(0)
+    paths = sorted(options.photographs.glob("*.jpg"))[: options.images]
+    np.save(options.out, features(paths, options.weights, options.views))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,256 @@
+"""What computes the networks: torch, or on a processor OpenVINO, several times as fast.
+
+Engine and precision are part of a feature's identity, so vectors of two engines never meet. What OpenVINO converted is
+kept beside the cache of weights, with all that the command needs to know of the network: the next command imports
+neither torch nor timm, which would take longer than the images of a small set.
+"""
+
+import hashlib
+import importlib.util
+import json
+import shutil
+import sys
+import tempfile
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from mediaeval.errors import ConfigError
+from mediaeval.features.cache import cache_folder
+from mediaeval.features.network import BATCH
+
+if TYPE_CHECKING:
+    import torch
+
+ENGINES = ("auto", "torch", "openvino")
+# Images a batch for OpenVINO. Measured on 2 cores: EfficientNet-B2 95 images/s in batches of 4, 45 in batches of 16,
+# whose maps no longer fit the caches; MobileNetV2 506 against 358.
+FEW = 4
+LAYOUT = 1  # of what is kept; raise it when `Loaded.about` or the modules given to `load` change
+
+Start = Callable[[np.ndarray], Callable[[], np.ndarray]]
+
+
+class Made(NamedTuple):
+    """What a kind gives to be computed: a module from prepared arrays to vectors, one such array, and facts to keep."""
+
+    module: "torch.nn.Module"
+    example: np.ndarray  # one prepared image, (…)
+    about: dict[str, Any]  # JSON: what the kind wants back with the network
+
+
+class Loaded(NamedTuple):
+    """A network ready to compute. `start` begins a batch and returns what waits for its vectors, float32 (n, width)."""
+
+    start: Start
+    width: int
+    about: dict[str, Any]
+    engine: str  # for the feature's identity
+    batch: int  # images that a batch holds
+    in_flight: int  # batches that may be begun before the first is waited for
+
+
+@dataclass(frozen=True)
+class Engine:
+    """`name`: torch or openvino; `device`: cpu or cuda; `precision`: float32 or bfloat16."""
+
+    name: str = "torch"
+    device: str = "cpu"
+    precision: str = "float32"
+
+    def __str__(self) -> str:
+        if self.name == "openvino":
+            return f"openvino {version('openvino')}, {self.precision}"
+        return "torch, " + self.precision + ("" if self.device == "cpu" else f", {self.device}")
+
+    def load(self, owner: str, key: dict[str, Any], make: Callable[[], Made]) -> Loaded:
+        """Return the network that `make` builds; what is kept of an earlier conversion makes `make` unnecessary.
+
+        `key`: all that the module's numbers follow from, JSON. A network that OpenVINO cannot convert is computed by
+        torch, which is said on stderr and in the features' identity.
+        """
+        if self.name == "torch":
+            return _by_torch(self, make(), owner)
+        folder = _kept(self, key)
+        if not (folder / "about.json").is_file():
+            made = make()
+            try:
+                _convert(made, folder, owner)
+            except _unconvertible() as error:
+                reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+                print(
+                    f"extractor '{owner}': OpenVINO cannot convert it ({reason}): torch computes it.", file=sys.stderr
+                )
+                return _by_torch(torch_on(self), made, owner)
+        return _by_openvino(self, folder)
+
+
+TORCH = Engine()
+
+
+def torch_on(engine: Engine) -> Engine:
+    """Return the engine of what torch computes whatever is chosen: small networks on vectors, and the detector."""
+    return Engine("torch", engine.device)
+
+
+def choose_engine(wanted: str, device: str) -> Engine:
+    """Return the engine meant by auto, torch or openvino on a device (cpu or cuda).
+
+    auto: OpenVINO on a processor where it is installed, else torch. OpenVINO computes in bfloat16 where the processor
+    does so natively, else in float32. Raises ConfigError for an engine that is not here, or not for that device.
+    """
+    if wanted not in ENGINES:
+        raise ConfigError(f"engine '{wanted}': {', '.join(ENGINES)} is wanted.")
+    installed = importlib.util.find_spec("openvino") is not None
+    if wanted == "openvino" and not installed:
+        raise ConfigError(
+            "engine 'openvino' is not installed. Install it (pip install 'mediaeval[fast]'), or take torch."
+        )
+    if wanted == "openvino" and device != "cpu":
+        raise ConfigError(f"engine 'openvino' computes on the processor, not on {device}. Take --device cpu, or torch.")
+    if wanted == "torch" or not installed or device != "cpu":
+        return Engine("torch", device)
+    native = "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return Engine("openvino", "cpu", "bfloat16" if native else "float32")
+
+
+# --- torch ----------------------------------------------------------------------------------------------------------
+
+
+def _by_torch(engine: Engine, made: Made, owner: str) -> Loaded:
+    import torch
+
+    module = made.module.eval().requires_grad_(False).to(engine.device)
+
+    said = False
+
+    def forward(batch: np.ndarray) -> np.ndarray:
+        """Compute a batch; where memory runs out, in halves, which is said once."""
+        nonlocal said
+        try:
+            with torch.inference_mode():
+                return module(torch.tensor(batch, device=engine.device)).float().cpu().numpy()
+        except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError is a RuntimeError, and so is the CPU's
+            if not _is_out_of_memory(error) or len(batch) == 1:
+                raise
+        if not said:
+            print(
+                f"extractor '{owner}': out of memory with {len(batch)} images at once; fewer are tried.",
+                file=sys.stderr,
+            )
+            said = True
+        half = len(batch) // 2
+        return np.concatenate([forward(batch[:half]), forward(batch[half:])])
+
+    def start(batch: np.ndarray) -> Callable[[], np.ndarray]:
+        vectors = forward(batch)
+        return lambda: vectors
+
+    vectors = forward(made.example[None])
+    _require_vectors(owner, vectors.shape)
+    return Loaded(start, vectors.shape[1], made.about, str(engine), BATCH, 1)
+
+
+def _is_out_of_memory(error: Exception) -> bool:
+    return isinstance(error, MemoryError) or any(word in str(error) for word in ("out of memory", "can't allocate"))
+
+
+def _require_vectors(owner: str, shape: tuple[int, ...]) -> None:
+    if len(shape) != 2:
+        raise ConfigError(
+            f"extractor '{owner}': it gives features of shape {shape[1:]} an image; one vector is wanted. "
+            "Choose a classification network."
+        )
+
+
+# --- OpenVINO -------------------------------------------------------------------------------------------------------
+
+
+def _openvino() -> ModuleType:
+    """Import OpenVINO without the package through which its converter reports to its makers: nothing leaves here."""
+    sys.modules.setdefault("openvino_telemetry", None)  # an import of it fails, which the converter provides for
+    import openvino
+
+    return openvino
+
+
+def _core():
+    core = _openvino().Core()
+    core.set_property({"CACHE_DIR": str(_folder() / "blobs")})
+    return core
+
+
+def _folder() -> Path:
+    return cache_folder().parent / "compiled"
+
+
+def _kept(engine: Engine, key: dict[str, Any]) -> Path:
+    whole = {"layout": LAYOUT, "batch": FEW, "openvino": version("openvino"), **key}
+    digest = hashlib.sha256(json.dumps(whole, sort_keys=True, default=list).encode()).hexdigest()
+    return _folder() / digest[:32]
+
+
+def _unconvertible() -> tuple[type[Exception], ...]:
+    OpConversionFailure = _openvino().frontend.OpConversionFailure
+
+    # what the conversion raises for operators it lacks, and what tracing a network raises
+    return (OpConversionFailure, RuntimeError, TypeError, ValueError, NotImplementedError)
+
+
+def _convert(made: Made, folder: Path, owner: str) -> None:
+    """Convert a module for batches of one size, and keep it; the folder appears whole or not at all."""
+    import torch
+
+    openvino = _openvino()
+    module = made.module.eval().requires_grad_(False)
+    example = torch.tensor(made.example)[None]
+    with torch.inference_mode():
+        shape = tuple(module(example).shape)
+    _require_vectors(owner, shape)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # tracing warns of itself being deprecated, and of constants in the networks
+        network = openvino.convert_model(module, example_input=example)
+    network.reshape([FEW, *example.shape[1:]])
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
+    try:
+        openvino.save_model(network, temporary / "network.xml", compress_to_fp16=False)
+        (temporary / "about.json").write_text(json.dumps({"width": shape[1], "about": made.about}), encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)
+        temporary.replace(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _by_openvino(engine: Engine, folder: Path) -> Loaded:
+    kept = json.loads((folder / "about.json").read_text(encoding="utf-8"))
+    precision = {"bfloat16": "bf16", "float32": "f32"}[engine.precision]
+    compiled = _core().compile_model(
+        folder / "network.xml", "CPU", {"PERFORMANCE_HINT": "THROUGHPUT", "INFERENCE_PRECISION_HINT": precision}
+    )
+    in_flight = max(2, compiled.get_property("OPTIMAL_NUMBER_OF_INFER_REQUESTS"))
+    free = [compiled.create_infer_request() for _ in range(in_flight)]
+
+    def start(batch: np.ndarray) -> Callable[[], np.ndarray]:
+        # a network may be used by two at once: whole images for R, and crops for G
+        request = free.pop() if free else compiled.create_infer_request()
+        n = len(batch)
+        if n < FEW:
+            batch = np.concatenate([batch, np.zeros((FEW - n, *batch.shape[1:]), batch.dtype)])
+        request.start_async({0: batch})
+
+        def wait() -> np.ndarray:
+            request.wait()
+            vectors = request.get_output_tensor(0).data[:n].astype(np.float32)
+            free.append(request)
+            return vectors
+
+        return wait
+
+    return Loaded(start, kept["width"], kept["about"], str(engine), FEW, in_flight)

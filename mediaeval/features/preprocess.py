@@ -1,0 +1,88 @@
+"""What an evaluation image goes through before a network: resize, centre crop, then (x / 255 − mean) / std.
+
+The first two steps are done image by image on 8-bit pixels, to the same bytes as timm and torchvision; the last one is
+done on whole batches, by whatever computes the network. So an image travels as a quarter of the bytes, and none of this
+needs torch.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+_FILTERS = {
+    "nearest": Image.Resampling.NEAREST,
+    "bilinear": Image.Resampling.BILINEAR,
+    "bicubic": Image.Resampling.BICUBIC,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """`resize`: pixels of the shorter side; with `squash`, of both. `crop`: pixels a side. mean, std: of 0..1, RGB."""
+
+    resize: int
+    crop: int
+    interpolation: str
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+    squash: bool = False
+
+    def pixels(self, image: Image.Image) -> np.ndarray:
+        """Return an upright RGB image resized and cropped, uint8 (crop, crop, 3)."""
+        width, height = image.size
+        if self.squash:
+            size = (self.resize, self.resize)
+        else:  # the longer side is cut down to whole pixels, as both libraries do
+            short, long = sorted((width, height))
+            longer = int(self.resize * long / short)
+            size = (self.resize, longer) if width <= height else (longer, self.resize)
+        if size != image.size:
+            image = image.resize(size, _FILTERS[self.interpolation])
+        width, height = image.size
+        if width < self.crop or height < self.crop:  # black around it, the odd pixel right and below
+            padded = Image.new("RGB", (max(width, self.crop), max(height, self.crop)))
+            padded.paste(image, ((padded.width - width) // 2, (padded.height - height) // 2))
+            image, width, height = padded, padded.width, padded.height
+        # Python's rounding, half to even, as in both libraries
+        left, top = round((width - self.crop) / 2.0), round((height - self.crop) / 2.0)
+        return np.asarray(image.crop((left, top, left + self.crop, top + self.crop)))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return what `from_json` reads."""
+        return {
+            "resize": self.resize,
+            "crop": self.crop,
+            "interpolation": self.interpolation,
+            "mean": list(self.mean),
+            "std": list(self.std),
+            "squash": self.squash,
+        }
+
+
+def from_json(tree: Mapping[str, Any]) -> Preprocessing:
+    """Return the preprocessing that gave `as_json`."""
+    return Preprocessing(**dict(tree) | {"mean": tuple(tree["mean"]), "std": tuple(tree["std"])})
+
+
+def of_timm(config: Mapping[str, Any]) -> Preprocessing | None:
+    """Return what timm's `create_transform` does for a data config, or None where it is something else than these."""
+    _, height, width = config["input_size"]
+    mode = config.get("crop_mode") or "center"
+    if height != width or config["interpolation"] not in _FILTERS or mode not in ("center", "squash"):
+        return None
+    resize = math.floor(height / (config.get("crop_pct") or 0.875))
+    mean, std = tuple(config["mean"]), tuple(config["std"])
+    return Preprocessing(resize, height, config["interpolation"], mean, std, squash=mode == "squash")
+
+
+def of_torchvision(transform: Any) -> Preprocessing | None:
+    """Return what torchvision's `ImageClassification` transform does, or None for another transform."""
+    if type(transform).__name__ != "ImageClassification" or transform.interpolation.value not in _FILTERS:
+        return None
+    (resize,), (crop,) = transform.resize_size, transform.crop_size
+    return Preprocessing(resize, crop, transform.interpolation.value, tuple(transform.mean), tuple(transform.std))
