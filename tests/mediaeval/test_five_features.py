@@ -100,7 +100,7 @@ def test_all_five_from_their_files_and_r_looks_once(toml, run, make_devset, make
     monkeypatch.setattr("mediaeval.features.objects.CROPS", 3)  # as many as there are objects
     monkeypatch.setattr(ResNet11k, "forward", lambda self, x: batches.append(len(x)) or forward(self, x))
     devset, testset = make_devset(6), make_testset(2)
-    settings = ["--preset", "certh2021", "--no-refit", "--set", "classifier.epochs=1"]
+    settings = ["--preset", "certh2021", "--no-refit", "--set", "classifier.epochs=1", "--engine", "torch"]
     run("train", "subtask1", "--data", devset, "--run", "five", *settings)
     assert sorted(batches) == [3] * 6 + [16], "one batch of whole images, and one of crops for each image"
     manifest = json.loads((toml.parent / "runs/five/manifest.json").read_text())
