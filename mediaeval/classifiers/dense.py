@@ -33,8 +33,17 @@ class DenseNetwork(nn.Module):
             n_features = width
         self.layers = nn.Sequential(*layers, nn.Linear(n_features, n_labels))
 
+    @property
+    def first(self) -> nn.Linear:
+        """The layer that reads the features."""
+        return self.layers[0]
+
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        z = self.layers(x)  # (B, N)
+        return self.after(self.first(x))
+
+    def after(self, z: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return what `forward` does, from the output z (B, units) of the first layer."""
+        z = self.layers[1:](z)  # (B, N)
         return (z.log_softmax(dim=1), None) if self.softmax else (logsigmoid(z), logsigmoid(-z))
 
 
@@ -62,6 +71,7 @@ class DenseClassifier(TorchClassifier):
         label_smoothing=0.0,
         ensemble=1,
         device="auto",
+        precision="auto",
         random_state=0,
     ):
         self.hidden = hidden
@@ -76,6 +86,7 @@ class DenseClassifier(TorchClassifier):
         self.label_smoothing = label_smoothing
         self.ensemble = ensemble
         self.device = device
+        self.precision = precision
         self.random_state = random_state
 
     def _build(self, n_features, n_labels):

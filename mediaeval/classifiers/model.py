@@ -40,9 +40,14 @@ class SubtaskModel:
             self.estimator.set_params(device=self.device)
 
     def chosen_params(self) -> dict[str, Any]:
-        """Return the classifier's parameters, defaults included, but for seed and device, which are not its own."""
-        own = self.estimator.get_params(deep=False).items()
-        return {key: value for key, value in own if key not in ("random_state", "device") and value is not None}
+        """Return the classifier's parameters, defaults included, but for seed and device, which are not its own.
+
+        Nor is precision "auto", which leaves it to the machine; one that was asked for is a choice like any other.
+        """
+        own = self.estimator.get_params(deep=False) | {"random_state": None, "device": None}
+        if own.get("precision") == "auto":
+            del own["precision"]
+        return {key: value for key, value in own.items() if value is not None}
 
     def fit(
         self,

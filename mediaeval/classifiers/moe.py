@@ -45,8 +45,17 @@ class MoENetwork(nn.Module):
         self.gate = nn.Linear(hidden, n_labels * (experts + 1), bias=False)  # no bias: as in YouTube-8M
         self.experts = nn.Linear(hidden, n_labels * experts)
 
+    @property
+    def first(self) -> nn.Linear:
+        """The layer that reads the features."""
+        return self.hidden
+
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        h = self.dropout(self.hidden(x).relu())  # (B, hidden)
+        return self.after(self.hidden(x))
+
+    def after(self, z: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what `forward` does, from the output z (B, hidden) of the first layer."""
+        h = self.dropout(z.relu())  # (B, hidden)
         gate = self.gate(h).view(-1, self.n_labels, self.n_experts + 1)
         experts = self.experts(h).view(-1, self.n_labels, self.n_experts)
         return mix(gate, experts)
@@ -82,6 +91,7 @@ class MixtureOfExperts(TorchClassifier):
         label_smoothing=0.0,
         ensemble=1,
         device="auto",
+        precision="auto",
         random_state=0,
     ):
         self.hidden = hidden
@@ -98,6 +108,7 @@ class MixtureOfExperts(TorchClassifier):
         self.label_smoothing = label_smoothing
         self.ensemble = ensemble
         self.device = device
+        self.precision = precision
         self.random_state = random_state
 
     def expert_scores(self, X) -> np.ndarray:

@@ -24,6 +24,7 @@ class SmallClassifier(DenseClassifier):
         label_smoothing=0.0,
         ensemble=1,
         device="auto",
+        precision="auto",
         random_state=0,
     ):
         super().__init__(
@@ -39,5 +40,6 @@ class SmallClassifier(DenseClassifier):
             label_smoothing=label_smoothing,
             ensemble=ensemble,
             device=device,
+            precision=precision,
             random_state=random_state,
         )

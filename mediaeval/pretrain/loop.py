@@ -8,8 +8,7 @@ that ran through. torch's global generators are left as found.
 
 import io
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from torch import Tensor, nn
 
 from mediaeval.errors import ConfigError
 from mediaeval.files import write_atomically
+from mediaeval.seeding import seeded
 
 SUFFIX = ".training"
 Row = dict[str, float]  # one epoch of a history
@@ -123,17 +123,6 @@ def epoch_rng(seed: int, epoch: int) -> np.random.Generator:
 
 def _torch_seed(seed: int, epoch: int) -> int:
     return int(np.random.SeedSequence((seed, epoch, 1)).generate_state(1, np.uint64)[0])
-
-
-@contextmanager
-def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Within, torch's global generators (initialisation, dropout) start from `seed`; after, they are as before."""
-    cuda = device.type == "cuda"
-    with torch.random.fork_rng(devices=[torch.cuda.current_device()] if cuda else []):
-        torch.default_generator.manual_seed(seed)  # not torch.manual_seed: that would seed every device
-        if cuda:
-            torch.cuda.manual_seed(seed)
-        yield
 
 
 def _step(loss, batch, modules, optimiser, lr: float, clip: float | None) -> float:

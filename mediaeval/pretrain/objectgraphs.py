@@ -20,7 +20,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from mediaeval.errors import ConfigError, DatasetError
 from mediaeval.features.networks.objectgraphs import EventModel
-from mediaeval.pretrain.loop import Row, epoch_rng, seeded, train
+from mediaeval.pretrain.loop import Row, epoch_rng, train
+from mediaeval.seeding import seeded
 
 OBJECTS, FRAMES = "R152", "R152_global"
 SPLIT, LABELS = "materials/FCVID_VideoName_TrainTestSplit.txt", "materials/FCVID_Label.txt"

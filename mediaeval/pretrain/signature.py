@@ -20,7 +20,8 @@ from mediaeval.errors import ConfigError
 from mediaeval.features.networks.dual_encoding import END, N_SPECIAL, PAD, START, UNKNOWN, TextEncoder, VisualEncoder
 from mediaeval.formats.bigfile import BigFile
 from mediaeval.pretrain.captions import Caption, CaptionedVideos, read_captioned_videos
-from mediaeval.pretrain.loop import Row, epoch_rng, seeded, train
+from mediaeval.pretrain.loop import Row, epoch_rng, train
+from mediaeval.seeding import seeded
 
 RANKS = (1, 5, 10)
 EMBEDDING = 500  # of words where there are no word vectors, as in the public code

@@ -20,7 +20,8 @@ from torch.nn.functional import logsigmoid
 from mediaeval.errors import ConfigError, DatasetError, FeaturesError
 from mediaeval.features.networks.yt8m import CLASSES, PICTURE, YT8MHead, dequantise
 from mediaeval.formats.tfrecord import read_sequence_example, records
-from mediaeval.pretrain.loop import Row, epoch_rng, seeded, train
+from mediaeval.pretrain.loop import Row, epoch_rng, train
+from mediaeval.seeding import seeded
 
 EPSILON = 1e-5  # inside the logarithm of the loss
 FRAMES = 360  # of a video, at one a second, that YouTube-8M keeps

@@ -14,7 +14,8 @@ from torch import nn
 from mediaeval.errors import ConfigError
 from mediaeval.pretrain import PRETRAINERS, SHARED, own_options, read_options, trainer
 from mediaeval.pretrain import loop as loop_module
-from mediaeval.pretrain.loop import epoch_rng, seeded, train
+from mediaeval.pretrain.loop import epoch_rng, train
+from mediaeval.seeding import seeded
 from tests.mediaeval.test_objectgraphs import write_videos
 
 CPU = torch.device("cpu")

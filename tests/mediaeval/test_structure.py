@@ -8,12 +8,13 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 # A room may import from those before it in its row's list, and from itself.
-LEAVES = {"mediaeval.errors", "mediaeval.files", "mediaeval.progress"}
+LEAVES = {"mediaeval.errors", "mediaeval.files", "mediaeval.progress", "mediaeval.seeding"}
 MAY_IMPORT = {
     "submission": set(),
     "mediaeval.errors": {"submission"},
     "mediaeval.files": set(),
     "mediaeval.progress": set(),
+    "mediaeval.seeding": set(),
     "mediaeval.drawing": set(),
     "mediaeval.formats": LEAVES,
     "mediaeval.data": {"submission", "mediaeval.drawing"} | LEAVES,
