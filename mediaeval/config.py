@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from mediaeval.classifiers import CLASSIFIERS
 from mediaeval.classifiers.recipes import RECIPES
 from mediaeval.errors import ConfigError, choose
-from mediaeval.features.extractors import EXTRACTORS, Extractor
+from mediaeval.features.extractors import EXTRACTORS, READERS, Extractor
 from submission.tasks import TASKS
 
 CONFIG_FILE = "mediaeval.toml"
@@ -84,9 +84,17 @@ class Config(_Section):
     def _names_exist(self) -> "Config":
         for name in self.features.use:
             choose("extractor", name, self.all_extractors())
-        for extractor in self.extractors.values():
-            if extractor.source:
-                choose("extractor", extractor.source, self.all_extractors())
+        known = self.all_extractors()
+        for name, extractor in self.extractors.items():
+            if extractor.source and extractor.source not in known:
+                near = difflib.get_close_matches(extractor.source, known, n=1)
+                hint = f" Did you mean '{near[0]}'?" if near else ""
+                raise ConfigError(f"extractors.{name}.source = '{extractor.source}': no such extractor.{hint}")
+            if extractor.source and known[extractor.source].kind in READERS:
+                raise ConfigError(
+                    f"extractors.{name}.source = '{extractor.source}', which reads vectors itself; an extractor that "
+                    "looks at images is wanted."
+                )
         for task in TASKS:
             choose("classifier", self.subtask(task).classifier["name"], CLASSIFIERS)
         if len(set(self.features.use)) < len(self.features.use):

@@ -10,6 +10,8 @@ UserError
 └── RunFolderError    a run folder that is absent, half written or already taken
 """
 
+from collections.abc import Sequence
+
 from submission.errors import LabelFileError, RunFileError, UserError
 
 __all__ = [
@@ -23,6 +25,8 @@ __all__ = [
     "UserError",
     "WeightsError",
     "choose",
+    "first_line",
+    "some",
 ]
 
 
@@ -60,3 +64,13 @@ def choose(kind: str, name: str, known) -> str:
     near = get_close_matches(name, known, n=1)
     hint = f" Did you mean '{near[0]}'?" if near else ""
     raise ConfigError(f"unknown {kind} '{name}'.{hint} Known: {', '.join(known)}.")
+
+
+def some(items: Sequence[str], most: int = 3) -> str:
+    """Return the first few of some names, and how many more there are: `a, b, c … and 4 more`."""
+    return ", ".join(items[:most]) + (f" … and {len(items) - most} more" if len(items) > most else "")
+
+
+def first_line(error: BaseException) -> str:
+    """Return what another library says of its error, as far as it goes into a sentence."""
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -71,6 +71,7 @@ def _told(command):
 
 
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM, errno.EFBIG}
+_DISK |= {errno.EEXIST, errno.ENOTDIR, errno.EISDIR}  # a file where a folder is wanted, or the other way round
 
 # in the order of the work
 COMMANDS = (

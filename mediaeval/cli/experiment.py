@@ -31,7 +31,8 @@ def command(
             "--dataset",
             metavar="NAME=FOLDER",
             help="smap2021: twitter1-5, twitter1-4, twitter1-3, twitter2, emotionroi, fi or webemo; any other name is "
-            "a folder in the official layout. NAME:PROTOCOL splits a set in another way.",
+            "a folder in the official layout. NAME:PROTOCOL splits a set in another way; NAME:stored takes splits.csv "
+            "in its folder, a copy of the splits-NAME.csv that a run writes.",
         ),
     ] = None,
     data: Annotated[
@@ -62,9 +63,13 @@ def command(
     Without --use, the five features of the papers. What cannot be run, for want of weights or data, is told.
     """
     from mediaeval.errors import choose
+    from mediaeval.experiments.table import require_writable
 
     choose("experiment", name, EXPERIMENTS)
     _refuse_others(name, {"--dataset": dataset, "--data": data, "--test": test, "--truth": truth})
+
+    out = out or Path("runs/experiments") / name
+    require_writable(out)
 
     from mediaeval.experiments.inputs import Source, read_settings, read_sources
 
@@ -83,7 +88,7 @@ def command(
         from mediaeval.experiments import certh2021
 
         report = certh2021.run(settings, Path(choose_data(data or settings.data.dev)), test, truth, **options)
-    files = report.write(out or Path("runs/experiments") / name)
+    files = report.write(out)
     if json:
         print_json(report.as_json() | {"files": [str(path) for path in files]})
         return

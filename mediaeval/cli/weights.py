@@ -24,6 +24,9 @@ def command(
         Path | None,
         typer.Option("--mirror", metavar="DIR", help="fetch: from this folder alone, such as another machine's cache."),
     ] = None,
+    replace: Annotated[
+        bool, typer.Option("--replace", help="fetch: take what comes, though another file was recorded before.")
+    ] = False,
     trust: Annotated[
         bool,
         typer.Option("--trust", help="convert: load a file that holds more than tensors. This may run its code."),
@@ -38,7 +41,7 @@ def command(
     from mediaeval.errors import ConfigError, choose
 
     choose("action", what, ACTIONS)
-    given = {"OUT": out, "--mirror": mirror, "--trust": trust}
+    given = {"OUT": out, "--mirror": mirror, "--replace": replace, "--trust": trust}
     if others := [option for option, value in given.items() if value and option not in ACTIONS[what]]:
         raise ConfigError(f"{', '.join(others)}: not for {what}, which takes {', '.join(ACTIONS[what])}.")
     if name is None and what != "list":
@@ -46,12 +49,12 @@ def command(
     if what == "list":
         _list(name, config, json)
     elif what == "fetch":
-        _fetch(name, mirror, config, json)
+        _fetch(name, mirror, replace, config, json)
     else:
         _convert(Path(name), out, trust, json)
 
 
-ACTIONS = {"list": ("NAME",), "fetch": ("NAME", "--mirror"), "convert": ("FILE", "OUT", "--trust")}
+ACTIONS = {"list": ("NAME",), "fetch": ("NAME", "--mirror", "--replace"), "convert": ("FILE", "OUT", "--trust")}
 
 
 def _list(name: str | None, config: Path | None, json: bool) -> None:
@@ -62,8 +65,9 @@ def _list(name: str | None, config: Path | None, json: bool) -> None:
     _print(rows, name, json)
 
 
-def _fetch(name: str, mirror: Path | None, config: Path | None, json: bool) -> None:
+def _fetch(name: str, mirror: Path | None, replace: bool, config: Path | None, json: bool) -> None:
     from mediaeval.errors import ConfigError, WeightsError
+    from mediaeval.features.cache import cache_folder
     from mediaeval.features.sources import fetch, status
     from mediaeval.progress import progress
 
@@ -74,19 +78,31 @@ def _fetch(name: str, mirror: Path | None, config: Path | None, json: bool) -> N
         for file, own in _files(extractor_name, extractor):
             word, digest = _standing(file, own)
             in_mirror = mirror is not None and (mirror / file.name).is_file()
-            if word in ("absent", "damaged") or (word == "not published" and in_mirror):
+            wanted = word in ("absent", "damaged") or (replace and bool(file.url) and not own)
+            if wanted or (word == "not published" and in_mirror):
                 say(f"{file.name} from {mirror or file.url}")
                 try:
                     with progress(f"{file.name}, MB") as bar:
-                        fetch(file, mirror, lambda done, total, bar=bar: bar(done // 10**6, (total or done) // 10**6))
+
+                        def on_bytes(done: int, total: int | None, bar=bar) -> None:
+                            bar(done // 10**6, (total or done) // 10**6)
+
+                        fetch(file, mirror, on_bytes, replace=replace)
                     word, digest = "fetched", status(file)[1]
                 except WeightsError as error:
-                    problems += [f"extractor '{extractor_name}': {problem}" for problem in error.problems]
+                    elsewhere = f" ({file.address})" if file.url else ""
+                    problems += [f"extractor '{extractor_name}': {problem}{elsewhere}" for problem in error.problems]
                     word = f"{word}, not fetched"
+            elif word == "not published":
+                problems.append(f"extractor '{extractor_name}': {file.name}: nobody publishes it; it is {file.about}.")
             rows.append(_row(extractor_name, file, own, word, digest))
     _print(rows, name, json)
     if problems:
-        raise WeightsError(*problems)
+        raise WeightsError(
+            *problems,
+            f"What is lacking is wanted under these names in {cache_folder()}: fetch it on a machine with a network "
+            "and bring that machine's cache (--mirror FOLDER), or put the files there by hand.",
+        )
 
 
 def _files(name: str, extractor) -> list[tuple]:

@@ -148,7 +148,8 @@ def load_sentiment_set(name: str, folder: Path, seed: int = 0, protocol: str | N
     """Read the set called `name` from `folder`.
 
     `protocol`: a way to split that the set's entry lists (TwitterI: hold-out, folds as Campos et al. 2017 made them, or
-    shipped), or `stored` for those in `splits.csv` (see `write_splits`); None takes the first. `seed` draws the splits
+    shipped), or `stored` for those in `splits.csv` (see `write_splits`; an experiment
+    writes such files); None takes the first. `seed` draws the splits
     that are random. Raises ConfigError for an unknown name or protocol, DatasetError when the layout is not there, with
     what was looked for, or a list cannot be used, with all its problems.
     """

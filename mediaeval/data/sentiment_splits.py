@@ -1,4 +1,7 @@
-"""The ways in which image-sentiment sets are split, and splits as files."""
+"""The ways in which image-sentiment sets are split, and splits as files.
+
+A seed draws the same splits of the same ids, in whatever order they come: lists are handed round in several.
+"""
 
 import csv
 import io
@@ -32,7 +35,7 @@ class Split:
 
 def hold_outs(ids: Sequence[str], seed: int, *, times: int = 5, test: float = 0.2) -> list[Split]:
     """Return random splits that are drawn anew each time, so that an image may be tested more than once or never."""
-    splits = []
+    ids, splits = sorted(ids), []
     for k in range(times):
         order = np.random.default_rng((seed, k)).permutation(len(ids))
         n_test = round(test * len(ids))
@@ -42,7 +45,7 @@ def hold_outs(ids: Sequence[str], seed: int, *, times: int = 5, test: float = 0.
 
 def disjoint_folds(ids: Sequence[str], seed: int, *, folds: int = 5) -> list[Split]:
     """Return folds of one size after one shuffle; what is left over is in none, as Campos et al. 2017 did it."""
-    size = len(ids) // folds
+    ids, size = sorted(ids), len(ids) // folds
     order = np.random.default_rng(seed).permutation(len(ids))[: size * folds]
     return [
         Split(_take(ids, np.delete(order, np.s_[k * size : (k + 1) * size])), (), _take(ids, order[k * size :][:size]))
@@ -55,7 +58,7 @@ def stratified(classes: Mapping[str, str], seed: int, *, validation: float = 0.0
     rng = np.random.default_rng(seed)
     parts: dict[str, list[str]] = {part: [] for part in PARTS}
     for name in sorted(set(classes.values())):
-        ids = [i for i, c in classes.items() if c == name]
+        ids = sorted(i for i, c in classes.items() if c == name)
         order = rng.permutation(len(ids))
         n_test, n_validation = round(test * len(ids)), round(validation * len(ids))
         parts["test"] += _take(ids, order[:n_test])
@@ -96,7 +99,10 @@ def write_splits(path: Path, splits: Sequence[Split]) -> None:
 def read_splits(path: Path) -> list[Split]:
     """Read what `write_splits` wrote. Raises DatasetError with every line of another form."""
     if not path.is_file():
-        raise DatasetError(f"{path} does not exist. Store splits there with write_splits, or take another protocol.")
+        raise DatasetError(
+            f"{path} does not exist. An experiment writes the splits it used into its results folder, as "
+            f"splits-NAME.csv: copy that file to {path}, or take another protocol."
+        )
     problems: list[str] = []
     parts: dict[int, dict[str, list[str]]] = {}
     try:

@@ -12,10 +12,12 @@ import numpy as np
 import pandas as pd
 
 from mediaeval.classifiers.recipes import RECIPES
-from mediaeval.config import Config, SubtaskSection, blocks_of
+from mediaeval.config import Config, SubtaskSection
 from mediaeval.data.dataset import Dataset, load_dataset
 from mediaeval.data.sample import SamplePaths, is_sample
+from mediaeval.data.sentiment_splits import Split
 from mediaeval.errors import ConfigError, DatasetError, WeightsError
+from mediaeval.experiments.blocks import block_notes, block_settings
 from mediaeval.experiments.inputs import try_build
 from mediaeval.experiments.table import Report, Result
 from mediaeval.features.extract import Features
@@ -86,8 +88,8 @@ def run(
     """
     if (test is None) != (truth is None):
         raise ConfigError("--test and --truth belong together: the folder of test images, and the CSV of their labels.")
-    sample = SamplePaths(dev.parent)
-    if test is None and is_sample(sample.directory) and dev.resolve() == sample.devset.resolve():
+    sample = _sample_of(dev)
+    if test is None and sample:
         test, truth = sample.testset, sample.truth
     config = as_published(config, epochs)
     dataset = load_dataset(dev)
@@ -136,14 +138,34 @@ def run(
         3,
         results,
         about,
-        _notes(config, epochs, skipped, tested, features),
+        [*_drawn(dev, test), *_notes(config, epochs, skipped, tested, features)],
         {
             "features": config.features.use,
             "seed": config.seed,
             "groups": config.split.groups or "none",
+            **block_settings(config, networks),
             **{name: config.subtask(name).model_dump() for name in subtasks},
         },
+        {DEV: [Split(tuple(sides.index[sides == "train"]), tuple(sides.index[sides == "val"]), ())]},
     )
+
+
+def _sample_of(folder: Path) -> SamplePaths | None:
+    """Return the drawn sample that a folder, or the CSV given in its place, is the dev set or the test set of."""
+    folder = folder.parent if folder.is_file() else folder
+    for directory in (folder.parent, folder.resolve().parent):  # the first as it was written, to be told so
+        sample = SamplePaths(directory)
+        if is_sample(directory) and folder.resolve() in (sample.devset.resolve(), sample.testset.resolve()):
+            return sample
+    return None
+
+
+def _drawn(dev: Path, test: Path | None) -> list[str]:
+    """Tell that images are drawn scenes: beside published figures they would pass for photographs."""
+    drawn = [str(folder) for folder in (dev, test) if folder and _sample_of(folder)]
+    if not drawn:
+        return []
+    return [f"{' and '.join(drawn)}: drawn scenes, not the official images; the published figures are not comparable"]
 
 
 def _test_set(test: Path, truth: Path, config: Config, networks: list[Network], skip_bad: bool) -> TestSet:
@@ -208,9 +230,7 @@ def _notes(
     config: Config, epochs: int | None, skipped: list[str], tested: TestSet | None, features: Features
 ) -> list[str]:
     """Tell everything that makes the table another than the published one."""
-    notes = []
-    if config.features.use != blocks_of(NAME):
-        notes.append(f"features {', '.join(config.features.use)} stand in for the paper's: figures are not comparable")
+    notes = block_notes(config)
     if epochs:
         notes.append(f"{epochs} epochs in place of every recipe's: the published figures are not comparable")
     if skipped:

@@ -1,7 +1,9 @@
 """What the experiments share: settings, extractors that may be absent, and datasets with their splits."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +20,7 @@ from mediaeval.features.extract import Features
 from mediaeval.features.network import Network
 from mediaeval.steps.prepare import features_of, settle_engine
 from mediaeval.steps.split import groups_of
-from submission.tasks import TASKS, Subtask
+from submission.tasks import TASKS, Subtask, official_heading
 
 FOLDS = 5  # of a folder in the official layout
 POLARITY = Subtask("polarity", "polarity", ("polarity",), ("negative", "positive"), multi_label=False)
@@ -78,7 +80,10 @@ def try_build(names: Sequence[str], config: Config, device: str) -> tuple[list[N
 
 
 def read_sources(given: Sequence[str]) -> list[Source]:
-    """Return what `--dataset` names. Raises ConfigError with every one that is not NAME=FOLDER or comes twice."""
+    """Return what `--dataset` names.
+
+    Raises ConfigError with every one that is not NAME=FOLDER, comes twice, or is a sentiment set misspelt.
+    """
     problems, sources = [], []
     for item in given:
         name, equals, folder = item.partition("=")
@@ -91,12 +96,39 @@ def read_sources(given: Sequence[str]) -> list[Source]:
                 choose("sentiment set", source.set_name, SENTIMENT_SETS)
             except ConfigError as error:
                 problems += [f"--dataset {item}: a protocol is for sentiment sets: {p}" for p in error.problems]
+        elif near := _misspelt(source):
+            problems.append(
+                f"--dataset {item}: did you mean {near}? '{source.name}' is no sentiment set "
+                f"({', '.join(SENTIMENT_SETS)}), and {source.folder} has no CSV of labels in the official layout."
+            )
         if source.name in [s.name for s in sources]:
             problems.append(f"--dataset {item}: {source.name} comes twice.")
         sources.append(source)
     if problems:
         raise ConfigError(*problems)
     return sources
+
+
+def _misspelt(source: Source) -> str | None:
+    """Return the sentiment set that a name is near to, unless the folder is one in the official layout."""
+    if source.set_name in SENTIMENT_SETS or _is_official(source.folder):
+        return None
+    return next(iter(get_close_matches(source.set_name, SENTIMENT_SETS, n=1)), None)
+
+
+def _is_official(folder: Path) -> bool:
+    """Return whether a folder, or the CSV given in its place, has the official name or an official heading."""
+    files = sorted(folder.iterdir()) if folder.is_dir() else [folder]
+    for path in files:
+        if path.suffix.lower() != ".csv" or not path.is_file():
+            continue
+        with path.open("rb") as file:
+            header = file.readline(4096).decode(errors="replace")
+        if path.name.lower() in ("devset.csv", "testset.csv"):
+            return True
+        if any(official_heading(cell.strip('\ufeff" \r\n')) for cell in re.split("[,;\t]", header)):
+            return True
+    return False
 
 
 def load_column(source: Source, config: Config, networks: list[Network], *, skip_bad: bool) -> Column:
@@ -112,7 +144,7 @@ def load_column(source: Source, config: Config, networks: list[Network], *, skip
     dataset = load_dataset(source.folder)
     labels = dataset.labels(task.name)
     features = features_of(dataset, config, networks, skip_bad=skip_bad, thumbnails=True)
-    ids = [i for i in dataset.ids if i not in features.failures]
+    ids = sorted(set(dataset.ids) - set(features.failures))  # equal folds in whatever order the rows stand
     groups = groups_of(dataset, features, ids, config.split.groups)
     fold = assign_folds(groups, FOLDS, np.random.default_rng(config.seed))
     splits = []

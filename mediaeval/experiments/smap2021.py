@@ -5,16 +5,17 @@ the mixture of experts in two schedules. Columns: the datasets given. Accuracy i
 splits. The recipes are fixed, so nothing is chosen on test images; a validation part, where there is one, is not used.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from mediaeval.classifiers.model import SubtaskModel
 from mediaeval.classifiers.recipes import RECIPES
-from mediaeval.config import Config, blocks_of
+from mediaeval.config import Config
 from mediaeval.data.sentiment_splits import Split, require_sides
 from mediaeval.errors import DatasetError, LabelFileError, WeightsError
+from mediaeval.experiments.blocks import block_notes, block_settings, stand_ins
 from mediaeval.experiments.inputs import Column, Source, load_column, try_build
 from mediaeval.experiments.table import Report, Result
 from mediaeval.features.network import Network
@@ -66,9 +67,13 @@ class Row:
         return {"recipe": self.recipe, "classifier": recipe.classifier, "scale": recipe.scale, **self.params(epochs)}
 
 
-def rows_of(use: Sequence[str]) -> list[Row]:
-    """Return the rows for these extractors, in the order of the paper."""
-    single = [Row(SINGLE.get(name, f"{name}+NN"), (name,), "smap2021-nn") for name in use]
+def rows_of(use: Sequence[str], others: Mapping[str, str] | None = None) -> list[Row]:
+    """Return the rows for these extractors, in the order of the paper.
+
+    `others`: stand-ins by name (see `stand_ins`); a row of one bears no name of the paper, and so no published figure.
+    """
+    titles = SINGLE | {name: f"{name} (stand-in)+NN" for name in others or ()}
+    single = [Row(titles.get(name, f"{name}+NN"), (name,), "smap2021-nn") for name in use]
     return single + [Row(title, tuple(use), recipe) for title, recipe in COMBINED.items()]
 
 
@@ -88,7 +93,8 @@ def run(
             *(f"{name}: {reason}" for name, reason in absent.items()),
             "No extractor has its weights, so no row can be run. Give others: --use NAME,NAME.",
         )
-    rows = rows_of(use)
+    others = stand_ins(config)
+    rows = rows_of(use, others)
     columns: dict[str, Column] = {}
     unread: dict[str, str] = {}
     for source in sources:
@@ -104,7 +110,7 @@ def run(
     results = []
     for source in sources:
         if source.name in columns:
-            results += _column_results(columns[source.name], rows, networks, config, device, epochs, absent)
+            results += _column_results(columns[source.name], rows, networks, config, device, epochs, absent, others)
         else:
             note = f"skipped: {unread[source.name]}"
             results.append(Result(NAME, "every method", source.name, published=None, note=note))
@@ -116,13 +122,15 @@ def run(
         2,
         results,
         about,
-        _notes(use, absent, unread, columns, epochs),
+        _notes(config, absent, unread, columns, epochs),
         {
             "features": use,
             "seed": config.seed,
             "groups": config.split.groups or "none",
+            **block_settings(config, networks),
             **{row.title: row.settings(epochs) for row in rows},
         },
+        {name: column.splits for name, column in columns.items()},
     )
 
 
@@ -134,6 +142,7 @@ def _column_results(
     device: str,
     epochs: int | None,
     absent: dict[str, str],
+    others: dict[str, str],
 ) -> list[Result]:
     widths = {network.name: network.width for network in networks}
     baseline = majority(column)
@@ -147,10 +156,11 @@ def _column_results(
                 results.append(Result(NAME, row.title, column.name, None, None, None, baseline, published, 0, note))
                 continue
             blocks = {name: widths[name] for name in row.blocks}
+            note = "; ".join(f"{name} is a stand-in: {others[name]}" for name in row.blocks if name in others)
             tested, hit = evaluate(column, row, blocks, config.seed, device, epochs)
             ours, low, high = mean_accuracy(tested, hit, np.random.default_rng(config.seed))
             n = int(tested.any(axis=1).sum())
-            results.append(Result(NAME, row.title, column.name, ours, low, high, baseline, published, n))
+            results.append(Result(NAME, row.title, column.name, ours, low, high, baseline, published, n, note))
     return results
 
 
@@ -159,13 +169,14 @@ def evaluate(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Train on each split's training images; return which images were tested and which answers were right.
 
-    Both bool (n_images, n_splits), rows in the order of `column.labels`. Every split is trained from the same seed.
+    Both bool (n_images, n_splits), rows in the order of `column.labels`. Every split is trained from the same seed, on
+    images in the order of their ids: that of a list says nothing, and would change the batches.
     """
     recipe, labels = RECIPES[row.recipe], column.labels
     tested, hit = (np.zeros((len(labels), len(column.splits)), bool) for _ in range(2))
     for k, split in enumerate(column.splits):
         model = SubtaskModel(column.task, recipe.classifier, row.params(epochs), blocks, recipe.scale, seed, device)
-        train, test = list(split.train), list(split.test)
+        train, test = sorted(split.train), sorted(split.test)
         model.fit(column.features.matrix(list(blocks), train), labels.loc[train])
         probabilities = model.predict_proba(column.features.matrix(list(blocks), test), test)
         right = probabilities.to_numpy().argmax(axis=1) == labels.loc[test].to_numpy().argmax(axis=1)
@@ -213,12 +224,10 @@ def _published(row: str, column: str) -> float | None:
 
 
 def _notes(
-    use: list[str], absent: dict[str, str], unread: dict[str, str], columns: dict[str, Column], epochs: int | None
+    config: Config, absent: dict[str, str], unread: dict[str, str], columns: dict[str, Column], epochs: int | None
 ) -> list[str]:
     """Tell everything that makes the table another than the published one."""
-    notes = []
-    if use != blocks_of("certh2021"):
-        notes.append(f"features {', '.join(use)} stand in for the paper's: the published figures are not comparable")
+    notes = block_notes(config, absent)
     if epochs:
         notes.append(f"{epochs} epochs in place of every recipe's: the published figures are not comparable")
     notes += [f"rows with {name} skipped: {reason}" for name, reason in absent.items()]

@@ -2,12 +2,19 @@
 
 import csv
 import io
+import re
+import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields, replace
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from mediaeval.errors import ConfigError
 from mediaeval.files import write_atomically
+
+if TYPE_CHECKING:
+    from mediaeval.data.sentiment_splits import Split
 
 CSV_FILE, MARKDOWN_FILE = "results.csv", "results.md"
 
@@ -44,6 +51,7 @@ class Report:
     columns: dict[str, str]  # column → what it is, in words
     notes: list[str]
     settings: dict[str, Any]  # every choice that changes a number
+    splits: dict[str, list["Split"]] = field(default_factory=dict, repr=False)  # column → its splits
 
     def tables(self) -> Iterator[tuple[str, list[str], list[list[str]]]]:
         """Yield (title, headings, rows of text) for each column of the published table that has results."""
@@ -66,8 +74,10 @@ class Report:
         return [r.row, text(r.ours), interval, text(r.baseline), text(r.published), str(r.n) if r.n else "–"]
 
     def as_json(self) -> dict[str, Any]:
-        """Return everything as a dictionary for `json.dumps`; numbers unrounded."""
-        return asdict(self)
+        """Return everything but the splits as a dictionary for `json.dumps`; numbers unrounded."""
+        everything = asdict(replace(self, splits={}))
+        del everything["splits"]
+        return everything
 
     def as_csv(self) -> str:
         """Return a line a record; numbers with all their digits, empty where there is none."""
@@ -79,7 +89,7 @@ class Report:
         return text.getvalue()
 
     def as_markdown(self) -> str:
-        """Return the tables, the notes and the settings as Markdown."""
+        """Return the tables, the notes, the names of the splits' files and the settings as Markdown."""
         lines = [f"# {self.experiment}", "", f"{self.title}. {self.metric}.", ""]
         for title, headings, rows in self.tables():
             lines += [
@@ -92,15 +102,61 @@ class Report:
             ]
         if self.notes:
             lines += ["## Notes", "", *(f"- {_escaped(note)}" for note in self.notes), ""]
+        if self.splits:
+            named = [f"- {_escaped(column)}: {name}" for column, name in self.split_files().items()]
+            lines += ["## Splits", "", *named, ""]
         settings = [f"- {name}: {_escaped(_words(value))}" for name, value in self.settings.items()]
         return "\n".join([*lines, "## Settings", "", *settings, ""])
 
+    def split_files(self) -> dict[str, str]:
+        """Return column → the name of the file of its splits, safe and different for each: splits-NAME.csv."""
+        names: dict[str, str] = {}
+        for column in self.splits:
+            stem = f"splits-{re.sub(r'[^A-Za-z0-9._-]+', '-', column)[:80]}"
+            taken = {name.lower() for name in names.values()}  # some file systems know no case
+            numbered = (f"{stem}{f'-{k}' if k > 1 else ''}.csv" for k in count(1))
+            names[column] = next(name for name in numbered if name.lower() not in taken)
+        return names
+
     def write(self, out: Path) -> list[Path]:
-        """Write the CSV and the Markdown file into a folder, each whole or not at all; return their paths."""
+        """Write the CSV, the Markdown file and the splits into a folder, each whole or not at all; return their paths.
+
+        The splits of a sentiment set, copied into its folder as splits.csv, are what the protocol `stored` reads.
+        """
+        from mediaeval.data.sentiment_splits import write_splits  # numpy: not for a list of experiments
+
         texts = {out / CSV_FILE: self.as_csv(), out / MARKDOWN_FILE: self.as_markdown()}
         for path, text in texts.items():
             write_atomically(path, text.encode())
-        return list(texts)
+        splits = {out / name: self.splits[column] for column, name in self.split_files().items()}
+        for path, of_column in splits.items():
+            write_splits(path, of_column)
+        return [*texts, *splits]
+
+
+def require_writable(out: Path) -> None:
+    """Raise ConfigError when a folder for results cannot be made, or not be written; nothing is made.
+
+    To be asked before hours of training, not after them.
+    """
+    place = out
+    try:
+        while not place.exists() and not place.is_symlink() and place != place.parent:
+            place = place.parent
+        if not place.is_dir():
+            what = "a file" if place.is_file() else "no folder"
+            raise ConfigError(
+                f"--out {out}: {place} is {what}; a folder is wanted. Give another. Nothing was computed."
+            )
+        taken = [out / name for name in (CSV_FILE, MARKDOWN_FILE) if (out / name).is_dir()]
+        if taken:
+            raise ConfigError(f"--out {out}: {taken[0]} is a folder. Give another --out. Nothing was computed.")
+        with tempfile.TemporaryFile(dir=place):
+            pass
+    except OSError as error:
+        raise ConfigError(
+            f"--out {out}: cannot be written ({error.strerror}). Give another folder. Nothing was computed."
+        ) from None
 
 
 def _words(value: Any) -> str:

@@ -6,10 +6,12 @@ from importlib import import_module
 
 from mediaeval.data.duplicates import THUMBNAIL, thumbnail
 from mediaeval.data.images import DECODER
-from mediaeval.errors import FeaturesError, UserError, choose
+from mediaeval.errors import FeaturesError, UserError, WeightsError, choose
 from mediaeval.features.engines import TORCH, Engine
 from mediaeval.features.extractors import EXTRACTORS, Extractor
 from mediaeval.features.network import Network
+from mediaeval.features.sources import locate
+from mediaeval.features.weight_files import files_of
 
 Built = Callable[[str], Network]  # a name in the table of extractors → the network, built once however many read it
 
@@ -48,7 +50,22 @@ def build_each(
     for name in names:
         with contextlib.suppress(UserError):
             built(name)
+    for name in list(wrong):  # building stops at the first file that is absent; all of them are told
+        absent = [problem for error in _absent(name, known) for problem in error.problems]
+        wrong[name] = type(wrong[name])(*dict.fromkeys([*wrong[name].problems, *absent]))
     return {name: done[name] for name in names if name in done}, {name: wrong[name] for name in names if name in wrong}
+
+
+def _absent(name: str, known: Mapping[str, Extractor]) -> list[WeightsError]:
+    """Return what is wrong with the weight files of an extractor and of the one it reads."""
+    found = []
+    for part in filter(None, [name, known[name].source if name in known else ""]):
+        for file in files_of(part, known[part]) if part in known else ():
+            try:
+                locate(part, known[part], file.role)
+            except WeightsError as error:
+                found.append(error)
+    return found
 
 
 def build(name: str, extractor: Extractor, engine: Engine = TORCH, built: Built | None = None) -> Network:

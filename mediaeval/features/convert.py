@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from mediaeval.errors import WeightsError
+from mediaeval.errors import WeightsError, first_line, some
 from mediaeval.features.weights import tensors_of
 from mediaeval.files import write_atomically
 
@@ -35,11 +35,13 @@ def convert(path: Path, out: Path, trust: bool = False) -> Converted:
     path, out = Path(path), Path(out)
     if out.suffix != ".safetensors":
         raise WeightsError(f"{out}: a name that ends in .safetensors is wanted.")
+    if out.exists():
+        raise WeightsError(f"{out} is there already, and is left as it is. Give another name, or delete it.")
     loaded = _without_networks(_load(path, out, trust))
     leaves = dict(_leaves(loaded))
     tensors = tensors_of(_tensors_alone(loaded))
     if not tensors:
-        held = f": only {_some(list(leaves))}" if leaves else ""
+        held = f": only {some(list(leaves))}" if leaves else ""
         raise WeightsError(f"{path} holds no state dict (key → tensor){held}. Save model.state_dict().")
     from safetensors.torch import save
 
@@ -66,7 +68,7 @@ def _load(path: Path, out: Path, trust: bool) -> object:
         if trust:
             raise _unreadable(path, error) from error
         raise WeightsError(
-            f"{path} is refused: it holds more than tensors, and loading that could run code ({_first_line(error)}). "
+            f"{path} is refused: it holds more than tensors, and loading that could run code. "
             "On a machine you can spare, and only if you trust who made it: "
             f"mediaeval weights convert {path} {out} --trust"
         ) from error
@@ -76,7 +78,7 @@ def _load(path: Path, out: Path, trust: bool) -> object:
 
 def _unreadable(path: Path, error: Exception) -> WeightsError:
     return WeightsError(
-        f"{path} cannot be read ({type(error).__name__}: {_first_line(error)}). It is damaged: download it again; "
+        f"{path} cannot be read ({type(error).__name__}: {first_line(error)}). It is damaged: download it again; "
         "or it holds classes of a package that is not installed here."
     )
 
@@ -125,11 +127,3 @@ def _places(key: str) -> Iterator[str]:
     parts = key.split(".")
     for n in range(1, len(parts) + 1):
         yield ".".join(parts[:n])
-
-
-def _some(items: list[str]) -> str:
-    return ", ".join(items[:3]) + (f" … and {len(items) - 3} more" if len(items) > 3 else "")
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

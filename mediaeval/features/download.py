@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
-from mediaeval.errors import WeightsError
+from mediaeval.errors import WeightsError, first_line
 from mediaeval.features.weight_files import HUB, WeightFile
 
 TIMEOUT = 30  # seconds without a byte
@@ -48,11 +48,30 @@ def download(file: WeightFile, target: Path, known: Mapping[str, str], mirror: P
         with opened(file, mirror, target.parent) as origin:
             stated = {"its name or table": file.sha256, "its table": file.md5} | dict(origin.known) | dict(known)
             sha256 = _write(origin, part, {who: digest.lower() for who, digest in stated.items() if digest}, advance)
+            _require_kind(part, file.name, origin.place)
         part.chmod(0o644)
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
     return sha256
+
+
+# first bytes of a file by the end of its name; .pth: a zip archive, or before PyTorch 1.6 a pickle
+_BEGINS = {".pth": (b"PK", b"\x80"), ".pt": (b"PK", b"\x80"), ".bin": (b"PK", b"\x80"), ".h5": (b"\x89HDF",)}
+_BEGINS |= {".tgz": (b"\x1f\x8b",)}
+
+
+def _require_kind(path: Path, name: str, place: str) -> None:
+    """Raise WeightsError when a file is not what its name says: a page of a captive portal, say, or nothing."""
+    with path.open("rb") as file:
+        start = file.read(8)
+        header = file.read(1)
+    fits = start.startswith(_BEGINS.get(Path(name).suffix, (b"",)))
+    if name.endswith(".safetensors"):  # the length of a JSON header, then that
+        fits = header == b"{" and int.from_bytes(start, "little") <= path.stat().st_size
+    if not start or not fits:
+        came = f"it begins with {start!r}" if start else "0 bytes came"
+        raise WeightsError(f"{place} is no {Path(name).suffix} file: {came}")
 
 
 def _write(origin: Origin, part: Path, stated: Mapping[str, str], advance: Advance) -> str:
@@ -80,7 +99,7 @@ def _read(origin: Origin) -> bytes:
     try:
         return origin.stream.read(CHUNK)
     except (OSError, http.client.HTTPException) as error:
-        raise WeightsError(f"{origin.place} broke off: {_first_line(error)}") from error
+        raise WeightsError(f"{origin.place} broke off: {first_line(error)}") from error
 
 
 @contextlib.contextmanager
@@ -154,7 +173,7 @@ def _from_hub(file: WeightFile, folder: Path) -> Iterator[Origin]:
             entry = get_hf_file_metadata(hf_hub_url(repository, filename), timeout=TIMEOUT)
             path = hf_hub_download(repository, filename, revision=entry.commit_hash, local_dir=temporary)
         except Exception as error:  # the client, and the web library that it changed twice, have trees of their own
-            raise WeightsError(f"{file.url}: {_first_line(error)}") from error
+            raise WeightsError(f"{file.url}: {first_line(error)}") from error
         sha256 = entry.etag if entry.etag and len(entry.etag) == 64 else ""
         with Path(path).open("rb") as stream:
             yield Origin(stream, file.url, entry.size, {"the hub": sha256})
@@ -169,7 +188,7 @@ def _from_web(file: WeightFile, folder: Path) -> Iterator[Origin]:
     try:
         response = urllib.request.urlopen(request, timeout=TIMEOUT)
     except (OSError, http.client.HTTPException) as error:
-        raise WeightsError(f"{file.url}: {_first_line(error)}") from error
+        raise WeightsError(f"{file.url}: {first_line(error)}") from error
     with response:
         _check_address(response.geturl())
         size = response.headers.get("Content-Length", "")
@@ -181,7 +200,3 @@ def _check_address(url: str) -> None:
     address = urllib.parse.urlsplit(url)
     if address.scheme != "https" and not (address.scheme == "http" and address.hostname in ("127.0.0.1", "localhost")):
         raise WeightsError(f"{url} is no https address")
-
-
-def _first_line(error: BaseException) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from mediaeval.errors import ConfigError
+from mediaeval.errors import ConfigError, first_line
 from mediaeval.features.cache import cache_folder
 from mediaeval.features.network import BATCH
 
@@ -83,7 +83,7 @@ class Engine:
             try:
                 _convert(made, folder, owner)
             except _unconvertible() as error:
-                reason = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+                reason = first_line(error)[:200]
                 print(
                     f"extractor '{owner}': OpenVINO cannot convert it ({reason}): torch computes it.", file=sys.stderr
                 )

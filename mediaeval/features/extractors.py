@@ -5,7 +5,7 @@ A user's own are added in mediaeval.toml under [extractors.NAME], with the same 
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Kind = Literal[
     "handcrafted",
@@ -49,10 +49,46 @@ class Extractor(BaseModel):
     licence: str = ""  # of the weights
     summary: str = ""
 
+    @model_validator(mode="after")
+    def _takes_what_is_set(self) -> "Extractor":
+        """Refuse what the kind has no use for: a setting that changes nothing would be believed to."""
+        takes = _TAKES[self.kind]
+        default = type(self).model_fields
+        useless = [
+            f for f in _SETTINGS - takes.keys() if getattr(self, f) != default[f].get_default(call_default_factory=True)
+        ]
+        useless += [f"parts.{role}" for role in self.parts if role not in takes.get("parts", ())]
+        if useless:
+            known = ", ".join(
+                [*(k for k in takes if k != "parts"), *(f"parts.{role}" for role in takes.get("parts", ()))]
+            )
+            raise ValueError(f"kind '{self.kind}' has no {', '.join(sorted(useless))}; it takes: {known or 'nothing'}")
+        if "model" in takes and not self.model:
+            raise ValueError(f"kind '{self.kind}' wants a model, such as model = 'resnet50'")
+        return self
+
     def weights_in_words(self) -> str:
         """Return where the weights come from, in a few words for a table."""
         return self.weights or " ".join(filter(None, (_WEIGHTS[self.kind], self.model)))
 
+
+_SETTINGS = {"model", "model_args", "source", "weights", "parts", "output", "mean", "std", "image_size"}
+_LIBRARY = dict.fromkeys(["model", "model_args", "weights", "output", "mean", "std", "image_size"])
+# Which settings a kind takes; of `parts`, which roles
+_TAKES: dict[str, dict[str, Any]] = {
+    "handcrafted": {},
+    "timm": _LIBRARY,
+    "torchvision": _LIBRARY,
+    "resnet152_11k": dict.fromkeys(["model_args", "weights"]),
+    "inception2015": dict.fromkeys(["model_args", "weights"]),
+    "yt8m": dict.fromkeys(["model_args", "source", "weights"]) | {"parts": ("pca",)},
+    "dual_encoding": dict.fromkeys(["model_args", "source", "weights"]),
+    "objectgraphs": dict.fromkeys(["model_args", "source", "weights"]) | {"parts": ("detector",)},
+    "objects": dict.fromkeys(["model_args"]) | {"parts": ("detector",)},
+    "thumbnail": {},
+    "witness": {},
+}
+READERS = {"yt8m", "dual_encoding"}  # kinds that read the vectors of their source, not images
 
 # Who gives the weights of a kind; the files themselves: mediaeval weights list
 _WEIGHTS = {

@@ -4,15 +4,17 @@ Imports neither library, nor torch, before a network has to be built: what an en
 """
 
 import json
+import sys
 from collections.abc import Callable
 from importlib.metadata import version
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
 
 from mediaeval.data.images import DECODER
-from mediaeval.errors import ConfigError
+from mediaeval.errors import ConfigError, WeightsError
 from mediaeval.features import preprocess
 from mediaeval.features.engines import Engine, Loaded, Made
 from mediaeval.features.extractors import Extractor
@@ -29,29 +31,44 @@ def timm_network(name: str, extractor: Extractor, engine: Engine, built: Callabl
     path = locate(name, extractor)
 
     def make() -> Made:
-        from mediaeval.features.weights import load_into
+        from mediaeval.features.weights import load_state, read_weights
 
         arguments = dict(extractor.model_args) | ({"num_classes": 0} if extractor.output == "features" else {})
-        if extractor.weights:
-            model = timm_model(name, extractor, arguments)
-            load_into(model, path, name, head=model.default_cfg.get("classifier", ""))
-        else:  # the published file is in whatever layout timm converts on loading
-            overlay = {"pretrained": True, "pretrained_cfg_overlay": {"file": str(path)}}
-            model = timm_model(name, extractor, arguments | overlay)
+        model = timm_model(name, extractor, arguments)
+        state = read_weights(path, name)
+        if not extractor.weights:
+            state = _as_timm_has_it(model, state, name, path)
+        load_state(model, state, name, path, head=model.default_cfg.get("classifier", ""))
         config = json.loads(json.dumps(timm_config(model, extractor), default=list))
         return _made(extractor, model, config, preprocess.of_timm(config), _timm_transform(config))
 
     return _network(name, extractor, engine, path, make, _timm_transform)
 
 
+def _as_timm_has_it(model: "torch.nn.Module", state: dict, name: str, path: Path) -> dict:
+    """Return a published file's tensors under the keys of today's timm, by timm's own conversion for that network.
+
+    Only the keys are timm's affair. Its loading would leave out what does not fit, and keep random numbers there.
+    """
+    convert = getattr(sys.modules[type(model).__module__], "checkpoint_filter_fn", None)
+    try:
+        return convert(dict(state), model) if convert else state
+    except (RuntimeError, KeyError, IndexError, ValueError, AttributeError, TypeError) as error:
+        raise WeightsError(
+            f"extractor '{name}': {path} does not fit the network: timm cannot convert it ({type(error).__name__})."
+        ) from error
+
+
 def timm_model(name: str, extractor: Extractor, arguments: dict[str, Any]) -> "torch.nn.Module":
     """Build a model of timm. Raises ConfigError, with the nearest names, for one that it does not know."""
     import timm
 
+    if ":" in extractor.model or "/" in extractor.model:  # timm would fetch, or read a folder, past our cache
+        raise ConfigError(f"extractor '{name}': model = '{extractor.model}': a name of timm's own models is wanted.")
     try:
         # With `num_classes=0` timm's forward ends at the pooled vector that its classifier would have read.
         return timm.create_model(extractor.model, **arguments)
-    except (RuntimeError, TypeError, ValueError) as error:
+    except _UNBUILT as error:
         raise _unknown_model(name, extractor, error, timm.list_models()) from error
 
 
@@ -84,7 +101,7 @@ def torchvision_network(name: str, extractor: Extractor, engine: Engine, built: 
         try:
             model = torchvision.models.get_model(extractor.model, weights=None, **_quiet(extractor))
             entry = torchvision.models.get_model_weights(extractor.model).DEFAULT
-        except (RuntimeError, TypeError, ValueError) as error:
+        except _UNBUILT as error:
             raise _unknown_model(name, extractor, error, known) from error
         head = remove_head(model) if extractor.output == "features" else ""
         load_into(model, path, name, head=(head, "AuxLogits", "aux1", "aux2"))
@@ -132,7 +149,7 @@ def _network(
     name: str,
     extractor: Extractor,
     engine: Engine,
-    path,
+    path: Path,
     make: Callable[[], Made],
     transform: Callable[[dict[str, Any]], Callable[[Image.Image], np.ndarray]],
 ) -> Network:
@@ -201,6 +218,8 @@ def arguments_of(name: str, extractor: Extractor, known: dict[str, Any]) -> dict
     return known | extractor.model_args
 
 
+# what the libraries' builders raise for names and arguments that they do not know
+_UNBUILT = (RuntimeError, TypeError, ValueError, AttributeError, AssertionError, KeyError, NotImplementedError)
 _IN_WORDS = {int: "a whole number", float: "a number", str: "a word", bool: "true or false"}
 
 
@@ -242,5 +261,5 @@ def _unknown_model(name: str, extractor: Extractor, error: Exception, known: lis
     hint = f" Near: {', '.join(near)}." if near and base not in known else ""
     return ConfigError(
         f"extractor '{name}': {extractor.kind} cannot build '{extractor.model}' "
-        f"with {extractor.model_args or 'no further arguments'}: {error}.{hint}"
+        f"with {extractor.model_args or 'no further arguments'}: {str(error).rstrip('.')}.{hint}"
     )

@@ -24,6 +24,7 @@ from mediaeval.features.weights import load_into, read_weights
 from mediaeval.files import file_digest
 
 DETECTOR = {"objects": faster_rcnn.N_OBJECTS, "score": faster_rcnn.SCORE, "min_size": 800, "max_size": 1333}
+LONGEST = 20  # times the shorter side; see `_not_too_long`
 CROPS = 10  # crops a batch: 50 objects fill five
 NOTHING_FOUND = "nothing was detected: the whole image stands for the only object"
 
@@ -70,6 +71,14 @@ def objectgraphs(name: str, extractor: Extractor, engine: Engine, built: Callabl
 def _detector(name: str, extractor: Extractor, engine: Engine) -> tuple[torch.nn.Module, dict]:
     """Return the detector with its weights, and the identity of what it finds."""
     arguments = arguments_of(name, extractor, DETECTOR)
+    wrong = {
+        "objects: 1 or more is wanted": arguments["objects"] < 1,
+        "score: 0 or more, and below 1, is wanted": not 0 <= arguments["score"] < 1,
+        "min_size: 32 pixels or more are wanted": arguments["min_size"] < 32,
+        "max_size: min_size or more is wanted": arguments["max_size"] < arguments["min_size"],
+    }
+    if any(wrong.values()):
+        raise ConfigError(*(f"extractor '{name}': model_args.{text}." for text, holds in wrong.items() if holds))
     path = locate(name, extractor, "detector")
     detector = faster_rcnn.detector(**arguments)
     load_into(detector, path, name)
@@ -93,7 +102,7 @@ def _network(
     """Return a network that takes one image at a time, in whatever size it has."""
 
     def forward(batch: np.ndarray) -> np.ndarray:
-        (image,) = batch  # uint8 (h, w, 3)
+        image = _not_too_long(batch[0])  # uint8 (h, w, 3)
         with torch.inference_mode():
             pixels = torch.tensor(image, device=device).permute(2, 0, 1).float() / 255
             found = faster_rcnn.detect(detector, pixels)
@@ -103,6 +112,20 @@ def _network(
 
     network = Network(name, identity, width, np.asarray, forward, batch=1)
     return network
+
+
+def _not_too_long(image: np.ndarray) -> np.ndarray:
+    """Return the image with black beside it where it is longer than LONGEST times its width, or the other way round.
+
+    The detector makes the longer side fit; the shorter one would end at less than a pixel.
+    """
+    height, width, _ = image.shape
+    rows, columns = max(height, -(-width // LONGEST)), max(width, -(-height // LONGEST))
+    if (rows, columns) == (height, width):
+        return image
+    padded = np.zeros((rows, columns, 3), image.dtype)
+    padded[:height, :width] = image
+    return padded
 
 
 def _look_at_crops(source: Network, image: np.ndarray, boxes: np.ndarray) -> np.ndarray:

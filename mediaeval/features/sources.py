@@ -38,12 +38,13 @@ def locate(name: str, extractor: Extractor, role: str = "weights") -> Path:
     if path.is_file():
         if problem := check(cache_folder(), file)[1]:
             raise WeightsError(
-                f"extractor '{name}': {path} is damaged: {problem}. Delete it, then: mediaeval weights fetch {name}."
+                f"extractor '{name}': {path} is damaged: {problem}. Fetch it again: mediaeval weights fetch {name} "
+                "(with --replace, if the one that was recorded first was the wrong one)."
             )
         return path
     if not file.url:
         raise WeightsError(
-            f"extractor '{name}': {what} are absent: {path} is not there. Where from: {file.about}. "
+            f"extractor '{name}': {what} are absent: {path} is not there. It is {file.about}. "
             f"Put the file there, or name it under {key}."
         )
     print(f"fetching {file.name} ({file.about}) into {path.parent}", file=sys.stderr)
@@ -52,8 +53,8 @@ def locate(name: str, extractor: Extractor, role: str = "weights") -> Path:
     except WeightsError as error:
         raise WeightsError(
             f"extractor '{name}': {what} are not on this machine and could not be fetched "
-            f"({' '.join(error.problems)}). Connect once (mediaeval weights fetch {name}), or download {file.name} "
-            f"({file.about}) elsewhere and name it under {key}."
+            f"({' '.join(error.problems)}). Connect once (mediaeval weights fetch {name}), or download "
+            f"{file.name} ({file.address}) elsewhere and name it under {key}."
         ) from error
 
 
@@ -66,21 +67,25 @@ def status(file: WeightFile) -> tuple[str, str]:
 
 
 def fetch(
-    file: WeightFile, mirror: Path | None = None, on_bytes: Callable[[int, int | None], None] = lambda done, total: None
+    file: WeightFile,
+    mirror: Path | None = None,
+    on_bytes: Callable[[int, int | None], None] = lambda done, total: None,
+    *,
+    replace: bool = False,
 ) -> Path:
     """Put one published file into the cache, and return its path; from a mirror folder, if one is given.
 
     What came is compared with every digest that is known: the publisher's, the hub's, the mirror's, and the one
-    recorded when the file was first fetched. Where none is known, the first fetch is trusted and recorded.
-    `on_bytes(done, total)`; total is None where it is not stated. Raises WeightsError, leaving nothing behind, when
-    the file cannot be had, is truncated, or is another.
+    recorded when the file was first fetched. Where none is known, the first fetch is trusted and recorded; `replace`
+    leaves what was recorded out. `on_bytes(done, total)`; total is None where it is not stated. Raises WeightsError,
+    leaving nothing behind, when the file cannot be had, is truncated, or is another.
     """
     folder = cache_folder()
     if mirror is None and not file.url:
         raise WeightsError(f"{file.name}: nobody publishes it: {file.about}.")
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / f".{file.name}.lock"):
-        before = recorded(folder).get(file.name, {}).get("sha256", "")
+        before = "" if replace else recorded(folder).get(file.name, {}).get("sha256", "")
         sha256 = download(file, folder / file.name, {"the cache's index": before}, mirror, on_bytes)
         record(folder, file, sha256)
     return folder / file.name

@@ -23,6 +23,14 @@ class WeightFile:
     sha256: str = ""  # hex, whole or the digits that are known, from the first on
     md5: str = ""  # hex, whole
 
+    @property
+    def address(self) -> str:
+        """Where a browser finds it; empty when nobody publishes it."""
+        if not self.url.startswith(HUB):
+            return self.url
+        owner, repository, file = self.url.removeprefix(HUB).split("/", 2)
+        return f"https://huggingface.co/{owner}/{repository}/resolve/main/{file}"
+
 
 # What finds the objects for `objects` and `objectgraphs`
 _DETECTOR = "fasterrcnn_resnet50_fpn_v2"

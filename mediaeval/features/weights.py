@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from mediaeval.errors import WeightsError
+from mediaeval.errors import WeightsError, first_line, some
 from mediaeval.formats.keras import read_keras
 from mediaeval.formats.mxnet import read_mxnet
 
@@ -40,13 +40,13 @@ def read_weights(path: Path, owner: str) -> dict[str, torch.Tensor]:
         raise WeightsError(*(f"extractor '{owner}': {problem}" for problem in error.problems)) from None
     except pickle.UnpicklingError as error:
         raise WeightsError(
-            f"extractor '{owner}': {path} is refused: it holds more than tensors, and loading that could run code "
-            f"({str(error).splitlines()[0]}). If you trust who made it, on a machine you can spare: "
+            f"extractor '{owner}': {path} is refused: it holds more than tensors, and loading that could run code. "
+            "If you trust who made it, on a machine you can spare: "
             f"mediaeval weights convert {path} {path.with_suffix('.safetensors')} --trust; then name the new file."
         ) from error
     except Exception as error:  # torch, safetensors and zip each raise what befell them on a damaged file
         raise WeightsError(
-            f"extractor '{owner}': {path} cannot be read as weights ({_first_line(error)}). Download it again."
+            f"extractor '{owner}': {path} cannot be read as weights ({first_line(error)}). Download it again."
         ) from error
     state = tensors_of(loaded)
     if state is None:
@@ -95,18 +95,10 @@ def load_state(
     if extra or missing or shapes:
         raise WeightsError(
             f"extractor '{owner}': {source} does not fit the network; it is from another one, or other model_args.",
-            *(f"  {what}: {_some(keys)}" for what, keys in _named(extra, missing, shapes) if keys),
+            *(f"  {what}: {some(keys)}" for what, keys in _named(extra, missing, shapes) if keys),
         )
     model.load_state_dict({k: v for k, v in state.items() if k in wanted}, strict=False)
 
 
 def _named(extra: list[str], missing: list[str], shapes: list[str]):
     return ("keys that the network lacks", extra), ("keys that the file lacks", missing), ("other shapes", shapes)
-
-
-def _some(items: list[str]) -> str:
-    return ", ".join(items[:3]) + (f" … and {len(items) - 3} more" if len(items) > 3 else "")
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

@@ -11,7 +11,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 
-from mediaeval.errors import WeightsError
+from mediaeval.errors import WeightsError, first_line
 
 WHOLE_MODEL = "model_weights"
 DEFLATE = 1032  # how much smaller deflate makes zeros, at most: what a compressed variable may say that it holds
@@ -35,7 +35,7 @@ def read_keras(path: Path) -> dict[str, np.ndarray]:
         with h5py.File(path, "r") as file:
             return _variables(path, file)
     except _DAMAGED as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        reason = first_line(error)
         raise WeightsError(
             f"{path} is not a Keras .h5 file that can be read ({reason}): it is cut short, damaged or another kind. "
             "Fetch it again."

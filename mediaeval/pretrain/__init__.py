@@ -71,7 +71,8 @@ def read_options(name: str, texts: list[str]) -> Mapping[str, Any]:
         except ConfigError as error:
             problems += error.problems
         except ValueError:
-            problems.append(f"--set {text}: a number such as {default} is wanted.")
+            kind_of_number = "a whole number" if kind is int else "a number"
+            problems.append(f"--set {text}: {kind_of_number} such as {default} is wanted.")
     if problems:
         raise ConfigError(*problems)
     return options

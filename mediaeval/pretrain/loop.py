@@ -2,13 +2,15 @@
 
 After every epoch two files are written, each whole or not at all: the weights, and beside them `NAME.training`, the
 state from which a training that was killed goes on. All that is random in an epoch follows from (seed, epoch) alone, so
-the state holds no generators, and a training that was resumed gives the same weights, to the bit on one machine, as one
-that ran through. torch's global generators are left as found.
+the state holds no generators, and a training that was resumed ends with the same file, to the byte on one machine, as
+one that ran through. torch's global generators are left as found.
 """
 
 import io
+import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +21,15 @@ from torch import Tensor, nn
 
 from mediaeval.errors import ConfigError
 from mediaeval.files import write_atomically
+from mediaeval.pretrain.checks import SUFFIX, file_problems
 from mediaeval.seeding import seeded
 
-SUFFIX = ".training"
+METADATA = "training"  # the file's one key, of JSON: safetensors writes several keys in an order of chance
 Row = dict[str, float]  # one epoch of a history
+
+
+class NotFiniteError(ValueError):
+    """Raised by `after_epoch` for outputs that are infinite or no number; its text names them. It ends in `train`."""
 
 
 def train(
@@ -57,22 +64,25 @@ def train(
                  batch; the history is what a rate that waits for a plateau goes by, and it survives a resume
     out          .safetensors to write
     weights      () → what to write into it
-    metadata     the settings, written into it too; a training is resumed only with equal ones
+    metadata     the settings, written into it too, with seed and epoch, as JSON under the key METADATA; a training is
+                 resumed only with equal ones
     clip         largest norm of all gradients together; None does not clip
-    after_epoch  epoch → further values of its row, such as a validation score; called in eval mode, without gradients
+    after_epoch  epoch → further values of its row, such as a validation score; called in eval mode, without gradients;
+                 NotFiniteError says that the network is beyond scoring (`all_finite`)
     best         the value, the larger the better, whose best epoch `out` keeps (the first of equals); None: the last
     resume       go on from `out`'s .training, if there is one; else begin
     on_progress  (epochs done, epochs, note), after every batch
 
     A row of the history: epoch, lr (of its last batch), loss (mean over batches, weighted by their size), and what
-    `after_epoch` gave. Raises ConfigError before the first step where `out` is there already, where an unfinished
-    training lies beside it and is not to be resumed, or where it had other settings; and when the loss or a weight is
-    no longer finite: then the files of the last good epoch stay.
+    `after_epoch` gave. Raises ConfigError before the first step where `out` is there already or cannot be written,
+    where an unfinished training lies beside it and is not to be resumed, or where it had other settings; and when the
+    loss, a weight or a validation's outputs are no longer finite: then the files of the last good epoch stay.
     """
     out = Path(out)
+    if problems := file_problems(out, resume):
+        raise ConfigError(*problems)
     state_file = out.with_suffix(SUFFIX)
     settings = dict(metadata) | {"seed": str(seed)}
-    _check_files(out, state_file, resume)
     history: list[Row] = []
     examples = 0
     if resume and state_file.exists():
@@ -97,14 +107,19 @@ def train(
                 on_progress(epoch, epochs, f"epoch {epoch}: {seen} examples, loss {total / seen:.4g}")
         if not seen:
             raise ConfigError(f"epoch {epoch} has no examples: nothing can be trained.")
-        if not all(tensor.isfinite().all() for module in modules.values() for tensor in module.parameters()):
+        kept = chain.from_iterable((*module.parameters(), *module.buffers()) for module in modules.values())
+        if not all(tensor.isfinite().all() for tensor in kept):
             raise _diverged(f"a weight became infinite or no number at the end of epoch {epoch}", lr, out, history)
         for module in modules.values():
             module.eval()
         row: Row = {"epoch": epoch, "lr": lr, "loss": total / seen}
         if after_epoch is not None:
-            with torch.no_grad():
-                row |= {name: float(value) for name, value in after_epoch(epoch).items()}
+            try:
+                with torch.no_grad():
+                    row |= {name: float(value) for name, value in after_epoch(epoch).items()}
+            except NotFiniteError as error:
+                what = f"{error} became infinite or no number after epoch {epoch}"
+                raise _diverged(what, lr, out, history) from error
         before = [old[best] for old in history if not math.isnan(old[best])] if best else []
         if best is None or not history or row[best] > max(before, default=-math.inf):
             _write_weights(out, weights(), settings | {"epoch": str(epoch)})
@@ -119,6 +134,13 @@ def train(
 def epoch_rng(seed: int, epoch: int) -> np.random.Generator:
     """Return the generator of one epoch's order, negatives and other draws; the loop's own (dropout) is another."""
     return np.random.default_rng(np.random.SeedSequence((seed, epoch, 0)))
+
+
+def all_finite(outputs: Tensor, what: str) -> Tensor:
+    """Return outputs of a validation as they are; raise NotFiniteError, naming them, if one is not finite."""
+    if not outputs.isfinite().all():
+        raise NotFiniteError(what)
+    return outputs
 
 
 def _torch_seed(seed: int, epoch: int) -> int:
@@ -145,23 +167,10 @@ def _diverged(what: str, lr: float, out: Path, history: Sequence[Row]) -> Config
     return ConfigError(f"{what}; {kept}. Lower --lr (it was {lr:g}), or look for features that are not finite.")
 
 
-def _check_files(out: Path, state_file: Path, resume: bool) -> None:
-    if out.suffix != ".safetensors":
-        raise ConfigError(f"--out {out}: a name that ends in .safetensors is wanted.")
-    if out.is_dir() or state_file.is_dir():
-        raise ConfigError(f"--out {out}: there is a folder of this name, or of {state_file.name}. Give another name.")
-    if state_file.exists() and not resume:
-        raise ConfigError(
-            f"{state_file} is of a training that was not finished. Go on with --resume, or delete it to begin anew."
-        )
-    if out.exists() and not state_file.exists():
-        raise ConfigError(f"{out} is there already. Give --out another name, or delete it to train anew.")
-
-
 def _write_weights(out: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:
     # copies: safetensors refuses tensors that share memory
     plain = {key: tensor.detach().to("cpu", copy=True).contiguous() for key, tensor in tensors.items()}
-    write_atomically(out, save(plain, metadata))
+    write_atomically(out, save(plain, {METADATA: json.dumps(metadata, sort_keys=True, ensure_ascii=False)}))
 
 
 def _write_state(file: Path, modules, optimiser, settings, history: list[Row], examples: int) -> None:

@@ -18,9 +18,10 @@ from sklearn.metrics import average_precision_score
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from mediaeval.errors import ConfigError, DatasetError
+from mediaeval.errors import DatasetError
 from mediaeval.features.networks.objectgraphs import EventModel
-from mediaeval.pretrain.loop import Row, epoch_rng, train
+from mediaeval.pretrain.checks import check_training
+from mediaeval.pretrain.loop import Row, all_finite, epoch_rng, train
 from mediaeval.seeding import seeded
 
 OBJECTS, FRAMES = "R152", "R152_global"
@@ -64,13 +65,7 @@ def train_objectgraphs(
     nothing, `out` keeps the last epoch. Videos without features are left out, and told. `load_graph` reads the file.
     Raises DatasetError for a folder that cannot be used and ConfigError for settings, all problems at once.
     """
-    wrong = {
-        f"epochs {epochs}: 1 or more is wanted": epochs < 1,
-        f"lr {lr}: a rate above 0 is wanted": not lr > 0,
-        f"batch size {batch_size}: 1 or more is wanted": batch_size < 1,
-    }
-    if any(wrong.values()):
-        raise ConfigError(*(f"{text}." for text, holds in wrong.items() if holds))
+    check_training({"epochs": epochs, "lr": lr, "batch_size": batch_size, "seed": seed}, out, resume)
     device = torch.device(device)
     events = read_events(folder)
     if events.absent:
@@ -88,7 +83,7 @@ def train_objectgraphs(
 
     def validate(epoch: int) -> dict[str, float]:
         parts = [
-            (model(objects, frames).cpu().numpy(), y.cpu().numpy())
+            (all_finite(model(objects, frames), "scores of test videos").cpu().numpy(), y.cpu().numpy())
             for objects, frames, y in tensors(events, events.videos["test"], batch_size, device)
         ]
         return {"map": mean_average_precision(*(np.concatenate(part) for part in zip(*parts, strict=True)))}
@@ -123,8 +118,8 @@ def read_events(folder: Path) -> Events:
     """Read the split and the labels, and look at the header of every array.
 
     Raises DatasetError, all problems at once: lines that are no video and side, names that lead out of the folder,
-    labels of other lengths or that are not 0 or 1, a video on both sides, no video to train on, arrays that cannot be
-    read or have another shape than the first video's.
+    a video that is listed twice or on both sides, labels of other lengths or that are not 0 or 1, no video to train
+    on, arrays that cannot be read or have another shape than the first video's.
     """
     folder = Path(folder)
     names, sides = _read_split(folder / SPLIT)
@@ -151,7 +146,7 @@ def read_events(folder: Path) -> Events:
 def _read_split(path: Path) -> tuple[list[str], list[str]]:
     """Return the videos, without suffix, and their sides, in the order of the file."""
     names, sides, problems = [], [], []
-    side_of: dict[str, str] = {}
+    first: dict[str, tuple[int, str]] = {}  # video → the line that lists it, and its side
     for number, line in enumerate(_lines(path), start=1):
         if not line.strip():
             continue
@@ -164,8 +159,13 @@ def _read_split(path: Path) -> tuple[list[str], list[str]]:
             problems.append(f"line {number}: '{name.strip()[:80]}' leads out of the folder")
             continue
         video = str(PurePosixPath(name.strip()).with_suffix(""))
-        if side_of.setdefault(video, side) != side:
+        line_before, side_before = first.setdefault(video, (number, side))
+        if side_before != side:
             problems.append(f"line {number}: '{video}' is to train on and to test on")
+        elif line_before != number:
+            problems.append(
+                f"line {number}: '{video}' is listed already, on line {line_before}; keep one, and its row of labels"
+            )
         names.append(video)
         sides.append(side)
     if problems:

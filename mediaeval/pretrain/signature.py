@@ -20,7 +20,8 @@ from mediaeval.errors import ConfigError
 from mediaeval.features.networks.dual_encoding import END, N_SPECIAL, PAD, START, UNKNOWN, TextEncoder, VisualEncoder
 from mediaeval.formats.bigfile import BigFile
 from mediaeval.pretrain.captions import Caption, CaptionedVideos, read_captioned_videos
-from mediaeval.pretrain.loop import Row, epoch_rng, train
+from mediaeval.pretrain.checks import PAIRS, check_training
+from mediaeval.pretrain.loop import Row, all_finite, epoch_rng, train
 from mediaeval.seeding import seeded
 
 RANKS = (1, 5, 10)
@@ -75,15 +76,10 @@ def train_signature(
     the file.
     Raises DatasetError for a folder that cannot be used and ConfigError for settings that cannot, all problems at once.
     """
-    wrong = {
-        f"batch size {batch_size}: 2 pairs at least are wanted, the loss compares them": batch_size < 2,
-        f"val {val}: a share of the videos above 0 and below 1 is wanted, such as 0.05": not 0 < val < 1,
-        f"min_count {min_count}: 1 or more is wanted": min_count < 1,
-        f"lr {lr}: a rate above 0 is wanted": not lr > 0,
-        f"epochs {epochs}: 1 or more is wanted": epochs < 1,
-    }
-    if any(wrong.values()):
-        raise ConfigError(*(f"{text}." for text, holds in wrong.items() if holds))
+    values = {"epochs": epochs, "lr": lr, "batch_size": batch_size, "seed": seed, "val": val, "min_count": min_count}
+    values |= {"margin": margin, "dropout": dropout, "clip": clip}
+    values |= {"hidden": hidden, "filters": filters, "space": space}
+    check_training(values, out, resume, batch_size=PAIRS)
     if device == "auto":
         device = "cuda" if torch.cuda.is_available() else "cpu"
     device = torch.device(device)
@@ -106,9 +102,13 @@ def train_signature(
 
     settings = {
         "network": "dual encoding, visual branch",
-        "feature": data.feature,
+        "feature": f"{data.feature}, width {data.features.dim}",
         "pairs": f"{len(data.train)} for training, {len(data.val)} for validation",
         "vocabulary": f"{len(vocabulary)} words that occur {min_count} times or more",
+        "word_vectors": f"width {embedding}" if data.word_vectors else "none",
+        "hidden": str(hidden),
+        "filters": str(filters),
+        "space": str(space),
         "lr": f"{lr:g}, × 0.99 an epoch, halved on a plateau",
         "batch_size": str(batch_size),
         "loss": f"triplet, margin {margin:g}, hardest negative",
@@ -227,6 +227,8 @@ def validate(
     videos = list(numbers)
     V = torch.cat([visual(*padded_frames(part, data, device)) for part in _parts(videos, batch_size)])
     C = torch.cat([text(*padded_words(part, vocabulary, device)) for part in _parts(data.val, batch_size)])
+    all_finite(V, "vectors of held-out videos")
+    all_finite(C, "vectors of held-out captions")
     return recalls(V, C, torch.tensor([numbers[caption.video] for caption in data.val], device=device))
 
 

@@ -17,10 +17,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from mediaeval.errors import ConfigError, DatasetError, FeaturesError
+from mediaeval.errors import DatasetError, FeaturesError
 from mediaeval.features.networks.yt8m import CLASSES, PICTURE, YT8MHead, dequantise
 from mediaeval.formats.tfrecord import read_sequence_example, records
-from mediaeval.pretrain.loop import Row, epoch_rng, train
+from mediaeval.pretrain.checks import check_training
+from mediaeval.pretrain.loop import Row, all_finite, epoch_rng, train
 from mediaeval.seeding import seeded
 
 EPSILON = 1e-5  # inside the logarithm of the loss
@@ -63,16 +64,8 @@ def train_yt8m(
     Raises DatasetError for files that are absent or whose first record cannot be used, all at once; FeaturesError for
     a later record; ConfigError for settings.
     """
-    wrong = {
-        f"epochs {epochs}: 1 or more is wanted": epochs < 1,
-        f"lr {lr}: a rate above 0 is wanted": not lr > 0,
-        f"batch size {batch_size}: 1 or more is wanted": batch_size < 1,
-        f"classes {classes}: 1 or more is wanted": classes < 1,
-        f"l2 {l2}: 0 or more is wanted": not l2 >= 0,
-        f"buffer {buffer}: 1 or more is wanted": buffer < 1,
-    }
-    if any(wrong.values()):
-        raise ConfigError(*(f"{text}." for text, holds in wrong.items() if holds))
+    values = {"epochs": epochs, "lr": lr, "batch_size": batch_size, "seed": seed}
+    check_training(values | {"classes": classes, "l2": l2, "buffer": buffer}, out, resume)
     device = torch.device(device)
     training, validation = record_files(folder, classes)
     with seeded(seed, torch.device("cpu")):  # drawn on the CPU, whatever the device
@@ -94,7 +87,7 @@ def train_yt8m(
     def validate(epoch: int) -> dict[str, float]:
         gap = Gap()
         for x, y in tensors(examples(validation, classes), batch_size, classes, device):
-            gap.add(head(x).cpu().numpy(), y.cpu().numpy() > 0)
+            gap.add(all_finite(head(x), "scores of validation").cpu().numpy(), y.cpu().numpy() > 0)
         return {"gap": gap.value()}
 
     return train(
@@ -108,7 +101,8 @@ def train_yt8m(
         out=out,
         weights=head.state_dict,
         metadata={
-            "network": f"YouTube-8M classifier, {PICTURE} → {classes}",
+            "network": f"YouTube-8M classifier of width {PICTURE}",
+            "classes": str(classes),
             "files": f"{len(training)} for training, {len(validation)} for validation",
             "lr": f"{lr:g}, × {DECAY} every {DECAY_EXAMPLES} examples",
             "batch_size": str(batch_size),

@@ -126,3 +126,21 @@ def test_a_bad_set_is_told(workdir, item, message):
 def test_a_file_that_is_not_there_is_told(workdir):
     with pytest.raises(ConfigError, match=r"other.toml does not exist"):
         load_config("other.toml")
+
+
+@pytest.mark.parametrize(
+    ("section", "told"),
+    [
+        ('kind = "yt8m"\nsource = "mine"', r"extractors.mine.source = 'mine', which reads vectors itself"),
+        ('kind = "yt8m"\nsource = "inception"', r"extractors.mine.source = 'inception'.*Did you mean 'inception2015'"),
+        ('kind = "timm"\nmodel = "resnet18"\nsource = "squeezenet"', r"kind 'timm' has no source; it takes: model"),
+        ('kind = "objects"\nparts = { detectr = "x.pth" }', r"kind 'objects' has no parts.detectr; .*parts.detector"),
+        ('kind = "objects"\nimage_size = 400\nmean = [0, 0, 0]', r"kind 'objects' has no image_size, mean"),
+        ('kind = "handcrafted"\nweights = "x.pth"', r"kind 'handcrafted' has no weights; it takes: nothing"),
+        ('kind = "timm"', r"kind 'timm' wants a model"),
+    ],
+)
+def test_what_an_extractor_has_no_use_for_is_told(section, told, tmp_path):
+    (tmp_path / "mediaeval.toml").write_text(f"[extractors.mine]\n{section}\n")
+    with pytest.raises(ConfigError, match=told):
+        load_config(tmp_path / "mediaeval.toml")

@@ -14,15 +14,17 @@ import pytest
 
 from mediaeval.classifiers import make_classifier
 from mediaeval.classifiers.recipes import RECIPES
-from mediaeval.config import PRESETS, blocks_of
-from mediaeval.data.sentiment_splits import Split
+from mediaeval.config import PRESETS, blocks_of, load_config
+from mediaeval.data.sentiment_splits import Split, read_splits
 from mediaeval.errors import ConfigError
 from mediaeval.experiments import EXPERIMENTS, certh2021, smap2021
+from mediaeval.experiments.blocks import block_notes, block_settings, stand_ins
 from mediaeval.experiments.inputs import POLARITY, Column, Source, load_column, read_settings, read_sources
 from mediaeval.experiments.smap2021 import Row, evaluate, majority, mean_accuracy, rows_of
-from mediaeval.experiments.table import Report, Result
+from mediaeval.experiments.table import Report, Result, require_writable
+from mediaeval.features.network import Network
 from tests.conftest import make_folder
-from tests.mediaeval.test_sentiment_sets import twitter2
+from tests.mediaeval.test_sentiment_sets import FIVE, twitter1, twitter2
 
 # Recipes
 
@@ -167,6 +169,107 @@ def test_folds_of_an_official_folder_keep_groups_and_duplicates_together(make_de
         assert set(split.train) | set(split.test) == set(side) and not set(split.train) & set(split.test)
 
 
+def test_folds_of_an_official_folder_are_equal_in_any_order_of_rows(make_devset):
+    folder = make_devset(30)
+    config = read_settings(None, "handcrafted", 0, None)
+    as_listed = load_column(Source("mine", folder), config, [], skip_bad=False)
+    header, *rows = (folder / "devset.csv").read_text().splitlines()
+    (folder / "devset.csv").write_text("\n".join([header, *rows[::-1]]) + "\n")
+    turned = load_column(Source("mine", folder), config, [], skip_bad=False)
+    assert turned.splits == as_listed.splits and turned.labels.equals(as_listed.labels)
+
+
+def test_the_order_of_a_splits_ids_changes_no_answer():
+    noise = np.random.default_rng(0).normal(size=(60, 8)) * 9  # nothing to be learned, so that any difference is seen
+    one = replace(column(), features=Vectors(dict(zip(column().labels.index, noise, strict=True))))
+    turned = replace(one, splits=[Split(s.train[::-1], (), s.test[::-1]) for s in one.splits])
+    row = Row("r", ("f",), "smap2021-nn")
+    _, hit = evaluate(one, row, {"f": 8}, 0, "cpu", epochs=20)
+    _, again = evaluate(turned, row, {"f": 8}, 0, "cpu", epochs=20)
+    assert (hit == again).all()
+
+
+def test_a_set_misspelt_is_told_unless_the_folder_is_an_official_one(make_devset, workdir):
+    (workdir / "votes").mkdir()
+    (workdir / "votes/amt_result.csv").write_text("image,positive,negative\na_1.jpg,5,0\n")
+    with pytest.raises(ConfigError) as caught:
+        read_sources(["twiter2=nowhere", "twitter1=votes", "mine=nowhere"])
+    first, second = caught.value.problems
+    assert "twiter2=nowhere: did you mean twitter2?" in first and "twitter1=votes: did you mean twitter1-" in second
+    official = make_devset(12)
+    names = {"twiter2": official, "webemo2": official / "devset.csv"}
+    assert [s.name for s in read_sources([f"{n}={folder}" for n, folder in names.items()])] == list(names)
+    (official / "devset.csv").rename(official / "labels.csv")  # any name does, if the headings are official
+    assert read_sources([f"twiter2={official}"]) == [Source("twiter2", official)]
+
+
+# What stands behind a block's name
+
+
+def settings_of(workdir, text, use=None):
+    (workdir / "mediaeval.toml").write_text(text)
+    return load_config(use=use or ",".join(blocks_of("certh2021")))
+
+
+@pytest.mark.parametrize(
+    ("entry", "differs"),
+    [
+        ('[extractors.resnet152_11k]\nkind = "handcrafted"', {"resnet152_11k": "kind handcrafted, not resnet152_11k"}),
+        (
+            '[extractors.efficientnet_b2]\nkind = "timm"\nmodel = "tf_efficientnet_b2.ns_jft_in1k"',
+            {"efficientnet_b2": "model tf_efficientnet_b2.ns_jft_in1k, not tf_efficientnet_b2.aa_in1k"},
+        ),
+        (
+            '[extractors.efficientnet_b2]\nkind = "timm"\nmodel = "tf_efficientnet_b2.aa_in1k"\nimage_size = 64',
+            {"efficientnet_b2": "image_size 64, not none"},
+        ),
+        ('[extractors.yt8m]\nkind = "yt8m"\nsource = "resnet50"', {"yt8m": "source resnet50: kind torchvision"}),
+        ('[extractors.inception2015]\nkind = "handcrafted"', {"yt8m": "source inception2015: kind handcrafted"}),
+        ('[extractors.objectgraphs]\nkind = "objectgraphs"', {"objectgraphs": "source none, not resnet152_11k"}),
+        # the same network, with a file of the user's own or under another name
+        ('[extractors.resnet152_11k]\nkind = "resnet152_11k"\nweights = "r.params"', {}),
+        (
+            '[extractors.r]\nkind = "resnet152_11k"\n[extractors.signature]\nkind = "dual_encoding"\nsource = "r"',
+            {},
+        ),
+        ("", {}),
+    ],
+)
+def test_entries_are_compared_not_names(workdir, entry, differs):
+    config = settings_of(workdir, entry)
+    found = stand_ins(config)
+    told = "\n".join(block_notes(config))
+    assert {name for name in found if name not in ("signature", "objectgraphs")} <= set(differs) <= set(found)
+    for name, words in differs.items():
+        assert words in found[name] and f"{name} is a stand-in ({found[name]}): the published figures are not" in told
+    titles = [row.title for row in rows_of(config.features.use, found)]
+    assert [t in smap2021.PUBLISHED for t in titles] == [n not in found for n in config.features.use] + [True] * 3
+    assert ("resnet152_11k has weights of your own: r.params" in told) == ("r.params" in entry)
+
+
+def test_what_reads_a_stand_in_is_one(workdir):
+    config = settings_of(workdir, '[extractors.resnet152_11k]\nkind = "handcrafted"\n')
+    assert set(stand_ins(config)) == {"resnet152_11k", "signature", "objectgraphs"}
+
+
+def test_settings_tell_kind_model_and_digest_of_each_block(workdir):
+    config = settings_of(workdir, "", "efficientnet_b2,signature,handcrafted")
+    identities = {
+        "efficientnet_b2": {"weights": "sha256 e"},
+        "signature": {"weights": "sha256 s", "source": {"weights": "sha256 r"}},
+    }
+    networks = [Network(name, identity, 1, np.asarray, np.asarray) for name, identity in identities.items()]
+    assert block_settings(config, networks) == {
+        "block efficientnet_b2": {"kind": "timm", "model": "tf_efficientnet_b2.aa_in1k", "weights": "sha256 e"},
+        "block signature": {
+            "kind": "dual_encoding",
+            "weights": "sha256 s",
+            "source": "resnet152_11k, weights sha256 r",
+        },
+        "block handcrafted": {"kind": "handcrafted", "weights": "absent"},
+    }
+
+
 # smap2021 on the command line
 
 # One of the five features has something in its place, the others have no weights.
@@ -177,10 +280,14 @@ width = 492
 [extractors.resnet152_11k]
 kind = "resnet152_11k"
 weights = "r.params"
+[extractors.inception2015]
+kind = "inception2015"
+weights = "i.pth"
 [extractors.yt8m]
 kind = "yt8m"
-source = "efficientnet_b2"
+source = "inception2015"
 weights = "y.pth"
+parts.pca = "pca.npz"
 [extractors.signature]
 kind = "dual_encoding"
 source = "resnet152_11k"
@@ -189,6 +296,7 @@ weights = "s.pth"
 kind = "objectgraphs"
 source = "resnet152_11k"
 weights = "g.pth"
+parts.detector = "d.pth"
 """
 
 
@@ -203,12 +311,17 @@ def test_what_is_absent_is_skipped_and_said_everywhere(run, workdir):
         assert "twitter1-5, fi skipped: no folder given" in text
         assert "2 epochs in place of every recipe's: the published figures are not comparable" in text
         assert "twitter2: counts found: negative 2, published 133; positive 4, published 470" in text
-        assert "stand in for the paper's" not in text
+        assert "efficientnet_b2 is a stand-in (kind handcrafted, not timm" in text
+    written = (workdir / "out/results.md").read_text()
+    assert "block efficientnet_b2: kind handcrafted" in written
+    assert "block resnet152_11k: kind resnet152_11k, weights absent" in written
     with (workdir / "out/results.csv").open() as file:
         rows = {(r["column"], r["row"]): r for r in csv.DictReader(file)}
-    ours = rows["twitter2", "EfficientNet+NN"]
+    assert ("twitter2", "EfficientNet+NN") not in rows, "no stand-in bears a name of the paper"
+    ours = rows["twitter2", "efficientnet_b2 (stand-in)+NN"]
+    assert "efficientnet_b2 is a stand-in: kind handcrafted" in ours["note"]
     assert 0 <= float(ours["low"]) <= float(ours["ours"]) <= float(ours["high"]) <= 100
-    assert float(ours["published"]) == 78.11 and int(ours["n"]) == 6
+    assert ours["published"] == "" and int(ours["n"]) == 6
     for row in set(smap2021.PUBLISHED) - {"EfficientNet+NN"}:
         assert rows["twitter2", row]["ours"] == "" and "no weights" in rows["twitter2", row]["note"], row
         assert float(rows["twitter2", row]["published"]) == smap2021.PUBLISHED[row][1]
@@ -223,11 +336,39 @@ def test_other_features_and_an_official_folder(run, workdir, make_devset):
     assert any(
         "handcrafted stand in for the paper's: the published figures are not comparable" in n for n in told["notes"]
     )
-    assert told["files"] == [f"runs/experiments/smap2021/results.{kind}" for kind in ("csv", "md")]
+    assert told["files"] == [f"runs/experiments/smap2021/{n}" for n in ("results.csv", "results.md", "splits-mine.csv")]
     unit = next(r for r in told["results"] if r["row"] == "combination+NN")
     assert unit["baseline"] == pytest.approx(100 / 3, abs=25) and told["settings"]["seed"] == 1
     again = json.loads(run("experiment", "smap2021", *options, "--json").stdout)
     assert again == told, "equal seeds give equal tables"
+
+
+def test_splits_of_a_run_are_written_and_can_be_stored(run, workdir):
+    folder = twitter1(workdir / "t1", {"five_agrees.txt": FIVE})
+    options = ["--use", "handcrafted", "--epochs", "1", "--json"]
+    refused = run("experiment", "smap2021", "--dataset", "twitter1-5:stored=t1", *options, code=1).stderr
+    assert "copy that file to t1/splits.csv" in " ".join(refused.split())
+    drawn = json.loads(run("experiment", "smap2021", "--dataset", "twitter1-5=t1", "--seed", "4", *options).stdout)
+    written = workdir / "runs/experiments/smap2021/splits-twitter1-5.csv"
+    assert "- twitter1-5: splits-twitter1-5.csv" in written.with_name("results.md").read_text()
+    shutil.copy(written, folder / "splits.csv")
+    held = read_splits(written)
+    assert [len(split.train) for split in held] == [4] * 5 and "splits" not in drawn
+    config = read_settings(None, "handcrafted", 9, None)
+    assert load_column(Source("twitter1-5:stored", folder), config, [], skip_bad=False).splits == held
+    run("experiment", "smap2021", "--dataset", "twitter1-5:stored=t1", "--seed", "4", *options)
+    assert read_splits(written.with_name("splits-twitter1-5-stored.csv")) == held
+
+
+def test_files_of_splits_have_safe_names_of_their_own(tmp_path):
+    split = [Split(("a",), (), ("b",))]
+    splits = dict.fromkeys(["fi-2", "fi", "FI", "../fi", "a/b", "a:b", "ü" * 300 + "x" * 300], split)
+    report = Report("x", "T", "A", 2, [], {}, [], {}, splits)
+    files = report.write(tmp_path / "out")[2:]
+    assert len({path.name.lower() for path in files}) == len(splits)
+    assert all(
+        path.parent == tmp_path / "out" and len(path.name) < 100 and read_splits(path) == split for path in files
+    )
 
 
 def test_an_image_that_cannot_be_decoded(run, workdir):
@@ -305,6 +446,26 @@ def test_certh2021_takes_the_truth_of_a_drawn_sample(run, workdir):
     assert [r["n"] for r in told["results"] if r["column"] == "test"] == [20, 20, 20]
 
 
+@pytest.mark.parametrize("data", ["s/devset", "s/devset/devset.csv"])
+def test_certh2021_tells_that_the_drawn_sample_is_drawn(run, workdir, task, data):
+    run("sample", "s", "--dev", "20", "--test", "6")
+    header, *rows = (workdir / "s/devset/devset.csv").read_text().splitlines()
+    one_subtask = "".join(",".join(line.split(",")[:2]) + "\n" for line in [header, *rows])  # the quickest
+    (workdir / "s/devset/devset.csv").write_text(one_subtask)
+    options = ["--use", "handcrafted", "--epochs", "1"]
+    told = run("experiment", "certh2021", "--data", data, *options).stdout
+    assert f"note: {data} and s/testset: drawn scenes, not the official images; the published figures are not" in told
+    assert "drawn scenes" not in run("experiment", "certh2021", "--data", task / "dev", *options).stdout
+
+
+def test_certh2021_writes_its_split(run, workdir, task):
+    told = json.loads(run(*certh(task, "--json")).stdout)
+    (split,) = read_splits(workdir / "runs/experiments/certh2021/splits-dev.csv")
+    n = next(r["n"] for r in told["results"] if r["column"] == "dev")
+    assert len(split.validation) == n and len(split.train) == 30 - n and not split.test
+    assert told["settings"]["block handcrafted"]["kind"] == "handcrafted"
+
+
 def test_both_run_on_what_mediaeval_toml_names(run, workdir, make_devset):
     (workdir / "mediaeval.toml").write_text(f'[data]\ndev = "{make_devset(20)}"\n')
     for name in EXPERIMENTS:
@@ -336,6 +497,35 @@ def test_errors_are_sentences(run, workdir, make_devset, arguments, message):
     (workdir / "mediaeval.toml").write_text(TOML)
     result = run("experiment", *arguments, code=1)
     assert message in " ".join(result.stderr.split()) and not (workdir / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("out", "message"),
+    [
+        ("taken", "--out taken: taken is a file; a folder is wanted"),
+        ("taken/below/it", "--out taken/below/it: taken is a file"),
+        ("dangling", "--out dangling: dangling is no folder"),
+        ("full", "--out full: full/results.csv is a folder"),
+        ("x" * 300, "cannot be written (File name too long)"),
+    ],
+)
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_a_folder_that_cannot_be_written_is_told_before_anything_is_computed(
+    run, workdir, monkeypatch, name, out, message
+):
+    (workdir / "taken").write_text("mine")
+    (workdir / "dangling").symlink_to("nowhere")
+    (workdir / "full/results.csv").mkdir(parents=True)
+    for module in (smap2021, certh2021):
+        monkeypatch.setattr(module, "run", lambda *_, **__: pytest.fail("something was computed"))
+    told = run("experiment", name, "--use", "handcrafted", "--out", out, code=1).stderr
+    assert message in " ".join(told.split()) and "Nothing was computed" in told
+    assert (workdir / "taken").read_text() == "mine" and not (workdir / "sample").exists()
+
+
+def test_asking_whether_a_folder_can_be_written_makes_nothing(tmp_path):
+    require_writable(tmp_path / "a/b")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_table_says_the_same_in_every_form():

@@ -208,3 +208,50 @@ def test_real_weights_see_likeness(shared, extractor, width):
     likeness = X @ X.T
     assert len(chosen) >= 8
     assert likeness[same & ~np.eye(len(chosen), dtype=bool)].mean() > likeness[~same].mean() + 0.1
+
+
+@pytest.fixture
+def as_published(monkeypatch, tmp_path):
+    """as_published(tensors) → the table's MobileNetV2, with these tensors as its published file in the cache."""
+    monkeypatch.setenv("MEDIAEVAL_WEIGHTS", str(tmp_path))
+
+    def put(tensors):
+        save_file(tensors, tmp_path / f"{EXTRACTORS['mobilenetv2'].model}.safetensors")
+        return build("mobilenetv2", EXTRACTORS["mobilenetv2"])
+
+    return put
+
+
+def test_a_published_file_gives_the_vector_of_its_network(as_published):
+    import timm
+
+    torch.manual_seed(0)
+    model = timm.create_model("mobilenetv2_100").eval()
+    network = as_published(model.state_dict())
+    image = picture("positive", 1)
+    transform = timm.data.create_transform(**timm.data.resolve_data_config({}, model=model))
+    with torch.no_grad():
+        expected = model.forward_head(model.forward_features(transform(image)[None]), pre_logits=True)[0]
+    np.testing.assert_allclose(features(network, image), expected.numpy(), rtol=1e-3, atol=1e-6)
+
+
+@pytest.mark.parametrize("tensors", [{"a": torch.zeros(1)}, {"conv_stem.weight": torch.zeros(32, 3, 3, 3)}])
+def test_what_a_published_file_lacks_is_never_filled_with_random_numbers(as_published, tensors):
+    with pytest.raises(WeightsError, match=r"does not fit the network(.|\n)*keys that the file lacks"):
+        as_published(tensors)
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"model": "hf-hub:timm/resnet18"}, "a name of timm's own models is wanted"),
+        ({"model": "../resnet18"}, "a name of timm's own models is wanted"),
+        ({"model_args": {"block_size": "x"}}, "timm cannot build"),
+        ({"model": "resnet18", "model_args": {"block": "x"}}, "timm cannot build"),
+        ({"model": "resnet18", "model_args": {"global_pool": "nope"}}, "timm cannot build"),
+    ],
+)
+def test_names_and_arguments_that_timm_cannot_build_are_told(files, options, told):
+    extractor = Extractor(**{"kind": "timm", "model": TIMM, "weights": str(files / "timm.safetensors")} | options)
+    with pytest.raises(ConfigError, match=told):
+        build("net", extractor)

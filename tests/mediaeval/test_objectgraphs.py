@@ -226,6 +226,12 @@ def test_without_test_videos_nothing_is_scored(tmp_path):
             r"line 1: '../../etc/passwd' leads out(.|\n)*line 2: '/etc",
         ),
         ("a.mp4 train\na.avi test\n", "1\n1\n", "line 2: 'a' is to train on and to test on"),
+        (
+            "a.mp4 train\n\nb.mp4 train\na.mp4 train\nb.avi train\n",
+            "1 0\n1 0\n0 1\n1 0\n",
+            r"2 lines cannot be used(.|\n)*line 4: 'a' is listed already, on line 1; keep one, and its row of labels"
+            r"(.|\n)*line 5: 'b' is listed already, on line 3",
+        ),
         ("a.mp4 train\n", "1\n0\n", r"has 1 videos, .*FCVID_Label.txt 2 rows"),
         ("a.mp4 train\n", "1 x\n", "a line of 0 and 1 for each video is wanted"),
         ("a.mp4 train\nb.mp4 train\n", "1 0\n1\n", "a line of 0 and 1 for each video is wanted"),
@@ -265,8 +271,19 @@ def test_numbers_that_are_not_finite_are_told_by_name(videos, tmp_path):
 
 
 def test_settings_that_cannot_be_are_told_together(videos, tmp_path):
-    with pytest.raises(ConfigError, match=r"epochs 0: (.|\n)*lr 0: (.|\n)*batch size 0: "):
+    with pytest.raises(ConfigError, match=r"epochs 0: (.|\n)*lr 0: (.|\n)*batch_size 0: "):
         train_objectgraphs(videos, tmp_path / "g.safetensors", epochs=0, lr=0, batch_size=0)
+
+
+def test_a_rate_that_breaks_the_network_stops_as_a_loss_that_is_no_number_does(videos, tmp_path):
+    """One batch an epoch: its loss is of before the step, and finite, as the weights are; their scores are not."""
+    with pytest.raises(
+        ConfigError,
+        match=r"scores of test videos became infinite or no number after epoch 0; nothing was written. "
+        r"Lower --lr \(it was 1e\+30\)",
+    ):
+        train_objectgraphs(videos, tmp_path / "g.safetensors", epochs=2, lr=1e30)
+    assert not list(tmp_path.glob("g.*"))
 
 
 def test_the_mean_is_over_classes_that_have_a_video():

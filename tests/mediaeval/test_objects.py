@@ -170,3 +170,23 @@ def test_the_detectors_settings_are_checked_and_part_of_the_identity(weights):
     with pytest.raises(ConfigError, match=r"model_args.objects = 'many': a whole number is wanted"):
         mean_of(weights, objects="many")
     assert mean_of(weights).identity != mean_of(weights, score=0.5).identity
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"min_size": 0}, "min_size: 32 pixels or more"),
+        ({"objects": 0, "score": 1.0}, r"objects: 1 or more is wanted.\n.*score: 0 or more, and below 1"),
+        ({"min_size": 200, "max_size": 100}, "max_size: min_size or more"),
+    ],
+)
+def test_settings_that_find_nothing_are_refused(weights, arguments, told):
+    with pytest.raises(ConfigError, match=told):
+        mean_of(weights, **arguments)
+
+
+@pytest.mark.parametrize("size", [(1, 3000), (3000, 2)])
+def test_an_image_as_narrow_as_a_thread_has_a_vector(weights, size):
+    extractor = mean_of(weights)
+    vector = extractor.forward(extractor.prepare(Image.new("RGB", size, "red"))[None])
+    assert np.isfinite(vector).all() and vector.shape == (1, 1024)

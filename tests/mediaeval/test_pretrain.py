@@ -3,6 +3,11 @@
 import inspect
 import json
 import math
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,7 +19,8 @@ from torch import nn
 from mediaeval.errors import ConfigError
 from mediaeval.pretrain import PRETRAINERS, SHARED, own_options, read_options, trainer
 from mediaeval.pretrain import loop as loop_module
-from mediaeval.pretrain.loop import epoch_rng, train
+from mediaeval.pretrain.checks import OPTIONS, check_training
+from mediaeval.pretrain.loop import METADATA, all_finite, epoch_rng, train
 from mediaeval.seeding import seeded
 from tests.mediaeval.test_objectgraphs import write_videos
 
@@ -65,6 +71,13 @@ def out(tmp_path):
     return tmp_path / "w.safetensors"
 
 
+def about(path) -> dict:
+    """What a file says of its training."""
+    with safe_open(path, "pt") as file:
+        (text,) = file.metadata().values()
+        return json.loads(text)
+
+
 def same(a: dict, b: dict) -> bool:
     return a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
 
@@ -77,7 +90,8 @@ def test_a_training_leaves_the_weights_and_their_settings_alone_behind(out):
     assert [path.name for path in out.parent.iterdir()] == ["w.safetensors"]
     assert same(load_file(out), network.state_dict())
     with safe_open(out, "pt") as file:
-        assert file.metadata() == {"network": "small", "seed": "0", "epoch": "3"}
+        assert list(file.metadata()) == [METADATA]
+    assert about(out) == {"network": "small", "seed": "0", "epoch": "3"}
     assert [row["epoch"] for row in history] == [0, 1, 2, 3]
     assert history[-1]["loss"] < history[0]["loss"]
     assert history[2]["lr"] == pytest.approx(0.01 * 0.9**2)
@@ -182,7 +196,7 @@ def test_killed_and_resumed_gives_the_same_to_the_bit(tmp_path, die_at, best):
     again, resumed = run_loop(out, resume=True, **scored)
     assert resumed == history
     assert same(again.state_dict(), network.state_dict())
-    assert same(load_file(out), load_file(whole))
+    assert out.read_bytes() == whole.read_bytes()
     assert not out.with_suffix(".training").exists()
 
 
@@ -204,7 +218,26 @@ def test_a_kill_between_the_files_costs_nothing(tmp_path, monkeypatch, after):
         with pytest.raises(Killed):
             run_loop(out)
     run_loop(out, resume=True)
-    assert same(load_file(out), load_file(whole))
+    assert out.read_bytes() == whole.read_bytes()
+
+
+MANY = {name: f"drawn for {name}" for name in ("network", "feature", "lr", "clip", "loss", "pairs", "dropout")}
+
+
+def test_another_process_writes_the_same_bytes(tmp_path):
+    """Hashes of text are other numbers in each process, and so is what an order of chance comes to."""
+    here, there = tmp_path / "here.safetensors", tmp_path / "there.safetensors"
+    code = (
+        "import pathlib, sys\n"
+        "from tests.mediaeval.test_pretrain import MANY, run_loop\n"
+        "run_loop(pathlib.Path(sys.argv[1]), epochs=2, metadata=dict(reversed(MANY.items())))"
+    )
+    other = str((int(os.environ.get("PYTHONHASHSEED", "0").replace("random", "0")) + 1) % 2**32)
+    environment = os.environ | {"PYTHONHASHSEED": other}
+    subprocess.run([sys.executable, "-c", code, there], cwd=Path(__file__).parents[2], env=environment, check=True)
+    run_loop(here, epochs=2, metadata=MANY)
+    assert about(here).items() > MANY.items()
+    assert here.read_bytes() == there.read_bytes()
 
 
 def test_resume_without_anything_begins(out):
@@ -278,8 +311,7 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_epoch(out, valu
         ConfigError, match=rf"the loss became {name} in epoch 2, batch 2; .* keeps the weights of before"
     ):
         run_loop(out, **small)
-    with safe_open(out, "pt") as file:
-        assert file.metadata()["epoch"] == "1"
+    assert about(out)["epoch"] == "1"
     assert out.with_suffix(".training").exists()
     assert all(tensor.isfinite().all() for tensor in load_file(out).values())
 
@@ -292,6 +324,33 @@ def test_a_weight_that_breaks_in_the_last_step_is_never_written(out):
     with pytest.raises(ConfigError, match=r"a weight became infinite or no number at the end of epoch 0; nothing was"):
         run_loop(out, batches=lambda epoch: [torch.arange(3)], **small)
     assert not list(out.parent.iterdir())
+
+
+def test_a_running_mean_that_breaks_is_never_written(out):
+    """Its square is beyond float32 in BatchNorm's variance, though loss and weights stay finite."""
+    network = nn.BatchNorm1d(1)
+    small = {"modules": {"n": network}, "optimiser": torch.optim.SGD(network.parameters(), lr=0)}
+    small |= {"weights": network.state_dict, "loss": lambda rows: (network(X) * 0).nan_to_num().sum()}
+    X = torch.tensor([[-3e38], [3e38]])
+    with pytest.raises(ConfigError, match="a weight became infinite or no number at the end of epoch 0"):
+        run_loop(out, batches=lambda epoch: [torch.arange(2)], **small)
+    assert not list(out.parent.iterdir())
+
+
+def test_outputs_of_validation_that_are_not_finite_stop_and_keep_the_last_good_epoch(out):
+    def after_epoch(epoch):
+        return {
+            "score": all_finite(torch.tensor([0.5, math.inf if epoch == 2 else 1.0]), "scores of drawn videos").sum()
+        }
+
+    with pytest.raises(
+        ConfigError,
+        match=r"scores of drawn videos became infinite or no number after epoch 2; .*w.safetensors keeps the weights "
+        r"of before. Lower --lr \(it was 0.0081\)",  # .01 · .9², as `run_loop` has it
+    ):
+        run_loop(out, after_epoch=after_epoch, best="score")
+    assert about(out)["epoch"] == "0", "the first of equals"
+    assert len(torch.load(out.with_suffix(".training"), weights_only=True)["history"]) == 2
 
 
 def test_an_epoch_without_examples_is_told(out):
@@ -309,6 +368,82 @@ def test_names_that_cannot_be_written_to_are_told_before_training(out, tmp_path)
     (tmp_path / "folder.safetensors").mkdir()
     with pytest.raises(ConfigError, match="there is a folder of this name"):
         run_loop(tmp_path / "folder.safetensors")
+
+
+def test_a_parent_that_is_a_file_is_told_before_training(tmp_path):
+    (tmp_path / "afile").write_text("kept")
+    for place in ("afile/w.safetensors", "afile/more/w.safetensors"):
+        with pytest.raises(ConfigError, match=r"--out .*w.safetensors: .*/afile is a file, and a folder is wanted"):
+            run_loop(tmp_path / place, batches=None)
+    assert (tmp_path / "afile").read_text() == "kept"
+
+
+def test_a_folder_that_takes_no_file_is_told_before_training(tmp_path, monkeypatch):
+    with pytest.raises(ConfigError, match=r"no file of this name can be written \(File name too long\)"):
+        run_loop(tmp_path / f"{'w' * 243}.safetensors", batches=None)  # 255 bytes, and an atomic write needs a few more
+
+    def refuse(*, dir, prefix):
+        assert dir == tmp_path
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(tempfile, "NamedTemporaryFile", refuse)  # rights do not bind whoever runs tests as root
+    with pytest.raises(
+        ConfigError, match=r"new/w.safetensors: no file of this name can be written \(Permission denied"
+    ):
+        run_loop(tmp_path / "new/w.safetensors", batches=None)
+
+
+def test_looking_whether_a_file_can_be_written_leaves_nothing(tmp_path):
+    check_training({}, tmp_path / "new/folder/w.safetensors", resume=False)
+    assert not list(tmp_path.iterdir())
+    run_loop(tmp_path / "new/folder/w.safetensors", epochs=1)
+    assert (tmp_path / "new/folder/w.safetensors").is_file()
+
+
+# --- options -------------------------------------------------------------------------------------------------------
+
+NO_NUMBERS = (math.nan, math.inf, -math.inf)
+WRONG = {
+    "epochs": (0, -1, 1.5, True),
+    "lr": (0.0, -1e-3, *NO_NUMBERS),
+    "batch_size": (0, -2, 0.5),
+    "seed": (-1, 2**64),
+    "classes": (0, -3, 10**12),
+    "l2": (-0.1, *NO_NUMBERS),
+    "buffer": (0, -1),
+    "val": (0.0, 1.0, *NO_NUMBERS),
+    "min_count": (0, -1),
+    "margin": (-0.1, 2.1, *NO_NUMBERS),
+    "dropout": (-0.1, 1.0, 2.0, *NO_NUMBERS),
+    "clip": (0.0, -1.0, *NO_NUMBERS),
+    "hidden": (0, -3, 10**9),
+    "filters": (0, -3, 10**9),
+    "space": (0, -3, 10**9),
+}
+
+
+@pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in WRONG.items() for value in values])
+def test_values_that_cannot_be_are_told_by_name(out, name, value):
+    with pytest.raises(ConfigError, match=rf"^{name} {value}: .* is wanted\.$"):
+        check_training({name: value}, out, resume=False)
+
+
+@pytest.mark.parametrize("name", PRETRAINERS)
+def test_every_option_of_every_trainer_is_checked_with_the_others_before_anything_is_read(name, tmp_path):
+    wrong = {key: WRONG[key][0] for key in [*own_options(name), "epochs", "lr", "batch_size", "seed"] if key in WRONG}
+    with pytest.raises(ConfigError) as raised:
+        trainer(name)(tmp_path / "nowhere", tmp_path / "w.pt", **wrong)
+    *of_options, of_file = raised.value.problems
+    assert {problem.split()[0] for problem in of_options} == wrong.keys()
+    assert of_file.endswith("w.pt: a name that ends in .safetensors is wanted.")
+    numbers = {key for key, default in own_options(name).items() if isinstance(default, int | float)}
+    assert numbers <= wrong.keys(), "an option that no test has a wrong value for"
+
+
+@pytest.mark.parametrize("name", PRETRAINERS)
+def test_defaults_are_values_that_can_be(name, out):
+    parameters = inspect.signature(trainer(name)).parameters
+    check_training({key: p.default for key, p in parameters.items() if key in OPTIONS}, out, resume=False)
 
 
 # --- the table and the command -------------------------------------------------------------------------------------
@@ -329,7 +464,7 @@ def test_options_are_read_as_what_they_are_and_all_wrong_ones_told():
         read_options("yt8m", ["clases=10", "classes=ten", "l2"])
     clases, ten, l2 = raised.value.problems
     assert clases.startswith("unknown option of 'yt8m' 'clases'. Did you mean 'classes'?")
-    assert ten == "--set classes=ten: a number such as 3862 is wanted."
+    assert ten == "--set classes=ten: a whole number such as 3862 is wanted."
     assert l2 == "--set l2: KEY=VALUE is wanted."
 
 
@@ -356,9 +491,18 @@ def test_the_command_trains_tells_and_resumes(run, workdir):
         (["yt8m"], "no .tfrecord file is there"),
         (["yt8m", "--features", "nowhere"], "--features nowhere: no such folder. It is to hold train*.tfrecord"),
         (["yt8m", "--device", "tpu"], "--device tpu: auto, cpu or cuda is wanted"),
+        (["signature", "--set", "dropout=nan"], "dropout nan: a share from 0 to below 1 is wanted"),
+        (["signature", "--set", "clip=-1", "--set", "hidden=0"], "hidden 0: a whole number from 1 to 65536 is wanted"),
+        (
+            ["signature", "--batch-size", "1"],
+            "batch_size 1: a number of pairs of 2 or more, for the loss to compare, is wanted",
+        ),
+        (["objectgraphs", "--out", "afile/w.safetensors"], "afile is a file, and a folder is wanted there"),
+        (["yt8m", "--out", ""], "a name that ends in .safetensors is wanted"),
     ],
 )
 def test_what_the_command_cannot_do_it_says(run, workdir, arguments, message):
     (workdir / "empty").mkdir()
+    (workdir / "afile").touch()
     result = run("pretrain", "--features", "empty", "--out", "w.safetensors", *arguments, code=1)
     assert message in result.stderr and not result.stdout

@@ -1,6 +1,7 @@
 """Training the signature: what a folder holds, the loss and the recalls as formulas, and a set that can be learned."""
 
 import itertools
+import json
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from mediaeval.features.networks.dual_encoding import END, N_SPECIAL, PAD, START
 from mediaeval.features.weights import read_weights
 from mediaeval.formats.bigfile import BigFile
 from mediaeval.pretrain.captions import Caption, read_captioned_videos, words_of
-from mediaeval.pretrain.loop import epoch_rng
+from mediaeval.pretrain.loop import METADATA, epoch_rng
 from mediaeval.pretrain.signature import (
     batches,
     padded_frames,
@@ -98,8 +99,10 @@ def test_captions_find_videos_of_things_never_seen_together_far_above_chance(pla
     loaded = load_visual(read_weights(out, "signature"), "signature", out)
     assert (loaded.frame_width, loaded.space, loaded.attention_axis) == (WIDTH, 32, "time")
     with safe_open(out, "pt") as file:
-        assert float(file.metadata()["epoch"]) == best["epoch"]
-        assert file.metadata()["pairs"] == "480 for training, 120 for validation"
+        about = json.loads(file.metadata()[METADATA])
+    assert float(about["epoch"]) == best["epoch"]
+    assert about["pairs"] == "480 for training, 120 for validation"
+    assert [about[key] for key in ("hidden", "filters", "space")] == ["24", "12", "32"]
     # two videos of the same things lie nearer to each other than to those of none of them
     data = read_captioned_videos(planted)
     things = {c.video: {w for w in c.words if w in THINGS} for c in data.train}
@@ -142,8 +145,7 @@ def test_a_training_that_was_killed_goes_on_to_the_same_weights(planted, tmp_pat
         train_signature(planted, resumed, epochs=4, on_progress=kill, **SMALL)
     history = train_signature(planted, resumed, epochs=4, resume=True, **SMALL)
     assert history == expected
-    a, b = (read_weights(path, "signature") for path in (through, resumed))
-    assert a.keys() == b.keys() and all(torch.equal(a[key], b[key]) for key in a)
+    assert resumed.read_bytes() == through.read_bytes()
     other = train_signature(planted, tmp_path / "other.safetensors", epochs=4, seed=1, **SMALL)
     assert other[0]["loss"] != expected[0]["loss"], "another seed is another training"
 
@@ -152,6 +154,39 @@ def test_settings_that_cannot_be_are_told_together(tmp_path):
     with pytest.raises(ConfigError) as error:
         train_signature(tmp_path, tmp_path / "x.safetensors", batch_size=1, val=1.0, min_count=0, lr=0, epochs=0)
     assert len(error.value.problems) == 5
+
+
+def test_resuming_with_another_network_names_what_is_another(tmp_path):
+    folder, out = tiny(tmp_path / "set"), tmp_path / "x.safetensors"
+    settings = SMALL | {"batch_size": 3, "min_count": 1}
+
+    def kill(done, total, note):
+        if done == 1 and "examples" in note:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train_signature(folder, out, epochs=2, on_progress=kill, **settings)
+    write_bigfile(folder / "word2vec", {"fire": np.zeros(7)})
+    with pytest.raises(ConfigError) as raised:
+        train_signature(folder, out, epochs=2, resume=True, **settings | {"hidden": 8, "filters": 5, "space": 16})
+    assert list(raised.value.problems[1:]) == [
+        "  filters: it was 12, now 5",
+        "  hidden: it was 24, now 8",
+        "  space: it was 32, now 16",
+        "  word_vectors: it was none, now width 7",
+    ]
+
+
+def test_vectors_that_are_not_finite_stop_the_training(tmp_path, monkeypatch):
+    def broken(videos, data, device):
+        frames, lengths = padded_frames(videos, data, device)
+        return (frames if torch.is_grad_enabled() else frames * torch.inf), lengths
+
+    monkeypatch.setattr("mediaeval.pretrain.signature.padded_frames", broken)
+    settings = SMALL | {"batch_size": 3, "min_count": 1}
+    with pytest.raises(ConfigError, match="vectors of held-out videos became infinite or no number after epoch 0"):
+        train_signature(tiny(tmp_path / "set"), tmp_path / "x.safetensors", **settings)
+    assert not list(tmp_path.glob("x.*"))
 
 
 def test_captions_of_rare_words_alone_are_told(tmp_path):

@@ -135,6 +135,8 @@ def test_the_stored_gamma_of_bn_data_is_ignored():
     a, b = (state_from(tensors(as_mxnet(named)), "R") for named in (arrays, other))
     torch.testing.assert_close(a["bn_data.weight"], torch.ones(3))
     torch.testing.assert_close(b["bn_data.weight"], torch.ones(3))
+    plain = state_from(a | {"bn_data.weight": torch.full((3,), 7.0)}, "R")
+    torch.testing.assert_close(plain["bn_data.weight"], torch.ones(3))
 
 
 def test_ten_crops_are_the_corners_and_the_centre_and_their_mirrors():

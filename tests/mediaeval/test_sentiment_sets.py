@@ -401,6 +401,24 @@ def test_splits_share_no_image_between_their_parts(n, seed):
     assert sorted(split.train + split.validation + split.test) == sorted(ids)
 
 
+@given(st.data(), st.integers(10, 40), st.integers(0, 5))
+def test_equal_ids_are_split_equally_in_any_order(data, n, seed):
+    classes = {f"i{k}": "abc"[k % 3] for k in range(n)}
+    order = data.draw(st.permutations(list(classes)))
+    assert hold_outs(order, seed) == hold_outs(list(classes), seed)
+    assert disjoint_folds(order, seed) == disjoint_folds(list(classes), seed)
+    assert stratified({i: classes[i] for i in order}, seed) == stratified(classes, seed)
+
+
+@pytest.mark.parametrize("protocol", ["hold-out", "folds"])
+def test_the_order_of_a_lists_lines_changes_no_split(tmp_path, protocol):
+    splits = []
+    for name, lines in (("as_listed", FIVE.splitlines()), ("reversed", FIVE.splitlines()[::-1])):
+        folder = twitter1(tmp_path / name, {"five_agrees.txt": "\n".join(lines)})
+        splits.append(load_sentiment_set("twitter1-5", folder, protocol=protocol).splits)
+    assert splits[0] == splits[1]
+
+
 IDS = st.lists(WORDS, unique=True, min_size=3, max_size=9)
 
 
@@ -413,7 +431,7 @@ def test_stored_splits_are_read_as_they_were(tmp_path_factory, ids, k):
 
 
 def test_stored_splits_that_are_none(tmp_path):
-    with pytest.raises(DatasetError, match="does not exist"):
+    with pytest.raises(DatasetError, match=r"does not exist\. .*splits-NAME\.csv: copy that file to .*splits\.csv"):
         read_splits(tmp_path / "splits.csv")
     (tmp_path / "splits.csv").write_text("split,id\n1,train,a\n1,trian,b\n")
     with pytest.raises(DatasetError, match=r"header split,part,id is wanted(.|\n)*:3: '1,trian,b'"):

@@ -8,8 +8,10 @@ import pickle
 import threading
 from dataclasses import replace
 
+import numpy as np
 import pytest
 import torch
+from safetensors.numpy import save
 from safetensors.torch import load_file
 
 from mediaeval.errors import WeightsError
@@ -19,8 +21,10 @@ from mediaeval.features.extractors import EXTRACTORS, Extractor
 from mediaeval.features.sources import fetch, locate
 from mediaeval.features.weight_files import WeightFile, files_of
 
-DATA = b"weights " * 500
+DATA = b"\x89HDF\r\n\x1a\n" * 500  # begins as an HDF5 file does
+SAFE = save({"a": np.zeros(1, np.float32)})
 SHA256, MD5 = hashlib.sha256(DATA).hexdigest(), hashlib.md5(DATA).hexdigest()
+BEGINS = {"pth": b"PK\x03\x04", "tgz": b"\x1f\x8b"}  # a zip archive, and gzip
 R = EXTRACTORS["resnet152_11k"]
 
 
@@ -44,9 +48,10 @@ class _Answers(http.server.BaseHTTPRequestHandler):
             self.send_error(404)
             return
         self.send_response(200)
-        self.send_header("Content-Length", str(len(DATA) + (100 if self.path == "/cut" else 0)))
+        data = BEGINS.get(self.path.rpartition(".")[2], b"") + DATA
+        self.send_header("Content-Length", str(len(data) + (100 if self.path == "/cut" else 0)))
         self.end_headers()
-        self.wfile.write(DATA)
+        self.wfile.write(data)
 
     def log_message(self, *arguments):
         pass
@@ -161,9 +166,9 @@ def test_a_file_in_the_hubs_cache_is_taken_from_there_without_a_network(tmp_path
     (model / "refs/main").write_text(revision)
     snapshot = model / "snapshots" / revision
     snapshot.mkdir(parents=True)
-    (snapshot / "model.safetensors").write_bytes(DATA)
+    (snapshot / "model.safetensors").write_bytes(SAFE)
     path = locate("mobilenetv2", EXTRACTORS["mobilenetv2"])
-    assert path == cache / "mobilenetv2_100.ra_in1k.safetensors" and path.read_bytes() == DATA
+    assert path == cache / "mobilenetv2_100.ra_in1k.safetensors" and path.read_bytes() == SAFE
 
 
 def test_a_mirror_gives_its_files_and_the_network_is_left_alone(server, cache, tmp_path, monkeypatch, run):
@@ -187,10 +192,10 @@ def test_a_mirror_gives_its_files_and_the_network_is_left_alone(server, cache, t
 def test_another_machines_cache_is_a_mirror_and_brings_what_nobody_publishes(tmp_path, cache, run):
     mirror = tmp_path / "usb"
     mirror.mkdir()
-    (mirror / "signature.safetensors").write_bytes(DATA)
+    (mirror / "signature.safetensors").write_bytes(SAFE)
     (mirror / "resnet152_imagenet11k_11221_no_top.h5").write_bytes(b"another file")
     result = run("weights", "fetch", "signature", "--mirror", mirror, code=1)
-    assert locate("signature", EXTRACTORS["signature"]).read_bytes() == DATA
+    assert locate("signature", EXTRACTORS["signature"]).read_bytes() == SAFE
     assert "resnet152_imagenet11k_11221_no_top.h5" in result.stderr, "R is fetched for S; this one is another file"
 
 
@@ -215,9 +220,38 @@ def test_fetch_tries_all_and_tells_all(server, monkeypatch, run):
     assert "made by: mediaeval pretrain yt8m" in result.stdout
 
 
-def test_unpublished_files_alone_are_no_failure(run):
-    result = run("weights", "fetch", "objectgraphs", "--mirror", ".", code=1)  # its detector is lacking there
-    assert "fasterrcnn" in result.stderr and "objectgraphs.safetensors" not in result.stderr
+def test_what_nobody_publishes_is_told_with_how_to_make_it(run, cache):
+    """And exit status 1, or a script would go on to train without it."""
+    result = run("weights", "fetch", "objectgraphs", "--mirror", ".", code=1)  # its detector is lacking there, too
+    assert "fasterrcnn" in result.stderr
+    assert (
+        "objectgraphs.safetensors: nobody publishes it; it is made by: mediaeval pretrain objectgraphs" in result.stderr
+    )
+    assert f"in {cache}:" in result.stderr and "--mirror FOLDER" in result.stderr
+
+
+def test_another_file_than_the_first_is_taken_when_it_is_asked_for(server, cache, monkeypatch, run):
+    """The first fetch brought the wrong file: --replace forgets it."""
+    published(monkeypatch, f"{server.url}/r.h5")
+    run("weights", "fetch", "resnet152_11k")
+    index = json.loads((cache / "index.json").read_text())
+    index["r.h5"]["sha256"] = "f" * 64
+    (cache / "index.json").write_text(json.dumps(index))
+    assert "--replace" in run("features", "--use", "resnet152_11k", "--engine", "torch", code=1).stderr
+    run("weights", "fetch", "resnet152_11k", code=1)
+    run("weights", "fetch", "resnet152_11k", "--replace")
+    assert "\there\t" in run("weights", "list", "resnet152_11k").stdout
+
+
+@pytest.mark.parametrize("came", [b"", b"<html>log in to the network</html>"])
+def test_a_page_instead_of_a_file_is_refused(came, tmp_path, cache, monkeypatch):
+    file = published(monkeypatch, "https://example.org/r.h5")
+    (tmp_path / "usb").mkdir()
+    for name in ("r.h5", "m.safetensors", "m.pth", "m.tgz"):
+        (tmp_path / "usb" / name).write_bytes(came)
+        with pytest.raises(WeightsError, match=r"is no \.\w+ file: (0 bytes came|it begins with b'<html>)"):
+            fetch(replace(file, name=name), tmp_path / "usb")
+    assert visible(cache) == []
 
 
 def test_the_users_own_files_are_listed_and_never_fetched(tmp_path, server, monkeypatch, run):

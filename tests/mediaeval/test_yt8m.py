@@ -478,6 +478,26 @@ def test_without_validation_the_last_epoch_is_kept_and_nothing_is_scored(planted
     assert set(history[0]) == {"epoch", "lr", "loss"}
 
 
+def test_scores_that_are_not_finite_stop_the_training(planted, tmp_path):
+    with pytest.raises(ConfigError, match="scores of validation became infinite or no number after epoch 0; nothing"):
+        train_yt8m(planted, tmp_path / "y.safetensors", **SMALL | {"batch_size": 200}, lr=1e37)
+    assert not list(tmp_path.glob("y.*"))
+
+
+def test_resuming_with_other_classes_names_them(planted, tmp_path):
+    class Killed(BaseException):
+        pass
+
+    def kill(done, total, note):
+        if done == 1:
+            raise Killed
+
+    with pytest.raises(Killed):
+        train_yt8m(planted, tmp_path / "y.safetensors", **SMALL, on_progress=kill)
+    with pytest.raises(ConfigError, match=r"other settings(.|\n)*classes: it was 8, now 9"):
+        train_yt8m(planted, tmp_path / "y.safetensors", **SMALL | {"classes": 9}, resume=True)
+
+
 def test_settings_that_cannot_be_are_told_together(tmp_path):
     with pytest.raises(ConfigError, match=r"epochs 0: (.|\n)*lr -1: (.|\n)*buffer 0: "):
         train_yt8m(tmp_path, tmp_path / "y.safetensors", epochs=0, lr=-1, buffer=0)

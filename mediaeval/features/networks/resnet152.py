@@ -93,7 +93,8 @@ def state_from(tensors: Mapping[str, Tensor], owner: str) -> dict[str, Tensor]:
     mxnet = any(key.startswith(("arg:", "aux:")) for key in tensors)
     pattern = _MXNET if mxnet else _KERAS if any("/" in key for key in tensors) else None
     if pattern is None:
-        return {key: value for key, value in tensors.items() if not key.startswith("fc1.")}
+        plain = {key: value for key, value in tensors.items() if not key.startswith("fc1.")}
+        return plain | ({"bn_data.weight": torch.ones(3)} if "bn_data.weight" in plain else {})
     state, strange = {}, []
     for key, value in tensors.items():
         match = pattern.fullmatch(key)
