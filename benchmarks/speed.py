@@ -62,6 +62,8 @@ def cosine(a: np.ndarray, b: np.ndarray) -> float:
 def write_settings(folder: Path, weights: Path) -> None:
     """Write a mediaeval.toml with the three shared networks."""
     (folder / "mediaeval.toml").write_text(f"""
+[features]
+store = ".mediaeval/features"
 [extractors.mobilenet]
 kind = "timm"
 model = "mobilenetv2_100"
