@@ -85,7 +85,7 @@ weights = "{weights}/torchvision-squeezenet1_0.safetensors"
 USE = ["mobilenet", "tfsame", "squeeze"]
 
 
-def whole_command(data: Path, runs: int, folder: Path) -> None:
+def whole_command(data: Path, runs: int, folder: Path, engine: str) -> None:
     """JPEG to store: the command as a user gives it, with an empty store, converted networks kept from before."""
     out = folder / "yardstick.npy"
     photographs, weights = data / "oasis", data / "weights"
@@ -97,27 +97,27 @@ def whole_command(data: Path, runs: int, folder: Path) -> None:
     def ours() -> None:
         shutil.rmtree(folder / ".mediaeval", ignore_errors=True)
         code = "from mediaeval.cli import main; main()"
-        command = [PYTHON, "-c", code, "features", str(photographs), "--use", ",".join(USE)]
+        command = [PYTHON, "-c", code, "features", str(photographs), "--use", ",".join(USE), "--engine", engine]
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
         subprocess.run(command, check=True, cwd=folder, capture_output=True, env=environment)
 
     ours()  # converts the networks, once
     times = in_turns(runs, theirs, ours)
-    X = stored_features(photographs, folder)
+    X = stored_features(photographs, folder, engine)
     Y = np.load(out)
     least = min(cosine(X[name], Y[:, a:b]) for name, a, b in zip(USE, (0, 1280, 2560), (1280, 2560, 3072), strict=True))
     scores = probe_scores(data, np.concatenate([X[name] for name in USE], axis=1), Y)
     agreement = f"least cosine {least:.5f}; probe F1 {scores[0]:.3f}, of the yardstick's features {scores[1]:.3f}"
-    row("features, 483 photographs × 3 networks, whole command", times, agreement)
+    row(f"features, 483 photographs × 3 networks, whole command, {engine}", times, agreement)
 
 
-def stored_features(photographs: Path, folder: Path) -> dict[str, np.ndarray]:
+def stored_features(photographs: Path, folder: Path, engine: str) -> dict[str, np.ndarray]:
     """Return what the command stored, rows in the order of the sorted file names."""
     from mediaeval.config import load_config
     from mediaeval.data.dataset import load_dataset
     from mediaeval.steps.prepare import build_networks, features_of
 
-    config = load_config(folder / "mediaeval.toml", use=",".join(USE))
+    config = load_config(folder / "mediaeval.toml", use=",".join(USE), engine=engine)
     dataset = load_dataset(photographs)
     features = features_of(dataset, config, build_networks(config, "cpu"), skip_bad=False)
     assert not features.computed, "the command stored them"
@@ -145,7 +145,7 @@ def probe_scores(data: Path, *matrices: np.ndarray) -> list[float]:
     return [f1_score(y, p, average="weighted", zero_division=0) for p in predicted]
 
 
-def one_network(model_name: str, side: int, runs: int, images: int = 32) -> None:
+def one_network(model_name: str, side: int, runs: int, wanted: str, images: int = 32) -> None:
     """Images already decoded, random weights: eager torch in batches of 16 against the engine."""
     import timm
     import torch
@@ -157,7 +157,7 @@ def one_network(model_name: str, side: int, runs: int, images: int = 32) -> None
     model = timm.create_model(model_name, num_classes=0).eval()
     pixels = np.random.default_rng(0).integers(0, 256, (images, side, side, 3), dtype=np.uint8)
     module = OfPixels(model, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)).eval()
-    engine = choose_engine("auto", "cpu")
+    engine = choose_engine(wanted, "cpu")
     loaded = engine.load(
         model_name, {"benchmark": f"{model_name} {side} {timm.__version__}"}, lambda: Made(module, pixels[0], {})
     )
@@ -240,9 +240,12 @@ def main() -> None:
         folder = Path(name)
         write_settings(folder, data / "weights")
         rows = {
-            "whole_command": lambda: whole_command(data, options.runs, folder),
-            "resnet152": lambda: one_network("resnet152", 224, options.runs),
-            "efficientnet_b2": lambda: one_network("tf_efficientnet_b2", 260, options.runs),
+            "whole_command": lambda: whole_command(data, options.runs, folder, "openvino"),
+            "whole_command bf16": lambda: whole_command(data, options.runs, folder, "openvino-bf16"),
+            "resnet152": lambda: one_network("resnet152", 224, options.runs, "openvino"),
+            "resnet152 bf16": lambda: one_network("resnet152", 224, options.runs, "openvino-bf16"),
+            "efficientnet_b2": lambda: one_network("tf_efficientnet_b2", 260, options.runs, "openvino"),
+            "efficientnet_b2 bf16": lambda: one_network("tf_efficientnet_b2", 260, options.runs, "openvino-bf16"),
             "views": lambda: views(data, options.runs, folder),
             "check": lambda: check_command(options.runs, folder),
             "help": lambda: row_alone(

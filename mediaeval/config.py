@@ -38,7 +38,9 @@ class SplitSection(_Section):
 class FeaturesSection(_Section):
     use: list[str] = Field(default=["handcrafted"], min_length=1)  # concatenated in this order
     scale: Literal["none", "unit", "standard"] = "standard"
-    engine: Literal["auto", "torch", "openvino"] = "auto"  # what computes networks; part of a feature's identity
+    engine: Literal["auto", "torch", "openvino", "openvino-bf16"] = (
+        "auto"  # what computes networks; part of a feature's identity
+    )
     store: str = ".mediaeval/features"  # folder
 
 

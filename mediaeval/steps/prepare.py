@@ -43,7 +43,7 @@ def settle_engine(config: Config, device: str) -> Engine:
     if all(extractor.kind == "handcrafted" for extractor in config.used_extractors().values()):
         return TORCH
     engine = choose_engine(config.features.engine, device)
-    config.features.engine = engine.name
+    config.features.engine = engine.setting
     return engine
 
 

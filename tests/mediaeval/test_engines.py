@@ -221,12 +221,12 @@ def test_an_interrupted_conversion_leaves_nothing(weights, monkeypatch, kept):
 
 
 def test_the_engine_is_chosen_by_what_is_here(monkeypatch):
-    assert choose_engine("auto", "cpu").name == "openvino"
+    assert choose_engine("auto", "cpu") == Engine("openvino", "cpu", "float32"), "bfloat16 is for who asks for it"
     assert choose_engine("auto", "cuda") == Engine("torch", "cuda")
     assert choose_engine("torch", "cpu") == engines.TORCH
     with pytest.raises(ConfigError, match="'openvino' computes on the processor, not on cuda"):
         choose_engine("openvino", "cuda")
-    with pytest.raises(ConfigError, match="engine 'onnx': auto, torch, openvino is wanted"):
+    with pytest.raises(ConfigError, match="engine 'onnx': auto, torch, openvino, openvino-bf16 is wanted"):
         choose_engine("onnx", "cpu")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert choose_engine("auto", "cpu") == engines.TORCH
@@ -236,13 +236,34 @@ def test_the_engine_is_chosen_by_what_is_here(monkeypatch):
         choose_engine("openvino", "cpu")
 
 
-def test_a_processor_without_bfloat16_computes_in_float32(monkeypatch):
+@pytest.mark.parametrize("native", [True, False])
+def test_bfloat16_is_for_processors_that_have_it(native, monkeypatch):
     class Core:
         def get_property(self, device, name):
-            return ["FP32", "INT8"]
+            return ["FP32", *(["BF16"] if native else [])]
 
     monkeypatch.setattr(engines, "_core", Core)
-    assert choose_engine("auto", "cpu") == Engine("openvino", "cpu", "float32")
+    if native:
+        engine = choose_engine("openvino-bf16", "cpu")
+        assert engine == Engine("openvino", "cpu", "bfloat16") and engine.setting == "openvino-bf16"
+    else:
+        with pytest.raises(ConfigError, match="this processor does not compute in bfloat16"):
+            choose_engine("openvino-bf16", "cpu")
+
+
+@pytest.mark.shared
+def test_the_default_agrees_with_torch_on_real_photographs(shared):
+    """Least cosine over photographs, with real weights: the reason why bfloat16 is not the default."""
+    from mediaeval.data.dataset import load_dataset
+
+    dataset = load_dataset(shared / "oasis")
+    images = [Image.open(dataset.image_paths[i]).convert("RGB") for i in dataset.ids[::60]]
+    file = str(shared / "weights/timm-mobilenetv2_100.safetensors")
+    real = Extractor(kind="timm", model="mobilenetv2_100", weights=file)
+    a = vectors(build("real", real), images)
+    b = vectors(build("real", real, choose_engine("auto", "cpu")), images)
+    cosines = (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
+    assert len(images) > 5 and cosines.min() > 0.9999
 
 
 def test_a_run_is_predicted_by_the_engine_that_it_was_trained_with(weights, workdir, run, make_devset, make_testset):
