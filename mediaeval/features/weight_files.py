@@ -76,7 +76,7 @@ FILES: dict[str, tuple[WeightFile, ...]] = {
             "pca",
             "yt8m_pca.tgz",
             "https://data.yt8m.org/yt8m_pca.tgz",
-            "Apache-2.0",
+            "not checked by us",
             "the PCA of YouTube-8M's feature extractor",
         ),
     ),
