@@ -21,8 +21,17 @@ MAY_IMPORT = {
     "mediaeval.features": {"mediaeval.data", "mediaeval.formats"} | LEAVES,
     "mediaeval.pretrain": {"mediaeval.features", "mediaeval.formats"} | LEAVES,
     "mediaeval.classifiers": {"submission"} | LEAVES,
+    "mediaeval.finetune": {
+        "submission",
+        "mediaeval.data",
+        "mediaeval.features",
+        "mediaeval.formats",
+        "mediaeval.pretrain",  # the loop that trains and resumes
+        "mediaeval.classifiers",
+    }
+    | LEAVES,
     "mediaeval.reports": LEAVES,
-    "mediaeval.config": {"submission", "mediaeval.features", "mediaeval.classifiers"} | LEAVES,
+    "mediaeval.config": {"submission", "mediaeval.features", "mediaeval.classifiers", "mediaeval.finetune"} | LEAVES,
     "mediaeval.runs": {"submission"} | LEAVES,
 }
 MAY_IMPORT["mediaeval.steps"] = set(MAY_IMPORT)
