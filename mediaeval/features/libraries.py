@@ -35,10 +35,10 @@ def timm_network(name: str, extractor: Extractor, engine: Engine, built: Callabl
 
         arguments = dict(extractor.model_args) | ({"num_classes": 0} if extractor.output == "features" else {})
         model = timm_model(name, extractor, arguments)
-        state = read_weights(path, name)
+        state = read_weights(path, f"extractor '{name}'")
         if not extractor.weights:
             state = _as_timm_has_it(model, state, name, path)
-        load_state(model, state, name, path, head=model.default_cfg.get("classifier", ""))
+        load_state(model, state, f"extractor '{name}'", path, head=model.default_cfg.get("classifier", ""))
         config = json.loads(json.dumps(timm_config(model, extractor), default=list))
         return _made(extractor, model, config, preprocess.of_timm(config), _timm_transform(config))
 
@@ -104,7 +104,7 @@ def torchvision_network(name: str, extractor: Extractor, engine: Engine, built: 
         except _UNBUILT as error:
             raise _unknown_model(name, extractor, error, known) from error
         head = remove_head(model) if extractor.output == "features" else ""
-        load_into(model, path, name, head=(head, "AuxLogits", "aux1", "aux2"))
+        load_into(model, path, f"extractor '{name}'", head=(head, "AuxLogits", "aux1", "aux2"))
         transform = torchvision_transform(entry)
         about = {"transform": " ".join(repr(transform).split())}
         return _made(extractor, model, about, preprocess.of_torchvision(transform), lambda i: transform(i).numpy())

@@ -42,7 +42,8 @@ def mean_of_objects(name: str, extractor: Extractor, engine: Engine, built: Call
 def objectgraphs(name: str, extractor: Extractor, engine: Engine, built: Callable) -> Network:
     """G: the vectors of up to 50 objects → a graph of two layers → their mean, 2048."""
     path = locate(name, extractor)
-    graph = graphs.load_graph(read_weights(path, name), name, path)
+    owner = f"extractor '{name}'"
+    graph = graphs.load_graph(read_weights(path, owner), owner, path)
     reads = graph.wq.in_features
     source = built(extractor.source) if extractor.source else None
     width = source.width if source else faster_rcnn.VECTOR
@@ -81,7 +82,7 @@ def _detector(name: str, extractor: Extractor, engine: Engine) -> tuple[torch.nn
         raise ConfigError(*(f"extractor '{name}': model_args.{text}." for text, holds in wrong.items() if holds))
     path = locate(name, extractor, "detector")
     detector = faster_rcnn.detector(**arguments)
-    load_into(detector, path, name)
+    load_into(detector, path, f"extractor '{name}'")
     identity = {
         **identity_of(extractor, str(torch_on(engine))),
         "detector": f"fasterrcnn_resnet50_fpn_v2, file sha256 {file_digest(path)}",

@@ -34,23 +34,7 @@ class Preprocessing:
 
     def pixels(self, image: Image.Image) -> np.ndarray:
         """Return an upright RGB image resized and cropped, uint8 (crop, crop, 3)."""
-        width, height = image.size
-        if self.squash:
-            size = (self.resize, self.resize)
-        else:  # the longer side is cut down to whole pixels, as both libraries do
-            short, long = sorted((width, height))
-            longer = int(self.resize * long / short)
-            size = (self.resize, longer) if width <= height else (longer, self.resize)
-        if size != image.size:
-            image = image.resize(size, _FILTERS[self.interpolation])
-        width, height = image.size
-        if width < self.crop or height < self.crop:  # black around it, the odd pixel right and below
-            padded = Image.new("RGB", (max(width, self.crop), max(height, self.crop)))
-            padded.paste(image, ((padded.width - width) // 2, (padded.height - height) // 2))
-            image, width, height = padded, padded.width, padded.height
-        # Python's rounding, half to even, as in both libraries
-        left, top = round((width - self.crop) / 2.0), round((height - self.crop) / 2.0)
-        return np.asarray(image.crop((left, top, left + self.crop, top + self.crop)))
+        return np.asarray(centre(resized(image, self.resize, self.interpolation, self.squash), self.crop))
 
     def as_json(self) -> dict[str, Any]:
         """Return what `from_json` reads."""
@@ -62,6 +46,30 @@ class Preprocessing:
             "std": list(self.std),
             "squash": self.squash,
         }
+
+
+def resized(image: Image.Image, resize: int, interpolation: str, squash: bool) -> Image.Image:
+    """Return an image whose shorter side has `resize` pixels; with `squash`, both sides."""
+    width, height = image.size
+    if squash:
+        size = (resize, resize)
+    else:  # the longer side is cut down to whole pixels, as both libraries do
+        short, long = sorted((width, height))
+        longer = int(resize * long / short)
+        size = (resize, longer) if width <= height else (longer, resize)
+    return image if size == image.size else image.resize(size, _FILTERS[interpolation])
+
+
+def centre(image: Image.Image, crop: int) -> Image.Image:
+    """Return the middle square of `crop` pixels a side; black around an image that is smaller."""
+    width, height = image.size
+    if width < crop or height < crop:  # the odd pixel right and below
+        padded = Image.new("RGB", (max(width, crop), max(height, crop)))
+        padded.paste(image, ((padded.width - width) // 2, (padded.height - height) // 2))
+        image, width, height = padded, padded.width, padded.height
+    # Python's rounding, half to even, as in both libraries
+    left, top = round((width - crop) / 2.0), round((height - crop) / 2.0)
+    return image.crop((left, top, left + crop, top + crop))
 
 
 def from_json(tree: Mapping[str, Any]) -> Preprocessing:

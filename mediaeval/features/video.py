@@ -40,8 +40,8 @@ def resnet152_11k(name: str, extractor: Extractor, engine: Engine, built: Callab
         from mediaeval.features.networks import resnet152
         from mediaeval.features.weights import load_state, read_weights
 
-        network = resnet152.ResNet11k()
-        load_state(network, resnet152.state_from(read_weights(path, name), name), name, path)
+        network, owner = resnet152.ResNet11k(), f"extractor '{name}'"
+        load_state(network, resnet152.state_from(read_weights(path, owner), owner), owner, path)
         example = np.zeros((SQUASHED, SQUASHED, 3), np.uint8)
         return Made(resnet152.OfSquares(network, CROP, how), example, {})
 
@@ -69,7 +69,7 @@ def inception2015(name: str, extractor: Extractor, engine: Engine, built: Callab
         from mediaeval.features.weights import load_into
 
         network = inception2015.inception2015()
-        load_into(network, path, name, head="fc")
+        load_into(network, path, f"extractor '{name}'", head="fc")
         return Made(network, np.zeros((3, INCEPTION_SIDE, INCEPTION_SIDE), np.float32), {})
 
     def prepare(image: Image.Image) -> np.ndarray:
@@ -94,7 +94,8 @@ def yt8m(name: str, extractor: Extractor, engine: Engine, built: Callable) -> Ne
     arguments = arguments_of(name, extractor, {"flatten": "channels_first"})
     source = _source(name, extractor, built, 2048)
     path = locate(name, extractor)
-    head = youtube.load_head(read_weights(path, name), name, path, **arguments)
+    owner = f"extractor '{name}'"
+    head = youtube.load_head(read_weights(path, owner), owner, path, **arguments)
     # a head on the 2048 numbers themselves wants no PCA
     pca_path = None if head.width == source.width else locate(name, extractor, "pca")
     pca = youtube.read_pca(pca_path) if pca_path else None
@@ -122,7 +123,8 @@ def dual_encoding(name: str, extractor: Extractor, engine: Engine, built: Callab
 
     path = locate(name, extractor)
     arguments_of(name, extractor, {"attention_axis": "time", "normalise": True})  # unsaid: what the file's layout says
-    network = dual.load_visual(read_weights(path, name), name, path, **extractor.model_args)
+    owner = f"extractor '{name}'"
+    network = dual.load_visual(read_weights(path, owner), owner, path, **extractor.model_args)
     source = _source(name, extractor, built, network.frame_width)
     network = frozen(network, engine.device)
 

@@ -19,6 +19,7 @@ _HDF5, _MXNET = b"\x89HDF\r\n\x1a\n", (0x112).to_bytes(8, "little")
 def read_weights(path: Path, owner: str) -> dict[str, torch.Tensor]:
     """Return the tensors of a .safetensors, PyTorch, Keras (.h5) or MXNet (.params) file, by key.
 
+    `owner`: who wants the file, as a message begins: "extractor 'signature'" or "system 'caffenet'".
     A list of state dicts, as dual encoding saves its two branches, gives keys that begin with `0.` and `1.`.
     Raises WeightsError when the file is damaged, or holds anything but tensors: a pickle may run code on loading.
     """
@@ -37,20 +38,20 @@ def read_weights(path: Path, owner: str) -> dict[str, torch.Tensor]:
         with torch.serialization.safe_globals([argparse.Namespace]):
             loaded = torch.load(path, map_location="cpu", weights_only=True)
     except WeightsError as error:
-        raise WeightsError(*(f"extractor '{owner}': {problem}" for problem in error.problems)) from None
+        raise WeightsError(*(f"{owner}: {problem}" for problem in error.problems)) from None
     except pickle.UnpicklingError as error:
         raise WeightsError(
-            f"extractor '{owner}': {path} is refused: it holds more than tensors, and loading that could run code. "
+            f"{owner}: {path} is refused: it holds more than tensors, and loading that could run code. "
             "If you trust who made it, on a machine you can spare: "
             f"mediaeval weights convert {path} {path.with_suffix('.safetensors')} --trust; then name the new file."
         ) from error
     except Exception as error:  # torch, safetensors and zip each raise what befell them on a damaged file
         raise WeightsError(
-            f"extractor '{owner}': {path} cannot be read as weights ({first_line(error)}). Download it again."
+            f"{owner}: {path} cannot be read as weights ({first_line(error)}). Download it again."
         ) from error
     state = tensors_of(loaded)
     if state is None:
-        raise WeightsError(f"extractor '{owner}': {path} holds no state dict (key → tensor). Save model.state_dict().")
+        raise WeightsError(f"{owner}: {path} holds no state dict (key → tensor). Save model.state_dict().")
     return state
 
 
@@ -94,7 +95,7 @@ def load_state(
     ]
     if extra or missing or shapes:
         raise WeightsError(
-            f"extractor '{owner}': {source} does not fit the network; it is from another one, or other model_args.",
+            f"{owner}: {source} does not fit the network; it is from another one, or from one built with other arguments.",
             *(f"  {what}: {some(keys)}" for what, keys in _named(extra, missing, shapes) if keys),
         )
     model.load_state_dict({k: v for k, v in state.items() if k in wanted}, strict=False)

@@ -1,4 +1,4 @@
-"""The one training loop of the networks that nobody publishes weights for.
+"""The one training loop of networks: of those that nobody publishes weights for, and of systems trained end to end.
 
 After every epoch two files are written, each whole or not at all: the weights, and beside them `NAME.training`, the
 state from which a training that was killed goes on. All that is random in an epoch follows from (seed, epoch) alone, so
@@ -47,15 +47,18 @@ def train(
     seed: int,
     device: torch.device,
     clip: float | None = None,
+    parts: Callable[[Any], Iterable[tuple[Any, float]]] = lambda batch: ((batch, 1.0),),
+    after_step: Callable[[], None] = lambda: None,
     after_epoch: Callable[[int], Mapping[str, float]] | None = None,
     best: str | None = None,
     resume: bool = False,
+    advice: str = "Lower --lr (it was {lr:g}), or look for features that are not finite.",
     on_progress: Callable[[int, int, str], None] = lambda done, total, note: None,
 ) -> list[Row]:
     """Train `epochs` epochs, counted from 0; return the history.
 
     modules      name → network, on `device` already; all are set to train mode for an epoch, to eval mode after it
-    optimiser    over parameters of the modules
+    optimiser    over parameters of the modules; a group with a `lr_scale` learns at that many times the rate
     batches      epoch → its batches, a new iterable each time; what is random in it must come from
                  `epoch_rng(seed, epoch)`
     loss         batch → scalar; it may draw from torch's global generators (dropout), which are seeded for each epoch
@@ -67,10 +70,13 @@ def train(
     metadata     the settings, written into it too, with seed and epoch, as JSON under the key METADATA; a training is
                  resumed only with equal ones
     clip         largest norm of all gradients together; None does not clip
+    parts        batch → (part, its share of the batch): gradients of parts are added up before a step is taken
+    after_step   called when a step was taken, such as to average the weights
     after_epoch  epoch → further values of its row, such as a validation score; called in eval mode, without gradients;
                  NotFiniteError says that the network is beyond scoring (`all_finite`)
     best         the value, the larger the better, whose best epoch `out` keeps (the first of equals); None: the last
     resume       go on from `out`'s .training, if there is one; else begin
+    advice       what a person is told to do about a training that diverged; {lr} stands for the rate
     on_progress  (epochs done, epochs, note), after every batch
 
     A row of the history: epoch, lr (of its last batch), loss (mean over batches, weighted by their size), and what
@@ -92,6 +98,10 @@ def train(
         if len(history) > epochs:
             raise ConfigError(f"{state_file}: {len(history)} epochs are done, more than the {epochs} wanted.")
 
+    def diverged(what: str, lr: float) -> ConfigError:
+        kept = f"{out} keeps the weights of before" if history else "nothing was written"
+        return ConfigError(f"{what}; {kept}. {advice.format(lr=lr)}")
+
     for epoch in range(len(history), epochs):
         for module in modules.values():
             module.train()
@@ -99,9 +109,10 @@ def train(
         with seeded(_torch_seed(seed, epoch), device):
             for number, batch in enumerate(batches(epoch)):
                 lr = lr_at(epoch, examples, history)
-                value = _step(loss, batch, modules, optimiser, lr, clip)
+                value = _step(loss, parts(batch), modules, optimiser, lr, clip)
                 if not math.isfinite(value):
-                    raise _diverged(f"the loss became {value} in epoch {epoch}, batch {number}", lr, out, history)
+                    raise diverged(f"the loss became {value} in epoch {epoch}, batch {number}", lr)
+                after_step()
                 count = size(batch)
                 total, seen, examples = total + value * count, seen + count, examples + count
                 on_progress(epoch, epochs, f"epoch {epoch}: {seen} examples, loss {total / seen:.4g}")
@@ -109,7 +120,7 @@ def train(
             raise ConfigError(f"epoch {epoch} has no examples: nothing can be trained.")
         kept = chain.from_iterable((*module.parameters(), *module.buffers()) for module in modules.values())
         if not all(tensor.isfinite().all() for tensor in kept):
-            raise _diverged(f"a weight became infinite or no number at the end of epoch {epoch}", lr, out, history)
+            raise diverged(f"a weight became infinite or no number at the end of epoch {epoch}", lr)
         for module in modules.values():
             module.eval()
         row: Row = {"epoch": epoch, "lr": lr, "loss": total / seen}
@@ -118,8 +129,7 @@ def train(
                 with torch.no_grad():
                     row |= {name: float(value) for name, value in after_epoch(epoch).items()}
             except NotFiniteError as error:
-                what = f"{error} became infinite or no number after epoch {epoch}"
-                raise _diverged(what, lr, out, history) from error
+                raise diverged(f"{error} became infinite or no number after epoch {epoch}", lr) from error
         before = [old[best] for old in history if not math.isnan(old[best])] if best else []
         if best is None or not history or row[best] > max(before, default=-math.inf):
             _write_weights(out, weights(), settings | {"epoch": str(epoch)})
@@ -147,24 +157,22 @@ def _torch_seed(seed: int, epoch: int) -> int:
     return int(np.random.SeedSequence((seed, epoch, 1)).generate_state(1, np.uint64)[0])
 
 
-def _step(loss, batch, modules, optimiser, lr: float, clip: float | None) -> float:
+def _step(loss, parts, modules, optimiser, lr: float, clip: float | None) -> float:
     """Take one step and return the loss; a loss that is not finite takes none."""
     for group in optimiser.param_groups:
-        group["lr"] = lr
+        group["lr"] = lr * group.get("lr_scale", 1.0)
     optimiser.zero_grad()
-    result = loss(batch)
-    value = result.item()
-    if math.isfinite(value):
+    value = 0.0
+    for part, share in parts:
+        result = loss(part) * share
+        value += result.item()
+        if not math.isfinite(value):
+            return value
         result.backward()
-        if clip is not None:
-            nn.utils.clip_grad_norm_([p for module in modules.values() for p in module.parameters()], clip)
-        optimiser.step()
+    if clip is not None:
+        nn.utils.clip_grad_norm_([p for module in modules.values() for p in module.parameters()], clip)
+    optimiser.step()
     return value
-
-
-def _diverged(what: str, lr: float, out: Path, history: Sequence[Row]) -> ConfigError:
-    kept = f"{out} keeps the weights of before" if history else "nothing was written"
-    return ConfigError(f"{what}; {kept}. Lower --lr (it was {lr:g}), or look for features that are not finite.")
 
 
 def _write_weights(out: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str]) -> None:

@@ -257,7 +257,7 @@ def checkpoint(folder, visual: dict, text: dict):
 
 
 def load(path, **options) -> VisualEncoder:
-    return load_visual(read_weights(path, "signature"), "signature", path, **options)
+    return load_visual(read_weights(path, "extractor 'signature'"), "extractor 'signature'", path, **options)
 
 
 def test_a_checkpoint_with_attention_loads_as_the_public_code_computes(tmp_path):
@@ -318,7 +318,7 @@ def with_(**tensors):
 )
 def test_other_weights_are_told(change, message):
     with pytest.raises(WeightsError, match=message) as error:
-        load_visual(change(small().state_dict()), "signature", "some.pth")
+        load_visual(change(small().state_dict()), "extractor 'signature'", "some.pth")
     assert "extractor 'signature': some.pth" in str(error.value)
 
 
@@ -326,9 +326,9 @@ def test_a_file_that_claims_a_huge_network_is_told_before_memory_is_taken():
     """A GRU of a million units wants 12 TB; the tensor that says so has 4 MB."""
     state = small().state_dict() | {"rnn.weight_hh_l0": torch.zeros(1, 1_000_000)}
     with pytest.raises(WeightsError, match=r"wanted \(3000000, 1000000\)"):
-        load_visual(state, "signature", "some.pth")
+        load_visual(state, "extractor 'signature'", "some.pth")
 
 
 def test_an_axis_of_another_name_is_told():
     with pytest.raises(ConfigError, match=r"unknown attention_axis 'tim'\. Did you mean 'time'\?"):
-        load_visual(small().state_dict(), "signature", "some.pth", attention_axis="tim")
+        load_visual(small().state_dict(), "extractor 'signature'", "some.pth", attention_axis="tim")

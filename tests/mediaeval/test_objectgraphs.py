@@ -117,7 +117,7 @@ def test_both_layouts_load_as_the_authors_save_them(graph, tmp_path):
     torch.save(graph.state_dict(), tmp_path / "model-gcn.pt")
     X = torch.randn(4, W)
     for name in ("model.pt", "model-gcn.pt"):
-        loaded = load_graph(read_weights(tmp_path / name, "g"), "g", name)
+        loaded = load_graph(read_weights(tmp_path / name, "extractor 'g'"), "extractor 'g'", name)
         torch.testing.assert_close(loaded(X), graph(X), rtol=0, atol=0)
         assert not loaded.training
 
@@ -139,7 +139,7 @@ def test_files_of_other_networks_are_told_by_key(graph, change, message, prefix)
     for key in ("wq", "wk", "gcn"):
         message = message.replace(f" {key}.", f" {prefix}{key}.")
     with pytest.raises(WeightsError, match=message):
-        load_graph(state, "g", "g.pt")
+        load_graph(state, "extractor 'g'", "g.pt")
 
 
 # --- training ------------------------------------------------------------------------------------------------------
@@ -184,7 +184,7 @@ def test_training_finds_the_planted_objects(tmp_path):
     out = tmp_path / "g.safetensors"
     history = train_objectgraphs(folder, out, epochs=12, lr=3e-3, batch_size=16)
     assert history[-1]["map"] > 0.8 and history[-1]["loss"] < history[0]["loss"] / 2
-    graph = load_graph(read_weights(out, "g"), "g", out)
+    graph = load_graph(read_weights(out, "extractor 'g'"), "extractor 'g'", out)
     assert graph.wq.in_features == W
 
 

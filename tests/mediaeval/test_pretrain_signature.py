@@ -96,7 +96,7 @@ def test_captions_find_videos_of_things_never_seen_together_far_above_chance(pla
     assert best["recall"] > history[0]["recall"] and history[-1]["loss"] < history[0]["loss"] / 2
 
     # what was written is the best epoch's visual branch, and gives what the network gave
-    loaded = load_visual(read_weights(out, "signature"), "signature", out)
+    loaded = load_visual(read_weights(out, "extractor 'signature'"), "extractor 'signature'", out)
     assert (loaded.frame_width, loaded.space, loaded.attention_axis) == (WIDTH, 32, "time")
     with safe_open(out, "pt") as file:
         about = json.loads(file.metadata()[METADATA])

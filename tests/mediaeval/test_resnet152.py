@@ -110,7 +110,7 @@ def test_the_whole_network_equals_its_list_of_layers():
     """All 152 layers at full width, against the formula in float64."""
     arrays = draw()
     network = ResNet11k().eval()
-    network.load_state_dict(state_from(tensors(as_mxnet(arrays)), "R"), strict=False)
+    network.load_state_dict(state_from(tensors(as_mxnet(arrays)), "extractor 'R'"), strict=False)
     x = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 255
     expected = by_formula(arrays, x.double(), UNITS, 4)
     with torch.no_grad():
@@ -121,7 +121,10 @@ def test_the_whole_network_equals_its_list_of_layers():
 
 def test_both_layouts_load_strictly_and_give_the_same():
     arrays = draw()
-    mxnet, keras = state_from(tensors(as_mxnet(arrays)), "R"), state_from(tensors(as_keras(arrays)), "R")
+    mxnet, keras = (
+        state_from(tensors(as_mxnet(arrays)), "extractor 'R'"),
+        state_from(tensors(as_keras(arrays)), "extractor 'R'"),
+    )
     wanted = {k for k in ResNet11k().state_dict() if not k.endswith("num_batches_tracked")}
     assert set(mxnet) == set(keras) == wanted
     for key, value in mxnet.items():
@@ -132,10 +135,10 @@ def test_the_stored_gamma_of_bn_data_is_ignored():
     """fix_gamma: MXNet stores a number and uses 1 (apache/mxnet 15717)."""
     arrays = draw(**SMALL)
     other = arrays | {"bn_data_gamma": np.full(3, 7, np.float32)}
-    a, b = (state_from(tensors(as_mxnet(named)), "R") for named in (arrays, other))
+    a, b = (state_from(tensors(as_mxnet(named)), "extractor 'R'") for named in (arrays, other))
     torch.testing.assert_close(a["bn_data.weight"], torch.ones(3))
     torch.testing.assert_close(b["bn_data.weight"], torch.ones(3))
-    plain = state_from(a | {"bn_data.weight": torch.full((3,), 7.0)}, "R")
+    plain = state_from(a | {"bn_data.weight": torch.full((3,), 7.0)}, "extractor 'R'")
     torch.testing.assert_close(plain["bn_data.weight"], torch.ones(3))
 
 

@@ -169,9 +169,9 @@ def test_every_layout_gives_the_logits_of_the_formula(layout):
     layers = keras_layers(L=40, classes=5)
     x = np.random.default_rng(1).normal(size=(3, 40)).astype(np.float32)
     if layout == "keras":
-        head = load_head({key: torch.from_numpy(array) for key, array in layers.items()}, "y", "y.h5")
+        head = load_head({key: torch.from_numpy(array) for key, array in layers.items()}, "extractor 'y'", "y.h5")
     else:
-        head = load_head(as_pytorch(layers, layout), "y", "y.pth", flatten=layout)
+        head = load_head(as_pytorch(layers, layout), "extractor 'y'", "y.pth", flatten=layout)
     with torch.no_grad():
         np.testing.assert_allclose(head(torch.from_numpy(x)).numpy(), keras_logits(layers, x), atol=1e-5)
 
@@ -181,7 +181,7 @@ def test_what_was_saved_from_the_network_is_read_back():
     head = YT8MHead(classes=7, width=32).eval()
     x = torch.randn(2, 32)
     with torch.no_grad():
-        torch.testing.assert_close(load_head(head.state_dict(), "y", "file")(x), head(x))
+        torch.testing.assert_close(load_head(head.state_dict(), "extractor 'y'", "file")(x), head(x))
 
 
 @pytest.mark.parametrize(
@@ -199,12 +199,12 @@ def test_a_file_that_is_no_such_network_is_refused_with_what_it_has(change):
     state = as_pytorch(keras_layers(L=40, classes=5), "channels_first") | change
     state = {key: tensor for key, tensor in state.items() if tensor is not None}
     with pytest.raises(WeightsError, match=r"extractor 'y': y.pth is no YouTube-8M classifier(.|\n)*it has: 0.weight"):
-        load_head(state, "y", "y.pth")
+        load_head(state, "extractor 'y'", "y.pth")
 
 
 def test_an_unknown_order_of_the_flat_index_is_told():
     with pytest.raises(ConfigError, match=r"unknown flatten 'channel_last'. Did you mean 'channels_last'"):
-        load_head({}, "y", "y.pth", flatten="channel_last")
+        load_head({}, "extractor 'y'", "y.pth", flatten="channel_last")
 
 
 def test_sound_is_brought_to_length_1_by_itself():
@@ -233,7 +233,7 @@ def test_scores_are_the_whole_way_from_inception_to_probabilities(tmp_path):
     for name, array in arrays.items():
         (tmp_path / f"{name}.npy").write_bytes(npy(array))
     layers = keras_layers(L=1024, classes=4)
-    head = load_head(as_pytorch(layers, "channels_first"), "y", "y.pth")
+    head = load_head(as_pytorch(layers, "channels_first"), "extractor 'y'", "y.pth")
     x = np.random.default_rng(2).random((70, 2048)).astype(np.float32)  # more than one chunk
     Y = scores(head.train(), read_pca(tmp_path), x)  # train mode must not show
 
@@ -251,7 +251,7 @@ def test_scores_are_the_whole_way_from_inception_to_probabilities(tmp_path):
 
 def test_a_head_without_pca_reads_inception_itself():
     layers = keras_layers(L=2048, classes=2)
-    head = load_head(as_pytorch(layers, "channels_first"), "y", "y.pth")
+    head = load_head(as_pytorch(layers, "channels_first"), "extractor 'y'", "y.pth")
     x = np.random.default_rng(3).random((2, 2048)).astype(np.float32)
     expected = 1 / (1 + np.exp(-keras_logits(layers, x)))
     np.testing.assert_allclose(scores(head, None, x), expected, atol=1e-5)
@@ -454,7 +454,7 @@ def test_training_finds_the_planted_classes(planted, tmp_path):
     history = train_yt8m(planted, tmp_path / "y.safetensors", **SMALL)
     assert history[-1]["loss"] < history[0]["loss"]
     assert max(row["gap"] for row in history) > 3 * 1.5 / 8
-    head = load_head(read_weights(tmp_path / "y.safetensors", "y"), "y", "y.safetensors")
+    head = load_head(read_weights(tmp_path / "y.safetensors", "extractor 'y'"), "extractor 'y'", "y.safetensors")
     gap = Gap()
     for example in examples([planted / "validate0.tfrecord"], 8):
         with torch.no_grad():
@@ -468,7 +468,7 @@ def test_an_l2_term_shrinks_the_kernels(planted, tmp_path):
     for l2 in (0.0, 0.5):
         out = tmp_path / f"{l2}.safetensors"
         train_yt8m(planted, out, **SMALL | {"epochs": 1}, l2=l2)
-        sizes.append(read_weights(out, "y")["dense.weight"].square().sum())
+        sizes.append(read_weights(out, "extractor 'y'")["dense.weight"].square().sum())
     assert sizes[1] < sizes[0] / 2
 
 

@@ -218,8 +218,8 @@ def load_visual(
     """Return the visual branch in eval mode, with weights of a checkpoint and sizes read from its tensors.
 
     `state`: the tensors of a `model_best.pth.tar` of either public repository, whose list [visual, text] became keys
-    that begin with `0.` and `1.` (the text branch is dropped), or those of a visual branch alone. `owner` is the
-    extractor that asks and `source` the file, both for messages.
+    that begin with `0.` and `1.` (the text branch is dropped), or those of a visual branch alone. `owner` is who
+    asks, as "extractor 'signature'", and `source` the file, both for messages.
 
     What tensors do not say follows from the layout unless it is given:
     attention_axis   with `atten.*`: "singleton" for a list (only the public code writes one), "time" otherwise;
@@ -249,7 +249,7 @@ def load_visual(
     ]
     if wrong:
         raise WeightsError(
-            f"extractor '{owner}': {source} is no visual branch of a dual encoding network.",
+            f"{owner}: {source} is no visual branch of a dual encoding network.",
             f"  {some(wrong)}",
             f"  keys that it has: {some(sorted(state)) or 'none'}",
             "  Wanted: model_best.pth.tar of danieljf24/dual_encoding or bmezaris/AVS_dual_encoding_attention_network, "

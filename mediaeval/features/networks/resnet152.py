@@ -111,8 +111,7 @@ def state_from(tensors: Mapping[str, Tensor], owner: str) -> dict[str, Tensor]:
         state[f"{layer}.{_VARIABLES.get(variable, variable)}"] = value.contiguous()
     if strange:
         raise WeightsError(
-            f"extractor '{owner}': {len(strange)} keys are none of a ResNet-152 of ImageNet-11k: "
-            f"{', '.join(strange[:3])}."
+            f"{owner}: {len(strange)} keys are none of a ResNet-152 of ImageNet-11k: {', '.join(strange[:3])}."
         )
     state["bn_data.weight"] = torch.ones(3)
     return state

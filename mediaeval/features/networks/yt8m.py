@@ -178,7 +178,7 @@ def load_head(
         came = ", ".join(f"{key} {shape}" for key, shape in list(shapes.items())[:6]) or "no tensors"
         more = f" … and {len(shapes) - 6} more" if len(shapes) > 6 else ""
         raise WeightsError(
-            f"extractor '{owner}': {source} is no YouTube-8M classifier.",
+            f"{owner}: {source} is no YouTube-8M classifier.",
             f"  it has: {came}{more}",
             f"  wanted: four tensors; PyTorch's (64, 1, 3), (64,), (classes, {FILTERS * PICTURE // 2}), (classes,), or "
             f"Keras' (3, 1, 64), (64,), ({FILTERS * PICTURE // 2}, classes), (classes,); of a width of 1024",
