@@ -14,6 +14,7 @@ from mediaeval.classifiers import CLASSIFIERS
 from mediaeval.classifiers.recipes import RECIPES
 from mediaeval.errors import ConfigError, choose
 from mediaeval.features.extractors import EXTRACTORS, READERS, Extractor
+from mediaeval.finetune import SYSTEMS, settings_of
 from submission.tasks import TASKS
 
 CONFIG_FILE = "mediaeval.toml"
@@ -36,7 +37,7 @@ class SplitSection(_Section):
 
 
 class FeaturesSection(_Section):
-    use: list[str] = Field(default=["handcrafted"], min_length=1)  # concatenated in this order
+    use: list[str] = ["handcrafted"]  # concatenated in this order; what systems read beside pixels, if they are trained
     scale: Literal["none", "unit", "standard"] = "standard"
     engine: Literal["auto", "torch", "openvino", "openvino-bf16"] = (
         "auto"  # what computes networks; part of a feature's identity
@@ -44,23 +45,39 @@ class FeaturesSection(_Section):
     store: str = ".mediaeval/features"  # folder
 
 
+class EnsembleSection(_Section):
+    """What a subtask of an ensemble is made of; written by `mediaeval ensemble`."""
+
+    how: Literal["mean", "vote"] = "mean"
+    members: list[str]  # runs
+
+
 class SubtaskSection(_Section):
-    """How one subtask is trained. `classifier` is a name, or a table with `name` and its parameters."""
+    """How one subtask is trained: on features by a `classifier`, or end to end by a `system`.
 
-    classifier: dict[str, Any]
-    augment: int = Field(default=0, ge=0, le=64)  # augmented views a training image
-    threshold: float | Literal["tuned"] = 0.5  # probability, 0..1; tuned: a label each, out of fold on training data
+    Either is a name, or a table with `name` and its parameters.
+    """
 
-    @field_validator("classifier", mode="before")
+    classifier: dict[str, Any] | None = None
+    system: dict[str, Any] | None = None
+    ensemble: EnsembleSection | None = None
+    augment: int = Field(default=0, ge=0, le=64)  # augmented views a training image, of features
+    threshold: float | Literal["tuned"] = 0.5  # probability, 0..1; tuned: a label each, on training data held out
+
+    @field_validator("classifier", "system", mode="before")
     @classmethod
     def _name_alone(cls, value: Any) -> Any:
         return {"name": value} if isinstance(value, str) else value
 
-    @field_validator("classifier")
+    @field_validator("classifier", "system")
     @classmethod
-    def _has_a_name(cls, value: dict) -> dict:
-        if "name" not in value:
-            raise ValueError("a classifier needs its name, such as { name = 'moe', epochs = 100 }")
+    def _has_a_name(cls, value: dict | None, info: Any) -> dict | None:
+        if value is not None and "name" not in value:
+            example = {"classifier": "moe", "system": "timm"}[info.field_name]
+            raise ValueError(
+                f"a {info.field_name} needs its name, such as {{ name = '{example}', epochs = 100 }}"
+                + (" or --system" if info.field_name == "system" else "")
+            )
         return value
 
     @field_validator("threshold")
@@ -69,6 +86,20 @@ class SubtaskSection(_Section):
         if not isinstance(value, str) and not 0 < value < 1:
             raise ValueError("a probability between 0 and 1, or 'tuned'")
         return value
+
+    @model_validator(mode="after")
+    def _is_one_of_them(self) -> "SubtaskSection":
+        given = [name for name in _HOW if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise ValueError(f"one of {', '.join(_HOW)} is wanted, {' and '.join(given) or 'none'} came")
+        if self.system and self.augment:
+            raise ValueError(
+                "augment is of features; a system has its own augmentation, such as system.randaugment = 9"
+            )
+        return self
+
+
+_HOW = ("classifier", "system", "ensemble")  # of which a subtask's section has one
 
 
 class Config(_Section):
@@ -98,13 +129,40 @@ class Config(_Section):
                     "looks at images is wanted."
                 )
         for task in TASKS:
-            choose("classifier", self.subtask(task).classifier["name"], CLASSIFIERS)
+            section = self.subtask(task)
+            if section.classifier:
+                choose("classifier", section.classifier["name"], CLASSIFIERS)
+            elif section.system:
+                for name in settings_of(section.system, f"{task}.system").extractors():
+                    choose("extractor", name, known)
+        if not self.features.use and all(self.subtask(task).classifier for task in TASKS):
+            raise ConfigError("features.use = []: at least one extractor is wanted, such as 'handcrafted'.")
         if len(set(self.features.use)) < len(self.features.use):
             raise ConfigError(f"features.use names an extractor twice: {', '.join(self.features.use)}.")
         return self
 
     def subtask(self, name: str) -> SubtaskSection:
         return getattr(self, name)
+
+    def for_training(self, subtasks: list[str] | tuple[str, ...], use: str | None = None) -> "Config":
+        """Return the configuration by which `subtasks` are trained: for systems, with the extractors that they read.
+
+        `use`: what --use gave. Raises ConfigError when some are trained on features and others end to end, since one
+        run has one set of inputs.
+        """
+        systems = {name: self.subtask(name).system for name in subtasks if self.subtask(name).system}
+        rest = [name for name in subtasks if name not in systems]
+        if systems and rest:
+            raise ConfigError(
+                f"{', '.join(systems)} by a system and {', '.join(rest)} on features: one run is of one kind. Train "
+                "them as two runs, and put these together: mediaeval ensemble RUN RUN --run NEW."
+            )
+        if not systems:
+            return self
+        if use is not None:
+            raise ConfigError(f"--use {use}: a system looks at pixels. Leave it out, or leave --system out.")
+        read = dict.fromkeys(name for system in systems.values() for name in settings_of(system).extractors())
+        return self.model_copy(update={"features": self.features.model_copy(update={"use": list(read)})})
 
     def all_extractors(self) -> dict[str, Extractor]:
         """The table's extractors and the user's. One that takes a table entry's place takes over its recorded width."""
@@ -174,6 +232,7 @@ def load_config(
     data: str | None = None,
     use: str | None = None,
     engine: str | None = None,
+    system: str | None = None,
     sets: list[str] | tuple[str, ...] = (),
     subtasks: list[str] | tuple[str, ...] = tuple(TASKS),
 ) -> Config:
@@ -196,6 +255,10 @@ def load_config(
         tree = _merge(tree, {"features": {"use": [name.strip() for name in use.split(",") if name.strip()]}})
     if engine is not None:
         tree = _merge(tree, {"features": {"engine": engine}})
+    if system is not None:
+        choose("system", system, SYSTEMS)
+        for name in subtasks:
+            tree = _merge(tree, {name: {"system": {"name": system}}})
     for item in sets:
         for path, value in _parse_set(item, subtasks):
             tree = _merge(tree, _nest(path, value))
@@ -236,6 +299,9 @@ def _paths_from(folder: Path, tree: dict[str, Any]) -> dict[str, Any]:
     at(tree.get("data"), "dev", "test")
     at(tree.get("features"), "store")
     at(tree.get("split"), "groups")
+    for subtask in TASKS:
+        section = tree.get(subtask)
+        at(section.get("system") if isinstance(section, dict) else None, "weights", "object_weights", "places_weights")
     extractors = tree.get("extractors")
     for section in extractors.values() if isinstance(extractors, dict) else ():
         at(section, "weights")
@@ -245,11 +311,18 @@ def _paths_from(folder: Path, tree: dict[str, Any]) -> dict[str, Any]:
 
 
 def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """Return `below` with `above` laid over it, table by table. Naming another classifier drops the parameters below."""
+    """Return `below` with `above` laid over it, table by table.
+
+    Naming another classifier or system drops the parameters below; naming a system drops the classifier and what is of
+    features, and the other way round.
+    """
     merged = dict(below)
+    if above.get("system") is not None or above.get("classifier") is not None:
+        for other in ("classifier", "augment") if above.get("system") is not None else ("system",):
+            merged.pop(other, None)
     for key, value in above.items():
         old = merged.get(key)
-        if key == "classifier":
+        if key in ("classifier", "system"):
             value = {"name": value} if isinstance(value, str) else value
             old = {"name": old} if isinstance(old, str) else old
             if (

@@ -90,6 +90,10 @@ class RunFolder:
     def subtask(self, name: str) -> Path:
         return self.path / name
 
+    def training(self, subtask: str) -> Path:
+        """Return the folder of a training that is not finished, beside the run: a run is whole or not there."""
+        return self.path.with_name(f".{self.name}.training") / subtask
+
     @property
     def subtasks(self) -> tuple[str, ...]:
         """The subtasks trained in this run, in the task's order."""

@@ -39,6 +39,11 @@ class SubtaskModel:
         if "device" in self.estimator.get_params():
             self.estimator.set_params(device=self.device)
 
+    @property
+    def history(self) -> list[dict]:
+        """An epoch a row; empty for a classifier that is not trained in epochs."""
+        return self.estimator.history_
+
     def chosen_params(self) -> dict[str, Any]:
         """Return the classifier's parameters, defaults included, but for seed and device, which are not its own.
 

@@ -12,7 +12,8 @@ NEEDS_ARGUMENTS = True
 
 def command(
     what: Annotated[
-        str, typer.Argument(metavar="WHAT", help="tasks, extractors, classifiers, presets, experiments or runs.")
+        str,
+        typer.Argument(metavar="WHAT", help="tasks, extractors, classifiers, systems, presets, experiments or runs."),
     ],
     config: ConfigFile = None,
     json: Json = False,
@@ -64,6 +65,12 @@ def _classifiers(config) -> list[dict]:
     from mediaeval.classifiers import CLASSIFIERS
 
     return [{"classifier": name, "about": entry.summary, "source": entry.source} for name, entry in CLASSIFIERS.items()]
+
+
+def _systems(config) -> list[dict]:
+    from mediaeval.finetune import SYSTEMS
+
+    return [{"system": name, "about": entry.summary, "source": entry.source} for name, entry in SYSTEMS.items()]
 
 
 def _experiments(config) -> list[dict]:
@@ -124,6 +131,7 @@ LISTS = {
     "tasks": _tasks,
     "extractors": _extractors,
     "classifiers": _classifiers,
+    "systems": _systems,
     "presets": _presets,
     "experiments": _experiments,
     "runs": _runs,

@@ -20,7 +20,10 @@ from mediaeval.cli.common import (
     say,
 )
 
-EXAMPLE = "Example: mediaeval train subtask1 --data devset --set classifier.epochs=100"
+EXAMPLE = (
+    "Example: mediaeval train subtask1 --data devset --set classifier.epochs=100; end to end: mediaeval train subtask1 "
+    "--data devset --system timm --set system.model=efficientnet_b0"
+)
 NEEDS_ARGUMENTS = True
 
 
@@ -29,6 +32,10 @@ def command(
     data: Annotated[str | None, typer.Option("--data", help="Dev set folder; without one, the drawn sample.")] = None,
     run: Annotated[str, typer.Option("--run", help="Folder below runs/ to train into.")] = "first",
     use: Use = None,
+    system: Annotated[
+        str | None,
+        typer.Option("--system", help="Train a network end to end instead of on features; see: mediaeval ls systems."),
+    ] = None,
     sets: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, such as classifier.epochs=100."),
@@ -37,6 +44,7 @@ def command(
     split: Annotated[Path | None, typer.Option("--split", help="A split written by mediaeval split.")] = None,
     refit: Annotated[bool, typer.Option("--refit/--no-refit", help="Train once more on the whole dev set.")] = True,
     replace: Annotated[bool, typer.Option("--replace", help="Train anew what the run already holds.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with a system's training that was stopped.")] = False,
     skip_bad: SkipBad = False,
     config: ConfigFile = None,
     device: Device = "auto",
@@ -52,10 +60,13 @@ def command(
     choose("subtask", subtask, [*TASKS, "all"])
     folder = run_folder(run)
     wanted = list(TASKS) if subtask == "all" else [subtask]
-    settings = load_config(config, preset=preset, data=data, use=use, engine=engine, sets=sets or [], subtasks=wanted)
+    settings = load_config(
+        config, preset=preset, data=data, use=use, engine=engine, system=system, sets=sets or [], subtasks=wanted
+    )
     settings.data.dev = choose_data(settings.data.dev)
     if subtask == "all":
         wanted = _labelled(Path(settings.data.dev))
+    settings = settings.for_training(wanted, use)
 
     from mediaeval.steps.train import train  # imports torch: after everything that can be refused without it
 
@@ -66,6 +77,7 @@ def command(
         split_file=split,
         refit=refit,
         replace=replace,
+        resume=resume,
         skip_bad=skip_bad,
         device=device,
         command="mediaeval " + " ".join(sys.argv[1:]),

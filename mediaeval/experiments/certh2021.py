@@ -22,7 +22,8 @@ from mediaeval.experiments.inputs import try_build
 from mediaeval.experiments.table import Report, Result
 from mediaeval.features.extract import Features
 from mediaeval.features.network import Network
-from mediaeval.steps.fitting import Fitted, TrainingData, fit_subtask
+from mediaeval.steps.fitting import Fitted, fit_subtask
+from mediaeval.steps.learners import FeatureLearner, TrainingData
 from mediaeval.steps.prepare import features_of
 from mediaeval.steps.split import groups_of, make_split
 from mediaeval.steps.tables import decide
@@ -121,8 +122,10 @@ def run(
             skipped.append(name)
             continue
         refit = tested is not None and name in tested.dataset.subtasks
-        data = TrainingData(TASKS[name], dataset.labels(name).loc[ids], features, networks, sides, groups)
-        fitted = fit_subtask(data, config, refit=refit, device=device)
+        data = TrainingData(
+            TASKS[name], dataset.labels(name).loc[ids], dataset.image_paths, features, networks, sides, groups
+        )
+        fitted = fit_subtask(data, config, FeatureLearner(data, config, device), refit=refit)
         results.append(_dev_result(fitted))
         if refit:
             results.append(_test_result(fitted, data, tested, config.seed))
@@ -144,7 +147,7 @@ def run(
             "seed": config.seed,
             "groups": config.split.groups or "none",
             **block_settings(config, networks),
-            **{name: config.subtask(name).model_dump() for name in subtasks},
+            **{name: config.subtask(name).model_dump(exclude_none=True) for name in subtasks},
         },
         {DEV: [Split(tuple(sides.index[sides == "train"]), tuple(sides.index[sides == "val"]), ())]},
     )

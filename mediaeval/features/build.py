@@ -124,6 +124,7 @@ KINDS: dict[str, str] = {
     "torchvision": "libraries:torchvision_network",
     "resnet152_11k": "video:resnet152_11k",
     "inception2015": "video:inception2015",
+    "caffenet": "caffenets:caffenet",
     "yt8m": "video:yt8m",
     "dual_encoding": "video:dual_encoding",
     "objectgraphs": "objects:objectgraphs",

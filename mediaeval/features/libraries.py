@@ -29,23 +29,24 @@ if TYPE_CHECKING:
 def timm_network(name: str, extractor: Extractor, engine: Engine, built: Callable) -> Network:
     """Return a network of timm: its pooled vector, or with another `output` its classifier's scores."""
     path = locate(name, extractor)
+    owner = f"extractor '{name}'"
 
     def make() -> Made:
         from mediaeval.features.weights import load_state, read_weights
 
         arguments = dict(extractor.model_args) | ({"num_classes": 0} if extractor.output == "features" else {})
-        model = timm_model(name, extractor, arguments)
-        state = read_weights(path, f"extractor '{name}'")
+        model = timm_model(owner, extractor, arguments)
+        state = read_weights(path, owner)
         if not extractor.weights:
-            state = _as_timm_has_it(model, state, name, path)
-        load_state(model, state, f"extractor '{name}'", path, head=model.default_cfg.get("classifier", ""))
+            state = published_state(model, state, owner, path)
+        load_state(model, state, owner, path, head=model.default_cfg.get("classifier", ""))
         config = json.loads(json.dumps(timm_config(model, extractor), default=list))
         return _made(extractor, model, config, preprocess.of_timm(config), _timm_transform(config))
 
     return _network(name, extractor, engine, path, make, _timm_transform)
 
 
-def _as_timm_has_it(model: "torch.nn.Module", state: dict, name: str, path: Path) -> dict:
+def published_state(model: "torch.nn.Module", state: dict, owner: str, path: Path) -> dict:
     """Return a published file's tensors under the keys of today's timm, by timm's own conversion for that network.
 
     Only the keys are timm's affair. Its loading would leave out what does not fit, and keep random numbers there.
@@ -55,21 +56,21 @@ def _as_timm_has_it(model: "torch.nn.Module", state: dict, name: str, path: Path
         return convert(dict(state), model) if convert else state
     except (RuntimeError, KeyError, IndexError, ValueError, AttributeError, TypeError) as error:
         raise WeightsError(
-            f"extractor '{name}': {path} does not fit the network: timm cannot convert it ({type(error).__name__})."
+            f"{owner}: {path} does not fit the network: timm cannot convert it ({type(error).__name__})."
         ) from error
 
 
-def timm_model(name: str, extractor: Extractor, arguments: dict[str, Any]) -> "torch.nn.Module":
+def timm_model(owner: str, extractor: Extractor, arguments: dict[str, Any]) -> "torch.nn.Module":
     """Build a model of timm. Raises ConfigError, with the nearest names, for one that it does not know."""
     import timm
 
     if ":" in extractor.model or "/" in extractor.model:  # timm would fetch, or read a folder, past our cache
-        raise ConfigError(f"extractor '{name}': model = '{extractor.model}': a name of timm's own models is wanted.")
+        raise ConfigError(f"{owner}: model = '{extractor.model}': a name of timm's own models is wanted.")
     try:
         # With `num_classes=0` timm's forward ends at the pooled vector that its classifier would have read.
         return timm.create_model(extractor.model, **arguments)
     except _UNBUILT as error:
-        raise _unknown_model(name, extractor, error, timm.list_models()) from error
+        raise _unknown_model(owner, extractor, error, timm.list_models()) from error
 
 
 def timm_config(model: "torch.nn.Module", extractor: Extractor) -> dict[str, Any]:
@@ -102,7 +103,7 @@ def torchvision_network(name: str, extractor: Extractor, engine: Engine, built: 
             model = torchvision.models.get_model(extractor.model, weights=None, **_quiet(extractor))
             entry = torchvision.models.get_model_weights(extractor.model).DEFAULT
         except _UNBUILT as error:
-            raise _unknown_model(name, extractor, error, known) from error
+            raise _unknown_model(f"extractor '{name}'", extractor, error, known) from error
         head = remove_head(model) if extractor.output == "features" else ""
         load_into(model, path, f"extractor '{name}'", head=(head, "AuxLogits", "aux1", "aux2"))
         transform = torchvision_transform(entry)
@@ -253,13 +254,13 @@ def remove_head(model: "torch.nn.Module") -> str:
     raise ConfigError(f"{type(model).__name__} has no classifier to take off. Choose a classification network.")
 
 
-def _unknown_model(name: str, extractor: Extractor, error: Exception, known: list[str]) -> ConfigError:
+def _unknown_model(owner: str, extractor: Extractor, error: Exception, known: list[str]) -> ConfigError:
     from difflib import get_close_matches
 
     base = extractor.model.partition(".")[0]
     near = get_close_matches(base, known, n=3)
     hint = f" Near: {', '.join(near)}." if near and base not in known else ""
     return ConfigError(
-        f"extractor '{name}': {extractor.kind} cannot build '{extractor.model}' "
+        f"{owner}: {extractor.kind} cannot build '{extractor.model}' "
         f"with {extractor.model_args or 'no further arguments'}: {str(error).rstrip('.')}.{hint}"
     )

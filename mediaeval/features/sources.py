@@ -18,33 +18,35 @@ def given(extractor: Extractor, role: str) -> str:
     return extractor.weights if role == "weights" else extractor.parts.get(role, "")
 
 
-def locate(name: str, extractor: Extractor, role: str = "weights") -> Path:
+def locate(name: str, extractor: Extractor, role: str = "weights", *, owner: str = "", key: str = "") -> Path:
     """Return the file of an extractor: the user's own, or the published one, fetched into the cache now if need be.
+
+    `owner`, `key`: who wants it and the setting that names another, for messages; those of an extractor, if not given.
 
     Raises WeightsError that names file, network and origin when it is absent and cannot be fetched, or is damaged.
     """
     network = f"{extractor.kind} {extractor.model}".strip()
     what = f"weights of {network}" if role == "weights" else f"weights of {network} ({role})"
-    key = f"[extractors.{name}] " + ("weights" if role == "weights" else f"parts.{role}")
+    again = "" if owner else f": mediaeval weights fetch {name}"
+    owner = owner or f"extractor '{name}'"
+    key = key or f"[extractors.{name}] " + ("weights" if role == "weights" else f"parts.{role}")
     if own := given(extractor, role):
         path = Path(own)
         if not (path.is_file() or (role == "pca" and path.is_dir())):
-            raise WeightsError(
-                f"extractor '{name}': {what} not found: {path}. Put the file there, or name another under {key}."
-            )
+            raise WeightsError(f"{owner}: {what} not found: {path}. Put the file there, or name another under {key}.")
         return path
     file = next(file for file in files_of(name, extractor) if file.role == role)
     path = cache_folder() / file.name
     if path.is_file():
         if problem := check(cache_folder(), file)[1]:
             raise WeightsError(
-                f"extractor '{name}': {path} is damaged: {problem}. Fetch it again: mediaeval weights fetch {name} "
+                f"{owner}: {path} is damaged: {problem}. Fetch it again{again} "
                 "(with --replace, if the one that was recorded first was the wrong one)."
             )
         return path
     if not file.url:
         raise WeightsError(
-            f"extractor '{name}': {what} are absent: {path} is not there. It is {file.about}. "
+            f"{owner}: {what} are absent: {path} is not there. It is {file.about}. "
             f"Put the file there, or name it under {key}."
         )
     print(f"fetching {file.name} ({file.about}) into {path.parent}", file=sys.stderr)
@@ -52,8 +54,8 @@ def locate(name: str, extractor: Extractor, role: str = "weights") -> Path:
         return fetch(file)
     except WeightsError as error:
         raise WeightsError(
-            f"extractor '{name}': {what} are not on this machine and could not be fetched "
-            f"({' '.join(error.problems)}). Connect once (mediaeval weights fetch {name}), or download "
+            f"{owner}: {what} are not on this machine and could not be fetched "
+            f"({' '.join(error.problems)}). Connect once{again}, or download "
             f"{file.name} ({file.address}) elsewhere and name it under {key}."
         ) from error
 

@@ -41,7 +41,8 @@ _RESNET = "resnet152_imagenet11k_11221_no_top.h5"
 _INCEPTION = "pt_inception-2015-12-05-6726825d.pth"
 _TRAINED = "yours: nobody publishes it"
 
-# The files of kinds that are one network; those of timm and torchvision are asked of these libraries.
+# The files of kinds that are one network, or of "KIND MODEL" where a kind has several; those of timm and
+# torchvision are asked of these libraries.
 FILES: dict[str, tuple[WeightFile, ...]] = {
     "resnet152_11k": (
         WeightFile(
@@ -62,6 +63,34 @@ FILES: dict[str, tuple[WeightFile, ...]] = {
             "Apache-2.0",
             "TensorFlow's graph of 2015-12-05 as mseitzer/pytorch-fid converted it",
             sha256="6726825d0af5",
+        ),
+    ),
+    "caffenet caffenet": (
+        WeightFile(
+            "weights",
+            "bvlc_reference_caffenet.caffemodel",
+            "",
+            "unrestricted use",
+            "bvlc_reference_caffenet of Caffe's model zoo (sha1 4c8d77deb20ea792f84eb5e6d0a11ca0a8660a46)",
+        ),
+    ),
+    "caffenet deepsentibank": (
+        WeightFile(
+            "weights",
+            "caffe_sentibank_train_iter_250000",
+            "",
+            "not checked by us",
+            "the Caffe model in DeepSentiBank.zip, which its authors (Columbia University, DVMM) give on request",
+        ),
+    ),
+    "caffenet mvso_en": (
+        WeightFile(
+            "weights",
+            "mvso_en.caffemodel",
+            "",
+            "not checked by us",
+            "the English detectors of the Multilingual Visual Sentiment Ontology (Columbia University, DVMM), "
+            "fine-tuned from DeepSentiBank, under this name",
         ),
     ),
     "yt8m": (
@@ -113,8 +142,12 @@ def files_of(name: str, extractor: Extractor) -> list[WeightFile]:
         return [_timm(extractor)]
     if extractor.kind == "torchvision":
         return [_torchvision(extractor.model, "weights")]
+    network = f"{extractor.kind} {extractor.model}".strip()
+    if extractor.kind == "caffenet" and network not in FILES:
+        plain = re.sub(r"[^\w.-]", "_", extractor.model)
+        return [WeightFile("weights", f"{plain}.caffemodel", "", "not stated", "a file of CaffeNet's shape, yours")]
     detector = [_torchvision(_DETECTOR, "detector")] if extractor.kind in ("objects", "objectgraphs") else []
-    return [*FILES.get(extractor.kind, ()), *detector]
+    return [*FILES.get(network, ()), *detector]
 
 
 def _timm(extractor: Extractor) -> WeightFile:

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 
 from mediaeval.errors import WeightsError, first_line, some
+from mediaeval.formats.caffe import is_caffe, read_caffe
 from mediaeval.formats.keras import read_keras
 from mediaeval.formats.mxnet import read_mxnet
 
@@ -17,7 +18,7 @@ _HDF5, _MXNET = b"\x89HDF\r\n\x1a\n", (0x112).to_bytes(8, "little")
 
 
 def read_weights(path: Path, owner: str) -> dict[str, torch.Tensor]:
-    """Return the tensors of a .safetensors, PyTorch, Keras (.h5) or MXNet (.params) file, by key.
+    """Return the tensors of a .safetensors, PyTorch, Keras (.h5), MXNet (.params) or .caffemodel file, by key.
 
     `owner`: who wants the file, as a message begins: "extractor 'signature'" or "system 'caffenet'".
     A list of state dicts, as dual encoding saves its two branches, gives keys that begin with `0.` and `1.`.
@@ -30,6 +31,8 @@ def read_weights(path: Path, owner: str) -> dict[str, torch.Tensor]:
         if start in (_HDF5, _MXNET):
             arrays = read_keras(path) if start == _HDF5 else read_mxnet(path)
             return {key: torch.from_numpy(array) for key, array in arrays.items()}
+        if is_caffe(path):
+            return {key: torch.from_numpy(array) for key, array in read_caffe(path).items()}
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
@@ -95,7 +98,7 @@ def load_state(
     ]
     if extra or missing or shapes:
         raise WeightsError(
-            f"{owner}: {source} does not fit the network; it is from another one, or from one built with other arguments.",
+            f"{owner}: {source} does not fit the network; it is from another one, or from one with other arguments.",
             *(f"  {what}: {some(keys)}" for what, keys in _named(extra, missing, shapes) if keys),
         )
     model.load_state_dict({k: v for k, v in state.items() if k in wanted}, strict=False)

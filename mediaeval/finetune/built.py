@@ -38,6 +38,7 @@ class Built:
              order, and a layer_decay other than 1 is refused
     taps     name → module whose output a linear probe may read, from the image to the scores
     maps     name → convolutional module that Grad-CAM looks at; the first is the default
+    notes    sentences that whoever begins a training should read
     """
 
     network: nn.Module
@@ -46,6 +47,7 @@ class Built:
     taps: Mapping[str, nn.Module]
     maps: Mapping[str, nn.Module]
     layers: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 class RgbNormalised(nn.Module):

@@ -40,6 +40,9 @@ class Recipe(BaseModel):
     cutmix: float = Field(default=0.0, ge=0)  # with both, each batch takes one or the other by chance
     ema: float = Field(default=0.0, ge=0, lt=1)  # decay a step of the averaged weights, which are kept
 
+    # Statistics of batch normalisation: `frozen` as loaded, or of each batch. auto: frozen where weights were loaded;
+    # few photographs make poor ones, and some files have them folded into the weights, leaving 0 and 1.
+    batch_norm: Literal["auto", "frozen", "trained"] = "auto"
     oversample: bool = False  # predict by the mean probability of ten crops: corners, centre, and mirrored
     precision: Literal["auto", "float32", "bfloat16"] = "auto"  # of training; auto: bfloat16 on a GPU. Predictions: 32
     init: Literal["pretrained", "random"] = "pretrained"
@@ -101,6 +104,10 @@ class MultiGapSettings(Recipe):
             raise ValueError("streams or anp: the network must look at something, such as streams = ['object']")
         if len(set(self.streams)) < len(self.streams):
             raise ValueError(f"streams names one twice: {', '.join(self.streams)}")
+        if not self.streams and (self.hidden or self.sequence != "none"):
+            raise ValueError(
+                "hidden and sequence change nothing without streams: ANP scores have a perceptron of their own"
+            )
         return self
 
     def extractors(self) -> tuple[str, ...]:

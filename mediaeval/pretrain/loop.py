@@ -52,6 +52,7 @@ def train(
     after_epoch: Callable[[int], Mapping[str, float]] | None = None,
     best: str | None = None,
     resume: bool = False,
+    keep_state: bool = False,
     advice: str = "Lower --lr (it was {lr:g}), or look for features that are not finite.",
     on_progress: Callable[[int, int, str], None] = lambda done, total, note: None,
 ) -> list[Row]:
@@ -76,6 +77,7 @@ def train(
                  NotFiniteError says that the network is beyond scoring (`all_finite`)
     best         the value, the larger the better, whose best epoch `out` keeps (the first of equals); None: the last
     resume       go on from `out`'s .training, if there is one; else begin
+    keep_state   leave the .training of a finished training, which a resume then only reads
     advice       what a person is told to do about a training that diverged; {lr} stands for the rate
     on_progress  (epochs done, epochs, note), after every batch
 
@@ -137,7 +139,8 @@ def train(
         # after the weights: a kill between the two repeats the epoch, and so writes the same weights again
         _write_state(state_file, modules, optimiser, settings, history, examples)
         on_progress(epoch + 1, epochs, f"epoch {epoch}: loss {row['loss']:.4g}")
-    state_file.unlink(missing_ok=True)
+    if not keep_state:
+        state_file.unlink(missing_ok=True)
     return history
 
 

@@ -4,18 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
-from mediaeval.classifiers.model import SubtaskModel, load_model
 from mediaeval.data.dataset import load_dataset
 from mediaeval.data.sample import is_sample
 from mediaeval.errors import DatasetError, FeaturesError, RunFolderError, WeightsError
-from mediaeval.features.extract import Features
 from mediaeval.features.network import Network
 from mediaeval.files import file_digest, folder_atomically
 from mediaeval.runs import RunFolder, versions, write_json
-from mediaeval.steps.fitting import FIT, REFIT
+from mediaeval.steps.models import Images, Model, load_subtask_model, probabilities
 from mediaeval.steps.prepare import build_networks, choose_device, features_of
 from mediaeval.steps.record import read_config
 from mediaeval.steps.tables import FALLBACK, MODEL, SOURCE, write_probabilities
@@ -40,14 +37,16 @@ def predict(run: RunFolder, test: Path, *, skip_bad: bool = False, device: str =
     is an error, or with `skip_bad` gets the share of each label in the training data, marked `fallback`.
     Raises WeightsError or FeaturesError when weights or widths are not those that the run was trained with.
     """
-    models = {name: load_subtask_model(run, TASKS[name]) for name in run.subtasks}
+    device = choose_device(device)
+    models = {name: load_subtask_model(run, TASKS[name], device=device) for name in run.subtasks}
     config = read_config(run)
     dataset = load_dataset(test, labelled=False)
-    networks = build_networks(config, choose_device(device))
+    networks = build_networks(config, device)
     require_same_features(run, networks)
-    features = features_of(dataset, config, networks, skip_bad=skip_bad)
+    # without extractors nothing else would find out which images cannot be decoded
+    features = features_of(dataset, config, networks, skip_bad=skip_bad, thumbnails=not networks)
     with run.lock(), folder_atomically(run.test) as folder:
-        tables = write_tables(run, models, features, [n.name for n in networks], dataset.ids, folder)
+        tables = write_tables(run, models, Images(dataset.image_paths, features), dataset.ids, folder)
         write_json(
             folder / "test.json",
             {
@@ -74,13 +73,11 @@ def predict(run: RunFolder, test: Path, *, skip_bad: bool = False, device: str =
 
 
 def write_tables(
-    run: RunFolder, models: dict, features: Features, blocks: list[str], all_ids: Sequence[str], folder: Path
+    run: RunFolder, models: dict[str, tuple[Model, Path]], images: Images, all_ids: Sequence[str], folder: Path
 ) -> dict[str, str]:
     """Write the probabilities of `all_ids` for each subtask of `models` into a folder; return subtask → sha256."""
-    ids = [i for i in all_ids if i not in features.failures]
-    X = features.matrix(blocks, ids)
     for name, (model, _) in models.items():
-        write_probabilities(folder / f"{name}.csv", _with_fallback(run, TASKS[name], model, X, ids, tuple(all_ids)))
+        write_probabilities(folder / f"{name}.csv", _with_fallback(run, TASKS[name], model, images, tuple(all_ids)))
     return {name: file_digest(folder / f"{name}.csv") for name in models}
 
 
@@ -94,35 +91,13 @@ def test_set_of(run: RunFolder) -> Path:
     raise DatasetError(f"{run.path} names no test set. Give one: mediaeval predict {run.name} --data TEST.")
 
 
-def load_subtask_model(
-    run: RunFolder, task: Subtask, *, of_split: bool = False, changed: list[str] | None = None
-) -> tuple[SubtaskModel, Path]:
-    """Return the model that predicts the test set, and its file; RunFolderError when it is not what was saved.
-
-    `of_split`: the model of the 80 %, whatever there is. With `changed` a file that is not what was saved is told
-    there instead, and loaded.
-    """
-    folder = run.subtask(task.name)
-    digests = run.read(folder / "subtask.json").get("models", {})
-    name = FIT if of_split or REFIT not in digests else REFIT
-    path = folder / name
-    if path.is_file() and file_digest(path) != digests.get(name):
-        if changed is not None:
-            changed.append(f"model: {path} is not the file that was saved in training.")
-            return load_model(path, task), path
-        raise RunFolderError(
-            f"{path} is not the file that was saved in training. Train again: "
-            f"mediaeval train {task.name} --run {run.name} --replace."
-        )
-    return load_model(path, task), path
-
-
 def _with_fallback(
-    run: RunFolder, task: Subtask, model: SubtaskModel, X: np.ndarray, ids: list[str], all_ids: tuple[str, ...]
+    run: RunFolder, task: Subtask, model: Model, images: Images, all_ids: tuple[str, ...]
 ) -> pd.DataFrame:
     """Return the probabilities of all test images, in the test list's order; those without features get the prior."""
+    ids = [i for i in all_ids if i not in images.features.failures]
     if ids:
-        table = model.predict_proba(X, ids).assign(**{SOURCE: MODEL})
+        table = probabilities(model, images, ids).assign(**{SOURCE: MODEL})
     else:
         table = pd.DataFrame(columns=[*task.labels, SOURCE], index=pd.Index([], name="id"))
     prior = run.read(run.subtask(task.name) / "subtask.json")["fallback"]

@@ -10,7 +10,8 @@ from mediaeval.data.dataset import load_dataset
 from mediaeval.data.split import read_split
 from mediaeval.errors import DatasetError, RunFileError
 from mediaeval.runs import RunFolder
-from mediaeval.steps.predict import load_subtask_model, require_same_features, write_tables
+from mediaeval.steps.models import Images, load_subtask_model
+from mediaeval.steps.predict import require_same_features, write_tables
 from mediaeval.steps.prepare import build_networks, choose_device, features_of
 from mediaeval.steps.record import read_config
 from mediaeval.steps.submit import write_and_verify
@@ -46,15 +47,16 @@ def rehearse(run: RunFolder, *, device: str = "auto") -> Rehearsed:
     left_out = run.read(run.manifest)["left_out"]
     sides = read_split(run.split, [i for i in dataset.ids if i not in left_out])
     ids = [image_id for image_id, side in sides.items() if side == "val"]
-    networks = build_networks(config, choose_device(device))
+    device = choose_device(device)
+    networks = build_networks(config, device)
     require_same_features(run, networks)
     some = replace(dataset, ids=tuple(ids), missing=())
     features = features_of(some, config, networks, skip_bad=False)
-    models = {name: load_subtask_model(run, TASKS[name], of_split=True) for name in run.subtasks}
+    models = {name: load_subtask_model(run, TASKS[name], of_split=True, device=device) for name in run.subtasks}
     scores, problems = {}, []
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        write_tables(run, models, features, [n.name for n in networks], ids, folder)
+        write_tables(run, models, Images(dataset.image_paths, features), ids, folder)
         write_and_verify(run, folder, ids, folder / "run.csv", partial=True)
         header = run_header(run.read(run.manifest)["header"], list(TASKS))
         on_disk = read_run(folder / "run.csv", header=header).labels

@@ -62,7 +62,8 @@ def labels_anew(run: RunFolder, test: Path, ids: list[str], device: str) -> dict
     from mediaeval.data.dataset import load_dataset
     from mediaeval.features.extract import extract
     from mediaeval.features.store import FeatureStore
-    from mediaeval.steps.predict import load_subtask_model, require_same_features
+    from mediaeval.steps.models import Images, load_subtask_model, probabilities
+    from mediaeval.steps.predict import require_same_features
     from mediaeval.steps.prepare import build_networks
     from mediaeval.steps.record import read_config
     from mediaeval.steps.tables import cells, decide
@@ -70,7 +71,7 @@ def labels_anew(run: RunFolder, test: Path, ids: list[str], device: str) -> dict
     dataset = load_dataset(test, labelled=False)
     networks = build_networks(read_config(run), device)
     require_same_features(run, networks)
-    models = {name: load_subtask_model(run, TASKS[name])[0] for name in run.subtasks}
+    models = {name: load_subtask_model(run, TASKS[name], device=device)[0] for name in run.subtasks}
     thresholds = {name: run.read(run.subtask(name) / "subtask.json")["thresholds"] for name in run.subtasks}
     found: dict[str, dict] = {}
     for image_id in ids:
@@ -79,12 +80,13 @@ def labels_anew(run: RunFolder, test: Path, ids: list[str], device: str) -> dict
             if features.failures:
                 why = features.failures[image_id]
                 raise FeaturesError(f"{image_id}: {why}, while a prediction of it is in the run.")
-            X = features.matrix([n.name for n in networks], [image_id])
-        found[image_id] = {}
-        for name, model in models.items():
-            task = TASKS[name]
-            decided = decide(task, model.predict_proba(X, [image_id]), [thresholds[name][x] for x in task.labels])
-            found[image_id][name] = cells(task, decided)[image_id]
+            images = Images(dataset.image_paths, features)
+            found[image_id] = {}
+            for name, model in models.items():
+                task = TASKS[name]
+                P = probabilities(model, images, [image_id])
+                decided = decide(task, P, [thresholds[name][x] for x in task.labels])
+                found[image_id][name] = cells(task, decided)[image_id]
     return found
 
 

@@ -6,11 +6,14 @@ from pathlib import Path
 
 from mediaeval.data.dataset import load_dataset
 from mediaeval.errors import RunFolderError
+from mediaeval.features.build import build
 from mediaeval.features.extract import extract
+from mediaeval.features.extractors import THUMBNAIL
 from mediaeval.features.store import FeatureStore
 from mediaeval.files import file_digest
 from mediaeval.runs import RunFolder, versions
-from mediaeval.steps.predict import changed_identities, load_subtask_model, write_tables
+from mediaeval.steps.models import Images, load_subtask_model
+from mediaeval.steps.predict import changed_identities, write_tables
 from mediaeval.steps.prepare import build_networks, choose_device
 from mediaeval.steps.record import read_config
 from mediaeval.steps.submit import write_and_verify
@@ -50,7 +53,8 @@ def reproduce(run: RunFolder, *, device: str = "auto") -> Reproduced:
         raise RunFolderError(f"{run.path} holds no run.csv. Write it: mediaeval submit {run.name}.")
     about, manifest = run.read(run.test / "test.json"), run.read(run.manifest)
     dataset = load_dataset(Path(about["data"]), labelled=False)
-    networks = build_networks(read_config(run), choose_device(device))
+    device = choose_device(device)
+    networks = build_networks(read_config(run), device)
     changed = changed_identities(manifest["extractors"], networks)
     if about["config"] != file_digest(run.config):
         changed.append("configuration: run.toml is not what it was when the predictions were made.")
@@ -59,16 +63,18 @@ def reproduce(run: RunFolder, *, device: str = "auto") -> Reproduced:
             changed.append(f"library: {library} was {about['versions'].get(library)}, now {version}.")
     if list(dataset.ids) != about["ids"]:
         changed.append(f"test list: {len(about['ids'])} ids then, {len(dataset.ids)} now, or another order.")
-    models = {name: load_subtask_model(run, TASKS[name], changed=changed) for name in run.subtasks}
+    models = {name: load_subtask_model(run, TASKS[name], changed=changed, device=device) for name in run.subtasks}
     header = run_header(manifest["header"], list(TASKS))
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        features = extract(dataset, networks, FeatureStore(folder / "features"))
+        # systems without extractors: nothing else would find out which images cannot be decoded
+        looked_at = networks or [build("thumbnail", THUMBNAIL)]
+        features = extract(dataset, looked_at, FeatureStore(folder / "features"))
         then = about["images"]
         other = [i for i in dataset.ids if features.contents.get(i) != then.get(i)]
         if other:
             changed.append(f"images: {len(other)} are not those predicted then ({', '.join(other[:5])}).")
-        write_tables(run, models, features, [n.name for n in networks], dataset.ids, folder)
+        write_tables(run, models, Images(dataset.image_paths, features), dataset.ids, folder)
         partial = len(run.subtasks) < len(TASKS)
         sha256, _ = write_and_verify(run, folder, dataset.ids, folder / "run.csv", partial=partial)
         same = (folder / "run.csv").read_bytes() == run.run_csv.read_bytes()

@@ -9,7 +9,8 @@ from mediaeval.data.dataset import Dataset, load_dataset
 from mediaeval.data.split import read_split
 from mediaeval.errors import DatasetError
 from mediaeval.runs import RunFolder
-from mediaeval.steps.fitting import Fitted, TrainingData, fit_subtask
+from mediaeval.steps.fitting import Fitted, fit_subtask
+from mediaeval.steps.learners import FeatureLearner, Learner, SystemLearner, TrainingData
 from mediaeval.steps.prepare import build_networks, choose_device, features_of, settle_engine
 from mediaeval.steps.record import Record, require_room
 from mediaeval.steps.split import groups_of, make_split
@@ -24,13 +25,15 @@ def train(
     split_file: Path | None = None,
     refit: bool = True,
     replace: bool = False,
+    resume: bool = False,
     skip_bad: bool = False,
     device: str = "auto",
     command: str = "",
 ) -> list[Fitted]:
     """Train `subtasks` on the configured dev set, write each to `run` when it is finished, and return them.
 
-    Whatever stops the training leaves the run with the subtasks that were finished, whole. Raises a UserError for bad
+    Whatever stops the training leaves the run with the subtasks that were finished, whole; of a system that is trained
+    end to end it also leaves the last finished epoch, from which `resume` goes on. Raises a UserError for bad
     data, absent weights, or a run that already holds these subtasks or was made from other data or features.
     """
     dataset = load_dataset(Path(config.data.dev))
@@ -55,9 +58,16 @@ def train(
     record.require_same_inputs()
     results = []
     for name in subtasks:
-        data = TrainingData(TASKS[name], dataset.labels(name).loc[ids], features, networks, sides, groups)
-        fitted = fit_subtask(data, config, refit=refit, device=device)
+        data = TrainingData(
+            TASKS[name], dataset.labels(name).loc[ids], dataset.image_paths, features, networks, sides, groups
+        )
+        if config.subtask(name).system:
+            learner: Learner = SystemLearner(data, config, device, run.training(name), replace=replace, resume=resume)
+        else:
+            learner = FeatureLearner(data, config, device)
+        fitted = fit_subtask(data, config, learner, refit=refit)
         record.keep(fitted)
+        learner.finish()
         results.append(fitted)
     return results
 

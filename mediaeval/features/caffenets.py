@@ -1,0 +1,66 @@
+"""Networks of CaffeNet's shape as extractors: DeepSentiBank, the detectors of MVSO, and CaffeNet itself.
+
+They were trained on other labels than objects: adjective-noun pairs, such as "happy dog" (Chen et al. 2014; Jou et al.
+2015). `features` are the 4,096 numbers of fc7 after its ReLU, `scores` the softmax probabilities of the labels: the
+blobs fc7 and prob of DeepSentiBank's own script.
+"""
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from mediaeval.data.images import DECODER
+from mediaeval.errors import ConfigError
+from mediaeval.features.engines import Engine, Made
+from mediaeval.features.extractors import Extractor
+from mediaeval.features.libraries import identity_of, network_of
+from mediaeval.features.network import Network
+from mediaeval.features.sources import locate
+from mediaeval.files import file_digest
+
+SQUASHED, SIDE = 256, 227  # pixels: the whole image squashed, then its middle cut out
+# BGR, 0..255: over the pixels of Caffe's ilsvrc_2012_mean.npy. DeepSentiBank's script subtracts that image pixel by
+# pixel; the mean of each channel is what Campos et al. 2017 subtract.
+MEAN = (104.00699, 116.66877, 122.67892)
+
+
+def caffenet(name: str, extractor: Extractor, engine: Engine, built: Callable) -> Network:
+    """Image squashed to 256², middle of 227², BGR minus mean → fc7, 4096; with output "scores", a probability a label.
+
+    `mean` of the extractor, RGB 0..1 as for other kinds, stands in the place of ImageNet's.
+    """
+    if extractor.output == "unit":
+        raise ConfigError(f"extractor '{name}': output = 'unit': caffenet gives 'features' (fc7) or 'scores'.")
+    scores = extractor.output == "scores"
+    mean = tuple(255 * part for part in reversed(extractor.mean)) if extractor.mean else MEAN
+    path = locate(name, extractor)
+    digest = f"file sha256 {file_digest(path)}"
+
+    def make() -> Made:
+        from torch import nn
+
+        from mediaeval.features.networks import caffenet
+
+        owner = f"extractor '{name}'"
+        state = caffenet.read_caffenet(path, owner, "after-pool")
+        network = caffenet.CaffeNet((4096, 4096, caffenet.classes_of(state)), upto="" if scores else "relu7")
+        caffenet.load_caffenet(network, state, owner, path)
+        module = nn.Sequential(network, nn.Softmax(dim=1)) if scores else network
+        return Made(module, np.zeros((3, SIDE, SIDE), np.float32), {})
+
+    def prepare(image: Image.Image) -> np.ndarray:
+        square = cv2.resize(np.asarray(image), (SQUASHED, SQUASHED), interpolation=cv2.INTER_LINEAR)
+        edge = (SQUASHED - SIDE) // 2
+        middle = square[edge : edge + SIDE, edge : edge + SIDE, ::-1].astype(np.float32)  # RGB becomes BGR
+        return np.ascontiguousarray((middle - np.float32(mean)).transpose(2, 0, 1))
+
+    loaded = engine.load(name, {"kind": extractor.kind, "output": extractor.output, "weights": digest}, make)
+    identity = {
+        **identity_of(extractor, loaded.engine),
+        "weights": digest,
+        "preprocessing": f"opencv {cv2.__version__} bilinear to {SQUASHED}², middle of {SIDE}², BGR minus {mean}",
+        "decoder": DECODER,
+    }
+    return network_of(name, identity, loaded, prepare)

@@ -1,0 +1,22 @@
+"""From a name in SYSTEMS and its settings to a network."""
+
+from importlib import import_module
+
+from mediaeval.errors import choose
+from mediaeval.finetune import SYSTEMS
+from mediaeval.finetune.built import Built
+from mediaeval.finetune.settings import Recipe
+
+
+def build_system(name: str, settings: Recipe, n_labels: int, width: int = 0, *, pretrained: bool) -> Built:
+    """Build a system for `n_labels` labels; new layers are drawn from torch's global generator.
+
+    `width`: numbers an image of the extractors that the settings name. `pretrained`: load the weight files that the
+    settings name, unless they say init = "random"; without, no file is touched, for a state that is loaded afterwards.
+    Raises WeightsError for weights that are absent or of another network - there are never random ones in their place -
+    and ConfigError for a network that is not known.
+    """
+    module, _, function = SYSTEMS[choose("system", name, SYSTEMS)].path.partition(":")
+    return getattr(import_module(f"mediaeval.finetune.systems.{module}"), function)(
+        settings, n_labels, width, pretrained=pretrained
+    )

@@ -1,0 +1,124 @@
+"""What a network looks at: Grad-CAM, and the fully convolutional map of CaffeNet, as cells from 0 to 1.
+
+Both give a coarse map of what the network was given: its cells are spread evenly over that square, as the papers do,
+though a cell has in truth seen some more than its own part.
+"""
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from mediaeval.errors import ConfigError
+from mediaeval.features.networks.caffenet import CaffeNet, fully_convolutional
+from mediaeval.finetune.built import Built, View
+
+METHODS = ("grad-cam", "heat-map")
+HEAT_MAP_SIDE = 451  # pixels: 227 + 7 · 32, which gives 8 × 8 places (Campos et al. 2017, section 4.6)
+
+
+def grad_cam(
+    built: Built, pixels: np.ndarray, columns: list[int], map_name: str = "", vectors: np.ndarray | None = None
+) -> tuple[Tensor, np.ndarray]:
+    """Return the scores of one image, (1, n_labels), and for each of `columns` what speaks for that label, (k, h, w).
+
+    Grad-CAM (Selvaraju et al. 2017): each channel of the module `map_name` (the first of `built.maps`, without) is
+    weighted by its mean gradient of the label's score before softmax or sigmoid; what of the sum is positive, is shown.
+    It is not scaled: 0 where nothing speaks for the label, and without a top.
+
+    pixels   uint8 (crop, crop, 3), as the network is given them; the network's device is used
+    vectors  float32 (1, width), where the system reads such
+
+    Raises ConfigError for a map that the system lacks, or whose output is no map.
+    """
+    name, module = _map_of(built, map_name)
+    network = built.network.eval()
+    device = next(network.parameters()).device
+    kept: list[Tensor] = []
+
+    def hook(module: nn.Module, inputs: tuple, output: object) -> Tensor:
+        if kept or not isinstance(output, Tensor):
+            raise ConfigError(f"map '{name}' is not one output an image. {_others(built, name)}")
+        kept.append(output.detach().requires_grad_())
+        return kept[0].clone()  # what follows may work in place
+
+    handle = module.register_forward_hook(hook)
+    try:
+        # cuDNN has no gradient of a GRU that is not being trained
+        with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
+            images = torch.from_numpy(np.array(pixels[None])).to(device).permute(0, 3, 1, 2).float()
+            scores = network(images, None if vectors is None else torch.from_numpy(vectors).to(device))
+            if not kept:
+                raise ConfigError(f"map '{name}' is not computed by this network. {_others(built, name)}")
+            found = []
+            for place, column in enumerate(columns):
+                last = place + 1 == len(columns)
+                (gradient,) = torch.autograd.grad(
+                    scores[0, column], kept[0], retain_graph=not last, materialize_grads=True
+                )
+                found.append(_as_map(gradient[0], name, built).mean(dim=(1, 2)))
+    finally:
+        handle.remove()
+    channels = _as_map(kept[0].detach()[0], name, built).float()  # (c, h, w)
+    cells = torch.einsum("kc,chw->khw", torch.stack(found).float(), channels).relu()
+    return scores.detach().float().cpu(), cells.cpu().numpy()
+
+
+def _map_of(built: Built, name: str) -> tuple[str, nn.Module]:
+    if not built.maps:
+        raise ConfigError(
+            "this system has no maps to look at: nothing in it knows where in the photograph something is. "
+            "Explain a run of a system that looks at pixels."
+        )
+    name = name or next(iter(built.maps))
+    if name not in built.maps:
+        raise ConfigError(f"no map '{name}' in this system. It has: {', '.join(built.maps)}.")
+    return name, built.maps[name]
+
+
+def _others(built: Built, name: str) -> str:
+    others = [other for other in built.maps if other != name]
+    return f"Take another with --map: {', '.join(others)}." if others else "This system has no other map."
+
+
+def _as_map(output: Tensor, name: str, built: Built) -> Tensor:
+    """Return one image's output as (channels, h, w).
+
+    It may be (c, h, w); (h, w, c) in a network of timm that says so, as Swin; or tokens (t, c), of which the last h · h
+    are the places, row by row, and those before them (a class token, registers) have none.
+    """
+    if output.ndim == 3:
+        last = any(
+            hasattr(m, "feature_info") and getattr(m, "output_fmt", "") == "NHWC" for m in built.network.modules()
+        )
+        return output.permute(2, 0, 1) if last else output
+    if output.ndim == 2:
+        known = [m.num_prefix_tokens for m in built.network.modules() if hasattr(m, "num_prefix_tokens")]
+        prefix = known[0] if known else len(output) - math.isqrt(len(output)) ** 2
+        side = math.isqrt(len(output) - prefix)
+        if side * side == len(output) - prefix and (known or prefix <= 1):
+            return output[prefix:].reshape(side, side, -1).permute(2, 0, 1)
+    shape = " × ".join(str(n) for n in output.shape)
+    raise ConfigError(f"map '{name}' gives {shape} numbers, which are no map of an image. {_others(built, name)}")
+
+
+def heat_map_view(built: Built) -> View:
+    """Return how a photograph becomes the square of the heat map: the whole of it, squashed (the authors' script)."""
+    return View(HEAT_MAP_SIDE, HEAT_MAP_SIDE, built.view.interpolation, squash=True)
+
+
+def heat_map(built: Built, pixels: np.ndarray, *, multi_label: bool) -> np.ndarray:
+    """Return the probability of each label at each place, 0..1, (n_labels, 8, 8) for pixels uint8 (451, 451, 3).
+
+    The network as convolutions, softmax (sigmoid with several labels an image) at each place (Campos et al. 2017).
+    Raises ConfigError for another network than CaffeNet with its fully connected layers.
+    """
+    network = built.network.eval()
+    if not isinstance(network, CaffeNet):
+        raise ConfigError("--method heat-map is of the caffenet systems. Take --method grad-cam for this one.")
+    device = next(network.parameters()).device
+    with torch.inference_mode():
+        images = torch.from_numpy(np.array(pixels[None])).to(device).permute(0, 3, 1, 2).float()
+        scores = fully_convolutional(network)(images)[0]
+    return (scores.sigmoid() if multi_label else scores.softmax(dim=0)).float().cpu().numpy()

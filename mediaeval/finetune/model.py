@@ -1,0 +1,197 @@
+"""What is trained and saved of a system for a subtask: its network, and the scaler of vectors that it may read."""
+
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from PIL import Image
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load, save
+from torch import Tensor
+
+from mediaeval.classifiers.scaling import BlockScaler
+from mediaeval.errors import FeaturesError, UserError, WeightsError
+from mediaeval.features.weights import load_state
+from mediaeval.files import write_atomically
+from mediaeval.finetune.build import build_system
+from mediaeval.finetune.built import Built
+from mediaeval.finetune.pictures import OnImage, Photographs, decoded, middle, ten_crops
+from mediaeval.finetune.settings import Recipe
+from mediaeval.finetune.training import EVAL_BATCH, scores_of, train_system
+from mediaeval.seeding import seeded
+from submission.tasks import Subtask
+
+METADATA = "system"  # key of the file's metadata
+_NETWORK, _SCALER = "network.", "scaler."
+
+
+class SystemModel:
+    """A system for one subtask. Labels go in and probabilities come out as data frames: image ids × task.labels.
+
+    `blocks`: extractor name → width, of the vectors that the system reads beside pixels; they are standardised.
+    """
+
+    def __init__(
+        self, task: Subtask, system: str, settings: Recipe, blocks: dict[str, int], seed: int, device: str = "cpu"
+    ):
+        self.task, self.system, self.settings = task, system, settings
+        self.blocks, self.seed, self.device = dict(blocks), seed, torch.device(device)
+        self.scaler = BlockScaler(widths=list(blocks.values()), scale="standard")
+        self.built: Built | None = None
+        self.history: list[dict[str, float]] = []
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return self.task.labels
+
+    def fit(
+        self,
+        photographs: Photographs,
+        labels: pd.DataFrame,
+        *,
+        state: Path,
+        resume: bool = False,
+        validation: tuple[Photographs, pd.DataFrame] | None = None,
+        on_image: OnImage = lambda done, total: None,
+        on_progress: Callable[[int, int, str], None] = lambda done, total, note: None,
+    ) -> "SystemModel":
+        """Train on `photographs` with `labels` 0/1, ids × task.labels; return self. See `training.train_system`."""
+        with seeded(self.seed, self.device):
+            self.built = self._build(pretrained=True)
+        targets = _targets(photographs, labels)
+        if photographs.vectors is not None:
+            self.scaler.fit(photographs.matrix())
+        held_out = (self._scaled(validation[0]), _targets(*validation)) if validation else None
+        rows = train_system(
+            self.built,
+            self.settings,
+            self._scaled(photographs),
+            targets,
+            multi_label=self.task.multi_label,
+            state=state,
+            about=self._about(photographs, targets),
+            seed=self.seed,
+            device=self.device,
+            resume=resume,
+            validation=held_out,
+            on_image=on_image,
+            on_progress=on_progress,
+        )
+        self.history = [{"train_loss" if key == "loss" else key: x for key, x in row.items()} for row in rows]
+        return self
+
+    def predict_proba(self, photographs: Photographs) -> pd.DataFrame:
+        """Return probabilities, 0..1: ids × labels. With `oversample` the mean over ten crops of each photograph.
+
+        Raises ImageError, naming the photograph, for one that cannot be decoded.
+        """
+        view = self.built.view
+        ten = self.settings.oversample
+        crops = decoded(photographs, lambda image: ten_crops(view, image) if ten else middle(view, image)[None])
+        vectors = self._scaled(photographs).matrix()
+        rows, waiting = [], []
+        for place, (_, pixels) in enumerate(crops):
+            waiting.append(pixels)
+            if len(waiting) * len(pixels) >= EVAL_BATCH or place + 1 == len(photographs.ids):
+                some = slice(place + 1 - len(waiting), place + 1)
+                beside = None if vectors is None else vectors[some].repeat(len(pixels), axis=0)
+                P = self.probabilities(self.scores(np.concatenate(waiting), beside))
+                rows.append(P.reshape(len(waiting), -1, len(self.labels)).mean(axis=1))
+                waiting = []
+        P = np.concatenate(rows) if rows else np.zeros((0, len(self.labels)))
+        return pd.DataFrame(P, index=pd.Index(photographs.ids, name="id"), columns=list(self.labels))
+
+    def pixels(self, image: Image.Image) -> np.ndarray:
+        """Return what the network sees of an upright RGB image, uint8 (crop, crop, 3)."""
+        return middle(self.built.view, image)
+
+    def scores(self, pixels: np.ndarray, vectors: np.ndarray | None = None) -> Tensor:
+        """Return scores before softmax or sigmoid, float32 (n, n_labels), of pixels uint8 (n, crop, crop, 3).
+
+        `vectors`: standardised, (n, width), where the system reads such.
+        """
+        return scores_of(self.built.network, pixels, vectors)
+
+    def probabilities(self, scores: Tensor) -> np.ndarray:
+        """Return float64 (n, n_labels), 0..1."""
+        scores = scores.double()
+        return (scores.sigmoid() if self.task.multi_label else scores.softmax(dim=1)).numpy()
+
+    def save(self, path: Path) -> None:
+        """Write one safetensors file that `load_system` rebuilds the model from."""
+        tensors = {f"{_NETWORK}{k}": v.cpu().contiguous().clone() for k, v in self.built.network.state_dict().items()}
+        for key, array in self.scaler.state().items() if self.blocks else ():
+            tensors[f"{_SCALER}{key}"] = torch.from_numpy(np.array(array))
+        about = {
+            "subtask": self.task.name,
+            "system": self.system,
+            "settings": self.settings.model_dump(mode="json"),
+            "blocks": self.blocks,
+            "seed": self.seed,
+        }
+        write_atomically(path, save(tensors, metadata={METADATA: json.dumps(about)}))
+
+    def _build(self, *, pretrained: bool) -> Built:
+        width = sum(self.blocks.values())
+        return build_system(self.system, self.settings, len(self.labels), width, pretrained=pretrained)
+
+    def _scaled(self, photographs: Photographs) -> Photographs:
+        """Return photographs with their vectors standardised. Raises FeaturesError where the system lacks its own."""
+        width = sum(self.blocks.values())
+        came = 0 if photographs.vectors is None else photographs.vectors.shape[1]
+        if came != width:
+            raise FeaturesError(f"{self.task.name}: vectors of width {came} came, {width} are wanted ({self.blocks}).")
+        if not width:
+            return photographs
+        X = self.scaler.transform(photographs.matrix())
+        vectors = pd.DataFrame(X, index=pd.Index(photographs.ids, name="id"))
+        return Photographs(photographs.ids, photographs.paths, vectors)
+
+    def _about(self, photographs: Photographs, targets: np.ndarray) -> dict[str, str]:
+        """Return, in words, all that a training goes by: one is resumed with equal ones only."""
+        digest = hashlib.sha256(json.dumps([list(photographs.ids), targets.tolist()]).encode()).hexdigest()
+        settings = {key: json.dumps(value) for key, value in self.settings.model_dump(mode="json").items()}
+        return {"system": self.system, "labels": ", ".join(self.labels), "photographs": digest} | settings
+
+
+def load_system(path: Path, task: Subtask, device: str = "cpu") -> SystemModel:
+    """Rebuild a saved model. Raises WeightsError when the file is damaged, of another subtask or of other labels."""
+    from mediaeval.finetune import settings_of
+
+    again = f"Train {task.name} again."
+    try:
+        with safe_open(path, "np") as file:
+            about = json.loads((file.metadata() or {})[METADATA])
+        tensors = load(Path(path).read_bytes())
+        settings = settings_of({"name": about["system"]} | about["settings"])
+        if about["subtask"] != task.name:
+            raise WeightsError(f"{path} is a model of {about['subtask']}, one of {task.name} is wanted. {again}")
+        model = SystemModel(task, about["system"], settings, about["blocks"], about["seed"], device)
+    except UserError:
+        raise
+    except (SafetensorError, KeyError, ValueError, TypeError, OSError) as error:
+        raise WeightsError(f"{path} is damaged ({error}). {again}") from None
+    model.built = model._build(pretrained=False)
+    state = {key.removeprefix(_NETWORK): t for key, t in tensors.items() if key.startswith(_NETWORK)}
+    load_state(model.built.network, state, f"system '{model.system}'", path)
+    if model.blocks:
+        model.scaler.load_state(
+            {k.removeprefix(_SCALER): t.numpy() for k, t in tensors.items() if k.startswith(_SCALER)}
+        )
+    model.built.network.eval().to(model.device)
+    return model
+
+
+def _targets(photographs: Photographs, labels: pd.DataFrame) -> np.ndarray:
+    """Return float32 (n, n_labels), rows in the order of the photographs."""
+    return labels.loc[list(photographs.ids)].to_numpy(np.float32)
+
+
+def as_json(settings: Recipe) -> dict[str, Any]:
+    """Return settings for a run's configuration, without those that are not set."""
+    return settings.model_dump(mode="json", exclude_none=True)

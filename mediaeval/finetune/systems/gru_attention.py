@@ -1,0 +1,42 @@
+"""A bidirectional GRU over the blocks of a stream, with the attention of Multi-GAP (seed 003, section 2.2)."""
+
+import torch
+from torch import Tensor, nn
+
+
+class StepAttention(nn.Module):
+    """States (n, T, m) → Att_t = tanh(W_t x_t + b_t)², (n, T, m), 0 ≤ Att < 1: equation 2 of the paper.
+
+    The square is of each number. Every step has its own W_t (m, m) and b_t (m): the steps are blocks, which differ.
+    Nothing makes the values sum to 1. Hook this module to see them.
+    """
+
+    def __init__(self, steps: int, width: int):
+        super().__init__()
+        self.steps = nn.ModuleList(nn.Linear(width, width) for _ in range(steps))
+        for step in self.steps:
+            nn.init.xavier_uniform_(step.weight)  # not zeros: the square has no slope there
+            nn.init.zeros_(step.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.stack([step(x[:, t]).tanh().square() for t, step in enumerate(self.steps)], dim=1)
+
+
+class BlockGru(nn.Module):
+    """Averages of T blocks (n, T, c), from the image upwards → (n, T · 2 · units).
+
+    The GRU has one layer; each step's state is the forward one, then the backward one. The paper writes M for the
+    width of a state and does not say how two directions become M numbers: here M is both together, 2 · units. With
+    attention the states are multiplied by it, number by number.
+    """
+
+    def __init__(self, steps: int, channels: int, units: int, attention: bool):
+        super().__init__()
+        self.gru = nn.GRU(channels, units, batch_first=True, bidirectional=True)
+        self.attention = StepAttention(steps, 2 * units) if attention else None
+
+    def forward(self, x: Tensor) -> Tensor:
+        states, _ = self.gru(x)
+        if self.attention is not None:
+            states = states * self.attention(states)
+        return states.flatten(1)

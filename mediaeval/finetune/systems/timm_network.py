@@ -1,0 +1,85 @@
+"""Any network of timm, under a new classifier for the labels."""
+
+from collections.abc import Mapping
+
+from timm.models import group_parameters
+from torch import Tensor, nn
+
+from mediaeval.errors import ConfigError
+from mediaeval.features.extractors import Extractor
+from mediaeval.features.libraries import published_state, timm_config, timm_model
+from mediaeval.features.preprocess import of_timm
+from mediaeval.features.sources import locate
+from mediaeval.features.weights import load_state, read_weights
+from mediaeval.finetune.built import Built, RgbNormalised, View
+from mediaeval.finetune.settings import TimmSettings
+
+OWNER = "system 'timm'"
+
+
+class TimmNetwork(nn.Module):
+    """Pixels RGB 0..255 → a network of timm."""
+
+    def __init__(self, model: nn.Module, mean: tuple[float, float, float], std: tuple[float, float, float]):
+        super().__init__()
+        self.normalise = RgbNormalised(mean, std)
+        self.model = model
+
+    def forward(self, pixels: Tensor, vectors: Tensor | None = None) -> Tensor:
+        return self.model(self.normalise(pixels))
+
+
+def build(settings: TimmSettings, n_labels: int, width: int, *, pretrained: bool) -> Built:
+    """Build the network `settings.model`. Preprocessing is that of the model's published weights, where not set."""
+    extractor = Extractor(
+        kind="timm",
+        model=settings.model,
+        model_args=settings.model_args,
+        weights=settings.weights,
+        mean=settings.mean,
+        std=settings.std,
+        image_size=settings.image_size,
+    )
+    model = timm_model(OWNER, extractor, extractor.model_args | {"num_classes": n_labels})
+    for head in _classifiers(model):  # timm's own start is for many classes: three would begin with a loss of 5
+        nn.init.normal_(model.get_submodule(head).weight, std=0.01)
+        nn.init.zeros_(model.get_submodule(head).bias)
+    if pretrained and settings.init == "pretrained":
+        _load(model, extractor)
+    steps = of_timm(timm_config(model, extractor))
+    if steps is None:
+        raise ConfigError(f"{OWNER}: {settings.model} wants another preprocessing than resizing and cropping a square.")
+    network = TimmNetwork(model, steps.mean, steps.std)
+    modules = dict(model.named_modules())
+    blocks = [info["module"] for info in getattr(model, "feature_info", []) if info["module"] in modules]
+    heads = _classifiers(model)
+    deep = group_parameters(model, model.group_matcher(coarse=False), reverse=True)
+    return Built(
+        network=network,
+        view=View(max(steps.resize, steps.crop), steps.crop, steps.interpolation, steps.squash),
+        new=tuple(f"model.{head}." for head in heads) if settings.init == "pretrained" else ("",),
+        taps={name: modules[name] for name in [*blocks, *heads[:1]]},
+        maps={name: modules[name] for name in reversed(blocks)},
+        layers={f"model.{name}": int(layer) for name, layer in deep.items()},
+    )
+
+
+def _load(model: nn.Module, extractor: Extractor) -> None:
+    """Load all but the classifier, which is new."""
+    path = locate("", extractor, owner=OWNER, key="system.weights")
+    state = read_weights(path, OWNER)
+    if not extractor.weights:
+        state = published_state(model, state, OWNER, path)
+    heads = _classifiers(model)
+    drawn = {key: value for key, value in model.state_dict().items() if key.startswith(tuple(f"{h}." for h in heads))}
+    load_state(model, _without(state, heads) | drawn, OWNER, path)
+
+
+def _without(state: Mapping[str, Tensor], heads: tuple[str, ...]) -> dict[str, Tensor]:
+    return {key: value for key, value in state.items() if not key.startswith(tuple(f"{head}." for head in heads))}
+
+
+def _classifiers(model: nn.Module) -> tuple[str, ...]:
+    """Return the names of the classifying layers; distilled networks have two."""
+    named = model.default_cfg.get("classifier") or ()
+    return (named,) if isinstance(named, str) else tuple(named)

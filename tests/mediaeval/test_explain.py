@@ -1,0 +1,280 @@
+"""Heat maps: on the thing that speaks for the label, at its place in the photograph; and sheets that can be read."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw
+from torch import nn
+
+from mediaeval.errors import ConfigError
+from mediaeval.finetune.built import Built, View
+from mediaeval.finetune.explain import grad_cam, heat_map, heat_map_view
+from mediaeval.finetune.overlay import laid_out, seen_box, with_heat, with_probabilities
+from mediaeval.finetune.pictures import middle
+from mediaeval.finetune.sheet import Cell, contact_sheet, legible
+
+SQUASHED = View(64, 64, squash=True)
+SHORT_SIDE = View(80, 64)
+
+
+class Reds(nn.Module):
+    """Scores: how much of the image is red, and how much is blue. Its map has a cell for every 4 × 4 pixels."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 2, 4, stride=4)
+        weights = torch.tensor([[1.0, -1.0, -1.0], [-1.0, -1.0, 1.0]]) / 255 / 16
+        self.conv.weight.data = weights[:, :, None, None].expand(2, 3, 4, 4).clone()
+        self.conv.bias.data.zero_()
+        self.relu = nn.ReLU(inplace=True)
+        self.head = nn.Linear(2, 2, bias=False)
+        self.head.weight.data = torch.eye(2)
+
+    def forward(self, pixels, vectors=None):
+        return self.head(self.relu(self.conv(pixels)).sum(dim=(2, 3)))
+
+
+def built(view: View, network=None, **maps) -> Built:
+    network = network or Reds()
+    return Built(network, view, new=(), taps={}, maps=maps or {"relu": network.relu, "conv": network.conv})
+
+
+def photograph(size: tuple[int, int], square: tuple[float, float, float, float]) -> Image.Image:
+    """A grey photograph with one red square, its corners 0..1 of width and height."""
+    image = Image.new("RGB", size, (120, 120, 120))
+    width, height = size
+    left, top, right, bottom = square
+    ImageDraw.Draw(image).rectangle((left * width, top * height, right * width - 1, bottom * height - 1), (250, 10, 10))
+    return image
+
+
+def heat_on(image: Image.Image, system: Built, column: int = 0, map_name: str = "") -> np.ndarray:
+    """What speaks for a label, on the photograph, (height, width)."""
+    _, cells = grad_cam(system, middle(system.view, image), [column], map_name)
+    return laid_out(cells[0], seen_box(system.view, image), image.size, smooth=True)[0]
+
+
+SIZES = pytest.mark.parametrize("size", [(300, 200), (200, 300), (240, 240), (61, 97)])
+
+
+@SIZES
+@pytest.mark.parametrize("view", [SQUASHED, SHORT_SIDE, View(64, 64)])
+@pytest.mark.parametrize("square", [(0.35, 0.45, 0.5, 0.6), (0.5, 0.3, 0.65, 0.45)])
+def test_heat_is_exactly_where_the_red_square_is(view, size, square):
+    image = photograph(size, square)
+    heat = heat_on(image, built(view))
+    y, x = np.indices(heat.shape)
+    centre = (heat * (x + 0.5)).sum() / heat.sum() / size[0], (heat * (y + 0.5)).sum() / heat.sum() / size[1]
+    # the square's middle, to less than a cell
+    assert centre == pytest.approx(((square[0] + square[2]) / 2, (square[1] + square[3]) / 2), abs=0.02)
+    red = np.asarray(image)[..., 0] > 200
+    assert red.flat[heat.argmax()] and heat[red].mean() > 0.5 * heat.max()
+    far = np.ones_like(red)
+    left, top, right, bottom = (int(v * s) for v, s in zip(square, (*size, *size), strict=True))
+    margin = max(size) // 10
+    far[max(top - margin, 0) : bottom + margin, max(left - margin, 0) : right + margin] = False
+    assert heat[far].max() == 0  # borders and all that is far away
+
+
+@SIZES
+def test_what_is_cut_off_is_not_seen_and_gets_no_heat(size):
+    """Resized to 80 pixels and cut to 64: the shorter side loses a tenth at both ends, the longer more."""
+    image = photograph(size, (0.0, 0.0, 0.06, 0.06))
+    box = seen_box(SHORT_SIDE, image)
+    short, long = sorted(size)
+    resized = 80, int(80 * long / short)
+    wanted = {side: (round((side - 64) / 2) / side, (round((side - 64) / 2) + 64) / side) for side in resized}
+    across, down = (resized[::-1] if size[0] > size[1] else resized)[:2]
+    assert box == (wanted[across][0], wanted[down][0], wanted[across][1], wanted[down][1])
+    assert heat_on(image, built(SHORT_SIDE)).max() == 0
+    _, seen = laid_out(np.ones((4, 4)), box, image.size, smooth=True)
+    assert seen.mean() == pytest.approx((box[2] - box[0]) * (box[3] - box[1]), abs=0.03)
+    drawn = np.asarray(with_heat(image, np.ones((4, 4)), box))
+    outside = drawn[~seen]
+    assert (outside == outside[:, :1]).all()  # grey
+
+
+def test_a_squashed_photograph_is_seen_whole():
+    assert seen_box(SQUASHED, Image.new("RGB", (300, 50))) == (0, 0, 1, 1)
+
+
+def test_each_pixel_of_the_crop_comes_back_to_its_place():
+    """A ramp from 0 to 255 across the photograph, cut as the network is given it, and laid back."""
+    for view in (SQUASHED, SHORT_SIDE):
+        for size in ((300, 200), (160, 240)):
+            ramp = np.tile(np.linspace(0, 255, size[0]), (size[1], 1))
+            image = Image.fromarray(np.uint8(ramp + 0.5)).convert("RGB")
+            cells = middle(view, image)[..., 0]
+            back, seen = laid_out(cells, seen_box(view, image), size, smooth=True)
+            assert np.abs(back - ramp)[seen].max() < 3
+
+
+def test_in_place_layers_and_frozen_ones_change_nothing():
+    image = photograph((300, 200), (0.4, 0.4, 0.6, 0.6))
+    system = built(SQUASHED)
+    wanted = heat_on(image, system)
+    # the convolution's own output is below 0 where nothing is red, and what speaks for red is the same
+    np.testing.assert_allclose(heat_on(image, system, map_name="conv") > 0, wanted > 0)
+    for parameter in system.network.parameters():
+        parameter.requires_grad = False
+    np.testing.assert_array_equal(heat_on(image, system), wanted)
+    assert all(parameter.grad is None for parameter in system.network.parameters())
+
+
+def test_grad_cam_is_the_formula():
+    """Weights: the mean gradient of the score before softmax; then the positive part of the sum (equations 1, 2)."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv2d(3, 5, 3), nn.ReLU(), nn.Conv2d(5, 4, 3), nn.Flatten(), nn.Linear(64, 3))
+
+    class Two(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.net = network
+
+        def forward(self, pixels, vectors=None):
+            return self.net(pixels / 255)
+
+    pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+    scores, cells = grad_cam(built(View(8, 8), Two(), only=network[1]), pixels, [2, 0])
+    image = torch.from_numpy(pixels).permute(2, 0, 1)[None] / 255
+    A = network[:2](image).detach().requires_grad_()
+    y = network[2:](A)
+    torch.testing.assert_close(scores, y.detach())
+    for ours, column in zip(cells, (2, 0), strict=True):
+        (gradient,) = torch.autograd.grad(y[0, column], A, retain_graph=True)
+        wanted = (gradient[0].mean(dim=(1, 2))[:, None, None] * A[0]).sum(dim=0).clamp(min=0)
+        torch.testing.assert_close(torch.from_numpy(ours), wanted.detach())
+
+
+def test_a_label_without_anything_for_it_has_no_heat():
+    image = photograph((300, 200), (0.4, 0.4, 0.6, 0.6))
+    assert heat_on(image, built(SQUASHED), column=1).max() == 0
+    drawn = with_heat(image, np.zeros((4, 4)), (0, 0, 1, 1))
+    assert np.asarray(drawn).max() < np.asarray(image).max()  # darker, and nothing lit
+
+
+# Networks without a plain map
+
+
+class Tokens(nn.Module):
+    """Tokens of 8 × 8 pixels behind `prefix` others, each 4 numbers of which the first is the redness."""
+
+    def __init__(self, prefix: int, told: bool):
+        super().__init__()
+        self.patch = nn.Conv2d(3, 4, 8, stride=8)
+        self.patch.weight.data.zero_()
+        self.patch.weight.data[0] = torch.tensor([1.0, -1.0, -1.0])[:, None, None] / 255 / 64
+        self.patch.bias.data.zero_()
+        self.prefix, self.block = prefix, nn.Identity()
+        if told:
+            self.num_prefix_tokens = prefix
+
+    def forward(self, pixels, vectors=None):
+        x = self.patch(pixels).flatten(2).transpose(1, 2).clamp(min=0)
+        x = self.block(torch.cat([x.new_ones(len(x), self.prefix, 4), x], dim=1))
+        return torch.stack([x[..., 0].sum(dim=1), x[..., 1].sum(dim=1)], dim=1)
+
+
+@pytest.mark.parametrize(("prefix", "told"), [(0, False), (1, False), (1, True), (5, True)])
+def test_tokens_become_a_map(prefix, told):
+    network = Tokens(prefix, told)
+    system = built(SQUASHED, network, block=network.block)
+    image = photograph((300, 200), (0.5, 0.25, 0.75, 0.5))
+    _, cells = grad_cam(system, middle(system.view, image), [0])
+    assert cells.shape == (1, 8, 8)
+    assert (cells[0] > 0).nonzero()[0].tolist() == [2, 2, 3, 3]  # rows
+    assert (cells[0] > 0).nonzero()[1].tolist() == [4, 5, 4, 5]
+
+
+def test_maps_of_a_network_with_channels_last_are_turned():
+    class Last(Reds):
+        feature_info, output_fmt = (), "NHWC"
+
+        def __init__(self):
+            super().__init__()
+            self.turned = nn.Identity()
+
+        def forward(self, pixels, vectors=None):
+            return self.head(self.turned(self.relu(self.conv(pixels)).permute(0, 2, 3, 1)).sum(dim=(1, 2)))
+
+    network, image = Last(), photograph((300, 200), (0.5, 0.25, 0.75, 0.5))
+    ours = heat_on(image, built(SQUASHED, network, turned=network.turned))
+    np.testing.assert_allclose(ours, heat_on(image, built(SQUASHED)), rtol=1e-5)
+
+
+def test_what_is_no_map_is_told_with_the_maps_there_are():
+    pixels = middle(SQUASHED, Image.new("RGB", (64, 64)))
+    network = Reds()
+    maps = {"relu": network.relu, "head": network.head, "unused": nn.ReLU()}
+    system = built(SQUASHED, network, **maps)
+    with pytest.raises(ConfigError, match=r"no map 'fc6' in this system. It has: relu, head, unused"):
+        grad_cam(system, pixels, [0], "fc6")
+    with pytest.raises(ConfigError, match=r"map 'head' gives 2 numbers, which are no map .* --map: relu, unused"):
+        grad_cam(system, pixels, [0], "head")
+    with pytest.raises(ConfigError, match=r"map 'unused' is not computed by this network"):
+        grad_cam(system, pixels, [0], "unused")
+    with pytest.raises(ConfigError, match="this system has no maps to look at"):
+        grad_cam(Built(network, SQUASHED, (), {}, {}), pixels, [0])
+    tokens = Tokens(5, told=False)  # 64 places and 5 others: nothing says which
+    with pytest.raises(ConfigError, match=r"map 'block' gives 69 × 4 numbers"):
+        grad_cam(built(SQUASHED, tokens, block=tokens.block), pixels, [0])
+    assert not network.relu._forward_hooks and not network.head._forward_hooks
+
+
+# The fully convolutional map of CaffeNet
+
+
+def test_the_heat_map_is_a_softmax_at_each_of_8_by_8_places():
+    from mediaeval.features.networks.caffenet import CaffeNet, fully_convolutional
+
+    torch.manual_seed(0)
+    network = CaffeNet((8, 8, 2)).eval()
+    system = built(View(256, 227, squash=True), network, conv5=network.conv5)
+    view = heat_map_view(system)
+    assert (view.resize, view.crop, view.squash) == (451, 451, True)
+    pixels = middle(view, photograph((300, 200), (0.4, 0.4, 0.6, 0.6)))
+    maps = heat_map(system, pixels, multi_label=False)
+    assert maps.shape == (2, 8, 8)
+    np.testing.assert_allclose(maps.sum(axis=0), 1, rtol=1e-6)
+    with torch.no_grad():
+        scores = fully_convolutional(network)(torch.from_numpy(np.array(pixels)).permute(2, 0, 1)[None].float())[0]
+    several = heat_map(system, pixels, multi_label=True)
+    np.testing.assert_allclose(several, torch.sigmoid(scores).numpy(), rtol=1e-5)
+
+
+def test_another_network_has_no_heat_map():
+    with pytest.raises(ConfigError, match="--method heat-map is of the caffenet systems"):
+        heat_map(built(SQUASHED), np.zeros((451, 451, 3), np.uint8), multi_label=False)
+
+
+def test_positive_is_green_negative_red_cell_by_cell_half_and_half():
+    image = Image.new("RGB", (40, 20), (100, 60, 20))
+    positive = np.array([[1.0, 0.0], [0.25, 0.5]])
+    drawn = np.asarray(with_probabilities(image, {"negative": 1 - positive, "positive": positive}, (0, 0, 1, 1)))
+    for row, column in np.ndindex(2, 2):
+        p = positive[row, column]
+        wanted = 0.5 * np.array([100, 60, 20]) + 0.5 * np.array([255 * (1 - p), 255 * p, 0])
+        cell = drawn[10 * row : 10 * row + 10, 20 * column : 20 * column + 20]
+        assert (np.abs(cell - wanted) <= 1).all()
+
+
+# Contact sheets
+
+
+def test_a_sheet_holds_every_picture_and_texts_are_never_cut():
+    colours = [(200, 0, 0), (0, 200, 0), (0, 0, 200)]
+    rows = [[Cell(Image.new("RGB", (100, 50 + 20 * k), colour), "id " * 3) for k, colour in enumerate(colours)]] * 2
+    plain = contact_sheet(rows, "title")
+    pixels = np.asarray(plain).reshape(-1, 3)
+    for k, colour in enumerate(colours):  # each 300 pixels wide, or high
+        area = 300 * 3 * (50 + 20 * k)
+        assert (pixels == colour).all(axis=1).sum() == 2 * area
+    long = contact_sheet([[Cell(c.picture, "x" * 200, "y " * 100) for c in row] for row in rows], "title " * 50)
+    assert long.width == plain.width and long.height > plain.height + 200
+    inked = (np.asarray(long.convert("L")) < 128).any(axis=0)
+    assert not inked[:20].any() and not inked[-20:].any()  # margins stay white
+
+
+def test_letters_that_the_font_lacks_are_numbers():
+    assert legible("Straße дом №1") == "Straße дом №1"
+    assert legible("北1") == "\\u53171"
