@@ -5,7 +5,7 @@ runs/NAME/
     split.csv         id,side
     manifest.json     command, versions, header and images of the dev set, identity and width of each feature block
     subtask1/ …       model.safetensors (the 80 %), refit.safetensors (the whole dev set), subtask.json,
-                      validation.csv, history.csv, curves.svg, confusion.svg
+                      validation.csv, history.csv, curves.svg, confusion.svg; ensemble.json in place of models
     test/             subtask1.csv … (probabilities by id), test.json
     run.csv           the official run file; run.superseded.csv, one of models or predictions replaced since
 """
@@ -43,6 +43,7 @@ _LIBRARIES = (
 _WANTED = {
     "manifest.json": {"header", "extractors", "images", "left_out"},
     "subtask.json": {"thresholds", "fallback", "validation", "models"},
+    "ensemble.json": {"how", "members"},
     "test.json": {"data", "ids", "images", "fallback", "config", "tables", "models", "versions"},
 }
 

@@ -24,6 +24,7 @@ from mediaeval.features.extract import Features
 from mediaeval.features.network import Network
 from mediaeval.steps.fitting import Fitted, fit_subtask
 from mediaeval.steps.learners import FeatureLearner, TrainingData
+from mediaeval.steps.models import REFIT
 from mediaeval.steps.prepare import features_of
 from mediaeval.steps.split import groups_of, make_split
 from mediaeval.steps.tables import decide
@@ -196,7 +197,7 @@ def _test_result(fitted: Fitted, data: TrainingData, tested: TestSet, seed: int)
     truth = tested.dataset.labels(task.name)
     known = [i for i in truth.index if i not in tested.features.failures]
     prior = data.labels.mean()
-    P = fitted.refitted.predict_proba(tested.features.matrix(list(data.blocks), known), known).reindex(truth.index)
+    P = fitted.models[REFIT].predict_proba(tested.features.matrix(list(data.blocks), known), known).reindex(truth.index)
     predicted = decide(task, P.fillna(prior), fitted.thresholds)
     common = decide(task, prior.to_frame().T, [0.5] * len(task.labels)).to_numpy()
     answers = {"the most common": common} | ({"every label": np.ones_like(common)} if task.multi_label else {})

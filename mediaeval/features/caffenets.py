@@ -50,12 +50,6 @@ def caffenet(name: str, extractor: Extractor, engine: Engine, built: Callable) -
         module = nn.Sequential(network, nn.Softmax(dim=1)) if scores else network
         return Made(module, np.zeros((3, SIDE, SIDE), np.float32), {})
 
-    def prepare(image: Image.Image) -> np.ndarray:
-        square = cv2.resize(np.asarray(image), (SQUASHED, SQUASHED), interpolation=cv2.INTER_LINEAR)
-        edge = (SQUASHED - SIDE) // 2
-        middle = square[edge : edge + SIDE, edge : edge + SIDE, ::-1].astype(np.float32)  # RGB becomes BGR
-        return np.ascontiguousarray((middle - np.float32(mean)).transpose(2, 0, 1))
-
     loaded = engine.load(name, {"kind": extractor.kind, "output": extractor.output, "weights": digest}, make)
     identity = {
         **identity_of(extractor, loaded.engine),
@@ -63,4 +57,12 @@ def caffenet(name: str, extractor: Extractor, engine: Engine, built: Callable) -
         "preprocessing": f"opencv {cv2.__version__} bilinear to {SQUASHED}², middle of {SIDE}², BGR minus {mean}",
         "decoder": DECODER,
     }
-    return network_of(name, identity, loaded, prepare)
+    return network_of(name, identity, loaded, lambda image: prepared(image, mean))
+
+
+def prepared(image: Image.Image, mean: tuple[float, float, float] = MEAN) -> np.ndarray:
+    """Return the middle of the squashed image, BGR 0..255 minus `mean`, float32 (3, 227, 227)."""
+    square = cv2.resize(np.asarray(image), (SQUASHED, SQUASHED), interpolation=cv2.INTER_LINEAR)
+    edge = (SQUASHED - SIDE) // 2
+    middle = square[edge : edge + SIDE, edge : edge + SIDE, ::-1]  # RGB becomes BGR
+    return np.ascontiguousarray((middle - np.float32(mean)).transpose(2, 0, 1))

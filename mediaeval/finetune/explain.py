@@ -5,6 +5,7 @@ though a cell has in truth seen some more than its own part.
 """
 
 import math
+from contextlib import AbstractContextManager
 
 import numpy as np
 import torch
@@ -18,51 +19,56 @@ METHODS = ("grad-cam", "heat-map")
 HEAT_MAP_SIDE = 451  # pixels: 227 + 7 · 32, which gives 8 × 8 places (Campos et al. 2017, section 4.6)
 
 
-def grad_cam(
-    built: Built, pixels: np.ndarray, columns: list[int], map_name: str = "", vectors: np.ndarray | None = None
-) -> tuple[Tensor, np.ndarray]:
-    """Return the scores of one image, (1, n_labels), and for each of `columns` what speaks for that label, (k, h, w).
+class GradCam:
+    """One image sent through the network: its scores, and for any label what speaks for it.
 
-    Grad-CAM (Selvaraju et al. 2017): each channel of the module `map_name` (the first of `built.maps`, without) is
+    Grad-CAM (Selvaraju et al. 2017): each channel of the module `map_name` (without, the first of `built.maps`) is
     weighted by its mean gradient of the label's score before softmax or sigmoid; what of the sum is positive, is shown.
-    It is not scaled: 0 where nothing speaks for the label, and without a top.
 
     pixels   uint8 (crop, crop, 3), as the network is given them; the network's device is used
     vectors  float32 (1, width), where the system reads such
 
-    Raises ConfigError for a map that the system lacks, or whose output is no map.
+    `scores`: (1, n_labels), float32 on the CPU. Raises ConfigError for a map that the system lacks, or whose output is
+    no map.
     """
-    name, module = _map_of(built, map_name)
-    network = built.network.eval()
-    device = next(network.parameters()).device
-    kept: list[Tensor] = []
 
-    def hook(module: nn.Module, inputs: tuple, output: object) -> Tensor:
-        if kept or not isinstance(output, Tensor):
-            raise ConfigError(f"map '{name}' is not one output an image. {_others(built, name)}")
-        kept.append(output.detach().requires_grad_())
-        return kept[0].clone()  # what follows may work in place
+    def __init__(self, built: Built, pixels: np.ndarray, map_name: str = "", vectors: np.ndarray | None = None):
+        self.built = built
+        self.name, module = _map_of(built, map_name)
+        network = built.network.eval()
+        device = next(network.parameters()).device
+        self._kept: list[Tensor] = []
+        handle = module.register_forward_hook(self._hook)
+        try:
+            with torch.enable_grad(), _without_cudnn():
+                images = torch.from_numpy(np.array(pixels[None])).to(device).permute(0, 3, 1, 2).float()
+                self._scores = network(images, None if vectors is None else torch.from_numpy(vectors).to(device))
+        finally:
+            handle.remove()
+        if not self._kept:
+            raise ConfigError(f"map '{self.name}' is not computed by this network. {_others(built, self.name)}")
+        self.scores = self._scores.detach().float().cpu()
+        self._channels = _as_map(self._kept[0].detach()[0], self.name, built).float()  # (c, h, w)
 
-    handle = module.register_forward_hook(hook)
-    try:
-        # cuDNN has no gradient of a GRU that is not being trained
-        with torch.enable_grad(), torch.backends.cudnn.flags(enabled=False):
-            images = torch.from_numpy(np.array(pixels[None])).to(device).permute(0, 3, 1, 2).float()
-            scores = network(images, None if vectors is None else torch.from_numpy(vectors).to(device))
-            if not kept:
-                raise ConfigError(f"map '{name}' is not computed by this network. {_others(built, name)}")
-            found = []
-            for place, column in enumerate(columns):
-                last = place + 1 == len(columns)
-                (gradient,) = torch.autograd.grad(
-                    scores[0, column], kept[0], retain_graph=not last, materialize_grads=True
-                )
-                found.append(_as_map(gradient[0], name, built).mean(dim=(1, 2)))
-    finally:
-        handle.remove()
-    channels = _as_map(kept[0].detach()[0], name, built).float()  # (c, h, w)
-    cells = torch.einsum("kc,chw->khw", torch.stack(found).float(), channels).relu()
-    return scores.detach().float().cpu(), cells.cpu().numpy()
+    def _hook(self, module: nn.Module, inputs: tuple, output: object) -> Tensor:
+        if self._kept or not isinstance(output, Tensor):
+            raise ConfigError(f"map '{self.name}' is not one output an image. {_others(self.built, self.name)}")
+        self._kept.append(output.detach().requires_grad_())
+        return self._kept[0].clone()  # what follows may work in place
+
+    def cells(self, column: int) -> np.ndarray:
+        """Return what speaks for a label, float32 (h, w): 0 where nothing does, and without a top."""
+        with _without_cudnn():
+            (gradient,) = torch.autograd.grad(
+                self._scores[0, column], self._kept[0], retain_graph=True, materialize_grads=True
+            )
+        weights = _as_map(gradient[0], self.name, self.built).float().mean(dim=(1, 2))
+        return torch.einsum("c,chw->hw", weights, self._channels).relu().cpu().numpy()
+
+
+def _without_cudnn() -> AbstractContextManager:
+    """Return a context in which a GRU that is not being trained has gradients: cuDNN's has none."""
+    return torch.backends.cudnn.flags(enabled=False)
 
 
 def _map_of(built: Built, name: str) -> tuple[str, nn.Module]:

@@ -24,8 +24,7 @@ class Fitted:
     task: Subtask
     settings: dict  # the subtask's section of the configuration
     scale: str
-    model: Model
-    refitted: Model | None
+    models: dict[str, Model]  # file in the run folder → model; the first is that of the validation images
     probabilities: pd.DataFrame  # of the validation images
     truth: pd.DataFrame
     predicted: pd.DataFrame
@@ -35,25 +34,28 @@ class Fitted:
     baselines: dict[str, float]  # what is always said → weighted F1 of it
     n_train: int
 
+    @property
+    def model(self) -> Model:
+        return next(iter(self.models.values()))
+
     def summary(self) -> dict:
         """What the run folder and `--json` tell of the subtask."""
         return {
             "subtask": self.task.name,
             **self.settings,
             "scale": self.scale,
-            "blocks": self.model.blocks,
+            "blocks": dict(self.model.blocks),
             "thresholds": dict(zip(self.task.labels, self.thresholds, strict=True)),
             "fallback": self.prior,
-            "images": {"train": self.n_train, "val": len(self.truth), "refit": self.refitted is not None},
+            "images": {"train": self.n_train, "val": len(self.truth), "refit": REFIT in self.models},
             "validation": self.score.as_json() | {"baselines": self.baselines},
         }
 
     def write(self, folder: Path, run_name: str) -> None:
         """Write models, validation probabilities, history, pictures and subtask.json into a folder."""
-        self.model.save(folder / FIT)
-        if self.refitted:
-            self.refitted.save(folder / REFIT)
-        digests = {name: file_digest(folder / name) for name in (FIT, REFIT) if (folder / name).exists()}
+        for name, model in self.models.items():
+            model.save(folder / name)
+        digests = {name: file_digest(folder / name) for name in self.models}
         write_probabilities(folder / "validation.csv", self.probabilities.assign(**{SOURCE: MODEL}))
         if history := self.model.history:
             table = pd.DataFrame(history).to_csv(index=False, lineterminator="\n")
@@ -84,16 +86,40 @@ def fit_subtask(data: TrainingData, config: Config, learner: Learner, *, refit: 
         thresholds = learner.tuned_thresholds(train_ids)
     else:
         thresholds = [0.5 if settings.threshold == "tuned" else settings.threshold] * len(task.labels)
-
     probabilities = data.probabilities(model, val_ids)
-    truth, predicted = data.labels.loc[val_ids], decide(task, probabilities, thresholds)
-    prior = data.labels.loc[train_ids].mean()
-    return Fitted(
-        task=task,
+    refitted = {REFIT: learner.fit(list(data.labels.index), REFIT)} if refit else {}
+    return scored(
+        task,
         settings=settings.model_dump(exclude_none=True) | learner.chosen(),
         scale=config.features.scale,
-        model=model,
-        refitted=learner.fit(list(data.labels.index), REFIT) if refit else None,
+        models={FIT: model} | refitted,
+        probabilities=probabilities,
+        truth=data.labels.loc[val_ids],
+        thresholds=thresholds,
+        prior=data.labels.loc[train_ids].mean(),
+        n_train=len(train_ids),
+    )
+
+
+def scored(
+    task: Subtask,
+    *,
+    settings: dict,
+    scale: str,
+    models: dict[str, Model],
+    probabilities: pd.DataFrame,
+    truth: pd.DataFrame,
+    thresholds: list[float],
+    prior: pd.Series,
+    n_train: int,
+) -> Fitted:
+    """Return a subtask with the labels that its probabilities come to, and their score."""
+    predicted = decide(task, probabilities, thresholds)
+    return Fitted(
+        task=task,
+        settings=settings,
+        scale=scale,
+        models=models,
         probabilities=probabilities,
         truth=truth,
         predicted=predicted,
@@ -101,7 +127,7 @@ def fit_subtask(data: TrainingData, config: Config, learner: Learner, *, refit: 
         prior={label: float(share) for label, share in prior.items()},
         score=score_decisions(task, truth.to_numpy(), predicted.to_numpy()),
         baselines=_baselines(task, prior, truth),
-        n_train=len(train_ids),
+        n_train=n_train,
     )
 
 

@@ -1,19 +1,19 @@
 """The models of a run's subtasks, whatever they read: how they are loaded, and asked for probabilities."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import pandas as pd
 from safetensors import SafetensorError, safe_open
 
 from mediaeval.classifiers.model import SubtaskModel, load_model
-from mediaeval.errors import RunFolderError, WeightsError
+from mediaeval.errors import RunFolderError
 from mediaeval.features.extract import Features
 from mediaeval.files import file_digest
 from mediaeval.finetune.model import METADATA, SystemModel, load_system
 from mediaeval.finetune.pictures import Photographs
-from mediaeval.runs import RunFolder, open_run
+from mediaeval.runs import RunFolder, open_run, write_json
 from mediaeval.steps.tables import decide
 from submission.tasks import Subtask
 
@@ -35,6 +35,15 @@ class Images:
 
 
 @dataclass(frozen=True)
+class Member:
+    """One run in an ensemble: its name, the digests of its models, and a threshold a label."""
+
+    run: str
+    models: dict[str, str]
+    thresholds: dict[str, float]
+
+
+@dataclass(frozen=True)
 class EnsembleModel:
     """Several runs' models of one subtask. `how`: the mean of their probabilities, or a vote.
 
@@ -44,30 +53,33 @@ class EnsembleModel:
 
     task: Subtask
     how: str
-    members: tuple["Model", ...]
-    thresholds: tuple[list[float], ...]  # a member's, one a label
+    members: tuple[Member, ...]
+    models: tuple["Model", ...] = ()  # of the members; () where nothing is to be predicted
+
+    history: tuple = ()  # it is not trained
+    blocks: Mapping[str, int] = field(default_factory=dict)  # what it reads is its members' affair
 
     def combine(self, tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-        """Return probabilities, ids × labels, from the members'."""
-        return combine(self.task, self.how, tables, self.thresholds)
+        """Return probabilities, ids × labels, from the members', which have the same ids in the same order."""
+        mean = sum(tables[1:], tables[0]) / len(tables)
+        if self.how == "mean":
+            return mean
+        own = [[member.thresholds[label] for label in self.task.labels] for member in self.members]
+        votes = sum(decide(self.task, table, thresholds) for table, thresholds in zip(tables, own, strict=True))
+        return (votes + mean) / (len(tables) + 1)
+
+    def save(self, path: Path) -> None:
+        """Write what `load_subtask_model` finds the members' models by."""
+        write_json(path, {"how": self.how, "members": [asdict(member) for member in self.members]})
 
 
 Model = SubtaskModel | SystemModel | EnsembleModel
 
 
-def combine(task: Subtask, how: str, tables: Sequence[pd.DataFrame], thresholds: Sequence[list[float]]) -> pd.DataFrame:
-    """Return the probabilities of an ensemble (see `EnsembleModel`); the tables have the same ids in the same order."""
-    mean = sum(tables[1:], tables[0]) / len(tables)
-    if how == "mean":
-        return mean
-    votes = sum(decide(task, table, own) for table, own in zip(tables, thresholds, strict=True))
-    return (votes + mean) / (len(tables) + 1)
-
-
 def probabilities(model: Model, images: Images, ids: Sequence[str]) -> pd.DataFrame:
     """Return a model's probabilities, 0..1: ids × labels."""
     if isinstance(model, EnsembleModel):
-        return model.combine([probabilities(member, images, ids) for member in model.members])
+        return model.combine([probabilities(member, images, ids) for member in model.models])
     if isinstance(model, SystemModel):
         return model.predict_proba(images.photographs(ids, list(model.blocks)))
     return model.predict_proba(images.features.matrix(list(model.blocks), ids), ids)
@@ -118,18 +130,16 @@ def _load_ensemble(
     run: RunFolder, path: Path, task: Subtask, *, of_split: bool, changed: list[str] | None, device: str
 ) -> EnsembleModel:
     about = run.read(path)
-    members = []
-    for member in about["members"]:
-        other = open_run(member["run"])
+    members = tuple(Member(**member) for member in about["members"])
+    models = []
+    for member in members:
+        other = open_run(member.run)
         if task.name not in other.subtasks:
             raise RunFolderError(f"{run.path} is made of {other.path}, which holds no {task.name} any more.")
-        if other.read(other.subtask(task.name) / "subtask.json")["models"] != member["models"]:
+        if other.read(other.subtask(task.name) / "subtask.json")["models"] != member.models:
             problem = f"{other.path} was trained again since {run.path} was made of it."
             if changed is None:
                 raise RunFolderError(f"{problem} Make the ensemble again, with --replace.")
             changed.append(f"model: {problem}")
-        members.append(load_subtask_model(other, task, of_split=of_split, changed=changed, device=device)[0])
-    if not members:
-        raise WeightsError(f"{path} names no runs. Make the ensemble again, with --replace.")
-    thresholds = tuple([member["thresholds"][label] for label in task.labels] for member in about["members"])
-    return EnsembleModel(task, about["how"], tuple(members), thresholds)
+        models.append(load_subtask_model(other, task, of_split=of_split, changed=changed, device=device)[0])
+    return EnsembleModel(task, about["how"], members, tuple(models))

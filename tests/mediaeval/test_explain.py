@@ -8,7 +8,7 @@ from torch import nn
 
 from mediaeval.errors import ConfigError
 from mediaeval.finetune.built import Built, View
-from mediaeval.finetune.explain import grad_cam, heat_map, heat_map_view
+from mediaeval.finetune.explain import GradCam, heat_map, heat_map_view
 from mediaeval.finetune.overlay import laid_out, seen_box, with_heat, with_probabilities
 from mediaeval.finetune.pictures import middle
 from mediaeval.finetune.sheet import Cell, contact_sheet, legible
@@ -50,8 +50,8 @@ def photograph(size: tuple[int, int], square: tuple[float, float, float, float])
 
 def heat_on(image: Image.Image, system: Built, column: int = 0, map_name: str = "") -> np.ndarray:
     """What speaks for a label, on the photograph, (height, width)."""
-    _, cells = grad_cam(system, middle(system.view, image), [column], map_name)
-    return laid_out(cells[0], seen_box(system.view, image), image.size, smooth=True)[0]
+    cells = GradCam(system, middle(system.view, image), map_name).cells(column)
+    return laid_out(cells, seen_box(system.view, image), image.size, smooth=True)[0]
 
 
 SIZES = pytest.mark.parametrize("size", [(300, 200), (200, 300), (240, 240), (61, 97)])
@@ -135,15 +135,15 @@ def test_grad_cam_is_the_formula():
             return self.net(pixels / 255)
 
     pixels = np.random.default_rng(0).integers(0, 256, (8, 8, 3), dtype=np.uint8)
-    scores, cells = grad_cam(built(View(8, 8), Two(), only=network[1]), pixels, [2, 0])
+    ours = GradCam(built(View(8, 8), Two(), only=network[1]), pixels)
     image = torch.from_numpy(pixels).permute(2, 0, 1)[None] / 255
     A = network[:2](image).detach().requires_grad_()
     y = network[2:](A)
-    torch.testing.assert_close(scores, y.detach())
-    for ours, column in zip(cells, (2, 0), strict=True):
+    torch.testing.assert_close(ours.scores, y.detach())
+    for column in (2, 0, 2):
         (gradient,) = torch.autograd.grad(y[0, column], A, retain_graph=True)
         wanted = (gradient[0].mean(dim=(1, 2))[:, None, None] * A[0]).sum(dim=0).clamp(min=0)
-        torch.testing.assert_close(torch.from_numpy(ours), wanted.detach())
+        torch.testing.assert_close(torch.from_numpy(ours.cells(column)), wanted.detach())
 
 
 def test_a_label_without_anything_for_it_has_no_heat():
@@ -180,10 +180,10 @@ def test_tokens_become_a_map(prefix, told):
     network = Tokens(prefix, told)
     system = built(SQUASHED, network, block=network.block)
     image = photograph((300, 200), (0.5, 0.25, 0.75, 0.5))
-    _, cells = grad_cam(system, middle(system.view, image), [0])
-    assert cells.shape == (1, 8, 8)
-    assert (cells[0] > 0).nonzero()[0].tolist() == [2, 2, 3, 3]  # rows
-    assert (cells[0] > 0).nonzero()[1].tolist() == [4, 5, 4, 5]
+    cells = GradCam(system, middle(system.view, image)).cells(0)
+    assert cells.shape == (8, 8)
+    rows, columns = (cells > 0).nonzero()
+    assert rows.tolist() == [2, 2, 3, 3] and columns.tolist() == [4, 5, 4, 5]
 
 
 def test_maps_of_a_network_with_channels_last_are_turned():
@@ -208,16 +208,16 @@ def test_what_is_no_map_is_told_with_the_maps_there_are():
     maps = {"relu": network.relu, "head": network.head, "unused": nn.ReLU()}
     system = built(SQUASHED, network, **maps)
     with pytest.raises(ConfigError, match=r"no map 'fc6' in this system. It has: relu, head, unused"):
-        grad_cam(system, pixels, [0], "fc6")
+        GradCam(system, pixels, "fc6")
     with pytest.raises(ConfigError, match=r"map 'head' gives 2 numbers, which are no map .* --map: relu, unused"):
-        grad_cam(system, pixels, [0], "head")
+        GradCam(system, pixels, "head")
     with pytest.raises(ConfigError, match=r"map 'unused' is not computed by this network"):
-        grad_cam(system, pixels, [0], "unused")
+        GradCam(system, pixels, "unused")
     with pytest.raises(ConfigError, match="this system has no maps to look at"):
-        grad_cam(Built(network, SQUASHED, (), {}, {}), pixels, [0])
+        GradCam(Built(network, SQUASHED, (), {}, {}), pixels)
     tokens = Tokens(5, told=False)  # 64 places and 5 others: nothing says which
     with pytest.raises(ConfigError, match=r"map 'block' gives 69 × 4 numbers"):
-        grad_cam(built(SQUASHED, tokens, block=tokens.block), pixels, [0])
+        GradCam(built(SQUASHED, tokens, block=tokens.block), pixels)
     assert not network.relu._forward_hooks and not network.head._forward_hooks
 
 

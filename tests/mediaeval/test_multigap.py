@@ -465,7 +465,7 @@ def test_absent_weights_are_told_for_both_streams_with_settings_and_origins(monk
     of_object, of_places = told.value.problems
     assert of_object.startswith("system 'multigap': ") and "mobilenet_v2-" in of_object
     assert "system.object_weights" in of_object and "https://download.pytorch.org/" in of_object
-    assert of_places.startswith("system 'multigap': system.places_weights is empty")
+    assert of_places.startswith("system 'multigap': system.places_weights: no file is named")
     assert "vgg16_places365.caffemodel" in of_places and "Keras-VGG16-places365" in of_places
 
 

@@ -25,7 +25,10 @@ OWNER = "system 'attention-alexnet'"
 CHANNELS, CELLS = 256, MAP * MAP
 UNITS = 4096  # of fc6 and of fc7
 
-_FILE = "bvlc_alexnet.caffemodel (http://dl.caffe.berkeleyvision.org/bvlc_alexnet.caffemodel)"
+_FILES = (
+    "bvlc_alexnet.caffemodel (http://dl.caffe.berkeleyvision.org/bvlc_alexnet.caffemodel), or a state dict with its "
+    "layers' names"
+)
 
 
 class CellWeights(nn.Module):
@@ -126,16 +129,12 @@ def build(settings: AttentionAlexNetSettings, n_labels: int, width: int, *, pret
 
 
 def _load(network: AttentionAlexNet, settings: AttentionAlexNetSettings) -> None:
-    if not settings.weights:
-        raise WeightsError(
-            f"{OWNER}: system.weights is empty: the network begins from an AlexNet trained on ImageNet. Download "
-            f"{_FILE}, and name the file under system.weights."
-        )
     path = Path(settings.weights)
-    if not path.is_file():
+    if not settings.weights or not path.is_file():
+        came = f"{path} is not there" if settings.weights else "no file is named"
         raise WeightsError(
-            f"{OWNER}: weights of AlexNet not found: {path}. Put the file there, or name another under system.weights. "
-            f"It is {_FILE}."
+            f"{OWNER}: system.weights: {came}. Wanted is {_FILES}. Name one under system.weights, or begin with "
+            "nothing: system.init = 'random'."
         )
     state = read_caffenet(path, OWNER, _norm(settings))
     load_caffenet(network.attended, state, OWNER, path)

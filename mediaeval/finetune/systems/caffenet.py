@@ -47,10 +47,11 @@ def build(settings: CaffeNetSettings, n_labels: int, width: int, *, pretrained: 
         "fc6-2": (n_labels,),
         "fc9": (4096, 4096, settings.classes, n_labels),
     }[settings.form]
-    network = PhotographNet(dense, relu8=settings.relu, first=BgrCentred(settings.mean))
     new = DENSE[len(dense) - 1]
-    if pretrained and settings.init == "pretrained":
-        _load(network, settings, new, owner)
+    state = _read(settings, owner) if pretrained and settings.init == "pretrained" else None
+    network = PhotographNet(dense, relu8=settings.relu, first=BgrCentred(settings.mean))
+    if state is not None:
+        load_caffenet(network, state, owner, settings.weights, new=(new,))
     taps = blobs(network)
     trained = [name for name, layer in network.named_children() if name != "first" and list(layer.parameters())]
     return Built(
@@ -63,7 +64,8 @@ def build(settings: CaffeNetSettings, n_labels: int, width: int, *, pretrained: 
     )
 
 
-def _load(network: PhotographNet, settings: CaffeNetSettings, new: str, owner: str) -> None:
+def _read(settings: CaffeNetSettings, owner: str) -> dict[str, Tensor]:
+    """Return the tensors of the file that the settings name."""
     path = Path(settings.weights)
     if not settings.weights or not path.is_file():
         came = f"{path} is not there" if settings.weights else "no file is named"
@@ -77,4 +79,4 @@ def _load(network: PhotographNet, settings: CaffeNetSettings, new: str, owner: s
             f"{owner}: fc8 of {path} has {there} classes, system.classes = {settings.classes}. Set system.classes = "
             f"{there}, or name the file that was meant."
         )
-    load_caffenet(network, state, owner, path, new=(new,))
+    return state

@@ -18,7 +18,7 @@ from mediaeval.finetune.systems.gap_streams import MOBILENET_LAYERS, VGG16, Stre
 
 OWNER = "system 'multigap'"
 
-_PLACES_FILE = (
+_PLACES_FILES = (
     "vgg16_places365.caffemodel (http://places2.csail.mit.edu/models_places365/vgg16_places365.caffemodel), or "
     "vgg16-places365_weights_tf_dim_ordering_tf_kernels.h5, with or without _notop, of "
     "https://github.com/GKalliatakis/Keras-VGG16-places365 (release v1.0)"
@@ -36,15 +36,11 @@ def object_file(own: str) -> Path:
 
 def places_file(own: str) -> Path:
     """Return the user's own VGG16. Raises WeightsError when none is named, or it is absent."""
-    if not own:
+    if not own or not Path(own).is_file():
+        came = f"{own} is not there" if own else "no file is named"
         raise WeightsError(
-            f"{OWNER}: system.places_weights is empty: the places stream begins from a VGG16 trained on Places365. "
-            f"Download {_PLACES_FILE}, and name the file under system.places_weights."
-        )
-    if not Path(own).is_file():
-        raise WeightsError(
-            f"{OWNER}: weights of the places stream not found: {own}. Put the file there, or name another under "
-            f"system.places_weights. It is {_PLACES_FILE}."
+            f"{OWNER}: system.places_weights: {came}. Wanted is a VGG16 trained on Places365: {_PLACES_FILES}. Name "
+            "one under system.places_weights, or begin with nothing: system.init = 'random'."
         )
     return Path(own)
 

@@ -1,0 +1,202 @@
+"""Explaining a run: what its network looks at in photographs, as pictures and one contact sheet."""
+
+import io
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from mediaeval.data.dataset import Dataset, load_dataset
+from mediaeval.data.images import decode, read_image
+from mediaeval.errors import ConfigError, DatasetError, ImageError, choose, some
+from mediaeval.files import write_atomically
+from mediaeval.finetune.explain import METHODS, GradCam, heat_map, heat_map_view
+from mediaeval.finetune.overlay import seen_box, shown, with_heat, with_probabilities
+from mediaeval.finetune.pictures import middle
+from mediaeval.finetune.sheet import Cell, contact_sheet
+from mediaeval.progress import progress
+from mediaeval.runs import RunFolder
+from mediaeval.steps.inside import Inside, look_into
+from mediaeval.steps.tables import decide
+from submission.tasks import Subtask
+
+SHEET = "sheet.png"
+LIMIT = 20  # photographs of a folder; more make a sheet that nobody looks through
+LIKELIEST = 3  # labels of a photograph, where an image has several and none are named
+
+_LEGENDS = {
+    "grad-cam": "Yellow, orange, red: what speaks for the label; the strongest place of each picture is yellow. "
+    "Dark: nothing does. Pale grey: what the network was not given.",
+    "heat-map": "The label's probability at each of 8 × 8 places: red for negative, green for positive, blue for "
+    "another; black is 0.",
+}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What was drawn of one label on one photograph.
+
+    `probability`: 0..1, of the one view that is explained. `lit`: whether anything speaks for the label.
+    """
+
+    label: str
+    probability: float
+    predicted: bool
+    lit: bool
+    path: Path
+
+
+@dataclass(frozen=True)
+class Explained:
+    """What was drawn: image id → its pictures; `left_out`: how many photographs are beyond the limit."""
+
+    task: Subtask
+    map_name: str  # "" of a heat map
+    pictures: dict[str, tuple[Picture, ...]]
+    sheet: Path
+    left_out: int
+
+
+def explain(
+    run: RunFolder,
+    source: Path,
+    subtask: str | None = None,
+    *,
+    labels: Sequence[str] = (),
+    map_name: str = "",
+    method: str = "grad-cam",
+    limit: int = LIMIT,
+    out: Path | None = None,
+    device: str = "auto",
+) -> Explained:
+    """Draw what the network that a run trained on its 80 % sees in a photograph, or in the first `limit` of a folder.
+
+    labels    whole or short (`Joy`), in any case; without, all of a subtask with one label an image, else the three
+              likeliest of each photograph
+    map_name  of the system's maps, for grad-cam; without, its default
+    out       folder for ID.LABEL.png and sheet.png; without, `explain` in the subtask's folder of the run
+
+    Raises ConfigError for names that are not known or do not fit the system; DatasetError or ImageError, with every
+    one, for photographs that are absent or cannot be decoded.
+    """
+    choose("method", method, METHODS)
+    if method == "heat-map" and map_name:
+        raise ConfigError(f"--map {map_name} is of --method grad-cam: a heat map is of the whole network.")
+    inside = look_into(run, subtask, device)
+    task, system = inside.task, inside.system
+    wanted = list(dict.fromkeys(_label(task, name) for name in labels))
+    dataset, left_out = _photographs(source, limit)
+    images = _decoded(dataset)
+    features = inside.features(dataset) if inside.networks else None
+    out = out or run.subtask(task.name) / "explain"
+    if method == "grad-cam":
+        map_name = map_name or next(iter(system.built.maps), "")
+
+    pictures, rows = {}, []
+    with progress(f"{method} of {run.path}, {task.name}") as advance:
+        for done, (image_id, image) in enumerate(images.items()):
+            photographs = inside.photographs(dataset, features, [image_id]) if features else None
+            look = _look(inside, image, method, map_name, inside.vectors(photographs) if photographs else None)
+            pictures[image_id], row = (), [Cell(shown(image), image_id)]
+            for label, probability, predicted in _labels(inside, look.probabilities, wanted):
+                drawn, lit = look.draw(task.labels.index(label))
+                path = out / f"{image_id}.{_plain(task.short(label))}.png"
+                _save(drawn, path)
+                pictures[image_id] += (Picture(label, probability, predicted, lit, path),)
+                notes = ["predicted"] * predicted + ["nothing speaks for it"] * (not lit)
+                row.append(Cell(drawn, f"{task.short(label)} {probability:.3f}", ", ".join(notes)))
+            rows.append(row)
+            advance(done + 1, len(images))
+    title = f"{run.name}, {task.name}, {system.system}: {method}{f' of {map_name}' if map_name else ''}"
+    _save(contact_sheet(rows, title, _LEGENDS[method]), out / SHEET)
+    return Explained(task, map_name, pictures, out / SHEET, left_out)
+
+
+def _label(task: Subtask, name: str) -> str:
+    """Return the label that was meant: whole, or its emotion alone."""
+    short = {task.short(label).lower(): label for label in task.labels}
+    known = {label.lower(): label for label in task.labels} | short
+    if name.lower() not in known:
+        choose("label", name, [task.short(label) for label in task.labels])
+    return known[name.lower()]
+
+
+def _photographs(source: Path, limit: int) -> tuple[Dataset, int]:
+    """Return one photograph, or the first of a folder, as a dataset; and how many were left out."""
+    if limit < 1:
+        raise ConfigError(f"--limit {limit}: 1 or more is wanted.")
+    if source.is_file() and source.suffix.lower() != ".csv":
+        return Dataset(source.parent, (source.stem,), {source.stem: source}, (), None), 0
+    dataset = load_dataset(source, labelled=False)
+    ids = dataset.ids[:limit]
+    if absent := [i for i in ids if i in dataset.missing]:
+        raise DatasetError(f"{dataset.folder}: no image file for {some(absent)}. Put them there, or name one image.")
+    return replace(dataset, ids=ids, missing=()), len(dataset.ids) - len(ids)
+
+
+def _decoded(dataset: Dataset) -> dict[str, Image.Image]:
+    images, problems = {}, []
+    for image_id in dataset.ids:
+        try:
+            images[image_id] = decode(read_image(dataset.image_paths[image_id])[1])
+        except ImageError as error:
+            problems.append(f"{dataset.image_paths[image_id]}: {error}.")
+    if problems:
+        raise ImageError(*problems)
+    return images
+
+
+@dataclass(frozen=True)
+class _Look:
+    """One photograph as the network sees it: probabilities (n_labels,), and column → (picture, whether it is lit)."""
+
+    probabilities: np.ndarray
+    draw: Callable[[int], tuple[Image.Image, bool]]
+
+
+def _look(inside: Inside, image: Image.Image, method: str, map_name: str, vectors: np.ndarray | None) -> _Look:
+    system, built = inside.system, inside.system.built
+    photograph, pixels = shown(image), system.pixels(image)
+    if method == "heat-map":
+        view = heat_map_view(built)
+        maps = heat_map(built, middle(view, image), multi_label=inside.task.multi_label)
+
+        def coloured(column: int) -> tuple[Image.Image, bool]:
+            label = inside.task.labels[column]
+            return with_probabilities(photograph, {label: maps[column]}, seen_box(view, image)), True
+
+        return _Look(system.probabilities(system.scores(pixels[None], vectors))[0], coloured)
+
+    found = GradCam(built, pixels, map_name, vectors)
+
+    def heated(column: int) -> tuple[Image.Image, bool]:
+        cells = found.cells(column)
+        return with_heat(photograph, cells, seen_box(built.view, image)), bool(cells.max() > 0)
+
+    return _Look(system.probabilities(found.scores)[0], heated)
+
+
+def _labels(inside: Inside, P: np.ndarray, wanted: Sequence[str]) -> list[tuple[str, float, bool]]:
+    """Return (label, probability, whether it is predicted) of the labels to draw."""
+    task = inside.task
+    thresholds = inside.run.read(inside.run.subtask(task.name) / "subtask.json")["thresholds"]
+    table = pd.DataFrame([P], columns=list(task.labels))
+    said = decide(task, table, [thresholds[label] for label in task.labels]).iloc[0]
+    likeliest = [task.labels[k] for k in np.argsort(-P, kind="stable")[:LIKELIEST]]
+    labels = wanted or (likeliest if task.multi_label else task.labels)
+    return [(label, float(table[label].iloc[0]), bool(said[label])) for label in labels]
+
+
+def _plain(text: str) -> str:
+    """Return a label as part of a file's name: `Emphatic pain` → `Emphatic-pain`."""
+    return re.sub(r"[^\w-]+", "-", text).strip("-")
+
+
+def _save(picture: Image.Image, path: Path) -> None:
+    data = io.BytesIO()
+    picture.save(data, "PNG")
+    write_atomically(path, data.getvalue())

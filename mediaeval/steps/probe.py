@@ -1,0 +1,189 @@
+"""Probing a run: how much of the labels each layer of its network tells, by linear models on what the layer gives."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mediaeval.data.dataset import Dataset, load_dataset
+from mediaeval.data.split import read_split
+from mediaeval.errors import ConfigError, DatasetError, choose, some
+from mediaeval.features.extract import Features
+from mediaeval.finetune.activations import Batch, gram_matrices
+from mediaeval.finetune.pictures import Photographs, decoded, middle
+from mediaeval.finetune.probes import KINDS, SELECTIONS, Fold, Probe, constant_answers, make_folds, run_probe
+from mediaeval.finetune.training import EVAL_BATCH
+from mediaeval.progress import progress
+from mediaeval.runs import RunFolder
+from mediaeval.steps.inside import Inside, look_into
+from mediaeval.steps.split import groups_of
+from submission.tasks import Subtask
+
+
+@dataclass(frozen=True)
+class ProbedTap:
+    """How the probes of one layer did; `dimension`: numbers an image that it gives."""
+
+    name: str
+    dimension: int
+    probes: tuple[Probe, ...]
+
+
+@dataclass(frozen=True)
+class Probed:
+    """How the probes of all layers did.
+
+    `tested`: how many images, each once. `always_trained_on`: how many were in the training part of every fold.
+    `baselines`: what constant answers come to. `trained_on`: images of another dataset that the network was trained on.
+    """
+
+    task: Subtask
+    system: str
+    folds: tuple[Fold, ...]
+    tested: int
+    always_trained_on: int
+    taps: tuple[ProbedTap, ...]
+    baselines: tuple[Probe, ...]
+    trained_on: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class _Images:
+    """What is probed on: images in order, which of them are tested, and who belongs together."""
+
+    dataset: Dataset
+    features: Features
+    ids: list[str]
+    tested: np.ndarray  # bool (n_images,)
+    groups: list[str]
+    trained_on: tuple[str, ...] = ()
+
+
+def probe(
+    run: RunFolder,
+    subtask: str | None = None,
+    *,
+    taps: Sequence[str] = (),
+    kinds: Sequence[str] = KINDS,
+    data: Path | None = None,
+    groups: str = "",
+    selection: str = "inner",
+    folds: int = 5,
+    seed: int = 0,
+    skip_bad: bool = False,
+    device: str = "auto",
+) -> Probed:
+    """Probe `taps` (all of the system, without) of the network that a run trained on its 80 %.
+
+    On the run's own dev set the validation images are tested, in `folds` parts, each by probes that were trained on the
+    training side and the other parts: the network never saw what is tested, as in Campos et al. 2017. On another
+    labelled dataset `data`, all its images are tested in plain folds. `groups`: CSV:COLUMN of images that stay
+    together (without, of the dev set, those of the run); duplicates always do. `selection` of C: see `run_probe`.
+    Raises ConfigError for names that are not known, DatasetError for a dataset without the labels, or other images than
+    those the run was made of.
+    """
+    choose("selection of C", selection, SELECTIONS)
+    for kind in kinds:
+        choose("kind of probe", kind, KINDS)
+    inside = look_into(run, subtask, device)
+    known = inside.system.built.taps
+    if unknown := [name for name in taps if name not in known]:
+        raise ConfigError(f"no tap {some(unknown)} in system '{inside.system.system}'. It has: {', '.join(known)}.")
+    images = _of_dataset(inside, data, groups, skip_bad) if data else _of_run(inside, groups)
+    labels = images.dataset.labels(inside.task.name).loc[images.ids].to_numpy()
+    parts = make_folds(images.groups, folds, np.random.default_rng(seed), tested=images.tested)
+    photographs = inside.photographs(images.dataset, images.features, images.ids)
+    multi_label = inside.task.multi_label
+    folder = Path(inside.config.features.store)
+    folder.mkdir(parents=True, exist_ok=True)
+    found = []
+    with progress(f"probes of {run.path}, {inside.task.name}") as advance:
+        grams = gram_matrices(
+            inside.system.built,
+            list(taps) or list(known),
+            lambda: _batches(inside, photographs),
+            len(images.ids),
+            folder=folder,
+            device=torch.device(inside.device),
+            on_image=lambda done, total: advance(done, total, "images through the network"),
+        )
+        for name, gram in grams:
+            probes = []
+            for kind in kinds:
+                advance(0, len(parts), f"folds of {name}, {kind}")
+                probes.append(
+                    run_probe(
+                        kind,
+                        gram.matrix,
+                        labels,
+                        parts,
+                        multi_label=multi_label,
+                        groups=images.groups,
+                        selection=selection,
+                        seed=seed,
+                        on_fold=lambda done, total, name=name, kind=kind: advance(
+                            done, total, f"folds of {name}, {kind}"
+                        ),
+                    )
+                )
+            found.append(ProbedTap(name, gram.dimension, tuple(probes)))
+    tested = int(images.tested.sum())
+    baselines = constant_answers(labels, parts, multi_label=multi_label)
+    return Probed(
+        inside.task,
+        inside.system.system,
+        tuple(parts),
+        tested,
+        len(images.ids) - tested,
+        tuple(found),
+        tuple(baselines),
+        images.trained_on,
+    )
+
+
+def _batches(inside: Inside, photographs: Photographs) -> Iterator[Batch]:
+    view, vectors = inside.system.built.view, inside.vectors(photographs)
+    pixels = (square for _, square in decoded(photographs, lambda image: middle(view, image)))
+    done = 0
+    while batch := list(islice(pixels, EVAL_BATCH)):
+        yield np.stack(batch), None if vectors is None else vectors[done : done + len(batch)]
+        done += len(batch)
+
+
+def _of_run(inside: Inside, groups: str) -> _Images:
+    """Return the images that the run was made of; those of the validation side are tested."""
+    run, manifest = inside.run, inside.run.read(inside.run.manifest)
+    dataset = load_dataset(Path(inside.config.data.dev))
+    ids = [i for i in dataset.ids if i not in manifest["left_out"]]
+    sides = read_split(run.split, ids)
+    dataset = replace(dataset, ids=tuple(ids), missing=())
+    features = inside.features(dataset, thumbnails=True)
+    if other := [i for i in ids if features.contents[i] != manifest["images"].get(i)]:
+        raise DatasetError(
+            f"{dataset.folder}: {len(other)} images are not those that {run.path} was trained on ({some(other)}). "
+            "Put them back, or train the run again."
+        )
+    members = groups_of(dataset, features, ids, groups or inside.config.split.groups)
+    return _Images(dataset, features, ids, (sides == "val").to_numpy(), members)
+
+
+def _of_dataset(inside: Inside, data: Path, groups: str, skip_bad: bool) -> _Images:
+    """Return all images of another dataset, and which of them the network was trained on."""
+    dataset = load_dataset(data)
+    dataset.labels(inside.task.name)  # raises, before anything is computed, where there are none
+    features = inside.features(dataset, skip_bad=skip_bad, thumbnails=True)
+    ids = [i for i in dataset.ids if i not in features.failures]
+    manifest = inside.run.read(inside.run.manifest)
+    sides = read_split(inside.run.split, [i for i in manifest["images"] if i not in manifest["left_out"]])
+    known = {content for i, content in manifest["images"].items() if sides.get(i) == "train"}
+    return _Images(
+        dataset,
+        features,
+        ids,
+        np.ones(len(ids), bool),
+        groups_of(dataset, features, ids, groups),
+        tuple(i for i in ids if features.contents[i] in known),
+    )
