@@ -317,9 +317,10 @@ def _merge(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     features, and the other way round.
     """
     merged = dict(below)
-    if above.get("system") is not None or above.get("classifier") is not None:
-        for other in ("classifier", "augment") if above.get("system") is not None else ("system",):
-            merged.pop(other, None)
+    if above.get("system") is not None and below.get("system") is None:
+        merged = {key: value for key, value in below.items() if key not in ("classifier", "augment")}
+    elif above.get("classifier") is not None:
+        merged.pop("system", None)
     for key, value in above.items():
         old = merged.get(key)
         if key in ("classifier", "system"):

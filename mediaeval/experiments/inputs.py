@@ -1,7 +1,7 @@
 """What the experiments share: settings, extractors that may be absent, and datasets with their splits."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -12,9 +12,9 @@ import pandas as pd
 from mediaeval.classifiers.thresholds import assign_folds
 from mediaeval.config import Config, blocks_of, load_config
 from mediaeval.data.dataset import load_dataset
-from mediaeval.data.sentiment_sets import SENTIMENT_SETS, load_sentiment_set
-from mediaeval.data.sentiment_splits import Split
-from mediaeval.errors import ConfigError, WeightsError, choose
+from mediaeval.data.sentiment_sets import SENTIMENT_SETS, SentimentSet, load_sentiment_set
+from mediaeval.data.sentiment_splits import Split, require_sides
+from mediaeval.errors import ConfigError, DatasetError, LabelFileError, WeightsError, choose
 from mediaeval.features.build import build_each
 from mediaeval.features.extract import Features
 from mediaeval.features.network import Network
@@ -44,7 +44,10 @@ class Source:
 
 @dataclass(frozen=True)
 class Column:
-    """One dataset ready to be learned from: labels 0/1, ids × `task.labels`, and splits of these ids."""
+    """One dataset ready to be learned from: labels 0/1, ids × `task.labels`, and splits of these ids.
+
+    `groups`: id → what it belongs to, where images of one group stay together.
+    """
 
     name: str
     about: str
@@ -53,6 +56,8 @@ class Column:
     splits: list[Split] = field(repr=False)
     features: Features = field(repr=False)
     notes: tuple[str, ...] = ()
+    paths: Mapping[str, Path] = field(default_factory=dict, repr=False)
+    groups: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 def read_settings(
@@ -109,6 +114,33 @@ def read_sources(given: Sequence[str]) -> list[Source]:
     return sources
 
 
+def read_weights(given: Sequence[str], known: Mapping[str, str]) -> dict[str, Path]:
+    """Return the weight files that `--weights NAME=FILE` names. `known`: the names, and what each file is.
+
+    Raises ConfigError with every one that is not NAME=FILE, is not known, comes twice, or names no file.
+    """
+    problems: list[str] = []
+    files: dict[str, Path] = {}
+    for item in given:
+        name, _, file = (part.strip() for part in item.partition("="))
+        if not name or not file:
+            problems.append(f"--weights {item}: NAME=FILE is wanted; NAME is one of {', '.join(known)}.")
+            continue
+        try:
+            choose("weights", name, known)
+        except ConfigError as error:
+            problems += [f"--weights {item}: {problem}" for problem in error.problems]
+            continue
+        if name in files:
+            problems.append(f"--weights {item}: {name} comes twice.")
+        if not Path(file).is_file():
+            problems.append(f"--weights {item}: {file} is not there. Wanted is {known[name]}.")
+        files[name] = Path(file)
+    if problems:
+        raise ConfigError(*problems)
+    return files
+
+
 def _misspelt(source: Source) -> str | None:
     """Return the sentiment set that a name is near to, unless the folder is one in the official layout."""
     if source.set_name in SENTIMENT_SETS or _is_official(source.folder):
@@ -131,15 +163,39 @@ def _is_official(folder: Path) -> bool:
     return False
 
 
-def load_column(source: Source, config: Config, networks: list[Network], *, skip_bad: bool) -> Column:
+def load_columns(
+    sources: Sequence[Source], config: Config, networks: list[Network], *, skip_bad: bool, fine: bool = False
+) -> tuple[dict[str, Column], dict[str, str]]:
+    """Return what could be read of the datasets, name → column, and name → why the others could not.
+
+    See `load_column`. Raises DatasetError when none could be read.
+    """
+    columns: dict[str, Column] = {}
+    unread: dict[str, str] = {}
+    for source in sources:
+        try:
+            column = load_column(source, config, networks, skip_bad=skip_bad, fine=fine)
+            require_sides(column.splits, source.folder)
+            columns[source.name] = column
+        except (DatasetError, LabelFileError) as error:
+            unread[source.name] = " ".join(error.problems)
+    if not columns:
+        raise DatasetError(*(f"{name}: {reason}" for name, reason in unread.items()), "No dataset could be read.")
+    return columns, unread
+
+
+def load_column(
+    source: Source, config: Config, networks: list[Network], *, skip_bad: bool, fine: bool = False
+) -> Column:
     """Read a dataset, make sure of its features, and split it.
 
-    A name of SENTIMENT_SETS is read as that set; any other as a folder in the official layout with labels for subtask
-    1, in five folds that keep near-duplicates together, and images of one group ([split] groups). Raises DatasetError
-    or LabelFileError when it cannot be read, FeaturesError for images that cannot be decoded, unless `skip_bad`.
+    A name of SENTIMENT_SETS is read as that set: of two labels, or with `fine` of its emotions, where it has such. Any
+    other is a folder in the official layout with labels for subtask 1, in five folds that keep near-duplicates
+    together, and images of one group ([split] groups). Raises DatasetError or LabelFileError when it cannot be read,
+    FeaturesError for images that cannot be decoded, unless `skip_bad`.
     """
     if source.set_name in SENTIMENT_SETS:
-        return _sentiment_column(source, config, networks, skip_bad)
+        return _sentiment_column(source, config, networks, skip_bad, fine)
     task = TASKS["subtask1"]
     dataset = load_dataset(source.folder)
     labels = dataset.labels(task.name)
@@ -153,18 +209,31 @@ def load_column(source: Source, config: Config, networks: list[Network], *, skip
         splits.append(Split(sides[0], (), sides[1]))
     kept = f", groups of {Path(config.split.groups).name} together" if config.split.groups else ""
     about = f"{source.folder}, {len(ids)} images in {len(set(groups))} groups, {len(splits)} folds{kept}"
-    return Column(source.name, about, task, labels.loc[ids], splits, features, _left_out(features))
+    together = dict(zip(ids, groups, strict=True))
+    left_out = _left_out(features)
+    return Column(source.name, about, task, labels.loc[ids], splits, features, left_out, dataset.image_paths, together)
 
 
-def _sentiment_column(source: Source, config: Config, networks: list[Network], skip_bad: bool) -> Column:
+def _sentiment_column(source: Source, config: Config, networks: list[Network], skip_bad: bool, fine: bool) -> Column:
     found = load_sentiment_set(source.set_name, source.folder, config.seed, source.protocol)
-    features = features_of(found.dataset, config, networks, skip_bad=skip_bad)
-    labels = pd.DataFrame({label: (found.labels == label).astype("int8") for label in POLARITY.labels})
+    # without networks the thumbnails alone tell which images cannot be decoded
+    features = features_of(found.dataset, config, networks, skip_bad=skip_bad, thumbnails=not networks)
+    task, classes = _classes(found, fine)
+    labels = pd.DataFrame({label: (classes == label).astype("int8") for label in task.labels})
     splits = [split.without(list(features.failures)) for split in found.splits]
     entry = SENTIMENT_SETS[source.set_name]
     protocol = f"protocol {found.protocol}" if source.protocol else entry.protocol
     about = f"{entry.title}, {len(labels) - len(features.failures)} images; {protocol}"
-    return Column(source.name, about, POLARITY, labels, splits, features, (*found.notes, *_left_out(features)))
+    notes = (*found.notes, *_left_out(features))
+    return Column(source.name, about, task, labels, splits, features, notes, found.dataset.image_paths)
+
+
+def _classes(found: SentimentSet, fine: bool) -> tuple[Subtask, pd.Series]:
+    """Return what is to be told of an image, and id → its label: polarity, or emotions where they are wanted."""
+    if not fine or found.emotions.empty:
+        return POLARITY, found.labels
+    emotions = tuple(sorted(set(found.emotions)))
+    return Subtask("emotions", "emotion", ("emotion",), emotions, multi_label=False), found.emotions
 
 
 def _left_out(features: Features) -> tuple[str, ...]:

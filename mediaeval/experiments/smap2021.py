@@ -13,16 +13,15 @@ import numpy as np
 from mediaeval.classifiers.model import SubtaskModel
 from mediaeval.classifiers.recipes import RECIPES
 from mediaeval.config import Config
-from mediaeval.data.sentiment_splits import Split, require_sides
-from mediaeval.errors import DatasetError, LabelFileError, WeightsError
+from mediaeval.errors import WeightsError
+from mediaeval.experiments.accuracy import majority, mean_accuracy
 from mediaeval.experiments.blocks import block_notes, block_settings, stand_ins
-from mediaeval.experiments.inputs import Column, Source, load_column, try_build
+from mediaeval.experiments.inputs import Column, Source, load_columns, try_build
 from mediaeval.experiments.table import Report, Result
 from mediaeval.features.network import Network
 from mediaeval.progress import progress
 
 NAME = "smap2021"
-RESAMPLES = 1000
 PUBLISHED_COLUMNS = ("twitter1-5", "twitter2", "emotionroi", "fi")
 SINGLE = {
     "efficientnet_b2": "EfficientNet+NN",
@@ -95,18 +94,7 @@ def run(
         )
     others = stand_ins(config)
     rows = rows_of(use, others)
-    columns: dict[str, Column] = {}
-    unread: dict[str, str] = {}
-    for source in sources:
-        try:
-            columns[source.name] = load_column(source, config, networks, skip_bad=skip_bad)
-            require_sides(columns[source.name].splits, source.folder)
-        except (DatasetError, LabelFileError) as error:
-            columns.pop(source.name, None)
-            unread[source.name] = " ".join(error.problems)
-    if not columns:
-        raise DatasetError(*(f"{name}: {reason}" for name, reason in unread.items()), "No dataset could be read.")
-
+    columns, unread = load_columns(sources, config, networks, skip_bad=skip_bad)
     results = []
     for source in sources:
         if source.name in columns:
@@ -183,38 +171,6 @@ def evaluate(
         places = labels.index.get_indexer(test)
         tested[places, k], hit[places, k] = True, right
     return tested, hit
-
-
-def mean_accuracy(
-    tested: np.ndarray, hit: np.ndarray, rng: np.random.Generator, resamples: int = RESAMPLES
-) -> tuple[float, float, float]:
-    """Return the mean over splits of the accuracy, and its 95 % interval, in per cent.
-
-    tested, hit  bool (n_images, n_splits)
-
-    The bootstrap draws images, with all their answers: those of one image in several splits are no independent ones.
-    It tells how much so few test images can tell, not what another training would have given; images of one group
-    (shots of one scene, say) are drawn one by one, so with groups the interval is rather too narrow.
-    """
-    inside = tested.any(axis=1)
-    tested, hit = tested[inside], hit[inside] & tested[inside]
-    # Images with the same answers are interchangeable: how often each pattern is drawn is multinomial.
-    patterns, times = np.unique(np.hstack([tested, hit]), axis=0, return_counts=True)
-    draws = np.vstack([times, rng.multinomial(times.sum(), times / times.sum(), size=resamples)])
-    n_tested, n_hit = np.split(draws @ patterns.astype(float), 2, axis=1)  # (1 + resamples, n_splits) each
-    accuracies = 100 * (n_hit / np.maximum(n_tested, 1)).mean(axis=1)
-    low, high = np.quantile(accuracies[1:], (0.025, 0.975))
-    return float(accuracies[0]), float(low), float(high)
-
-
-def majority(column: Column) -> float:
-    """Return the accuracy in per cent, mean over splits, of always saying the training images' most common class."""
-
-    def of_split(split: Split) -> float:
-        common = column.labels.loc[list(split.train)].sum().to_numpy().argmax()
-        return float(column.labels.loc[list(split.test)].iloc[:, common].mean())
-
-    return 100 * float(np.mean([of_split(split) for split in column.splits]))
 
 
 def _published(row: str, column: str) -> float | None:

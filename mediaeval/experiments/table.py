@@ -25,6 +25,8 @@ class Result:
 
     `low`, `high`: the interval that 95 % of the bootstrap samples over test images fall in. `baseline`: the majority's
     score in the same protocol. `n`: test images, each counted once. `note`: what is to be known, or why it was skipped.
+    `std`: standard deviation over the splits, their squared differences divided by their number; `published_std`: as
+    printed.
     """
 
     experiment: str
@@ -37,6 +39,8 @@ class Result:
     published: float | None = None
     n: int = 0
     note: str = ""
+    std: float | None = None
+    published_std: float | None = None
 
 
 @dataclass(frozen=True)
@@ -70,8 +74,12 @@ class Report:
         def text(value: float | None) -> str:
             return "–" if value is None else f"{value:.{self.digits}f}"
 
+        def spread(value: float | None, std: float | None) -> str:
+            return text(value) if std is None else f"{text(value)} ± {text(std)}"
+
         interval = "–" if r.low is None else f"{text(r.low)} to {text(r.high)}"
-        return [r.row, text(r.ours), interval, text(r.baseline), text(r.published), str(r.n) if r.n else "–"]
+        ours, published = spread(r.ours, r.std), spread(r.published, r.published_std)
+        return [r.row, ours, interval, text(r.baseline), published, str(r.n) if r.n else "–"]
 
     def as_json(self) -> dict[str, Any]:
         """Return everything but the splits as a dictionary for `json.dumps`; numbers unrounded."""

@@ -189,7 +189,7 @@ def load_system(path: Path, task: Subtask, device: str = "cpu") -> SystemModel:
 
 def _targets(photographs: Photographs, labels: pd.DataFrame) -> np.ndarray:
     """Return float32 (n, n_labels), rows in the order of the photographs."""
-    return labels.loc[list(photographs.ids)].to_numpy(np.float32)
+    return labels.loc[list(photographs.ids)].to_numpy(np.float32, copy=True)
 
 
 def as_json(settings: Recipe) -> dict[str, Any]:

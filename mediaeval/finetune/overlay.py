@@ -15,6 +15,7 @@ Colour = tuple[int, int, int]
 
 # from nothing to the strongest: how much of the photograph is covered, and by what
 _HEAT = ((0.0, 0.0, (90, 0, 60)), (0.35, 0.45, (190, 20, 40)), (0.7, 0.6, (250, 130, 0)), (1.0, 0.7, (255, 240, 60)))
+_DARKER = 0.65  # times the photograph, where there is no heat
 # of labels in a heat map; others are blue
 COLOURS: dict[str, Colour] = {"negative": (255, 0, 0), "positive": (0, 255, 0)}
 OTHER: Colour = (0, 110, 255)
@@ -61,17 +62,16 @@ def shown(image: Image.Image) -> Image.Image:
     return image
 
 
-def with_heat(image: Image.Image, cells: np.ndarray, box: Box) -> Image.Image:
-    """Lay what speaks for a label, (h, w) from 0 upwards, on a photograph; its own strongest cell is yellow.
+def with_heat(image: Image.Image, cells: np.ndarray, box: Box, top: float) -> Image.Image:
+    """Lay what speaks for a label, (h, w) from 0 upwards, on a photograph; `top` and more is yellow.
 
-    Nothing is the photograph itself, darker; then red, orange, yellow. What the network was not given is grey.
+    Nothing is the photograph itself, darker; then red, orange, yellow. What the network was not given is pale grey.
     """
-    top = float(cells.max())
-    heat, seen = laid_out(cells / top if top > 0 else cells, box, image.size, smooth=True)
+    heat, seen = laid_out(np.minimum(cells / top, 1) if top > 0 else cells * 0, box, image.size, smooth=True)
     levels, covers, colours = zip(*_HEAT, strict=True)
     cover = np.interp(heat, levels, covers)[..., None]
     colour = np.stack([np.interp(heat, levels, channel) for channel in zip(*colours, strict=True)], axis=-1)
-    photograph = np.asarray(image, np.float32) * (0.55 + 0.45 * heat[..., None])
+    photograph = np.asarray(image, np.float32) * (_DARKER + (1 - _DARKER) * heat[..., None])
     return _drawn(image, photograph * (1 - cover) + colour * cover, seen)
 
 
@@ -79,7 +79,7 @@ def with_probabilities(image: Image.Image, maps: Mapping[str, np.ndarray], box: 
     """Lay maps of probabilities 0..1, label → (h, w), on a photograph: half photograph, half map, cell by cell.
 
     A map has its label's colour of `COLOURS`, black at 0; several maps are added (Campos et al. 2017, figure 5: green
-    for positive, red for negative). What the network was not given is grey.
+    for positive, red for negative). What the network was not given is pale grey.
     """
     total, seen = np.zeros((image.height, image.width, 3)), np.zeros((image.height, image.width), bool)
     for label, cells in maps.items():

@@ -36,7 +36,7 @@ class Photographs:
 
     def matrix(self) -> np.ndarray | None:
         """Return the vectors, (n, width), rows in the order of `ids`."""
-        return None if self.vectors is None else self.vectors.loc[list(self.ids)].to_numpy(np.float32)
+        return None if self.vectors is None else self.vectors.loc[list(self.ids)].to_numpy(np.float32, copy=True)
 
 
 def resized_to(view: View, image: Image.Image) -> Image.Image:

@@ -87,6 +87,7 @@ def run_probe(
     candidates: Sequence[float] = CANDIDATES,
     seed: int = 0,
     on_fold: Callable[[int, int], None] = lambda done, total: None,
+    on_answers: Callable[[int, np.ndarray], None] = lambda number, answers: None,
 ) -> Probe:
     """Probe one layer.
 
@@ -98,6 +99,7 @@ def run_probe(
                together; paper: the one C with the best mean over the test folds themselves, as the authors' script
                chooses it, which flatters. Best in accuracy, or in weighted F1 with several labels; the smallest
                of equally good ones
+    on_answers (number of the fold, what is said of its test rows: 0/1, (n_test, n_labels)), for each fold in the end
 
     A label that all training images have, or none, is always said, or never.
     """
@@ -132,6 +134,8 @@ def run_probe(
         found = [[score(labels[f.test], answer) for answer in a] for f, a in zip(folds, answers, strict=True)]
         best = int(np.mean(found, axis=0).argmax())
         chosen, answers = [candidates[best]] * len(folds), [a[best] for a in answers]
+    for number, answer in enumerate(answers):
+        on_answers(number, answer)
     return _scored(kind, labels, folds, answers, multi_label, tuple(chosen), fits, unconverged)
 
 

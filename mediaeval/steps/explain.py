@@ -29,8 +29,8 @@ LIMIT = 20  # photographs of a folder; more make a sheet that nobody looks throu
 LIKELIEST = 3  # labels of a photograph, where an image has several and none are named
 
 _LEGENDS = {
-    "grad-cam": "Yellow, orange, red: what speaks for the label; the strongest place of each picture is yellow. "
-    "Dark: nothing does. Pale grey: what the network was not given.",
+    "grad-cam": "Yellow, orange, red: what speaks for the label, on one scale in each row. Dark: nothing does. "
+    "Pale grey: what the network was not given.",
     "heat-map": "The label's probability at each of 8 × 8 places: red for negative, green for positive, blue for "
     "another; black is 0.",
 }
@@ -102,8 +102,9 @@ def explain(
             photographs = inside.photographs(dataset, features, [image_id]) if features else None
             look = _look(inside, image, method, map_name, inside.vectors(photographs) if photographs else None)
             pictures[image_id], row = (), [Cell(shown(image), image_id)]
-            for label, probability, predicted in _labels(inside, look.probabilities, wanted):
-                drawn, lit = look.draw(task.labels.index(label))
+            named = _labels(inside, look.probabilities, wanted)
+            drawings = look.draw([task.labels.index(label) for label, *_ in named])
+            for (label, probability, predicted), (drawn, lit) in zip(named, drawings, strict=True):
                 path = out / f"{image_id}.{_plain(task.short(label))}.png"
                 _save(drawn, path)
                 pictures[image_id] += (Picture(label, probability, predicted, lit, path),)
@@ -152,10 +153,10 @@ def _decoded(dataset: Dataset) -> dict[str, Image.Image]:
 
 @dataclass(frozen=True)
 class _Look:
-    """One photograph as the network sees it: probabilities (n_labels,), and column → (picture, whether it is lit)."""
+    """One photograph as the network sees it: probabilities (n_labels,), and columns → (picture, whether it is lit)."""
 
     probabilities: np.ndarray
-    draw: Callable[[int], tuple[Image.Image, bool]]
+    draw: Callable[[Sequence[int]], list[tuple[Image.Image, bool]]]
 
 
 def _look(inside: Inside, image: Image.Image, method: str, map_name: str, vectors: np.ndarray | None) -> _Look:
@@ -165,17 +166,19 @@ def _look(inside: Inside, image: Image.Image, method: str, map_name: str, vector
         view = heat_map_view(built)
         maps = heat_map(built, middle(view, image), multi_label=inside.task.multi_label)
 
-        def coloured(column: int) -> tuple[Image.Image, bool]:
-            label = inside.task.labels[column]
-            return with_probabilities(photograph, {label: maps[column]}, seen_box(view, image)), True
+        box, labels = seen_box(view, image), inside.task.labels
+
+        def coloured(columns: Sequence[int]) -> list[tuple[Image.Image, bool]]:
+            return [(with_probabilities(photograph, {labels[k]: maps[k]}, box), True) for k in columns]
 
         return _Look(system.probabilities(system.scores(pixels[None], vectors))[0], coloured)
 
     found = GradCam(built, pixels, map_name, vectors)
 
-    def heated(column: int) -> tuple[Image.Image, bool]:
-        cells = found.cells(column)
-        return with_heat(photograph, cells, seen_box(built.view, image)), bool(cells.max() > 0)
+    def heated(columns: Sequence[int]) -> list[tuple[Image.Image, bool]]:
+        cells = [found.cells(k) for k in columns]
+        top = max(float(one.max()) for one in cells)  # one scale for all: noise for an unlikely label is not lit
+        return [(with_heat(photograph, one, seen_box(built.view, image), top), bool(one.max() > 0)) for one in cells]
 
     return _Look(system.probabilities(found.scores)[0], heated)
 

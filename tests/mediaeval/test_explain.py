@@ -89,7 +89,7 @@ def test_what_is_cut_off_is_not_seen_and_gets_no_heat(size):
     assert heat_on(image, built(SHORT_SIDE)).max() == 0
     _, seen = laid_out(np.ones((4, 4)), box, image.size, smooth=True)
     assert seen.mean() == pytest.approx((box[2] - box[0]) * (box[3] - box[1]), abs=0.03)
-    drawn = np.asarray(with_heat(image, np.ones((4, 4)), box))
+    drawn = np.asarray(with_heat(image, np.ones((4, 4)), box, 1.0))
     outside = drawn[~seen]
     assert (outside == outside[:, :1]).all()  # grey
 
@@ -149,7 +149,7 @@ def test_grad_cam_is_the_formula():
 def test_a_label_without_anything_for_it_has_no_heat():
     image = photograph((300, 200), (0.4, 0.4, 0.6, 0.6))
     assert heat_on(image, built(SQUASHED), column=1).max() == 0
-    drawn = with_heat(image, np.zeros((4, 4)), (0, 0, 1, 1))
+    drawn = with_heat(image, np.zeros((4, 4)), (0, 0, 1, 1), 0.0)
     assert np.asarray(drawn).max() < np.asarray(image).max()  # darker, and nothing lit
 
 

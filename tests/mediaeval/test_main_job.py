@@ -245,10 +245,10 @@ def test_subtasks_that_fail_later_do_not_cost_the_old_ones(job, monkeypatch):
 
     honest = module.fit_subtask
 
-    def diverges(data, config, **options):
+    def diverges(data, config, learner, **options):
         if data.task.name == "subtask2":
             raise FeaturesError("subtask2 diverged")
-        return honest(data, config, **options)
+        return honest(data, config, learner, **options)
 
     monkeypatch.setattr(module, "fit_subtask", diverges)
     with pytest.raises(FeaturesError, match="diverged"):

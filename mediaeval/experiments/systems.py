@@ -1,0 +1,267 @@
+"""How a published table of systems is run: what its networks begin with, on which splits, and the report."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from mediaeval.config import Config
+from mediaeval.data.sentiment_splits import Split
+from mediaeval.errors import ConfigError
+from mediaeval.experiments import EXPERIMENTS
+from mediaeval.experiments.inputs import Column, Source, load_columns, read_weights
+from mediaeval.experiments.table import Report, Result
+from mediaeval.experiments.trainings import (
+    Answers,
+    Member,
+    Reading,
+    Row,
+    Training,
+    answers_of,
+    choose_rows,
+    first_equals,
+    read_crops,
+    require_buildable,
+    results_of,
+)
+from mediaeval.features.network import Network
+from mediaeval.files import file_digest
+from mediaeval.finetune import settings_of
+from mediaeval.finetune.model import SystemModel, as_json
+from mediaeval.progress import STDERR
+
+
+@dataclass(frozen=True)
+class Choices:
+    """What the command chooses for a table of systems.
+
+    weights         NAME=FILE, as typed; see the experiment's `weights`
+    random_weights  networks whose files are not given begin with nothing; else their rows are left out
+    rows            words that name rows; see `choose_rows`
+    splits, epochs  only the first so many; so many in place of every recipe's. For a quick look
+    """
+
+    weights: Sequence[str] = ()
+    random_weights: bool = False
+    rows: Sequence[str] = ()
+    splits: int | None = None
+    epochs: int | None = None
+    device: str = "cpu"
+    skip_bad: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One network as the table has it. `needs`: name of a weight file → the setting that names it."""
+
+    system: str
+    own: Mapping[str, Any] = field(default_factory=dict)  # settings in place of the system's own
+    needs: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Table:
+    """A published table: its rows, in order, and the networks that they read.
+
+    unit          what per cent are multiplied by: 1, or 0.01 for shares
+    published_as  name of a column → whose published figures stand beside it; "" for none
+    runs_on       (published_as, row) → whether the row is run on a column, where --rows does not name it
+    """
+
+    name: str
+    title: str
+    unit: float
+    digits: int
+    rows: Sequence[Row]
+    plans: Mapping[str, Plan]
+    columns: Sequence[str]  # with published figures
+    published_as: Callable[[str], str] = lambda column: column
+    runs_on: Callable[[str, Row], bool] = lambda published_as, row: True
+
+
+@dataclass(frozen=True)
+class Beginnings:
+    """What networks begin with: those that can be trained, and why the others cannot."""
+
+    trainings: Mapping[str, Training]
+    absent: Mapping[str, str]
+    files: Mapping[str, Path]
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A table that was run; `answers` by column, for what else is to be told of them."""
+
+    report: Report
+    columns: Mapping[str, Column]
+    answers: Mapping[str, Answers]
+    same: Mapping[str, str]  # training → the first equal one, whose name its answers bear
+
+
+def begin(table: Table, choices: Choices, found: Mapping[str, Path] | None = None) -> Beginnings:
+    """Return the networks of a table with their settings. `found`: weight files that are there without being given.
+
+    Raises ConfigError for what `--weights` names wrongly.
+    """
+    known = EXPERIMENTS[table.name].weights
+    files = dict(found or {}) | read_weights(choices.weights, known)
+    trainings, absent = {}, {}
+    for name, plan in table.plans.items():
+        lacking = [need for need in plan.needs if need not in files]
+        if lacking and not choices.random_weights:
+            wanted = ", ".join(f"--weights {need}=FILE ({known[need]})" for need in lacking)
+            absent[name] = f"no weights for {name}: {wanted}"
+            continue
+        loaded = {key: str(files[need]) for need, key in plan.needs.items()} if not lacking else {"init": "random"}
+        epochs = {"epochs": choices.epochs} if choices.epochs else {}
+        settings = settings_of({"name": plan.system, **plan.own, **loaded, **epochs}, name)
+        trainings[name] = Training(plan.system, settings)
+    return Beginnings(trainings, absent, files)
+
+
+def run_table(
+    table: Table,
+    beginnings: Beginnings,
+    config: Config,
+    sources: Sequence[Source],
+    choices: Choices,
+    *,
+    networks: Sequence[Network] = (),
+    read: Callable[[SystemModel, Column, Split, set[str], Answers], Reading] = read_crops,
+    also: Sequence[Member] = (),
+    fine: bool = False,
+    notes: Sequence[str] = (),
+    settings: Mapping[str, Any] | None = None,
+    resplit: Callable[[Column], Column] = lambda column: column,
+) -> Ran:
+    """Train what the chosen rows read, on every dataset; return the report.
+
+    networks  extractors whose vectors systems read
+    read      what is read of a trained network; see `answers_of`
+    also      answers wanted beside those of the rows
+    fine      emotions in place of polarity, where a set has them
+    notes, settings  what the report tells beside its own
+
+    Datasets that cannot be read and rows whose networks lack their weights are results without a number, whose note
+    says why. Raises WeightsError for a file of another network, DatasetError when no dataset can be read.
+    """
+    chosen = choose_rows(table.rows, choices.rows)
+    widths = {network.name: network.width for network in networks}
+    named = {name for row in chosen for name, _ in row.members}
+    require_buildable([t for name, t in beginnings.trainings.items() if name in named], widths)
+    columns, unread = load_columns(sources, config, list(networks), skip_bad=choices.skip_bad, fine=fine)
+    columns = {name: _first_splits(resplit(column), choices.splits) for name, column in columns.items()}
+    same = first_equals(beginnings.trainings)
+    answers: dict[str, Answers] = {}
+    results: list[Result] = []
+    for source in sources:
+        if source.name not in columns:
+            results.append(Result(table.name, "every row", source.name, note=f"skipped: {unread[source.name]}"))
+            continue
+        column, published_as = columns[source.name], table.published_as(source.name)
+        rows = [row for row in chosen if choices.rows or table.runs_on(published_as, row)]
+        rows = [replace(row, members=tuple((same.get(name, name), how) for name, how in row.members)) for row in rows]
+        wanted = [
+            m for row in rows if not {name for name, _ in row.members} & set(beginnings.absent) for m in row.members
+        ]
+        wanted = list(dict.fromkeys([*wanted, *((same[name], how) for name, how in also if name in same)]))
+        _tell(table.name, column, beginnings.trainings, list(dict.fromkeys(name for name, _ in wanted)))
+        answers[column.name] = answers_of(column, beginnings.trainings, wanted, read, widths, config, choices.device)
+        results += results_of(
+            table.name,
+            column,
+            rows,
+            answers[column.name],
+            beginnings.absent,
+            beginnings.trainings,
+            published_as=published_as,
+            unit=table.unit,
+            seed=config.seed,
+        )
+    of_rows = {same[name] for name in named if name in same}
+    report = Report(
+        table.name,
+        table.title,
+        f"Accuracy {'0..1' if table.unit != 1 else 'in per cent'}, mean ± standard deviation over the splits "
+        "(divided by their number); the interval is a bootstrap over test images",
+        table.digits,
+        results,
+        {s.name: columns[s.name].about if s.name in columns else "not read" for s in sources},
+        [
+            *notes,
+            *_notes(table, beginnings, choices, chosen, named, columns, unread),
+            *dict.fromkeys(note for one in answers.values() for note in one.notes),
+        ],
+        {
+            "seed": config.seed,
+            "groups": config.split.groups or "none",
+            "splits": choices.splits or "all",
+            **{f"weights {n}": f"{path.name}, sha256 {file_digest(path)}" for n, path in beginnings.files.items()},
+            **(settings or {}),
+            **{n: {"system": t.system} | as_json(t.settings) for n, t in beginnings.trainings.items() if n in of_rows},
+        },
+        {name: column.splits for name, column in columns.items()},
+    )
+    return Ran(report, columns, answers, same)
+
+
+def by_protocol(sources: Sequence[Source], protocols: Mapping[str, str]) -> list[Source]:
+    """Return sources with the paper's protocol where none was named. `protocols`: name of a set → its protocol.
+
+    Raises ConfigError for a set that comes twice so.
+    """
+    named = [replace(s, name=f"{s.name}:{protocols[s.name]}") if s.name in protocols else s for s in sources]
+    if twice := [s.name for k, s in enumerate(named) if s.name in [other.name for other in named[:k]]]:
+        raise ConfigError(
+            *(f"--dataset {name} comes twice: it is the protocol that is taken by itself." for name in twice)
+        )
+    return named
+
+
+def _first_splits(column: Column, most: int | None) -> Column:
+    """Return the column with its first splits alone."""
+    return replace(column, splits=column.splits[:most])
+
+
+def _tell(experiment: str, column: Column, trainings: Mapping[str, Training], names: Sequence[str]) -> None:
+    """Say what is going to be trained, before it takes its hours."""
+    splits = column.splits
+    most = max(len(split.train) for split in splits)
+    listed = ", ".join(f"{name} ({trainings[name].settings.epochs} epochs)" for name in names)
+    STDERR.print(
+        f"{experiment}, {column.name}: {len(names)} networks to train, on {len(splits)} splits of up to {most} "
+        f"photographs{f': {listed}' if names else ''}. Fewer: --rows, --splits, --epochs.",
+        highlight=False,
+        soft_wrap=True,
+    )
+
+
+def _notes(
+    table: Table,
+    beginnings: Beginnings,
+    choices: Choices,
+    chosen: Sequence[Row],
+    named: set[str],
+    columns: Mapping[str, Column],
+    unread: Mapping[str, str],
+) -> list[str]:
+    """Tell everything that makes the table another than the published one."""
+    notes = []
+    other = "the published figures are not comparable"
+    if choices.epochs:
+        notes.append(f"{choices.epochs} epochs in place of every recipe's: {other}")
+    if choices.splits:
+        notes.append(f"only the first {choices.splits} splits of each dataset: {other}")
+    random = [name for name, t in beginnings.trainings.items() if name in named and t.settings.init == "random"]
+    if random:
+        notes.append(f"{', '.join(random)} began with random weights: {other}")
+    if left := len(table.rows) - len(chosen):
+        notes.append(f"{left} of {len(table.rows)} rows not chosen (--rows)")
+    used = {need for name in named & set(beginnings.trainings) - set(random) for need in table.plans[name].needs}
+    notes += [f"weights {name}: {path}" for name, path in beginnings.files.items() if name in used]
+    notes += [f"rows with {name} skipped: {reason}" for name, reason in beginnings.absent.items() if name in named]
+    notes += [f"{name} skipped: {reason}" for name, reason in unread.items()]
+    asked = {table.published_as(name) for name in [*columns, *unread]}
+    if others := [name for name in table.columns if name not in asked]:
+        notes.append(f"{', '.join(others)} skipped: no folder given (--dataset NAME=FOLDER)")
+    return notes + [f"{column.name}: {note}" for column in columns.values() for note in column.notes]

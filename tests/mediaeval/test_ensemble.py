@@ -1,0 +1,157 @@
+"""Runs made of runs: means, votes, subtasks from those that hold them; refused where rows would not belong together."""
+
+import json
+import shutil
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from mediaeval.errors import RunFolderError
+from mediaeval.runs import open_run, run_folder
+from mediaeval.steps.ensemble import make_ensemble
+from mediaeval.steps.models import EnsembleModel, Member
+from mediaeval.steps.predict import predict
+from mediaeval.steps.tables import decide, read_probabilities
+from submission.tasks import TASKS
+from tests.conftest import command, make_folder
+
+QUICK = ["--data", "devset", "--set", "classifier.epochs=2", "--set", "augment=0", "--no-refit"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """Runs a (all), b (subtasks 1 and 2, another seed) and c (subtask 1, a system), all of one split."""
+    folder = tmp_path_factory.mktemp("ensemble")
+    make_folder(folder / "devset", 24)
+    make_folder(folder / "testset", 6, prefix="t", labelled=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        command("train", "all", "--run", "a", *QUICK)
+        command("train", "subtask1", "--run", "b", "--set", "seed=1", *QUICK)
+        command("train", "subtask2", "--run", "b", "--set", "seed=1", *QUICK)
+        system = ["--system", "timm", "--set", "system.model=test_efficientnet.r160_in1k", "--set", "system.epochs=1"]
+        system += ["--set", "system.init=random", "--set", "system.image_size=32", "--data", "devset", "--no-refit"]
+        command("train", "subtask1", "--run", "c", *system)
+        for name in "abc":
+            command("predict", name, "--data", "testset")
+    return folder
+
+
+@pytest.fixture
+def job(trained, tmp_path, monkeypatch):
+    shutil.copytree(trained, tmp_path / "job")
+    monkeypatch.chdir(tmp_path / "job")
+    return tmp_path / "job"
+
+
+def tables(job, names: str, place: str, subtask: str = "subtask1") -> list[pd.DataFrame]:
+    task = TASKS[subtask]
+    found = [read_probabilities(job / "runs" / n / place.format(subtask), task)[list(task.labels)] for n in names]
+    return [table.loc[found[0].index] for table in found]
+
+
+def test_means_are_means_and_lone_subtasks_are_taken_over(job):
+    command("ensemble", "a", "b", "c", "--run", "all3")
+    command("predict", "all3", "--data", "testset")
+    for place in ("{}/validation.csv", "test/{}.csv"):
+        a, b, c = tables(job, "abc", place)
+        (found,) = tables(job, ["all3"], place)
+        assert np.allclose(found, (a + b + c) / 3, atol=1e-12)
+        assert np.allclose(tables(job, ["all3"], place, "subtask3")[0], tables(job, "a", place, "subtask3")[0])
+    command("submit", "all3", "--replay", "2")
+    command("reproduce", "all3")
+
+
+def test_votes_are_of_the_members_own_answers(job, capsys):
+    command("ensemble", "a", "b", "--run", "voted", "--how", "vote")
+    assert "voted (vote)" in capsys.readouterr().out
+    task = TASKS["subtask2"]
+    both = tables(job, "ab", "{}/validation.csv", "subtask2")
+    about = [json.loads((job / f"runs/{n}/subtask2/subtask.json").read_text())["thresholds"] for n in "ab"]
+    said = [decide(task, t, [own[x] for x in task.labels]) for t, own in zip(both, about, strict=True)]
+    (found,) = tables(job, ["voted"], "{}/validation.csv", "subtask2")
+    agreed = said[0] == said[1]
+    assert ((found >= 0.5) == (said[0] == 1))[agreed].eq(True).where(agreed, True).all(axis=None)
+    command("predict", "voted", "--data", "testset")
+    command("submit", "voted", "--partial")
+
+
+def member(name: str, threshold: float = 0.5, labels=TASKS["subtask2"].labels) -> Member:
+    return Member(name, {}, dict.fromkeys(labels, threshold))
+
+
+@settings(max_examples=80, deadline=None)
+@given(arrays(float, st.tuples(st.integers(2, 6), st.just(4), st.just(7)), elements=st.floats(0, 0.999)))
+def test_a_majority_wins_and_the_mean_decides_ties(P):
+    task = TASKS["subtask2"]
+    frames = [pd.DataFrame(p, columns=task.labels, index=list("wxyz")) for p in P]
+    found = EnsembleModel(task, "vote", tuple(member(str(k)) for k in range(len(P)))).combine(frames).to_numpy()
+    votes, mean = (P >= 0.5).sum(axis=0), P.mean(axis=0)
+    wanted = np.where(2 * votes == len(P), mean >= 0.5, 2 * votes > len(P))
+    near = np.abs(mean - 0.5) < 1e-9  # rounding decides these
+    assert ((found >= 0.5) == wanted)[~near].all()
+    assert (found >= 0).all() and (found <= 1).all()
+
+
+@settings(max_examples=80, deadline=None)
+@given(arrays(float, st.tuples(st.integers(2, 5), st.just(4), st.just(3)), elements=st.floats(0.01, 1)))
+def test_the_class_with_most_votes_wins(P):
+    task = TASKS["subtask1"]
+    P = P / P.sum(axis=2, keepdims=True)
+    frames = [pd.DataFrame(p, columns=task.labels, index=list("wxyz")) for p in P]
+    model = EnsembleModel(task, "vote", tuple(member(str(k), labels=task.labels) for k in range(len(P))))
+    votes = np.eye(3)[P.argmax(axis=2)].sum(axis=0)
+    chosen = model.combine(frames).to_numpy().argmax(axis=1)
+    assert (votes[np.arange(4), chosen] == votes.max(axis=1)).all()
+
+
+@pytest.mark.parametrize(
+    ("members", "name", "message"),
+    [
+        (["a"], "e", "two or more runs, each once"),
+        (["a", "a"], "e", "two or more runs, each once"),
+        (["a", "b"], "a", "--run a: it is one of the members"),
+        (["a", "b"], "c", "runs/c is there already"),
+    ],
+)
+def test_ensembles_that_cannot_be_are_refused(job, members, name, message):
+    with pytest.raises(RunFolderError, match=message):
+        make_ensemble([open_run(m) for m in members], run_folder(name))
+
+
+def test_other_splits_are_refused_with_the_remedy(job):
+    command("train", "subtask1", "--run", "other", "--set", "split.seed=5", *QUICK)
+    with pytest.raises(RunFolderError, match=r"a and other have another split(.|\n)*--split runs/a/split.csv"):
+        make_ensemble([open_run("a"), open_run("other")], run_folder("e"))
+    assert not (job / "runs/e").exists()
+
+
+def test_members_that_changed_or_went_are_told(job):
+    make_ensemble([open_run("a"), open_run("b")], run_folder("e"))
+    shutil.rmtree(job / "runs/b")
+    for subtask in ("subtask1", "subtask2"):
+        command("train", subtask, "--run", "b", "--set", "seed=9", *QUICK)
+    with pytest.raises(RunFolderError, match="runs/b was trained again since runs/e was made of it"):
+        predict(open_run("e"), job / "testset")
+    shutil.rmtree(job / "runs/b")
+    with pytest.raises(RunFolderError, match="runs/b does not exist"):
+        predict(open_run("e"), job / "testset")
+
+
+def test_an_ensemble_is_written_over_when_asked_and_its_run_file_superseded(job):
+    make_ensemble([open_run("a"), open_run("b")], run_folder("e"))
+    (job / "runs/e/run.csv").write_text("sent")
+    make_ensemble([open_run("a"), open_run("b")], run_folder("e"), how="vote", replace=True)
+    assert (job / "runs/e/run.superseded.csv").read_text() == "sent" and not (job / "runs/e/run.csv").exists()
+
+
+def test_ensembles_of_ensembles(job):
+    make_ensemble([open_run("a"), open_run("b")], run_folder("two"))
+    make_ensemble([open_run("two"), open_run("c")], run_folder("nested"))
+    predict(open_run("nested"), job / "testset")
+    a, b, c = tables(job, "abc", "test/{}.csv")
+    assert np.allclose(tables(job, ["nested"], "test/{}.csv")[0], ((a + b) / 2 + c) / 2, atol=1e-12)

@@ -1,0 +1,227 @@
+"""What a recipe comes to: losses by formula, rates by iteration, groups, balance, batches, settings."""
+
+import itertools
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from torch import nn
+
+from mediaeval.data.images import decode
+from mediaeval.errors import ConfigError, ImageError
+from mediaeval.finetune import SYSTEMS, settings_of
+from mediaeval.finetune.batches import Batches, balanced_weights
+from mediaeval.finetune.built import Built, View
+from mediaeval.finetune.pictures import Photographs, Pictures, middle, ten_crops
+from mediaeval.finetune.recipe import loss_of, lr_at, mixing_of, optimiser_of, parameter_groups
+from mediaeval.finetune.settings import Recipe
+from tests.conftest import picture
+
+VIEW = View(resize=40, crop=32)
+
+
+@pytest.fixture
+def photographs(tmp_path) -> Photographs:
+    """Six pictures, wide, tall and square."""
+    paths = {}
+    for k, size in enumerate([(64, 48), (48, 64), (50, 50)] * 2):
+        paths[f"i{k}"] = tmp_path / f"i{k}.png"
+        picture(["negative", "neutral", "positive"][k % 3], k, size).save(paths[f"i{k}"])
+    return Photographs(tuple(paths), paths)
+
+
+# losses -------------------------------------------------------------------------------------------------------------
+
+
+def test_focal_loss_is_its_formula():
+    """Lin et al. 2017: −(1 − p)^γ log p of the true class; with γ = 0 it is cross-entropy."""
+    scores, gamma = torch.tensor([[2.0, 0.0, -1.0], [0.5, 0.5, 0.0]]), 1.5
+    targets = torch.tensor([[1.0, 0, 0], [0, 0, 1]])
+    p = (scores.exp() / scores.exp().sum(dim=1, keepdim=True))[targets.bool()]
+    wanted = (-((1 - p) ** gamma) * p.log()).mean()
+    assert loss_of(Recipe(loss="focal", focal_gamma=gamma), False)(scores, targets) == pytest.approx(float(wanted))
+    plain = loss_of(Recipe(), False)(scores, targets)
+    assert loss_of(Recipe(loss="focal", focal_gamma=0), False)(scores, targets) == pytest.approx(float(plain))
+
+    q = torch.where(targets.bool(), scores.sigmoid(), 1 - scores.sigmoid())
+    wanted = (-((1 - q) ** gamma) * q.log()).mean()
+    assert loss_of(Recipe(loss="focal", focal_gamma=gamma), True)(scores, targets) == pytest.approx(float(wanted))
+
+
+def test_label_smoothing_is_torchs():
+    scores, targets = torch.randn(5, 3, generator=torch.Generator().manual_seed(0)), torch.eye(3)[[0, 1, 2, 0, 1]]
+    wanted = nn.functional.cross_entropy(scores, targets, label_smoothing=0.1)
+    assert loss_of(Recipe(label_smoothing=0.1), False)(scores, targets) == pytest.approx(float(wanted))
+
+
+def test_mixing_keeps_what_labels_sum_to_and_is_none_where_not_asked():
+    pixels, targets = torch.rand(4, 3, 8, 8) * 255, torch.eye(3)[[0, 1, 2, 0]]
+    assert mixing_of(Recipe()) is None
+    for recipe in (Recipe(mixup=0.4), Recipe(cutmix=1.0), Recipe(mixup=0.4, cutmix=1.0)):
+        x, t = mixing_of(recipe)(pixels, targets)
+        assert x.shape == pixels.shape and torch.allclose(t.sum(dim=1), torch.ones(4))
+        assert x.min() >= 0 and x.max() <= 255
+
+
+# rates --------------------------------------------------------------------------------------------------------------
+
+
+def test_campos_rate_falls_by_iterations():
+    """704 images, batches of 256, a tenth every 6 epochs: stepsize 16.5 → 16 iterations (fact sheet C3)."""
+    recipe = settings_of({"name": "caffenet"})
+    rate = lr_at(recipe, 704)
+    assert round(6 * 704 / 256) == 16
+    for iteration, wanted in ((0, 1e-3), (15, 1e-3), (16, 1e-4), (31, 1e-4), (32, 1e-5), (179, 1e-14)):
+        assert rate(0, iteration * 256, []) == pytest.approx(wanted)
+
+
+def test_cosine_begins_warm_and_ends_at_nothing():
+    rate = lr_at(Recipe(lr=0.1, epochs=4, warmup_epochs=1, batch_size=10), 100)
+    rates = [rate(seen // 100, seen, []) for seen in range(0, 400, 10)]
+    assert rates[0] < rates[5] < 0.1 and rates[10] == pytest.approx(0.1)
+    assert all(a > b for a, b in itertools.pairwise(rates[10:]))
+    assert rate(3, 400, []) == pytest.approx(0, abs=1e-12)
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv2d(3, 4, 3)
+        self.norm = nn.BatchNorm2d(4)
+        self.head = nn.Linear(4, 2)
+
+    def forward(self, pixels, vectors=None):
+        return self.head(self.norm(self.first(pixels)).mean(dim=(2, 3)))
+
+
+def built(**layers: int) -> Built:
+    return Built(Net(), VIEW, ("head.",), {}, {}, {f"{k.replace('_', '.')}": v for k, v in layers.items()})
+
+
+def test_groups_have_the_rates_that_the_recipe_says():
+    """New layer ×10, biases ×2 and undecayed, layers below the last at .5 each."""
+    one = built(first_weight=0, first_bias=0, norm_weight=1, norm_bias=1, head_weight=2, head_bias=2)
+    recipe = Recipe(new_lr=10, bias_lr=2, weight_decay=5e-4, layer_decay=0.5)
+    found = {}
+    names = {id(p): name for name, p in one.network.named_parameters()}
+    for group in parameter_groups(one, recipe):
+        for parameter in group["params"]:
+            found[names[id(parameter)]] = (group["lr_scale"], group["weight_decay"])
+    assert found == {
+        "first.weight": (0.25, 5e-4),
+        "first.bias": (0.5, 0.0),
+        "norm.weight": (0.5, 0.0),
+        "norm.bias": (1.0, 0.0),
+        "head.weight": (10.0, 5e-4),
+        "head.bias": (20.0, 0.0),
+    }
+
+
+def test_layer_decay_is_refused_where_layers_have_no_order():
+    with pytest.raises(ConfigError, match=r"layer_decay = 0.5: this system has no order of layers"):
+        parameter_groups(built(), Recipe(layer_decay=0.5))
+
+
+@pytest.mark.parametrize("name", ["sgd", "adam", "adamw"])
+def test_what_is_frozen_is_not_trained(name):
+    one = built()
+    one.network.first.requires_grad_(False)
+    optimiser = optimiser_of(one, Recipe(optimiser=name))
+    trained = {id(p) for group in optimiser.param_groups for p in group["params"]}
+    assert id(one.network.first.weight) not in trained and id(one.network.head.weight) in trained
+
+
+# batches ------------------------------------------------------------------------------------------------------------
+
+
+@settings(max_examples=60, deadline=None)
+@given(arrays(np.float32, st.tuples(st.integers(1, 30), st.integers(1, 5)), elements=st.sampled_from([0.0, 1.0])))
+def test_balanced_weights_are_chances(targets):
+    weights = balanced_weights(targets)
+    assert weights.shape == (len(targets),) and weights.sum() == pytest.approx(1) and (weights > 0).all()
+
+
+def test_balance_makes_every_class_as_frequent():
+    targets = np.eye(3, dtype=np.float32)[[0] * 8 + [1] * 1 + [2] * 3]
+    assert targets.T @ balanced_weights(targets) == pytest.approx([1 / 3] * 3)
+
+
+def batches_of(photographs: Photographs, folder: Path, recipe: Recipe, workers: int, seed: int = 0) -> Batches:
+    pictures = Pictures(photographs, VIEW, folder)
+    targets = np.eye(3, dtype=np.float32)[[0, 1, 2] * 2]
+    return Batches(pictures, list(photographs.ids), targets, None, recipe, seed, workers)
+
+
+AUGMENTED = Recipe(batch_size=4, randaugment=9)
+
+
+def test_equal_seeds_give_equal_batches_however_many_workers(photographs, tmp_path):
+    runs = [batches_of(photographs, tmp_path, AUGMENTED, workers) for workers in (0, 2)]
+    for epoch in (0, 3, 1):  # in any order: an epoch depends on none before
+        one, two = (list(run(epoch)) for run in runs)
+        assert [len(batch[0]) for batch in one] == [3, 3]  # as equal as can be: no batch of one image
+        for a, b in zip(one, two, strict=True):
+            assert all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def test_epochs_and_seeds_differ_and_global_randomness_is_left_alone(photographs, tmp_path):
+    torch.manual_seed(7)
+    before = torch.get_rng_state()
+    run = batches_of(photographs, tmp_path, AUGMENTED, 0)
+    other = batches_of(photographs, tmp_path, AUGMENTED, 0, seed=1)
+    first = torch.cat([x for x, *_ in run(0)])
+    assert not torch.equal(first, torch.cat([x for x, *_ in run(1)]))
+    assert not torch.equal(first, torch.cat([x for x, *_ in other(0)]))
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_the_middle_of_a_picture_is_that_of_the_photograph(photographs, tmp_path):
+    pictures = Pictures(photographs, VIEW, tmp_path)
+    for image_id, path in photographs.paths.items():
+        assert np.array_equal(pictures.middle(image_id), middle(VIEW, decode(path.read_bytes())))
+
+
+def test_ten_crops_are_corners_middle_and_mirrors():
+    image = picture("negative", 1, (50, 40))
+    crops = ten_crops(View(40, 32), image)
+    pixels = np.asarray(image)
+    assert crops.shape == (10, 32, 32, 3)
+    assert np.array_equal(crops[0], pixels[:32, :32]) and np.array_equal(crops[3], pixels[-32:, -32:])
+    assert np.array_equal(crops[4], middle(View(40, 32), image))
+    assert np.array_equal(crops[5:], crops[:5, :, ::-1])
+
+
+def test_a_damaged_photograph_is_named(photographs, tmp_path):
+    photographs.paths["i2"].write_bytes(b"no image")
+    with pytest.raises(ImageError, match="i2: the file is not an image"):
+        Pictures(photographs, VIEW, tmp_path)
+
+
+# settings -----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_every_system_has_settings_that_it_was_given(name):
+    entry = SYSTEMS[name]
+    chosen = settings_of({"name": name, "epochs": 3})
+    assert chosen.epochs == 3 and type(chosen) is entry.settings and entry.summary and entry.source
+    assert all(getattr(chosen, key) == value for key, value in entry.recipe.items() if key != "epochs")
+
+
+@pytest.mark.parametrize(
+    ("system", "message"),
+    [
+        ({"name": "tim"}, "unknown system 'tim'. Did you mean 'timm'?"),
+        ({"name": "timm", "epoch": 3}, "unknown setting 'system.epoch'. Did you mean 'epochs'?"),
+        ({"name": "timm", "lr": -1, "batch_size": 0}, "system.batch_size = 0: "),
+        ({"name": "multigap", "streams": []}, "streams or anp: the network must look at something"),
+    ],
+)
+def test_settings_that_cannot_be_are_told(system, message):
+    with pytest.raises(ConfigError) as error:
+        settings_of(system)
+    assert message in str(error.value)

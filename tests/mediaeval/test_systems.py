@@ -1,0 +1,331 @@
+"""Systems trained end to end, through the commands of any run; killed and resumed; refused with reasons."""
+
+import shutil
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from typer.testing import CliRunner
+
+from mediaeval.cli import app
+from mediaeval.config import load_config
+from mediaeval.data.dataset import load_dataset
+from mediaeval.data.images import decode
+from mediaeval.errors import ConfigError, DatasetError, RunFolderError, WeightsError
+from mediaeval.finetune import settings_of
+from mediaeval.finetune.model import SystemModel, load_system
+from mediaeval.finetune.pictures import Photographs, ten_crops
+from mediaeval.runs import RunFolder, open_run, run_folder
+from mediaeval.steps import learners
+from mediaeval.steps.predict import predict
+from mediaeval.steps.train import train
+from submission.runfile import read_run
+from submission.tasks import TASKS
+from tests.conftest import command, make_folder
+
+# timm's own network for tests: 0.4 million weights, with batch normalisation
+TINY = {"name": "timm", "model": "test_efficientnet.r160_in1k", "init": "random", "image_size": 32, "epochs": 2}
+QUICK = [
+    "--system", "timm",
+    "--set", "system.model=test_efficientnet.r160_in1k",
+    "--set", "system.init=random",
+    "--set", "system.image_size=32",
+    "--set", "system.epochs=2",
+]  # fmt: skip
+
+
+def refused(*arguments: str) -> str:
+    """Return what a command tells that must end in a user's error."""
+    result = CliRunner().invoke(app, list(arguments))
+    assert result.exit_code == 1 and "Traceback" not in result.output, result.output
+    return result.stderr
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """devset, testset and a run `net` of all subtasks by one system, predicted and submitted; not to be changed."""
+    folder = tmp_path_factory.mktemp("systems")
+    make_folder(folder / "devset", 24)
+    make_folder(folder / "testset", 6, prefix="t", labelled=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        command("train", "all", "--data", "devset", "--run", "net", *QUICK)
+        command("predict", "net", "--data", "testset")
+        command("submit", "net")
+    return folder
+
+
+@pytest.fixture
+def job(trained, tmp_path, monkeypatch):
+    """A copy of `trained` to work in."""
+    shutil.copytree(trained, tmp_path / "job")
+    monkeypatch.chdir(tmp_path / "job")
+    return tmp_path / "job"
+
+
+def small(tmp_path, **changes) -> tuple[SystemModel, Photographs, pd.DataFrame]:
+    """A model to be trained on 12 pictures."""
+    dataset = load_dataset(make_folder(tmp_path / "small", 12))
+    model = SystemModel(TASKS["subtask1"], "timm", settings_of(TINY | changes), {}, seed=0)
+    return model, Photographs(dataset.ids, dataset.image_paths), dataset.labels("subtask1")
+
+
+# the main job -------------------------------------------------------------------------------------------------------
+
+
+def test_a_system_goes_the_way_of_any_run(trained):
+    run = RunFolder(trained / "runs/net")
+    assert run.subtasks == ("subtask1", "subtask2", "subtask3")
+    tree = tomllib.loads(run.config.read_text())
+    assert tree["subtask1"]["system"]["name"] == "timm" and "classifier" not in tree["subtask1"]
+    assert tree["subtask1"]["system"]["lr"] == 5e-4  # what was not typed is written, too
+    assert tree["features"]["use"] == []
+    labels = read_run(run.run_csv).labels
+    assert set(labels["subtask1"]) == {f"t{k}" for k in range(6)}
+    assert not (trained / "runs/.net.training").exists()
+
+
+def test_it_is_proved_as_any_run(job, capsys):
+    command("submit", "net", "--replay", "2")
+    told = capsys.readouterr().out
+    assert "replayed: 2 images in a fresh process" in told and "rehearsed: " in told
+    command("reproduce", "net")
+    assert "reproduced byte for byte" in capsys.readouterr().out
+
+
+def test_a_test_image_that_cannot_be_decoded_gets_the_fallback(job):
+    (job / "testset/images/t3.jpg").write_bytes(b"damaged")
+    assert "t3" in refused("predict", "net", "--data", "testset")
+    command("predict", "net", "--data", "testset", "--skip-bad")
+    table = pd.read_csv(job / "runs/net/test/subtask1.csv", index_col="id")
+    assert table["source"].to_dict() == {f"t{k}": "fallback" if k == 3 else "model" for k in range(6)}
+
+
+def test_equal_seeds_give_equal_models(job):
+    command("train", "subtask1", "--data", "devset", "--run", "again", "--split", "runs/net/split.csv", *QUICK)
+    for name in ("model", "refit"):
+        one, two = (load_file(job / f"runs/{run}/subtask1/{name}.safetensors") for run in ("net", "again"))
+        assert one.keys() == two.keys() and all(torch.equal(one[key], two[key]) for key in one)
+
+
+def test_one_run_is_of_one_kind(job):
+    error = refused("train", "subtask1", "--data", "devset", "--run", "net", "--replace")
+    assert "made with another [features]" in error
+
+
+def test_use_and_augment_are_of_features(job):
+    told = refused("train", "subtask1", "--data", "devset", "--use", "handcrafted", *QUICK)
+    assert "--use handcrafted: a system looks at pixels" in told
+    assert "augment is of features" in refused("train", "subtask1", "--set", "augment=2", *QUICK)
+
+
+def test_a_mixed_configuration_points_to_ensembles(job):
+    (job / "mediaeval.toml").write_text('[subtask1]\nsystem = "timm"\n')
+    error = refused("train", "all", "--data", "devset", "--run", "mixed")
+    assert "one run is of one kind" in str(error) and "mediaeval ensemble" in error
+
+
+# killed and resumed --------------------------------------------------------------------------------------------------
+
+
+class Killed(BaseException):
+    """What a kill looks like to a process that is still there."""
+
+
+def kill_after(batches: int):
+    """Return an on_progress that kills when so many batches were trained."""
+    left = [batches]
+
+    def on_progress(done, total, note):
+        left[0] -= 1
+        if left[0] == 0:
+            raise Killed
+
+    return on_progress
+
+
+@pytest.mark.parametrize("changes", [{}, {"ema": 0.5, "accumulate": 2, "mixup": 0.3, "optimiser": "sgd"}])
+def test_a_killed_training_goes_on_to_the_same_result(tmp_path, changes):
+    recipe = {"epochs": 4, "batch_size": 4} | changes
+    whole, photographs, labels = small(tmp_path, **recipe)
+    whole.fit(photographs, labels, state=tmp_path / "whole.safetensors", validation=(photographs, labels))
+    state = tmp_path / "state/killed.safetensors"
+    killed, *_ = small(tmp_path / "again", **recipe)
+    with pytest.raises(Killed):
+        killed.fit(photographs, labels, state=state, validation=(photographs, labels), on_progress=kill_after(10))
+    with pytest.raises(ConfigError, match=r"not finished\. Go on with --resume"):
+        small(tmp_path / "new", **recipe)[0].fit(photographs, labels, state=state)
+    resumed, *_ = small(tmp_path / "anew", **recipe)
+    resumed.fit(photographs, labels, state=state, resume=True, validation=(photographs, labels))
+    assert resumed.history == whole.history and len(whole.history) == 4
+    assert resumed.predict_proba(photographs).equals(whole.predict_proba(photographs))
+    # a finished training is read, not trained again
+    read, *_ = small(tmp_path / "read", **recipe)
+    read.fit(photographs, labels, state=state, resume=True, on_progress=kill_after(1))
+    assert read.predict_proba(photographs).equals(whole.predict_proba(photographs))
+
+
+def test_a_training_is_resumed_with_its_own_settings_only(tmp_path):
+    model, photographs, labels = small(tmp_path, epochs=3, batch_size=4)
+    state = tmp_path / "killed.safetensors"
+    with pytest.raises(Killed):
+        model.fit(photographs, labels, state=state, on_progress=kill_after(6))
+    other, *_ = small(tmp_path / "other", epochs=3, batch_size=4, lr=0.01)
+    with pytest.raises(ConfigError, match=r"other settings(.|\n)*lr: it was 0.0005, now 0.01"):
+        other.fit(photographs, labels, state=state, resume=True)
+    fewer, *_ = small(tmp_path / "fewer", epochs=3, batch_size=4)
+    with pytest.raises(ConfigError, match="photographs: it was"):
+        fewer.fit(photographs.some(photographs.ids[:8]), labels, state=state, resume=True)
+
+
+def test_the_command_resumes(job, monkeypatch):
+    honest = learners.SystemModel.fit
+
+    def dies(self, *arguments, **options):
+        if options["state"].name == "refit.safetensors":
+            raise KeyboardInterrupt
+        return honest(self, *arguments, **options)
+
+    monkeypatch.setattr(learners.SystemModel, "fit", dies)
+    where = ["train", "subtask1", "--data", "devset", "--run", "late", "--split", "runs/net/split.csv", *QUICK]
+    config = load_config(None, data="devset", system="timm", sets=QUICK[3::2], subtasks=["subtask1"])
+    config = config.for_training(["subtask1"])
+    with pytest.raises(KeyboardInterrupt):  # the command would tell it and exit
+        train(config, ["subtask1"], run_folder("late"), split_file=Path("runs/net/split.csv"))
+    assert (job / "runs/.late.training/subtask1/model.training").is_file() and not (job / "runs/late").exists()
+    monkeypatch.setattr(learners.SystemModel, "fit", honest)
+    assert "Go on with --resume" in refused(*where)
+    command(*where, "--resume")
+    assert not (job / "runs/.late.training").exists()
+    one, two = (load_file(job / f"runs/{run}/subtask1/refit.safetensors") for run in ("net", "late"))
+    assert all(torch.equal(one[key], two[key]) for key in one)
+
+
+# what goes wrong ----------------------------------------------------------------------------------------------------
+
+
+def test_a_loss_that_is_no_number_stops_and_says_which_batch(tmp_path):
+    model, photographs, labels = small(tmp_path, epochs=3, batch_size=4, lr=1e30, optimiser="sgd", warmup_epochs=0)
+    with pytest.raises(ConfigError, match=r"became (nan|inf) in epoch \d, batch \d; .*Lower the rate \(lr was"):
+        model.fit(photographs, labels, state=tmp_path / "x.safetensors")
+
+
+def test_what_diverges_later_keeps_the_last_good_epoch(tmp_path, monkeypatch):
+    from mediaeval.finetune import training
+
+    model, photographs, labels = small(tmp_path, epochs=3, batch_size=4)
+    honest = training.lr_at
+    monkeypatch.setattr(training, "lr_at", lambda recipe, n: lambda *at: 1e30 if at[0] == 1 else honest(recipe, n)(*at))
+    state = tmp_path / "x.safetensors"
+    with pytest.raises(ConfigError, match=r"epoch 1, batch \d; .*x.safetensors keeps the weights of before"):
+        model.fit(photographs, labels, state=state)
+    assert all(tensor.isfinite().all() for tensor in load_file(state).values())
+
+
+def test_one_photograph_teaches_nothing(tmp_path):
+    model, photographs, labels = small(tmp_path)
+    with pytest.raises(DatasetError, match="1 photographs to train on: at least 2"):
+        model.fit(photographs.some(photographs.ids[:1]), labels, state=tmp_path / "x.safetensors")
+
+
+def test_frozen_statistics_stay_and_others_move(tmp_path):
+    for index, (kind, stays) in enumerate((("frozen", True), ("trained", False))):
+        model, photographs, labels = small(tmp_path / str(index), batch_norm=kind, epochs=1)
+        model.fit(photographs, labels, state=tmp_path / f"{kind}.safetensors")
+        state = model.built.network.state_dict()
+        means = torch.cat([value for key, value in state.items() if key.endswith("running_mean")])
+        assert bool((means == 0).all()) is stays, kind
+
+
+def test_oversampling_averages_ten_probabilities(tmp_path):
+    model, photographs, labels = small(tmp_path, epochs=1)
+    model.fit(photographs, labels, state=tmp_path / "x.safetensors")
+    model.settings = model.settings.model_copy(update={"oversample": True})
+    found = model.predict_proba(photographs)
+    for image_id in photographs.ids:
+        crops = ten_crops(model.built.view, decode(photographs.paths[image_id].read_bytes()))
+        wanted = model.probabilities(model.scores(crops)).mean(axis=0)
+        assert found.loc[image_id].to_numpy() == pytest.approx(wanted, abs=1e-6)
+
+
+def test_a_saved_model_is_the_model(tmp_path):
+    model, photographs, labels = small(tmp_path, epochs=1)
+    model.fit(photographs, labels, state=tmp_path / "x.safetensors")
+    model.save(tmp_path / "model.safetensors")
+    again = load_system(tmp_path / "model.safetensors", TASKS["subtask1"])
+    assert again.predict_proba(photographs).equals(model.predict_proba(photographs))
+    with pytest.raises(WeightsError, match="is a model of subtask1, one of subtask2 is wanted"):
+        load_system(tmp_path / "model.safetensors", TASKS["subtask2"])
+    (tmp_path / "cut.safetensors").write_bytes((tmp_path / "model.safetensors").read_bytes()[:5000])
+    with pytest.raises(WeightsError, match=r"cut\.safetensors is damaged"):
+        load_system(tmp_path / "cut.safetensors", TASKS["subtask1"])
+
+
+def test_rows_follow_ids_and_batches_change_nothing(tmp_path):
+    model, photographs, labels = small(tmp_path, epochs=1)
+    model.fit(photographs, labels, state=tmp_path / "x.safetensors")
+    every = model.predict_proba(photographs)
+    backwards = model.predict_proba(photographs.some(photographs.ids[::-1]))
+    assert backwards.loc[list(photographs.ids)].equals(every)
+    alone = pd.concat([model.predict_proba(photographs.some([i])) for i in photographs.ids])
+    assert np.allclose(alone, every, atol=1e-6)
+
+
+# weights ------------------------------------------------------------------------------------------------------------
+
+
+def weights_of(tmp_path, model: str = TINY["model"], classes: int = 5):
+    """Write a file as another training of a timm network would leave it."""
+    import timm
+
+    torch.manual_seed(3)
+    state = timm.create_model(model, num_classes=classes).state_dict()
+    path = tmp_path / f"{model}.safetensors"
+    save_file(state, path)
+    return path, state
+
+
+def test_all_but_the_classifier_is_loaded(tmp_path):
+    path, state = weights_of(tmp_path)
+    settings = settings_of(TINY | {"init": "pretrained", "weights": str(path)})
+    model = SystemModel(TASKS["subtask1"], "timm", settings, {}, seed=0)
+    network = model._build(pretrained=True).network.state_dict()
+    heads = {key for key in state if key.startswith("classifier.")}
+    assert heads and all(torch.equal(network[f"model.{key}"], state[key]) for key in state.keys() - heads)
+    assert network["model.classifier.weight"].shape[0] == 3 and network["model.classifier.bias"].abs().max() == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("test_resnet.r160_in1k", "system 'timm': .*does not fit the network(.|\n)*keys that the network lacks"),
+        ("absent", "system 'timm': weights of timm .* not found: .*another under system.weights"),
+        ("damaged", "system 'timm': .*cannot be read as weights"),
+    ],
+)
+def test_foreign_absent_and_damaged_weights_are_refused(tmp_path, name, message):
+    path = tmp_path / "absent.safetensors"
+    if name.startswith("test_"):
+        path, _ = weights_of(tmp_path, name)
+    elif name == "damaged":
+        path.write_bytes(b"\x00" * 100)
+    settings = settings_of(TINY | {"init": "pretrained", "weights": str(path)})
+    with pytest.raises(WeightsError, match=message):
+        SystemModel(TASKS["subtask1"], "timm", settings, {}, seed=0)._build(pretrained=True)
+
+
+def test_an_unknown_network_is_told_with_the_nearest(tmp_path):
+    settings = settings_of(TINY | {"model": "mobilenetv2_10"})
+    with pytest.raises(ConfigError, match=r"system 'timm': timm cannot build 'mobilenetv2_10'.*mobilenetv2_100"):
+        SystemModel(TASKS["subtask1"], "timm", settings, {}, seed=0)._build(pretrained=False)
+
+
+def test_a_changed_model_is_refused(job):
+    path = job / "runs/net/subtask1/refit.safetensors"
+    save_file(load_file(path), path)  # its description is gone
+    with pytest.raises(RunFolderError, match="is not the file that was saved in training"):
+        predict(open_run("net"), job / "testset")
