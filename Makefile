@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := demo
 
-.PHONY: demo test lint bench bench-memory bench-photographs bench-thresholds bench-integrity
+.PHONY: demo test lint bench bench-memory bench-finetune bench-photographs bench-thresholds bench-integrity
 
 demo: .venv/installed
 	rm -rf runs/$(RUN)
@@ -32,6 +32,9 @@ bench: .venv/fast-installed
 
 bench-memory: .venv/fast-installed
 	$(BIN)/python -m benchmarks.memory $(DATA)
+
+bench-finetune: .venv/installed
+	$(BIN)/python -m benchmarks.finetune $(DATA)
 
 bench-photographs: .venv/installed
 	$(BIN)/python -m benchmarks.photographs oasis $(DATA)

@@ -27,13 +27,13 @@ CELLS = 36
 
 # Title → settings of attention-alexnet
 READINGS = {
-    "attention shared by the cells": {"attention": "shared"},
-    "attention 9216 to 36": {"attention": "dense"},
+    "attention (shared scorer)": {"attention": "shared"},
+    "attention (dense)": {"attention": "dense"},
 }
 VARIANTS = {
-    "shared by the cells times 36": {"attention": "shared", "rescale": CELLS},
-    "9216 to 36 times 36": {"attention": "dense", "rescale": CELLS},
-    "shared by the cells and shared convolutions": {"attention": "shared", "branches": "shared"},
+    "attention (shared scorer) times 36": {"attention": "shared", "rescale": CELLS},
+    "attention (dense) times 36": {"attention": "dense", "rescale": CELLS},
+    "attention (shared scorer) + shared convolutions": {"attention": "shared", "branches": "shared"},
 }
 PLAIN_TITLE = "CaffeNet without attention"
 PUBLISHED = 54.0

@@ -15,6 +15,7 @@ not say how eight emotions become seven; MIDDLE_OF_FI is our table, and its figu
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ from mediaeval.experiments.blocks import block_settings, stand_ins
 from mediaeval.experiments.inputs import Column, Source, load_column, try_build
 from mediaeval.experiments.systems import Beginnings, Choices, Plan, Ran, Table, begin, run_table
 from mediaeval.experiments.table import Report, Result
-from mediaeval.experiments.trainings import PLAIN, Answers, Reading, Row, choose_rows, predicted, read_crops
+from mediaeval.experiments.trainings import PLAIN, Answers, Reading, Row, predicted, read_crops
 from mediaeval.features.network import Network
 from mediaeval.finetune.model import SystemModel
 from mediaeval.finetune.systems.gap_weights import object_file
@@ -42,13 +43,13 @@ TABLE = {
     "MG (O)": (("O",), 63.70),
     "MG (P)": (("P",), 59.21),
     "MLP (ANP)": (("ANP",), 47.37),
-    "MG + Bi-GRU (O)": (("O, Bi-GRU",), 63.40),
-    "MG + Bi-GRU + Att (O)": (("O, Bi-GRU, Att",), 63.46),
-    "MG + Bi-GRU + Att (P)": (("P, Bi-GRU, Att",), 58.40),
+    "MG + Bi-GRU (O)": (("O + Bi-GRU",), 63.40),
+    "MG + Bi-GRU + Att (O)": (("O + Bi-GRU + Att",), 63.46),
+    "MG + Bi-GRU + Att (P)": (("P + Bi-GRU + Att",), 58.40),
     "MG EF (O+P+ANP)": (("EF",), 64.30),
     "MG LF (O+P+ANP)": (("O", "P", "ANP"), 63.48),
     "MG LF (O+P)": (("O", "P"), 64.00),
-    "MG + Bi-GRU + Att LF (O+P)": (("O, Bi-GRU, Att", "P, Bi-GRU, Att"), 63.76),
+    "MG + Bi-GRU + Att LF (O+P)": (("O + Bi-GRU + Att", "P + Bi-GRU + Att"), 63.76),
 }
 CITED = {"You et al. 2016": 58.30, "EOC-CNN": 64.87, "MldrNet": 65.23}
 FALL = {"O": -8.21, "P": -6.26}  # from three blocks to two, in points; other values are in the figure only
@@ -86,7 +87,7 @@ MIDDLE_OF_FI = {
 def _truncated(stream: str, blocks: int) -> tuple[str, str]:
     """Return title and network of the row with the first so many blocks."""
     gaps = "GAP 1" if blocks == 1 else f"GAP 1-{blocks}"
-    return f"MG + Bi-GRU + Att ({stream}) {gaps}", f"{stream}, Bi-GRU, Att, {gaps}"
+    return f"{gaps} ({stream})", f"{stream} + Bi-GRU + Att {gaps}"
 
 
 def rows() -> list[Row]:
@@ -97,7 +98,7 @@ def rows() -> list[Row]:
     ]
     for stream in STREAMS:
         for title, name in (_truncated(stream, blocks) for blocks in (4, 3, 2, 1)):
-            found.append(Row("truncation", title, ((name, PLAIN),)))
+            found.append(Row("truncation", title, ((name, PLAIN),), note=f"of MG + Bi-GRU + Att ({stream})"))
     return found + [Row("cited", title, (), {COLUMN: (accuracy, None)}) for title, accuracy in CITED.items()]
 
 
@@ -105,9 +106,9 @@ def plans(anp: str) -> dict[str, Plan]:
     """Return the networks of the table. `anp`: the extractor of ANP scores."""
     found = {name: Plan("multigap", {"streams": [stream]}, WEIGHTS[name]) for name, stream in STREAMS.items()}
     found["ANP"] = Plan("multigap", {"streams": [], "anp": anp})
-    found["O, Bi-GRU"] = _of_stream("O", sequence="gru")
+    found["O + Bi-GRU"] = _of_stream("O", sequence="gru")
     for stream in STREAMS:
-        found[f"{stream}, Bi-GRU, Att"] = _of_stream(stream, sequence="gru-attention")
+        found[f"{stream} + Bi-GRU + Att"] = _of_stream(stream, sequence="gru-attention")
         for blocks in (4, 3, 2, 1):
             name = _truncated(stream, blocks)[1]
             found[name] = _of_stream(stream, sequence="gru-attention", blocks=blocks)
@@ -129,11 +130,12 @@ def run(config: Config, sources: Sequence[Source], choices: Choices) -> Report:
         raise ConfigError(f"--use {','.join(config.features.use)}: one extractor is wanted, of ANP scores.")
     webemo, sources = ([s for s in sources if (s.set_name == WEBEMO) == it] for it in (True, False))
     if not sources:
-        raise DatasetError(f"{WEBEMO} is tested on alone. Give what is trained on: --dataset fi=FOLDER.")
+        raise DatasetError(f"{WEBEMO} is only tested on. Give what is trained on: --dataset fi=FOLDER.")
+    if len(webemo) > 1:
+        raise ConfigError(f"--dataset {webemo[1].name} comes twice: all of {WEBEMO} is tested on, however it is split.")
     table = Table(NAME, "Table 1 and Figure 4 of Multi-GAP 2020", 1, 2, rows(), plans(anp), (COLUMN,))
-    chosen = {name for row in choose_rows(table.rows, choices.rows) for name, _ in row.members}
-    beginnings = begin(table, choices, _published_object(table, chosen, choices))
-    reads = {name for name in chosen & set(beginnings.trainings) if beginnings.trainings[name].settings.extractors()}
+    beginnings = begin(table, choices, _published_object(table, choices))
+    reads = any(training.settings.extractors() for training in beginnings.trainings.values())
     networks, absent = try_build([anp], config, choices.device) if reads else ([], {})
     beginnings = _without(beginnings, absent)
     web, unread = _load_webemo(webemo, config, choices)
@@ -145,18 +147,20 @@ def run(config: Config, sources: Sequence[Source], choices: Choices) -> Report:
         choices,
         networks=networks,
         read=partial(_read, web=web),
-        also=[(name, WEBEMO) for name in ON_WEBEMO if web and name in chosen and name in beginnings.trainings],
+        also=[(name, WEBEMO) for name in ON_WEBEMO if web and name in beginnings.trainings],
         fine=True,
         notes=[
             "the validation part is neither trained nor tested on: the epochs are fixed",
             *(_anp_notes(config, networks[0]) if networks else ()),
+            *(f"no ANP scores, and no rows with them: {reason}" for reason in absent.values()),
+            *(f"{WEBEMO}: {note}" for note in (web.notes if web else ())),
         ],
         settings=block_settings(config, networks) if networks else {},
     )
     report = replace(ran.report, results=_with_falls(ran.report.results))
     if not webemo:
         return report
-    tested = _on_webemo(ran, web, beginnings, chosen, config.seed) if web else []
+    tested = _on_webemo(ran, web, beginnings, config.seed) if web else []
     if not tested:
         why = unread or "nothing was trained on the eight emotions of FI"
         tested = [Result(NAME, "every row", WEBEMO, note=f"skipped: {why}")]
@@ -165,10 +169,10 @@ def run(config: Config, sources: Sequence[Source], choices: Choices) -> Report:
     return replace(report, results=[*report.results, *tested], columns=columns)
 
 
-def _published_object(table: Table, chosen: set[str], choices: Choices) -> dict:
+def _published_object(table: Table, choices: Choices) -> dict[str, Path]:
     """Return torchvision's MobileNetV2, if it is wanted, not given, and to be had."""
-    wanted = any("object" in table.plans[name].needs for name in chosen)
-    if not wanted or choices.random_weights or any(item.startswith("object=") for item in choices.weights):
+    wanted = any("object" in plan.needs for plan in table.needs(choices).values())
+    if not wanted or choices.random_weights or "object" in choices.weights:
         return {}
     try:
         return {"object": object_file("")}
@@ -179,7 +183,7 @@ def _published_object(table: Table, chosen: set[str], choices: Choices) -> dict:
 def _without(beginnings: Beginnings, absent: Mapping[str, str]) -> Beginnings:
     """Return the beginnings without networks that read what could not be built: extractor → why."""
     why = {
-        name: f"no ANP scores: {absent[extractor]}"
+        name: f"no weights of {extractor}"
         for name, training in beginnings.trainings.items()
         for extractor in training.settings.extractors()
         if extractor in absent
@@ -207,7 +211,7 @@ def _with_falls(results: Sequence[Result]) -> list[Result]:
             if r.row == after:
                 three = ours.get((r.column, before))
                 fall = "" if three is None or r.ours is None else f"{r.ours - three:+.2f} points from GAP 1-3; "
-                return replace(r, note="; ".join(filter(None, [f"{fall}published {published:+.2f}", r.note])))
+                return replace(r, note=f"{r.note}; {fall}published {published:+.2f}")
         return r
 
     return [told(r) for r in results]
@@ -232,7 +236,7 @@ def _read(
     return found
 
 
-def _on_webemo(ran: Ran, web: Column, beginnings: Beginnings, chosen: set[str], seed: int) -> list[Result]:
+def _on_webemo(ran: Ran, web: Column, beginnings: Beginnings, seed: int) -> list[Result]:
     """Return two results a network: on all seven classes, and on those that FI's emotions reach."""
     truth = web.labels.idxmax(axis=1).map(MIDDLE_OF_WEBEMO)
     results = []

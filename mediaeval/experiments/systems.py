@@ -9,7 +9,7 @@ from mediaeval.config import Config
 from mediaeval.data.sentiment_splits import Split
 from mediaeval.errors import ConfigError
 from mediaeval.experiments import EXPERIMENTS
-from mediaeval.experiments.inputs import Column, Source, load_columns, read_weights
+from mediaeval.experiments.inputs import Column, Source, load_columns
 from mediaeval.experiments.table import Report, Result
 from mediaeval.experiments.trainings import (
     Answers,
@@ -35,13 +35,13 @@ from mediaeval.progress import STDERR
 class Choices:
     """What the command chooses for a table of systems.
 
-    weights         NAME=FILE, as typed; see the experiment's `weights`
+    weights         name → file; see the experiment's `weights`
     random_weights  networks whose files are not given begin with nothing; else their rows are left out
     rows            words that name rows; see `choose_rows`
     splits, epochs  only the first so many; so many in place of every recipe's. For a quick look
     """
 
-    weights: Sequence[str] = ()
+    weights: Mapping[str, Path] = field(default_factory=dict)
     random_weights: bool = False
     rows: Sequence[str] = ()
     splits: int | None = None
@@ -78,14 +78,23 @@ class Table:
     published_as: Callable[[str], str] = lambda column: column
     runs_on: Callable[[str, Row], bool] = lambda published_as, row: True
 
+    def needs(self, choices: Choices) -> dict[str, Plan]:
+        """Return the networks that the chosen rows read. Raises ConfigError for `--rows` that name none."""
+        named = {name for row in choose_rows(self.rows, choices.rows) for name, _ in row.members}
+        return {name: plan for name, plan in self.plans.items() if name in named}
+
 
 @dataclass(frozen=True)
 class Beginnings:
-    """What networks begin with: those that can be trained, and why the others cannot."""
+    """What the networks of the chosen rows begin with: those that can be trained, and why the others cannot.
+
+    `files`: name of a weight file that is used → the file. `lacking`: name of one that is not there → whose it is.
+    """
 
     trainings: Mapping[str, Training]
     absent: Mapping[str, str]
     files: Mapping[str, Path]
+    lacking: Mapping[str, list[str]]
 
 
 @dataclass(frozen=True)
@@ -99,24 +108,22 @@ class Ran:
 
 
 def begin(table: Table, choices: Choices, found: Mapping[str, Path] | None = None) -> Beginnings:
-    """Return the networks of a table with their settings. `found`: weight files that are there without being given.
-
-    Raises ConfigError for what `--weights` names wrongly.
-    """
-    known = EXPERIMENTS[table.name].weights
-    files = dict(found or {}) | read_weights(choices.weights, known)
-    trainings, absent = {}, {}
-    for name, plan in table.plans.items():
+    """Return the networks that the chosen rows read. `found`: weight files that are there without being given."""
+    files = {**(found or {}), **choices.weights}
+    trainings, absent, used, without = {}, {}, set(), {}
+    for name, plan in table.needs(choices).items():
         lacking = [need for need in plan.needs if need not in files]
         if lacking and not choices.random_weights:
-            wanted = ", ".join(f"--weights {need}=FILE ({known[need]})" for need in lacking)
-            absent[name] = f"no weights for {name}: {wanted}"
+            absent[name] = f"no weights {', '.join(lacking)}"
+            for need in lacking:
+                without.setdefault(need, []).append(name)
             continue
         loaded = {key: str(files[need]) for need, key in plan.needs.items()} if not lacking else {"init": "random"}
+        used |= set(plan.needs) if not lacking else set()
         epochs = {"epochs": choices.epochs} if choices.epochs else {}
         settings = settings_of({"name": plan.system, **plan.own, **loaded, **epochs}, name)
         trainings[name] = Training(plan.system, settings)
-    return Beginnings(trainings, absent, files)
+    return Beginnings(trainings, absent, {need: path for need, path in files.items() if need in used}, without)
 
 
 def run_table(
@@ -147,8 +154,7 @@ def run_table(
     """
     chosen = choose_rows(table.rows, choices.rows)
     widths = {network.name: network.width for network in networks}
-    named = {name for row in chosen for name, _ in row.members}
-    require_buildable([t for name, t in beginnings.trainings.items() if name in named], widths)
+    require_buildable(beginnings.trainings.values(), widths)
     columns, unread = load_columns(sources, config, list(networks), skip_bad=choices.skip_bad, fine=fine)
     columns = {name: _first_splits(resplit(column), choices.splits) for name, column in columns.items()}
     same = first_equals(beginnings.trainings)
@@ -159,7 +165,8 @@ def run_table(
             results.append(Result(table.name, "every row", source.name, note=f"skipped: {unread[source.name]}"))
             continue
         column, published_as = columns[source.name], table.published_as(source.name)
-        rows = [row for row in chosen if choices.rows or table.runs_on(published_as, row)]
+        rows = [row for row in chosen if row.members or published_as in row.published]
+        rows = [row for row in rows if choices.rows or table.runs_on(published_as, row)]
         rows = [replace(row, members=tuple((same.get(name, name), how) for name, how in row.members)) for row in rows]
         wanted = [
             m for row in rows if not {name for name, _ in row.members} & set(beginnings.absent) for m in row.members
@@ -178,7 +185,6 @@ def run_table(
             unit=table.unit,
             seed=config.seed,
         )
-    of_rows = {same[name] for name in named if name in same}
     report = Report(
         table.name,
         table.title,
@@ -189,7 +195,7 @@ def run_table(
         {s.name: columns[s.name].about if s.name in columns else "not read" for s in sources},
         [
             *notes,
-            *_notes(table, beginnings, choices, chosen, named, columns, unread),
+            *_notes(table, beginnings, choices, chosen, columns, unread),
             *dict.fromkeys(note for one in answers.values() for note in one.notes),
         ],
         {
@@ -198,7 +204,7 @@ def run_table(
             "splits": choices.splits or "all",
             **{f"weights {n}": f"{path.name}, sha256 {file_digest(path)}" for n, path in beginnings.files.items()},
             **(settings or {}),
-            **{n: {"system": t.system} | as_json(t.settings) for n, t in beginnings.trainings.items() if n in of_rows},
+            **{n: {"system": t.system} | as_json(t.settings) for n, t in beginnings.trainings.items() if same[n] == n},
         },
         {name: column.splits for name, column in columns.items()},
     )
@@ -227,10 +233,11 @@ def _tell(experiment: str, column: Column, trainings: Mapping[str, Training], na
     """Say what is going to be trained, before it takes its hours."""
     splits = column.splits
     most = max(len(split.train) for split in splits)
-    listed = ", ".join(f"{name} ({trainings[name].settings.epochs} epochs)" for name in names)
+    epochs = sorted({trainings[name].settings.epochs for name in names})
+    listed = f"; epochs: {', '.join(map(str, epochs))}; networks: {', '.join(names)}" if names else ""
     STDERR.print(
-        f"{experiment}, {column.name}: {len(names)} networks to train, on {len(splits)} splits of up to {most} "
-        f"photographs{f': {listed}' if names else ''}. Fewer: --rows, --splits, --epochs.",
+        f"{experiment}, {column.name}: {len(names) * len(splits)} trainings, of {len(names)} network(s) on "
+        f"{len(splits)} split(s) of up to {most} photographs{listed}. Fewer: --rows, --splits, --epochs.",
         highlight=False,
         soft_wrap=True,
     )
@@ -241,7 +248,6 @@ def _notes(
     beginnings: Beginnings,
     choices: Choices,
     chosen: Sequence[Row],
-    named: set[str],
     columns: Mapping[str, Column],
     unread: Mapping[str, str],
 ) -> list[str]:
@@ -252,14 +258,14 @@ def _notes(
         notes.append(f"{choices.epochs} epochs in place of every recipe's: {other}")
     if choices.splits:
         notes.append(f"only the first {choices.splits} splits of each dataset: {other}")
-    random = [name for name, t in beginnings.trainings.items() if name in named and t.settings.init == "random"]
-    if random:
+    if random := [name for name, t in beginnings.trainings.items() if t.settings.init == "random"]:
         notes.append(f"{', '.join(random)} began with random weights: {other}")
     if left := len(table.rows) - len(chosen):
         notes.append(f"{left} of {len(table.rows)} rows not chosen (--rows)")
-    used = {need for name in named & set(beginnings.trainings) - set(random) for need in table.plans[name].needs}
-    notes += [f"weights {name}: {path}" for name, path in beginnings.files.items() if name in used]
-    notes += [f"rows with {name} skipped: {reason}" for name, reason in beginnings.absent.items() if name in named]
+    notes += [f"weights {name}: {path}" for name, path in beginnings.files.items()]
+    what = EXPERIMENTS[table.name].weights
+    for need, names in beginnings.lacking.items():
+        notes.append(f"no --weights {need}=FILE ({what[need]}): rows with {', '.join(names)} skipped")
     notes += [f"{name} skipped: {reason}" for name, reason in unread.items()]
     asked = {table.published_as(name) for name in [*columns, *unread]}
     if others := [name for name in table.columns if name not in asked]:

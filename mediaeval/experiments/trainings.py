@@ -70,18 +70,18 @@ class Answers:
 def choose_rows(rows: Sequence[Row], words: Sequence[str]) -> list[Row]:
     """Return the rows that any of `words` names, in the table's order; all of them without words.
 
-    A word is a group, a title, or a part of titles, in whatever case. Raises ConfigError with every word that is none.
+    A word is a group, or a part of titles, in whatever case. Raises ConfigError with every word that is none.
     """
     if not words:
         return list(rows)
     chosen: set[str] = set()
     problems = []
     for word in (word.casefold() for word in words):
-        whole = [row.title for row in rows if word in (row.group.casefold(), row.title.casefold())]
-        found = whole or [row.title for row in rows if word in row.title.casefold()]
+        group = [row.title for row in rows if word == row.group.casefold()]
+        found = group or [row.title for row in rows if word in row.title.casefold()]
         if not found:
             groups = ", ".join(dict.fromkeys(row.group for row in rows))
-            problems.append(f"--rows {word}: no such row. Name a group ({groups}), a title, or a part of titles.")
+            problems.append(f"--rows {word}: no such row. Name a group ({groups}), or a part of titles.")
         chosen |= set(found)
     if problems:
         raise ConfigError(*problems)

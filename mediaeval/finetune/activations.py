@@ -9,7 +9,6 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -66,8 +65,7 @@ def gram_matrices(
     sizes = _sizes(built, taps, batches, device)
     passes = _passes(sizes, n_images, folder, disk)
     for number, group in enumerate(passes):
-        with ExitStack() as stack:
-            file = stack.enter_context(tempfile.TemporaryFile(dir=folder, buffering=0))
+        with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
             layout = _Layout(group, sizes, n_images)
             hooks = _Hooks(built, group, lambda name, rows, layout=layout, file=file: layout.write(file, name, rows))
             done = 0

@@ -58,12 +58,31 @@ class GradCam:
 
     def cells(self, column: int) -> np.ndarray:
         """Return what speaks for a label, float32 (h, w): 0 where nothing does, and without a top."""
+        weights = self._gradient(column).mean(dim=(1, 2))
+        return torch.einsum("c,chw->hw", weights, self._channels).relu().cpu().numpy()
+
+    def reaches_scores(self) -> bool:
+        """Return whether any score depends on any place of the map."""
+        return any(bool(self._gradient(column).any()) for column in range(self.scores.shape[1]))
+
+    def _gradient(self, column: int) -> Tensor:
+        """Return the gradient of a label's score, (c, h, w)."""
         with _without_cudnn():
             (gradient,) = torch.autograd.grad(
                 self._scores[0, column], self._kept[0], retain_graph=True, materialize_grads=True
             )
-        weights = _as_map(gradient[0], self.name, self.built).float().mean(dim=(1, 2))
-        return torch.einsum("c,chw->hw", weights, self._channels).relu().cpu().numpy()
+        return _as_map(gradient[0], self.name, self.built).float()
+
+
+def default_map(built: Built, pixels: np.ndarray, vectors: np.ndarray | None = None) -> str:
+    """Return the first of a system's maps whose places reach the scores, "" where there are no maps.
+
+    Of a transformer that reads its class token at the end, the last block's other tokens reach nothing.
+    """
+    for name in built.maps:
+        if GradCam(built, pixels, name, vectors).reaches_scores():
+            return name
+    return next(iter(built.maps), "")
 
 
 def _without_cudnn() -> AbstractContextManager:

@@ -14,7 +14,7 @@ from mediaeval.data.dataset import Dataset, load_dataset
 from mediaeval.data.images import decode, read_image
 from mediaeval.errors import ConfigError, DatasetError, ImageError, choose, some
 from mediaeval.files import write_atomically
-from mediaeval.finetune.explain import METHODS, GradCam, heat_map, heat_map_view
+from mediaeval.finetune.explain import METHODS, GradCam, default_map, heat_map, heat_map_view
 from mediaeval.finetune.overlay import seen_box, shown, with_heat, with_probabilities
 from mediaeval.finetune.pictures import middle
 from mediaeval.finetune.sheet import Cell, contact_sheet
@@ -77,7 +77,7 @@ def explain(
 
     labels    whole or short (`Joy`), in any case; without, all of a subtask with one label an image, else the three
               likeliest of each photograph
-    map_name  of the system's maps, for grad-cam; without, its default
+    map_name  of the system's maps, for grad-cam; without, see `default_map`
     out       folder for ID.LABEL.png and sheet.png; without, `explain` in the subtask's folder of the run
 
     Raises ConfigError for names that are not known or do not fit the system; DatasetError or ImageError, with every
@@ -93,14 +93,14 @@ def explain(
     images = _decoded(dataset)
     features = inside.features(dataset) if inside.networks else None
     out = out or run.subtask(task.name) / "explain"
-    if method == "grad-cam":
-        map_name = map_name or next(iter(system.built.maps), "")
 
     pictures, rows = {}, []
     with progress(f"{method} of {run.path}, {task.name}") as advance:
         for done, (image_id, image) in enumerate(images.items()):
-            photographs = inside.photographs(dataset, features, [image_id]) if features else None
-            look = _look(inside, image, method, map_name, inside.vectors(photographs) if photographs else None)
+            vectors = inside.vectors(inside.photographs(dataset, features, [image_id])) if features else None
+            if method == "grad-cam" and not map_name:
+                map_name = default_map(system.built, system.pixels(image), vectors)
+            look = _look(inside, image, method, map_name, vectors)
             pictures[image_id], row = (), [Cell(shown(image), image_id)]
             named = _labels(inside, look.probabilities, wanted)
             drawings = look.draw([task.labels.index(label) for label, *_ in named])

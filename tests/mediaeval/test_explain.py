@@ -8,7 +8,7 @@ from torch import nn
 
 from mediaeval.errors import ConfigError
 from mediaeval.finetune.built import Built, View
-from mediaeval.finetune.explain import GradCam, heat_map, heat_map_view
+from mediaeval.finetune.explain import GradCam, default_map, heat_map, heat_map_view
 from mediaeval.finetune.overlay import laid_out, seen_box, with_heat, with_probabilities
 from mediaeval.finetune.pictures import middle
 from mediaeval.finetune.sheet import Cell, contact_sheet, legible
@@ -186,6 +186,28 @@ def test_tokens_become_a_map(prefix, told):
     assert rows.tolist() == [2, 2, 3, 3] and columns.tolist() == [4, 5, 4, 5]
 
 
+def test_the_default_map_is_the_first_that_reaches_the_scores():
+    """A class token that alone is read at the end: the places of the last block reach nothing, those before do."""
+
+    class ClassToken(Tokens):
+        def __init__(self):
+            super().__init__(1, told=True)
+            self.last = nn.Identity()
+
+        def forward(self, pixels, vectors=None):
+            patches = self.patch(pixels).flatten(2).transpose(1, 2)
+            x = self.block(torch.cat([patches.new_zeros(len(patches), 1, 4), patches], dim=1))
+            x = self.last(torch.cat([x.sum(dim=1, keepdim=True), x[:, 1:]], dim=1))
+            return x[:, 0, :2]
+
+    network = ClassToken()
+    system = built(SQUASHED, network, last=network.last, block=network.block)
+    pixels = middle(SQUASHED, photograph((300, 200), (0.5, 0.25, 0.75, 0.5)))
+    assert not GradCam(system, pixels, "last").reaches_scores()
+    assert default_map(system, pixels) == "block"
+    assert default_map(Built(network, SQUASHED, (), {}, {}), pixels) == ""
+
+
 def test_maps_of_a_network_with_channels_last_are_turned():
     class Last(Reds):
         feature_info, output_fmt = (), "NHWC"
@@ -240,6 +262,20 @@ def test_the_heat_map_is_a_softmax_at_each_of_8_by_8_places():
         scores = fully_convolutional(network)(torch.from_numpy(np.array(pixels)).permute(2, 0, 1)[None].float())[0]
     several = heat_map(system, pixels, multi_label=True)
     np.testing.assert_allclose(several, torch.sigmoid(scores).numpy(), rtol=1e-5)
+
+
+def test_the_heat_map_changes_where_the_photograph_does():
+    """A bright square in a wide photograph, to the right and above the middle; weights that nobody trained."""
+    from mediaeval.features.networks.caffenet import CaffeNet
+
+    torch.manual_seed(1)
+    system = built(View(256, 227, squash=True), network := CaffeNet((16, 16, 2)), conv5=network.conv5)
+    view = heat_map_view(system)
+    square = photograph((400, 150), (0.65, 0.2, 0.8, 0.4))
+    blank = Image.new("RGB", square.size, (120, 120, 120))
+    maps = [heat_map(system, middle(view, image), multi_label=False)[1] for image in (blank, square)]
+    change, _ = laid_out(np.abs(maps[1] - maps[0]), seen_box(view, square), square.size, smooth=False)
+    assert change[:, 200:].sum() > 0.8 * change.sum() and change[:75].sum() > 0.6 * change.sum()
 
 
 def test_another_network_has_no_heat_map():

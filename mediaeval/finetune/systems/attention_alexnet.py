@@ -112,8 +112,8 @@ def build(settings: AttentionAlexNetSettings, n_labels: int, width: int, *, pret
     maps  attended.conv5; plain.conv5, where it has its own
     The weights of the 36 cells: the output of network.attention.weights.
 
-    Raises WeightsError when weights are wanted and absent, damaged or of another network, CaffeNet's included: its
-    layers have the same shapes in another order.
+    Raises WeightsError when weights are wanted and absent, damaged or of another network; with `lrn` also for a
+    .caffemodel of CaffeNet, whose layers have the same shapes in another order (a state dict does not tell).
     """
     network = AttentionAlexNet(settings, n_labels)
     if pretrained and settings.init == "pretrained":
