@@ -41,6 +41,8 @@ class FeaturesSection(_Section):
     engine: Literal["auto", "torch", "openvino", "openvino-bf16"] = (
         "auto"  # what computes networks; part of a feature's identity
     )
+    # scaled: large JPEGs at a half, a quarter or an eighth; part of a feature's identity too
+    decoder: Literal["pillow", "scaled"] = "pillow"
     store: str = ".mediaeval/features"  # folder
 
 

@@ -287,6 +287,27 @@ def test_a_run_is_predicted_by_the_engine_that_it_was_trained_with(weights, work
     assert "made with another [features]" in refused.stderr
 
 
+def test_a_run_is_predicted_by_the_decoder_that_it_was_trained_with(workdir, run, make_devset, make_testset):
+    dev, test = make_devset(12), make_testset(3)
+    settings_ = ["--data", dev, "--set", "classifier=logistic", "--no-refit"]
+    run("train", "subtask1", "--run", "scaled", *settings_, "--set", "features.decoder=scaled")
+    run("train", "subtask1", "--run", "whole", *settings_)
+    decoders = {}
+    for name in ("scaled", "whole"):
+        run("predict", name, "--data", test)
+        manifest = json.loads((workdir / f"runs/{name}/manifest.json").read_text())
+        decoders[name] = manifest["extractors"]["handcrafted"]["identity"]["decoder"]
+        assert (
+            f'decoder = "{"scaled" if name == "scaled" else "pillow"}"'
+            in (workdir / f"runs/{name}/run.toml").read_text()
+        )
+    assert decoders["scaled"].removeprefix(decoders["whole"]) == ", JPEG scaled to no less than 600"
+    stores = [p.name for p in (workdir / ".mediaeval/features").glob("handcrafted-*.features")]
+    assert len([name for name in stores if "views" not in name]) == 2, "vectors of two decoders lie in two files"
+    refused = run("train", "subtask2", "--run", "scaled", *settings_, code=1)
+    assert "made with another [features]" in refused.stderr
+
+
 def test_a_run_without_networks_goes_on_wherever_it_is_taken(workdir, run, make_devset):
     run("train", "subtask1", "--data", make_devset(12), "--set", "classifier=logistic", "--no-refit")
     assert 'engine = "auto"' in (workdir / "runs/first/run.toml").read_text()
