@@ -5,6 +5,7 @@ kept beside the cache of weights, with all that the command needs to know of the
 neither torch nor timm, which would take longer than the images of a small set.
 """
 
+import contextlib
 import hashlib
 import importlib.util
 import json
@@ -12,7 +13,7 @@ import shutil
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -21,7 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from mediaeval.errors import ConfigError, first_line
+from mediaeval.errors import ConfigError, FeaturesError, first_line
 from mediaeval.features.cache import cache_folder
 from mediaeval.features.network import BATCH
 from mediaeval.features.precision import settle_precision
@@ -103,7 +104,7 @@ class Engine:
                 )
                 return _by_torch(torch_on(self), made, owner)
         engine = self if self.precision != "mixed" else replace(self, precision=_settled(folder, owner))
-        return _by_openvino(engine, folder)
+        return _by_openvino(engine, folder, owner)
 
 
 TORCH = Engine()
@@ -176,7 +177,8 @@ def _by_torch(engine: Engine, made: Made, owner: str) -> Loaded:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    return isinstance(error, MemoryError) or any(word in str(error) for word in ("out of memory", "can't allocate"))
+    words = ("out of memory", "can't allocate", "bad_alloc")
+    return isinstance(error, MemoryError) or any(word in str(error) for word in words)
 
 
 def _require_vectors(owner: str, shape: tuple[int, ...]) -> None:
@@ -246,12 +248,26 @@ def _convert(made: Made, folder: Path, owner: str) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+@contextlib.contextmanager
+def _memory_told(owner: str) -> Iterator[None]:
+    """Say what to do where memory runs out; a network converted for `FEW` images takes no fewer."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        raise FeaturesError(
+            f"extractor '{owner}': out of memory with {FEW} images at once, and OpenVINO takes no fewer. Close other "
+            "programs, use fewer extractors in one command, or pass --engine torch. What was stored is kept."
+        ) from error
+
+
 def _settled(folder: Path, owner: str) -> str:
     """Return the precision of one network for an engine that mixes them."""
     network = _core().read_model(folder / "network.xml")
 
     def vectors(precision: str, images: np.ndarray) -> np.ndarray:
-        loaded = _by_openvino(Engine("openvino", precision=precision), folder)
+        loaded = _by_openvino(Engine("openvino", precision=precision), folder, owner)
         return np.concatenate([loaded.start(images[k : k + FEW])() for k in range(0, len(images), FEW)])
 
     takes = network.input(0)
@@ -259,7 +275,7 @@ def _settled(folder: Path, owner: str) -> str:
     return settle_precision(folder, owner, tuple(takes.shape)[1:] if pixels else (), vectors)
 
 
-def _by_openvino(engine: Engine, folder: Path) -> Loaded:
+def _by_openvino(engine: Engine, folder: Path, owner: str) -> Loaded:
     kept = json.loads((folder / "about.json").read_text(encoding="utf-8"))
     precision = {"bfloat16": "bf16", "float32": "f32"}[engine.precision]
     compiled = _core().compile_model(
@@ -274,10 +290,12 @@ def _by_openvino(engine: Engine, folder: Path) -> Loaded:
         n = len(batch)
         if n < FEW:
             batch = np.concatenate([batch, np.zeros((FEW - n, *batch.shape[1:]), batch.dtype)])
-        request.start_async({0: batch})
+        with _memory_told(owner):
+            request.start_async({0: batch})
 
         def wait() -> np.ndarray:
-            request.wait()
+            with _memory_told(owner):
+                request.wait()
             vectors = request.get_output_tensor(0).data[:n].astype(np.float32)
             free.append(request)
             return vectors

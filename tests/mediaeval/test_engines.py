@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from safetensors.torch import save_file
 
-from mediaeval.errors import ConfigError
+from mediaeval.errors import ConfigError, FeaturesError
 from mediaeval.features import engines, preprocess
 from mediaeval.features.build import build
 from mediaeval.features.engines import Engine, Made, choose_engine
@@ -349,6 +349,18 @@ def test_a_run_is_predicted_by_the_engine_that_it_was_trained_with(weights, work
     assert "made with another [features]" in refused.stderr
 
 
+def test_a_run_refuses_vectors_of_another_engine(weights, workdir, run, make_devset, make_testset):
+    (workdir / "mediaeval.toml").write_text(
+        f'[features]\nuse = ["net"]\n[extractors.net]\nkind = "timm"\nmodel = "{MODEL}"\nweights = "{weights}"\n'
+    )
+    run("train", "subtask1", "--data", make_devset(12), "--set", "classifier=logistic", "--no-refit")
+    toml = workdir / "runs/first/run.toml"
+    toml.write_text(toml.read_text().replace('engine = "openvino"', 'engine = "torch"'))
+    refused = run("predict", "first", "--data", make_testset(3), code=1)
+    assert "extractor 'net': engine was openvino" in refused.stderr and "now torch, float32" in refused.stderr
+    assert "Dev and test features must come from one and the same" in " ".join(refused.stderr.split())
+
+
 def test_a_run_is_predicted_by_the_decoder_that_it_was_trained_with(workdir, run, make_devset, make_testset):
     dev, test = make_devset(12), make_testset(3)
     settings_ = ["--data", dev, "--set", "classifier=logistic", "--no-refit"]
@@ -393,6 +405,35 @@ def test_where_memory_runs_out_fewer_images_are_tried_and_it_is_said(capsys):
     np.testing.assert_array_equal(loaded.start(batch)(), batch)
     told = capsys.readouterr().err
     assert told == "extractor 'big': out of memory with 16 images at once; fewer are tried.\n", "once"
+
+
+@pytest.mark.parametrize("error", [RuntimeError("Exception from src/inference: std::bad_alloc"), MemoryError()])
+@pytest.mark.parametrize("at", ["start_async", "wait"])
+def test_where_openvino_runs_out_of_memory_it_is_told(error, at, tmp_path, monkeypatch):
+    class Request:
+        def __getattr__(self, name):
+            def call(*arguments):
+                if name == at:
+                    raise error
+
+            return call
+
+    class Compiled:
+        def create_infer_request(self):
+            return Request()
+
+        def get_property(self, name):
+            return 1
+
+    class Core:
+        def compile_model(self, *arguments):
+            return Compiled()
+
+    monkeypatch.setattr(engines, "_core", Core)
+    (tmp_path / "about.json").write_text('{"width": 3, "about": {}}')
+    loaded = engines._by_openvino(Engine("openvino"), tmp_path, "big")
+    with pytest.raises(FeaturesError, match=r"'big': out of memory with 4 images at once.*--engine torch"):
+        loaded.start(np.zeros((4, 3), np.uint8))()
 
 
 def test_an_error_that_is_not_of_memory_is_raised():
