@@ -15,6 +15,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -201,8 +202,15 @@ def _openvino() -> ModuleType:
 
 
 def _core():
+    return _core_of(_folder())
+
+
+@cache
+def _core_of(folder: Path):
+    # Kept as long as the process lives: with the last network, OpenVINO would unload what its threads still run, which
+    # crashed the process later on.
     core = _openvino().Core()
-    core.set_property({"CACHE_DIR": str(_folder() / "blobs")})
+    core.set_property({"CACHE_DIR": str(folder / "blobs")})
     return core
 
 

@@ -443,3 +443,9 @@ def test_an_error_that_is_not_of_memory_is_raised():
 
     with pytest.raises(RuntimeError, match="shapes do not fit"):
         engines.TORCH.load("net", {}, lambda: Made(Broken(), np.zeros(3, np.float32), {}))
+
+
+def test_openvino_stays_loaded_for_as_long_as_the_process_lives(kept):
+    """Where it went with the last network, its threads went on in what was unloaded."""
+    core = engines._core()
+    assert engines._core() is core, "whatever networks come and go"
