@@ -28,7 +28,6 @@ DATA := ../shared/data
 
 bench: .venv/fast-installed
 	$(BIN)/python -m benchmarks.speed $(DATA)
-	$(BIN)/python -m benchmarks.heads
 
 bench-memory: .venv/fast-installed
 	$(BIN)/python -m benchmarks.memory $(DATA)

@@ -16,7 +16,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks.speed import ROOT, write_settings
+from benchmarks.speed import write_settings
+from benchmarks.table import ROOT
 
 _RUN = """
 import resource, sys

@@ -2,9 +2,10 @@
 
     python -m benchmarks.speed ../shared/data [--runs 5] [--only WORD]
 
-Every row runs yardstick and ours alternately, so that what else the machine does falls on both. Printed: seconds of the
-fastest run of each, ratios of the pairs as least - median - most, and how well the results agree. The heads are in
-`benchmarks.heads`.
+In a round, the yardstick and all that is held against it run once each, so that what else the machine does meets all of
+them, and one run of the yardstick serves every engine. Printed: seconds of the fastest run of each, ratios of the pairs
+as least - median - most, and how well the results agree. To stay below ten minutes on 2 cores, whole commands are timed
+on every fourth photograph, which leaves start-up a larger share of both; how they agree is said of all photographs.
 """
 
 import argparse
@@ -15,55 +16,25 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-ROOT = Path(__file__).parents[1]
+from benchmarks.table import HEAD, ROOT, in_turns, row, row_alone
+from mediaeval.features.precision import least_cosine
+
 PYTHON = sys.executable
+USE = ["mobilenet", "tfsame", "squeeze"]
+ENGINES = ["openvino", "openvino-mixed", "openvino-bf16"]
 
 
-def in_turns(runs: int, theirs: Callable[[], object], ours: Callable[[], object]) -> tuple[list[float], list[float]]:
-    """Return the seconds of `runs` runs of each, alternating."""
-    times: tuple[list[float], list[float]] = ([], [])
-    for _ in range(runs):
-        for seconds, work in zip(times, (theirs, ours), strict=True):
-            begun = time.perf_counter()
-            work()
-            seconds.append(time.perf_counter() - begun)
-    return times
-
-
-def row(work: str, times: tuple[list[float], list[float]], agreement: str) -> None:
-    """Print one row of the table."""
-    ratios = sorted(t / o for t, o in zip(*times, strict=True))
-    spread = f"{ratios[0]:.1f} – {np.median(ratios):.1f} – {ratios[-1]:.1f}"
-    print(f"| {work} | {min(times[0]):.2f} | {min(times[1]):.2f} | {spread} | {agreement} |", flush=True)
-
-
-def row_alone(work: str, runs: int, command: list[str], wanted: str) -> None:
-    """Print one row for a command that has no yardstick but a limit."""
-    seconds = []
-    for _ in range(runs):
-        begun = time.perf_counter()
-        subprocess.run(command, check=True, capture_output=True, cwd=ROOT)
-        seconds.append(time.perf_counter() - begun)
-    spread = f"{min(seconds):.2f} – {np.median(seconds):.2f} – {max(seconds):.2f} s"
-    print(f"| {work} | | {min(seconds):.2f} | {spread} | {wanted} |", flush=True)
-
-
-def cosine(a: np.ndarray, b: np.ndarray) -> float:
-    """Return the least cosine of corresponding rows."""
-    return float((np.sum(a * b, axis=1) / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1))).min())
-
-
-def write_settings(folder: Path, weights: Path) -> None:
+def write_settings(folder: Path, weights: Path, decoder: str = "pillow") -> None:
     """Write a mediaeval.toml with the three shared networks."""
     (folder / "mediaeval.toml").write_text(f"""
 [features]
 store = ".mediaeval/features"
+decoder = "{decoder}"
 [extractors.mobilenet]
 kind = "timm"
 model = "mobilenetv2_100"
@@ -82,37 +53,32 @@ weights = "{weights}/torchvision-squeezenet1_0.safetensors"
 """)
 
 
-USE = ["mobilenet", "tfsame", "squeeze"]
+def command(folder: Path, engine: str, photographs: Path, *uses: list[str]) -> Callable[[], None]:
+    """Return what runs `mediaeval features` in `folder`, once for each of `uses`, with an empty store to begin with.
 
+    It is a command as a user gives it. The first run converts the networks, once.
+    """
 
-def whole_command(data: Path, runs: int, folder: Path, engine: str) -> None:
-    """JPEG to store: the command as a user gives it, with an empty store, converted networks kept from before."""
-    out = folder / "yardstick.npy"
-    photographs, weights = data / "oasis", data / "weights"
-
-    def theirs() -> None:
-        command = [PYTHON, "-m", "benchmarks.yardstick", str(photographs / "images"), str(weights), str(out)]
-        subprocess.run(command, check=True, cwd=ROOT, capture_output=True)
-
-    def ours() -> None:
+    def run() -> None:
         shutil.rmtree(folder / ".mediaeval", ignore_errors=True)
         code = "from mediaeval.cli import main; main()"
-        command = [PYTHON, "-c", code, "features", str(photographs), "--use", ",".join(USE), "--engine", engine]
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
-        subprocess.run(command, check=True, cwd=folder, capture_output=True, env=environment)
+        for use in uses:
+            line = [PYTHON, "-c", code, "features", str(photographs), "--use", ",".join(use), "--engine", engine]
+            subprocess.run(line, check=True, cwd=folder, capture_output=True, env=environment)
 
-    ours()  # converts the networks, once
-    times = in_turns(runs, theirs, ours)
-    X = stored_features(photographs, folder, engine)
-    Y = np.load(out)
-    least = min(cosine(X[name], Y[:, a:b]) for name, a, b in zip(USE, (0, 1280, 2560), (1280, 2560, 3072), strict=True))
-    scores = probe_scores(data, np.concatenate([X[name] for name in USE], axis=1), Y)
-    agreement = f"least cosine {least:.5f}; probe F1 {scores[0]:.3f}, of the yardstick's features {scores[1]:.3f}"
-    row(f"features, 483 photographs × 3 networks, whole command, {engine}", times, agreement)
+    return run
 
 
-def stored_features(photographs: Path, folder: Path, engine: str) -> dict[str, np.ndarray]:
-    """Return what the command stored, rows in the order of the sorted file names."""
+def with_settings(folder: Path, weights: Path, decoder: str = "pillow") -> Path:
+    """Return a new folder with a mediaeval.toml in it."""
+    folder.mkdir()
+    write_settings(folder, weights, decoder)
+    return folder
+
+
+def vectors_of(photographs: Path, folder: Path, engine: str) -> tuple[dict[str, np.ndarray], int]:
+    """Return the vectors by network, rows by file name, and how many the command had left out of the folder's store."""
     from mediaeval.config import load_config
     from mediaeval.data.dataset import load_dataset
     from mediaeval.steps.prepare import build_networks, features_of
@@ -120,9 +86,92 @@ def stored_features(photographs: Path, folder: Path, engine: str) -> dict[str, n
     config = load_config(folder / "mediaeval.toml", use=",".join(USE), engine=engine)
     dataset = load_dataset(photographs)
     features = features_of(dataset, config, build_networks(config, "cpu"), skip_bad=False)
-    assert not features.computed, "the command stored them"
     ids = sorted(dataset.ids, key=lambda i: dataset.image_paths[i].name)
-    return {name: features.block(name, ids).to_numpy() for name in USE}
+    return {name: features.block(name, ids).to_numpy() for name in USE}, features.computed.total()
+
+
+def whole_command(data: Path, runs: int, folder: Path) -> None:
+    """JPEG to store: the command by each engine; three networks in one command against one command a network."""
+    photographs, weights, out = data / "oasis", data / "weights", folder / "yardstick.npy"
+    some = folder / "some"
+    some.mkdir()
+    for path in sorted((photographs / "images").glob("*.jpg"))[::4]:
+        shutil.copy(path, some)
+    n = len(list(some.iterdir()))
+
+    def yardstick(images: Path = some) -> None:
+        line = [PYTHON, "-m", "benchmarks.yardstick", str(images), str(weights), str(out)]
+        subprocess.run(line, check=True, cwd=ROOT, capture_output=True)
+
+    folders = {engine: with_settings(folder / engine, weights) for engine in ENGINES}
+    apart = with_settings(folder / "apart", weights)
+    ours = [command(folders[engine], engine, some, USE) for engine in ENGINES]
+    one_by_one = command(apart, "openvino", some, *([name] for name in USE))
+    for work in (*ours, one_by_one):
+        work()
+    theirs, *by_engine, three = in_turns(runs, yardstick, *ours, one_by_one)
+    yardstick(photographs / "images")
+    Y = np.load(out)
+    for engine, seconds in zip(ENGINES, by_engine, strict=True):
+        X, computed = vectors_of(photographs, folders[engine], engine)
+        assert computed == 3 * (len(Y) - n), "the command stored those that it was timed with"
+        parts = zip(USE, np.split(Y, (1280, 2560), axis=1), strict=True)
+        cosines = ", ".join(f"{name} {least_cosine(X[name], part):.5f}" for name, part in parts)
+        scores = probe_scores(data, np.concatenate([X[name] for name in USE], axis=1), Y)
+        row(
+            f"features, {n} photographs × 3 networks, whole command, {engine}",
+            theirs,
+            seconds,
+            f"{len(Y)} photographs: least cosine {cosines}; probe F1 {scores[0]:.3f}, yardstick's {scores[1]:.3f}",
+        )
+    together, _ = vectors_of(some, folders["openvino"], "openvino")
+    separate, computed = vectors_of(some, apart, "openvino")
+    same = not computed and all(np.array_equal(together[name], separate[name]) for name in USE)
+    row(
+        "3 networks in one command, images decoded once, against ours in 3 commands, openvino",
+        three,
+        by_engine[0],
+        f"{'identical' if same else 'DIFFERENT'} vectors",
+    )
+
+
+def scaled(data: Path, runs: int, folder: Path) -> None:
+    """Large photographs, real ones enlarged: ours with the scaled decoder against ours with the usual one."""
+    from PIL import Image, ImageOps
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.metrics import f1_score
+    from sklearn.model_selection import KFold, cross_val_predict
+    from sklearn.multiclass import OneVsRestClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    from mediaeval.data.dataset import load_dataset
+
+    large = folder / "large"
+    (large / "images").mkdir(parents=True)
+    shutil.copy(data / "coco/devset.csv", large)
+    for path in sorted((data / "coco/images").glob("*.jpg")):
+        image = Image.open(path).convert("RGB")
+        size = (1600, 1200) if image.width >= image.height else (1200, 1600)
+        ImageOps.fit(image, size, Image.Resampling.BICUBIC).save(large / "images" / path.name, quality=90)
+    folders = {name: with_settings(folder / name, data / "weights", name) for name in ("pillow", "scaled")}
+    works = [command(folders[name], "openvino", large, USE) for name in folders]
+    works[0]()
+    times = in_turns(runs, *works)
+    (A, _), (B, _) = (vectors_of(large, folders[name], "openvino") for name in folders)
+    dataset = load_dataset(large)
+    T = dataset.labels("subtask2").loc[sorted(dataset.ids)].to_numpy()
+    probe = make_pipeline(StandardScaler(), OneVsRestClassifier(LogisticRegression(C=0.01, max_iter=500)))
+    scores = []
+    for X in (B, A):
+        predicted = cross_val_predict(probe, np.concatenate([X[name] for name in USE], axis=1), T, cv=KFold(5))
+        scores.append(f1_score(T, predicted, average="weighted", zero_division=0))
+    cosines = ", ".join(f"{name} {least_cosine(A[name], B[name]):.4f}" for name in USE)
+    row(
+        f"{len(T)} photographs of 1600 × 1200 × 3 networks, openvino, decoder scaled against ours with pillow",
+        *times,
+        f"least cosine {cosines}; probe F1 {scores[0]:.3f} against {scores[1]:.3f}",
+    )
 
 
 def probe_scores(data: Path, *matrices: np.ndarray) -> list[float]:
@@ -145,47 +194,54 @@ def probe_scores(data: Path, *matrices: np.ndarray) -> list[float]:
     return [f1_score(y, p, average="weighted", zero_division=0) for p in predicted]
 
 
-def one_network(model_name: str, side: int, runs: int, wanted: str, images: int = 32) -> None:
+def one_network(model_name: str, side: int, runs: int, images: int = 32) -> None:
     """Images already decoded, random weights: eager torch in batches of 16 against the engine."""
     import timm
     import torch
 
-    from mediaeval.features.engines import Made, choose_engine
+    from mediaeval.features.engines import Loaded, Made, choose_engine
     from mediaeval.features.modules import OfPixels
 
     torch.manual_seed(0)
     model = timm.create_model(model_name, num_classes=0).eval()
     pixels = np.random.default_rng(0).integers(0, 256, (images, side, side, 3), dtype=np.uint8)
     module = OfPixels(model, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)).eval()
-    engine = choose_engine(wanted, "cpu")
-    loaded = engine.load(
-        model_name, {"benchmark": f"{model_name} {side} {timm.__version__}"}, lambda: Made(module, pixels[0], {})
-    )
+    key = {"benchmark": f"{model_name} {side} {timm.__version__}"}
     results: dict[str, np.ndarray] = {}
 
     def theirs() -> None:
         with torch.inference_mode():
             batches = [module(torch.from_numpy(pixels[k : k + 16])) for k in range(0, images, 16)]
-            results["theirs"] = torch.cat(batches).numpy()
+            results["yardstick"] = torch.cat(batches).numpy()
 
-    def ours() -> None:
-        vectors, started = [], []
-        for k in range(0, images, loaded.batch):
-            if len(started) == loaded.in_flight:
-                vectors.append(started.pop(0)())
-            started.append(loaded.start(pixels[k : k + loaded.batch]))
-        results["ours"] = np.concatenate([*vectors, *(wait() for wait in started)])
+    def by(engine: str, loaded: Loaded) -> Callable[[], None]:
+        def ours() -> None:
+            vectors, started = [], []
+            for k in range(0, images, loaded.batch):
+                if len(started) == loaded.in_flight:
+                    vectors.append(started.pop(0)())
+                started.append(loaded.start(pixels[k : k + loaded.batch]))
+            results[engine] = np.concatenate([*vectors, *(wait() for wait in started)])
 
-    theirs(), ours()
-    times = in_turns(runs, theirs, ours)
-    row(
-        f"{model_name}, {side}², {images} decoded images",
-        times,
-        f"least cosine {cosine(results['ours'], results['theirs']):.5f}; {loaded.engine}",
-    )
+        return ours
+
+    engines = {}
+    for engine in ("openvino", "openvino-bf16"):
+        engines[engine] = choose_engine(engine, "cpu").load(model_name, key, lambda: Made(module, pixels[0], {}))
+    works = [theirs, *(by(engine, loaded) for engine, loaded in engines.items())]
+    for work in works:
+        work()
+    seconds, *by_engine = in_turns(runs, *works)
+    for engine, own in zip(engines, by_engine, strict=True):
+        row(
+            f"{model_name}, {side}², {images} decoded images, {engine}",
+            seconds,
+            own,
+            f"least cosine {least_cosine(results[engine], results['yardstick']):.5f} (random weights)",
+        )
 
 
-def views(data: Path, runs: int, folder: Path, images: int = 40, k: int = 4) -> None:
+def views(data: Path, runs: int, folder: Path, images: int = 24, k: int = 4) -> None:
     """Augmented views end to end, from the JPEG to the vectors of three networks."""
     from benchmarks.yardstick import features
     from mediaeval.config import load_config
@@ -194,74 +250,41 @@ def views(data: Path, runs: int, folder: Path, images: int = 40, k: int = 4) -> 
     from mediaeval.features.store import FeatureStore
     from mediaeval.steps.prepare import build_networks
 
-    some = folder / "some"
+    some = folder / "of-views"
     some.mkdir()
     for path in sorted((data / "coco/images").glob("*.jpg"))[:images]:
         shutil.copy(path, some)
     dataset = load_dataset(some, labelled=False)
-    config = load_config(folder / "mediaeval.toml", use=",".join(USE))
-    networks = build_networks(config, "cpu")
-    extract(dataset, networks, FeatureStore(folder / "plain"))  # the plain vectors are no part of this
-    made: list[np.ndarray] = []
-
-    def ours(workers: int | None = None) -> None:
-        store = folder / "views"
-        shutil.rmtree(store, ignore_errors=True)
-        shutil.copytree(folder / "plain", store)
-        found = extract(dataset, networks, FeatureStore(store), views=k, view_ids=dataset.ids, workers=workers)
-        made.append(found.views(USE, dataset.ids, k))
-
     paths = [dataset.image_paths[i] for i in dataset.ids]
-    ours()
+    made: dict[str, list[np.ndarray]] = {}
+
+    def by(engine: str) -> Callable[..., None]:
+        networks = build_networks(load_config(folder / "mediaeval.toml", use=",".join(USE), engine=engine), "cpu")
+        plain, store = folder / f"plain-{engine}", folder / f"views-{engine}"
+        extract(dataset, networks, FeatureStore(plain))  # the plain vectors are no part of this
+
+        def ours(workers: int | None = None) -> None:
+            shutil.rmtree(store, ignore_errors=True)
+            shutil.copytree(plain, store)
+            found = extract(dataset, networks, FeatureStore(store), views=k, view_ids=dataset.ids, workers=workers)
+            made.setdefault(engine, []).append(found.views(USE, dataset.ids, k))
+
+        return ours
+
+    works = {engine: by(engine) for engine in ("openvino", "openvino-bf16")}
+    for work in works.values():
+        work(workers=1)
     with contextlib.redirect_stderr(io.StringIO()):
-        times = in_turns(runs, lambda: features(paths, data / "weights", k), ours)
-    ours(workers=1)
-    same = all(np.array_equal(made[0], other) for other in made[1:])
-    row(
-        f"{k} augmented views of {images} photographs × 3 networks",
-        times,
-        f"{'the same' if same else 'NOT the same'} bytes in {len(made)} runs with 1 and {os.cpu_count()} workers",
-    )
-
-
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path, help="the folder that holds oasis/, coco/ and weights/")
-    parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--only", default="", help="the row whose function is called so")
-    options = parser.parse_args()
-    data = options.data.resolve()
-    print(
-        "| work | yardstick, s | ours, s | ratio: least – median – most | agreement |\n|---|---|---|---|---|",
-        flush=True,
-    )
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        write_settings(folder, data / "weights")
-        rows = {
-            "whole_command": lambda: whole_command(data, options.runs, folder, "openvino"),
-            "whole_command bf16": lambda: whole_command(data, options.runs, folder, "openvino-bf16"),
-            "resnet152": lambda: one_network("resnet152", 224, options.runs, "openvino"),
-            "resnet152 bf16": lambda: one_network("resnet152", 224, options.runs, "openvino-bf16"),
-            "efficientnet_b2": lambda: one_network("tf_efficientnet_b2", 260, options.runs, "openvino"),
-            "efficientnet_b2 bf16": lambda: one_network("tf_efficientnet_b2", 260, options.runs, "openvino-bf16"),
-            "views": lambda: views(data, options.runs, folder),
-            "check": lambda: check_command(options.runs, folder),
-            "help": lambda: row_alone(
-                "`mediaeval --help`, cold",
-                options.runs,
-                [
-                    PYTHON,
-                    "-c",
-                    "import sys; sys.argv = ['mediaeval', '--help']; from mediaeval.cli import main; main()",
-                ],
-                "wanted ≤ 0.5 s",
-            ),
-        }
-        for title, work in rows.items():
-            if options.only in title:
-                work()
+        theirs, *by_engine = in_turns(runs, lambda: features(paths, data / "weights", k), *works.values())
+    for engine, seconds in zip(works, by_engine, strict=True):
+        first, *others = made[engine]
+        same = "the same" if all(np.array_equal(first, other) for other in others) else "NOT the same"
+        row(
+            f"{k} augmented views of {images} photographs × 3 networks, {engine}",
+            theirs,
+            seconds,
+            f"{same} bytes in {len(made[engine])} runs with 1 and {os.cpu_count()} workers",
+        )
 
 
 def check_command(runs: int, folder: Path) -> None:
@@ -273,6 +296,47 @@ def check_command(runs: int, folder: Path) -> None:
     (folder / "testset.csv").write_text("\n".join(["id", *(line.split(",")[0] for line in rows)]) + "\n", newline="")
     command = [PYTHON, "-m", "submission", "check", str(folder / "run.csv"), "--ids", str(folder / "testset.csv")]
     row_alone("`python -m submission check`, 1,199 rows, cold", runs, command, "wanted ≤ 0.2 s")
+
+
+def help_command(runs: int) -> None:
+    """Ask for help from a cold start."""
+    code = "import sys; sys.argv = ['mediaeval', '--help']; from mediaeval.cli import main; main()"
+    row_alone("`mediaeval --help`, cold", runs, [PYTHON, "-c", code], "wanted ≤ 0.5 s")
+
+
+def head(runs: int, title: str) -> None:
+    """Train a head."""
+    from benchmarks.heads import measure
+
+    measure(title, runs, epochs=4)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, help="the folder that holds oasis/, coco/ and weights/")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--only", default="", help="the works whose name holds this")
+    options = parser.parse_args()
+    data, runs = options.data.resolve(), options.runs
+    print(f"{os.cpu_count()} processors, {runs} runs a row, in turns\n\n{HEAD}", flush=True)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        write_settings(folder, data / "weights")
+        works = {
+            "whole command": lambda: whole_command(data, runs, folder),
+            "scaled": lambda: scaled(data, runs, folder),
+            "resnet152": lambda: one_network("resnet152", 224, runs),
+            "efficientnet_b2": lambda: one_network("tf_efficientnet_b2", 260, runs),
+            "views": lambda: views(data, runs, folder),
+            "moe": lambda: head(runs, "mixture of experts, 3 classes"),
+            "dense": lambda: head(runs, "dense 1000-200, 7 labels"),
+            "check": lambda: check_command(runs, folder),
+            "help": lambda: help_command(runs),
+        }
+        for title, work in works.items():
+            if options.only in title:
+                work()
 
 
 if __name__ == "__main__":

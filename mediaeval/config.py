@@ -39,9 +39,10 @@ class SplitSection(_Section):
 class FeaturesSection(_Section):
     use: list[str] = ["handcrafted"]  # concatenated in this order; what systems read beside pixels, if they are trained
     scale: Literal["none", "unit", "standard"] = "standard"
-    engine: Literal["auto", "torch", "openvino", "openvino-bf16"] = (
-        "auto"  # what computes networks; part of a feature's identity
-    )
+    # what computes networks; part of a feature's identity
+    engine: Literal["auto", "torch", "openvino", "openvino-mixed", "openvino-bf16"] = "auto"
+    # scaled: large JPEGs at a half, a quarter or an eighth; part of a feature's identity too
+    decoder: Literal["pillow", "scaled"] = "pillow"
     store: str = ".mediaeval/features"  # folder
 
 

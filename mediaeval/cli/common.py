@@ -19,7 +19,10 @@ Use = Annotated[str | None, typer.Option("--use", help="Extractors, comma separa
 Preset = Annotated[str | None, typer.Option("--preset", help="See: mediaeval ls presets.")]
 Engine = Annotated[
     str | None,
-    typer.Option("--engine", help="auto, torch, openvino or openvino-bf16: what computes networks. [default: auto]"),
+    typer.Option(
+        "--engine",
+        help="auto, torch, openvino, openvino-mixed or openvino-bf16: what computes networks. [default: auto]",
+    ),
 ]
 Seed = Annotated[int, typer.Option("--seed", min=0, help="Equal seeds give equal results.")]
 

@@ -13,6 +13,10 @@ from mediaeval.errors import ImageError
 
 # Part of a feature's identity: two decoders differ by a grey level here and there, which moves features.
 DECODER = f"pillow {PIL.__version__}, upright, RGB"
+# The other choice: large JPEGs are decoded at a half, a quarter or an eighth, as small as leaves the shorter side LEAST
+# pixels. The rule knows the image alone, so that no feature depends on what else is computed beside it.
+LEAST = 600  # pixels: twice what most networks scale an image to (224 to 300), one and a half times for those of 384
+SCALED_DECODER = f"{DECODER}, JPEG scaled to no less than {LEAST}"
 
 
 def read_image(path: Path) -> tuple[str, bytes]:
@@ -31,17 +35,19 @@ def read_image(path: Path) -> tuple[str, bytes]:
     return hashlib.sha256(data).hexdigest(), data
 
 
-def decode(data: bytes) -> Image.Image:
+def decode(data: bytes, *, scaled: bool = False) -> Image.Image:
     """Return the picture in `data` as an upright RGB image: EXIF orientation applied, transparency on white.
 
-    The format is told from the bytes, so a PNG named `.jpg` is fine. Raises ImageError when the bytes are no image,
-    are truncated, or unpack to more pixels than Pillow holds for safe.
+    The format is told from the bytes, so a PNG named `.jpg` is fine. `scaled`: a JPEG as SCALED_DECODER says. Raises
+    ImageError when the bytes are no image, are truncated, or unpack to more pixels than Pillow holds for safe.
     """
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             warnings.filterwarnings("ignore", category=UserWarning)  # odd EXIF blocks: the pixels are what counts
             image = Image.open(io.BytesIO(data))
+            if scaled:
+                image.draft(None, (LEAST, LEAST))  # does nothing to other formats
             image.load()
             image = ImageOps.exif_transpose(image)
             return _to_rgb(image)

@@ -75,7 +75,8 @@ def try_build(names: Sequence[str], config: Config, device: str) -> tuple[list[N
 
     What is wrong with an extractor but its weights, such as an unknown model, is raised.
     """
-    done, wrong = build_each(names, config.all_extractors(), settle_engine(config, device))
+    engine = settle_engine(config, device)
+    done, wrong = build_each(names, config.all_extractors(), engine, config.features.decoder)
     for error in wrong.values():
         if not isinstance(error, WeightsError):
             raise error

@@ -9,19 +9,21 @@ from mediaeval.data.images import DECODER
 from mediaeval.errors import FeaturesError, UserError, WeightsError, choose
 from mediaeval.features.engines import TORCH, Engine
 from mediaeval.features.extractors import EXTRACTORS, Extractor
-from mediaeval.features.network import Network
+from mediaeval.features.network import Network, decoded_by
 from mediaeval.features.sources import locate
 from mediaeval.features.weight_files import files_of
 
 Built = Callable[[str], Network]  # a name in the table of extractors → the network, built once however many read it
 
 
-def build_all(names: Sequence[str], known: Mapping[str, Extractor], engine: Engine = TORCH) -> list[Network]:
+def build_all(
+    names: Sequence[str], known: Mapping[str, Extractor], engine: Engine = TORCH, decoder: str = "pillow"
+) -> list[Network]:
     """Build extractors in the order of `names`. What several of them read, such as R, is built once and shared.
 
     Raises what `build` raises, with all that is wrong with any of them at once.
     """
-    done, wrong = build_each(names, known, engine)
+    done, wrong = build_each(names, known, engine, decoder)
     if wrong:
         raise type(next(iter(wrong.values())))(
             *dict.fromkeys(problem for error in wrong.values() for problem in error.problems)
@@ -30,7 +32,7 @@ def build_all(names: Sequence[str], known: Mapping[str, Extractor], engine: Engi
 
 
 def build_each(
-    names: Sequence[str], known: Mapping[str, Extractor], engine: Engine = TORCH
+    names: Sequence[str], known: Mapping[str, Extractor], engine: Engine = TORCH, decoder: str = "pillow"
 ) -> tuple[dict[str, Network], dict[str, UserError]]:
     """Build what can be built: return the networks by name, and by name why the others cannot be."""
     done: dict[str, Network] = {}
@@ -41,7 +43,8 @@ def build_each(
             raise wrong[name]
         if name not in done:
             try:
-                done[name] = build(name, known[choose("extractor", name, known)], engine, built)
+                network = build(name, known[choose("extractor", name, known)], engine, built)
+                done[name] = decoded_by(decoder, network)
             except UserError as error:
                 wrong[name] = error
                 raise
@@ -100,13 +103,14 @@ def handcrafted_network(name: str, extractor: Extractor, engine: Engine, built: 
 
     libraries = f"opencv {cv2.__version__}, scikit-image {skimage.__version__}"
     identity = {"kind": "handcrafted", "version": handcrafted.VERSION, "decoder": DECODER, "libraries": libraries}
-    return Network(name, identity, handcrafted.WIDTH, handcrafted.handcrafted, lambda batch: batch)
+    side = handcrafted.SIDE
+    return Network(name, identity, handcrafted.WIDTH, handcrafted.handcrafted, lambda batch: batch, side=side)
 
 
 def thumbnail_network(name: str, extractor: Extractor, engine: Engine, built: Built) -> Network:
     """Grey thumbnails, to find near-duplicates."""
     identity = {"kind": "thumbnail", "side": THUMBNAIL, "decoder": DECODER}
-    return Network(name, identity, THUMBNAIL**2, thumbnail, lambda batch: batch)
+    return Network(name, identity, THUMBNAIL**2, thumbnail, lambda batch: batch, side=THUMBNAIL)
 
 
 def witness_network(name: str, extractor: Extractor, engine: Engine, built: Built) -> Network:

@@ -5,6 +5,7 @@ kept beside the cache of weights, with all that the command needs to know of the
 neither torch nor timm, which would take longer than the images of a small set.
 """
 
+import contextlib
 import hashlib
 import importlib.util
 import json
@@ -12,8 +13,9 @@ import shutil
 import sys
 import tempfile
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from types import ModuleType
@@ -21,16 +23,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from mediaeval.errors import ConfigError, first_line
+from mediaeval.errors import ConfigError, FeaturesError, first_line
 from mediaeval.features.cache import cache_folder
 from mediaeval.features.network import BATCH
+from mediaeval.features.precision import settle_precision
 
 if TYPE_CHECKING:
     import torch
 
 # bfloat16 only where it is asked for: it is up to twice as fast, but vectors of MobileNetV2 turned by as much as cosine
-# 0.966 from float32's on real photographs (SqueezeNet's 0.9998). float32 gives torch's to 0.99999.
-ENGINES = ("auto", "torch", "openvino", "openvino-bf16")
+# 0.966 from float32's on real photographs (SqueezeNet's 0.9998). float32 gives torch's to 0.99999. mixed: in bfloat16
+# what bears it, by trial (`precision`).
+PRECISIONS = {"openvino": "float32", "openvino-mixed": "mixed", "openvino-bf16": "bfloat16"}
+ENGINES = ("auto", "torch", *PRECISIONS)
 # Images a batch for OpenVINO. Measured on 2 cores: EfficientNet-B2 95 images/s in batches of 4, 45 in batches of 16,
 # whose maps no longer fit the caches; MobileNetV2 506 against 358.
 FEW = 4
@@ -60,7 +65,7 @@ class Loaded(NamedTuple):
 
 @dataclass(frozen=True)
 class Engine:
-    """`name`: torch or openvino; `device`: cpu or cuda; `precision`: float32 or bfloat16."""
+    """`name`: torch or openvino; `device`: cpu or cuda; `precision`: float32, bfloat16, or mixed: a network its own."""
 
     name: str = "torch"
     device: str = "cpu"
@@ -74,7 +79,11 @@ class Engine:
     @property
     def setting(self) -> str:
         """The name in ENGINES that means this engine."""
-        return f"{self.name}-bf16" if self.precision == "bfloat16" else self.name
+        return (
+            next(key for key, value in PRECISIONS.items() if value == self.precision)
+            if self.name != "torch"
+            else "torch"
+        )
 
     def load(self, owner: str, key: dict[str, Any], make: Callable[[], Made]) -> Loaded:
         """Return the network that `make` builds; what is kept of an earlier conversion makes `make` unnecessary.
@@ -95,7 +104,8 @@ class Engine:
                     f"extractor '{owner}': OpenVINO cannot convert it ({reason}): torch computes it.", file=sys.stderr
                 )
                 return _by_torch(torch_on(self), made, owner)
-        return _by_openvino(self, folder)
+        engine = self if self.precision != "mixed" else replace(self, precision=_settled(folder, owner))
+        return _by_openvino(engine, folder, owner)
 
 
 TORCH = Engine()
@@ -124,11 +134,10 @@ def choose_engine(wanted: str, device: str) -> Engine:
         raise ConfigError(f"engine '{wanted}' computes on the processor, not on {device}. Take --device cpu, or torch.")
     if wanted == "torch" or not installed or device != "cpu":
         return Engine("torch", device)
-    if wanted != "openvino-bf16":
-        return Engine("openvino")
-    if "BF16" not in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
-        raise ConfigError("engine 'openvino-bf16': this processor does not compute in bfloat16. Take openvino.")
-    return Engine("openvino", precision="bfloat16")
+    precision = PRECISIONS.get(wanted, "float32")
+    if precision != "float32" and "BF16" not in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
+        raise ConfigError(f"engine '{wanted}': this processor does not compute in bfloat16. Take openvino.")
+    return Engine("openvino", precision=precision)
 
 
 # --- torch ----------------------------------------------------------------------------------------------------------
@@ -169,7 +178,8 @@ def _by_torch(engine: Engine, made: Made, owner: str) -> Loaded:
 
 
 def _is_out_of_memory(error: Exception) -> bool:
-    return isinstance(error, MemoryError) or any(word in str(error) for word in ("out of memory", "can't allocate"))
+    words = ("out of memory", "can't allocate", "bad_alloc")
+    return isinstance(error, MemoryError) or any(word in str(error) for word in words)
 
 
 def _require_vectors(owner: str, shape: tuple[int, ...]) -> None:
@@ -192,8 +202,15 @@ def _openvino() -> ModuleType:
 
 
 def _core():
+    return _core_of(_folder())
+
+
+@cache
+def _core_of(folder: Path):
+    # Kept as long as the process lives: with the last network, OpenVINO would unload what its threads still run, which
+    # crashed the process later on.
     core = _openvino().Core()
-    core.set_property({"CACHE_DIR": str(_folder() / "blobs")})
+    core.set_property({"CACHE_DIR": str(folder / "blobs")})
     return core
 
 
@@ -239,7 +256,34 @@ def _convert(made: Made, folder: Path, owner: str) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _by_openvino(engine: Engine, folder: Path) -> Loaded:
+@contextlib.contextmanager
+def _memory_told(owner: str) -> Iterator[None]:
+    """Say what to do where memory runs out; a network converted for `FEW` images takes no fewer."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not _is_out_of_memory(error):
+            raise
+        raise FeaturesError(
+            f"extractor '{owner}': out of memory with {FEW} images at once, and OpenVINO takes no fewer. Close other "
+            "programs, use fewer extractors in one command, or pass --engine torch. What was stored is kept."
+        ) from error
+
+
+def _settled(folder: Path, owner: str) -> str:
+    """Return the precision of one network for an engine that mixes them."""
+    network = _core().read_model(folder / "network.xml")
+
+    def vectors(precision: str, images: np.ndarray) -> np.ndarray:
+        loaded = _by_openvino(Engine("openvino", precision=precision), folder, owner)
+        return np.concatenate([loaded.start(images[k : k + FEW])() for k in range(0, len(images), FEW)])
+
+    takes = network.input(0)
+    pixels = takes.element_type.get_type_name() == "u8"
+    return settle_precision(folder, owner, tuple(takes.shape)[1:] if pixels else (), vectors)
+
+
+def _by_openvino(engine: Engine, folder: Path, owner: str) -> Loaded:
     kept = json.loads((folder / "about.json").read_text(encoding="utf-8"))
     precision = {"bfloat16": "bf16", "float32": "f32"}[engine.precision]
     compiled = _core().compile_model(
@@ -254,10 +298,12 @@ def _by_openvino(engine: Engine, folder: Path) -> Loaded:
         n = len(batch)
         if n < FEW:
             batch = np.concatenate([batch, np.zeros((FEW - n, *batch.shape[1:]), batch.dtype)])
-        request.start_async({0: batch})
+        with _memory_told(owner):
+            request.start_async({0: batch})
 
         def wait() -> np.ndarray:
-            request.wait()
+            with _memory_told(owner):
+                request.wait()
             vectors = request.get_output_tensor(0).data[:n].astype(np.float32)
             free.append(request)
             return vectors

@@ -5,8 +5,7 @@ from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from itertools import islice
-from pathlib import Path
+from itertools import chain, islice
 from threading import local
 
 import numpy as np
@@ -80,44 +79,21 @@ def extract(
     augmented = [n for n in everyone.values() if n.identity["kind"] != "thumbnail"] if views else []
     view_files = {n.name: store.open(f"{n.name}-views", n.identity | identity, n.width) for n in augmented}
 
-    jobs: dict[str, list[_Job]] = {}  # of images, by image, so that a picture is decoded once
-    readers: list[_Job] = []  # of vectors: when those of images are there
-    with_views = set(view_ids)
-    seen: set[tuple[Path, bytes]] = set()
-
-    def want(network: Network, view: int, key: bytes, image_id: str) -> None:
-        """Plan one vector, if it is not there; what it is read from first."""
-        file = (view_files if view else files)[network.name]
-        if key in file or (file.path, key) in seen:  # two ids with the same bytes need their vector once
-            return
-        seen.add((file.path, key))
-        job = _Job(network, file, view, key)
-        if network.source:
-            want(network.source, view, key, image_id)
-            readers.append(job)
-        else:
-            jobs.setdefault(image_id, []).append(job)
-
-    for image_id, content in contents.items():
-        for network in networks:
-            want(network, 0, image_key(content), image_id)
-            if image_id in with_views and network.name in view_files:
-                for view in range(1, views + 1):
-                    want(network, view, view_key(content, image_id, view), image_id)
-
+    plan = _Plan(networks, files, view_files, contents, frozenset(view_ids), views)
+    todo = [image_id for image_id in contents if plan.of_image(image_id)]
     batches = _Batches()
-    pictures = _prepare_all(dataset, contents, jobs, seed, workers or os.cpu_count() or 1)
+    pictures = _prepare_all(dataset, contents, todo, plan, seed, workers or os.cpu_count() or 1)
     for done, (image_id, prepared) in enumerate(pictures, start=1):
         if isinstance(prepared, str):
             failures[image_id] = prepared
         else:
             for job, array in prepared:
                 batches.add(job, array)
-        on_image(done, len(jobs))
+        on_image(done, len(todo))
     batches.flush()
     for file in (*files.values(), *view_files.values()):
         file.reload()
-    for job in readers:
+    for job in chain.from_iterable(plan.of_vectors(image_id) for image_id in contents):
         source = (view_files if job.view else files)[job.network.source.name]
         if job.key in source:  # not where the image could not be decoded
             batches.add(job, source.get([job.key])[0])
@@ -131,7 +107,7 @@ def extract(
     return Features(contents, failures, files, view_files, computed=batches.computed)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class _Job:
     """One vector to compute: of an image or, by a network with a source, of that source's vector. View 0 is plain."""
 
@@ -141,10 +117,56 @@ class _Job:
     key: bytes
 
 
+class _Plan:
+    """What the store lacks, worked out image by image as they are reached: a list of all of it would be held in memory.
+
+    What was stored when the files were last loaded counts, so an image's jobs are the same whenever they are asked for.
+    """
+
+    def __init__(
+        self,
+        networks: Sequence[Network],
+        files: dict[str, FeatureFile],
+        view_files: dict[str, FeatureFile],
+        contents: dict[str, str],
+        with_views: frozenset[str],
+        views: int,
+    ):
+        self._networks, self._files, self._view_files = networks, files, view_files
+        self._contents, self._with_views, self._views = contents, with_views, views
+        seen: set[str] = set()
+        # two ids with the same bytes need their vector once; views differ, being drawn by id
+        self._twins = {i for i, content in contents.items() if content in seen or seen.add(content)}
+
+    def of_image(self, image_id: str) -> list[_Job]:
+        """Return what is to be computed from the picture, sources of what reads vectors among it."""
+        return [job for job in self._of(image_id) if not job.network.source]
+
+    def of_vectors(self, image_id: str) -> list[_Job]:
+        """Return what is to be computed from vectors."""
+        return [job for job in self._of(image_id) if job.network.source]
+
+    def _of(self, image_id: str) -> list[_Job]:
+        content = self._contents[image_id]
+        views = range(0, self._views + 1) if image_id in self._with_views else (0,)
+        jobs: dict[tuple[str, int], _Job] = {}
+        for view in views:
+            if not view and image_id in self._twins:
+                continue
+            key = view_key(content, image_id, view) if view else image_key(content)
+            files = self._view_files if view else self._files
+            for network in self._networks:
+                # with what it reads before it, where that is not there either
+                while network and network.name in files and key not in files[network.name]:
+                    jobs[network.name, view] = _Job(network, files[network.name], view, key)
+                    network = network.source
+        return list(jobs.values())
+
+
 def _prepare_all(
-    dataset: Dataset, contents: dict[str, str], jobs: dict[str, list[_Job]], seed: int, workers: int
+    dataset: Dataset, contents: dict[str, str], todo: Sequence[str], plan: _Plan, seed: int, workers: int
 ) -> Iterator[tuple[str, list[tuple[_Job, np.ndarray]] | str]]:
-    """Yield (image id, its prepared arrays or the reason why there are none), in the order of `jobs`."""
+    """Yield (image id, its prepared arrays or the reason why there are none), in the order of `todo`."""
     thread = local()
 
     def view_of(image: Image.Image, image_id: str, view: int) -> Image.Image:
@@ -160,12 +182,14 @@ def _prepare_all(
             content, data = read_image(dataset.image_paths[image_id])
             if content != contents[image_id]:  # else its vector would be kept as that of the bytes before
                 return "the file was changed while features were computed"
-            image = decode(data)
-            pictures = {0: image}
-            for job in jobs[image_id]:
-                if job.view not in pictures:
-                    pictures[job.view] = view_of(image, image_id, job.view)
-                source = data if job.network.from_bytes else pictures[job.view]
+            pictures: dict[tuple[bool, int], Image.Image] = {}
+            for job in plan.of_image(image_id):
+                scaled, view = job.network.scaled, job.view
+                if (scaled, 0) not in pictures:
+                    pictures[scaled, 0] = decode(data, scaled=scaled)
+                if (scaled, view) not in pictures:
+                    pictures[scaled, view] = view_of(pictures[scaled, 0], image_id, view)
+                source = data if job.network.from_bytes else pictures[scaled, view]
                 prepared.append((job, job.network.prepare(source)))
         except ImageError as error:
             return str(error)
@@ -173,11 +197,11 @@ def _prepare_all(
 
     with ThreadPoolExecutor(workers) as pool:
         waiting: list[tuple[str, Future]] = []
-        todo = iter(jobs)
+        coming = iter(todo)
         try:
             while True:
                 # A bounded queue: memory does not grow with the number of images.
-                waiting += [(i, pool.submit(prepare, i)) for i in islice(todo, 2 * workers - len(waiting))]
+                waiting += [(i, pool.submit(prepare, i)) for i in islice(coming, 2 * workers - len(waiting))]
                 if not waiting:
                     return
                 image_id, future = waiting.pop(0)

@@ -167,11 +167,13 @@ def _network(
         "preprocessing": loaded.about["preprocessing"],
         "decoder": DECODER,
     }
-    return network_of(name, identity, loaded, prepare)
+    return network_of(name, identity, loaded, prepare, side=steps["resize"] if steps else None)
 
 
-def network_of(name: str, identity: dict, loaded: Loaded, prepare: Callable[[Image.Image], np.ndarray]) -> Network:
-    """Return a network that an engine computes."""
+def network_of(
+    name: str, identity: dict, loaded: Loaded, prepare: Callable[[Image.Image], np.ndarray], side: int | None
+) -> Network:
+    """Return a network that an engine computes; `side` as in Network."""
     return Network(
         name,
         identity,
@@ -181,6 +183,7 @@ def network_of(name: str, identity: dict, loaded: Loaded, prepare: Callable[[Ima
         batch=loaded.batch,
         start=loaded.start,
         in_flight=loaded.in_flight,
+        side=side,
     )
 
 

@@ -2,11 +2,13 @@
 
 from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Optional
 
 import numpy as np
 from PIL import Image
+
+from mediaeval.data.images import LEAST, SCALED_DECODER
 
 # Every batch has one size, the last one filled up with zeros: convolution kernels are chosen by batch size, so a
 # vector would otherwise depend, in its last bits, on how many images happened to be missing from the store.
@@ -23,7 +25,8 @@ class Network:
     float32 (n, width). `start`, where there is one, begins that and returns what waits for the vectors; up to
     `in_flight` batches may be begun before the first is waited for. A network with a `source` reads that network's
     vectors, float32 (n, source.width), and no images: its `prepare` is not called. `notes` counts what a person should
-    know of the images computed so far.
+    know of the images computed so far. `side`: pixels of the shorter side that `prepare` scales an image to, None where
+    it wants all of them; `scaled`: it is given images decoded as SCALED_DECODER says.
     """
 
     name: str
@@ -37,3 +40,15 @@ class Network:
     start: Callable[[np.ndarray], Callable[[], np.ndarray]] | None = field(default=None, repr=False)
     in_flight: int = 1
     notes: Counter[str] = field(default_factory=Counter, repr=False, compare=False)
+    side: int | None = None
+    scaled: bool = False
+
+
+def decoded_by(decoder: str, network: Network) -> Network:
+    """Return the network as it looks at images decoded by `decoder`: pillow or scaled.
+
+    One that wants all pixels, or more than the scaled decoder leaves it with half as many to spare, stays as it is.
+    """
+    if decoder != "scaled" or network.side is None or 1.5 * network.side > LEAST:
+        return network
+    return replace(network, scaled=True, identity=network.identity | {"decoder": SCALED_DECODER})

@@ -11,6 +11,7 @@ changed one loses them, and no vector is ever found by its position.
 import hashlib
 import json
 import zlib
+from array import array
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -47,40 +48,67 @@ class FeatureFile:
         with FileLock(self.path.with_suffix(".lock")):
             if not self.path.exists():
                 write_atomically(self.path, self._header)
-        self._load()
+        self._forget()
+        self.reload()
 
-    def _load(self) -> None:
+    def _forget(self) -> None:
+        self._read = 0  # records read so far
+        self._keys = np.zeros(0, "S32")  # of the sound ones, sorted: a dictionary would take six times the memory
+        self._rows = np.zeros(0, np.int64)  # where in the file they are
+
+    def reload(self) -> None:
+        """Take in what was appended since opening, by this process or another."""
         with self.path.open("rb") as file:
             if file.read(len(self._header)) != self._header:
                 raise FeaturesError(
                     f"{self.path} does not hold the features that its name says. Delete it; they are computed again."
                 )
-        whole = (self.path.stat().st_size - len(self._header)) // self._record.itemsize
-        self._rows: dict[bytes, int] = {}
-        # Checked by reading, not through the map below: mapped pages would count as this process's memory.
         size = self._record.itemsize
+        whole = (self.path.stat().st_size - len(self._header)) // size
+        if whole < self._read:  # somebody deleted the file and began it again
+            self._forget()
+        keys, rows = bytearray(), array("q")
+        # Checked by reading, not through the map below: mapped pages would count as this process's memory.
         with self.path.open("rb") as file:
-            file.seek(len(self._header))
-            for row in range(whole):
+            file.seek(len(self._header) + self._read * size)
+            for row in range(self._read, whole):
                 record = memoryview(file.read(size))
                 if zlib.crc32(record[:-4]) == int.from_bytes(record[-4:], "little"):
-                    self._rows[bytes(record[:32])] = row
+                    keys += record[:32]
+                    rows.append(row)
+        self._read = whole
+        keys, rows = np.append(self._keys, np.frombuffer(keys, "S32")), np.append(self._rows, np.frombuffer(rows, "q"))
+        order = np.argsort(keys, kind="stable")
+        keys, rows = keys[order], rows[order]
+        last = np.append(keys[1:] != keys[:-1], True)[: len(keys)]  # of a key that two processes wrote
+        self._keys, self._rows = keys[last], rows[last]
         # An empty file cannot be mapped.
         self._data = (
             np.memmap(self.path, self._record, mode="r", offset=len(self._header), shape=(whole,)) if whole else None
         )
 
     def __contains__(self, key: bytes) -> bool:
-        return key in self._rows
+        return self._places([key])[0] >= 0
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return len(self._keys)
+
+    def _places(self, keys: Sequence[bytes]) -> np.ndarray:
+        """Return where in `_keys` each of `keys` is, -1 for one that is not there; int (n_keys,)."""
+        if not len(self):
+            return np.full(len(keys), -1)
+        wanted = np.array(keys, "S32")
+        places = np.searchsorted(self._keys, wanted)
+        return np.where(self._keys.take(places, mode="clip") == wanted, places, -1)
 
     def get(self, keys: Sequence[bytes]) -> np.ndarray:
         """Return the vectors of `keys`, float32 (n_keys, width). Raises KeyError for a key that is not there."""
         if not keys:
             return np.zeros((0, self.width), np.float32)
-        return np.ascontiguousarray(self._data["vector"][[self._rows[key] for key in keys]])
+        places = self._places(keys)
+        if (places < 0).any():
+            raise KeyError(keys[int(places.argmin())])
+        return np.ascontiguousarray(self._data["vector"][self._rows[places]])
 
     def append(self, keys: Sequence[bytes], vectors: np.ndarray) -> None:
         """Add vectors, float32 (n_keys, width). Raises FeaturesError when one is not finite, or the disk is full."""
@@ -104,10 +132,6 @@ class FeatureFile:
                 f"{self.path} cannot be written: {error.strerror}. What was computed before is kept; "
                 "make room and start again, it goes on from there."
             ) from error
-
-    def reload(self) -> None:
-        """Take in what was appended since opening, by this process or another."""
-        self._load()
 
 
 class FeatureStore:

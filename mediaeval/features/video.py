@@ -55,7 +55,7 @@ def resnet152_11k(name: str, extractor: Extractor, engine: Engine, built: Callab
         "preprocessing": f"{_RESIZE} to {SQUASHED}², {how} of {CROP}², 0..255",
         "decoder": DECODER,
     }
-    return network_of(name, identity, loaded, prepare)
+    return network_of(name, identity, loaded, prepare, SQUASHED)
 
 
 def inception2015(name: str, extractor: Extractor, engine: Engine, built: Callable) -> Network:
@@ -82,7 +82,7 @@ def inception2015(name: str, extractor: Extractor, engine: Engine, built: Callab
         "preprocessing": f"TensorFlow 1 bilinear to {INCEPTION_SIDE}², (x - 128) / 128",
         "decoder": DECODER,
     }
-    return network_of(name, identity, loaded, prepare)
+    return network_of(name, identity, loaded, prepare, INCEPTION_SIDE)
 
 
 def yt8m(name: str, extractor: Extractor, engine: Engine, built: Callable) -> Network:

@@ -11,7 +11,7 @@ from mediaeval.features.build import build, build_all
 from mediaeval.features.engines import TORCH, Engine, choose_engine
 from mediaeval.features.extract import Features, extract, require_complete
 from mediaeval.features.extractors import THUMBNAIL
-from mediaeval.features.network import Network
+from mediaeval.features.network import Network, decoded_by
 from mediaeval.features.store import FeatureStore
 from mediaeval.progress import STDERR, progress
 
@@ -49,7 +49,8 @@ def settle_engine(config: Config, device: str) -> Engine:
 
 def build_networks(config: Config, device: str) -> list[Network]:
     """Build the extractors in use, in the order of concatenation."""
-    return build_all(config.features.use, config.all_extractors(), settle_engine(config, device))
+    engine = settle_engine(config, device)
+    return build_all(config.features.use, config.all_extractors(), engine, config.features.decoder)
 
 
 def features_of(
@@ -66,7 +67,7 @@ def features_of(
 
     Raises FeaturesError naming every image that has none, unless `skip_bad`.
     """
-    wanted = [*networks, build("thumbnail", THUMBNAIL)] if thumbnails else networks
+    wanted = [*networks, *([decoded_by(config.features.decoder, build("thumbnail", THUMBNAIL))] if thumbnails else [])]
     with progress(f"features of {dataset.folder}") as advance:
         features = extract(
             dataset,

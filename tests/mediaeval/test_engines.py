@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from PIL import Image
 from safetensors.torch import save_file
 
-from mediaeval.errors import ConfigError
+from mediaeval.errors import ConfigError, FeaturesError
 from mediaeval.features import engines, preprocess
 from mediaeval.features.build import build
 from mediaeval.features.engines import Engine, Made, choose_engine
 from mediaeval.features.extractors import Extractor
+from mediaeval.features.precision import least_cosine, settle_precision
 from tests.conftest import picture
 
 MODEL = "mobilenetv3_small_050"
@@ -226,7 +227,7 @@ def test_the_engine_is_chosen_by_what_is_here(monkeypatch):
     assert choose_engine("torch", "cpu") == engines.TORCH
     with pytest.raises(ConfigError, match="'openvino' computes on the processor, not on cuda"):
         choose_engine("openvino", "cuda")
-    with pytest.raises(ConfigError, match="engine 'onnx': auto, torch, openvino, openvino-bf16 is wanted"):
+    with pytest.raises(ConfigError, match="engine 'onnx': auto, torch, openvino, openvino-mixed, openvino-bf16 is"):
         choose_engine("onnx", "cpu")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert choose_engine("auto", "cpu") == engines.TORCH
@@ -244,11 +245,72 @@ def test_bfloat16_is_for_processors_that_have_it(native, monkeypatch):
 
     monkeypatch.setattr(engines, "_core", Core)
     if native:
-        engine = choose_engine("openvino-bf16", "cpu")
-        assert engine == Engine("openvino", "cpu", "bfloat16") and engine.setting == "openvino-bf16"
+        for name, precision in (("openvino-bf16", "bfloat16"), ("openvino-mixed", "mixed")):
+            assert choose_engine(name, "cpu") == Engine("openvino", "cpu", precision)
+            assert choose_engine(name, "cpu").setting == name
     else:
-        with pytest.raises(ConfigError, match="this processor does not compute in bfloat16"):
-            choose_engine("openvino-bf16", "cpu")
+        for name in ("openvino-bf16", "openvino-mixed"):
+            with pytest.raises(ConfigError, match=f"'{name}': this processor does not compute in bfloat16. Take openv"):
+                choose_engine(name, "cpu")
+        assert choose_engine("auto", "cpu") == choose_engine("openvino", "cpu") == Engine("openvino")
+
+
+@pytest.mark.parametrize(
+    ("turned", "precision"), [(0.0, "bfloat16"), (0.02, "bfloat16"), (0.05, "float32"), (1.5, "float32")]
+)
+def test_mixed_takes_bfloat16_where_no_vector_turns(turned, precision, tmp_path, capsys):
+    """One of 60 drawn photographs turned by an angle: its cosine is held against 0.9995, cos(0.0316)."""
+    tried = []
+
+    def vectors(precision: str, images: np.ndarray) -> np.ndarray:
+        tried.append(images)
+        found = np.tile(np.float32([1, 0, 0]), (len(images), 1))
+        if precision == "bfloat16":
+            found[7] = np.cos(turned), np.sin(turned), 0
+        return found
+
+    assert settle_precision(tmp_path, "net", (48, 64, 3), vectors) == precision
+    assert tried[0].shape == (60, 48, 64, 3) and tried[0].dtype == np.uint8 and len(np.unique(tried[0], axis=0)) == 60
+    assert capsys.readouterr().err == (
+        f"extractor 'net': computed in {precision}: least cosine {np.cos(turned):.5f} on drawn photographs.\n"
+    )
+    assert settle_precision(tmp_path, "net", (48, 64, 3), None) == precision, "kept, not tried again"
+    assert capsys.readouterr().err == ""
+
+
+def test_mixed_leaves_in_float32_what_takes_no_pixels(tmp_path):
+    assert settle_precision(tmp_path, "net", (), None) == "float32"
+
+
+def test_the_cosine_of_nothing_is_told():
+    a, b = np.float32([[1, 0], [0, 0]]), np.float32([[2, 0], [0, 0]])
+    assert least_cosine(a, b) == 1.0 and least_cosine(a, b[::-1]) == 0.0
+
+
+def test_mixed_gives_each_network_the_vectors_of_its_precision(weights, kept, capsys):
+    mixed = build("net", extractor(weights), Engine("openvino", "cpu", "mixed"))
+    (settled,) = kept.glob("*/precision.json")
+    precision = json.loads(settled.read_text())["precision"]
+    assert f"computed in {precision}" in capsys.readouterr().err
+    same = build("net", extractor(weights), Engine("openvino", "cpu", precision))
+    assert mixed.identity == same.identity, "one store"
+    np.testing.assert_array_equal(vectors(mixed, IMAGES), vectors(same, IMAGES))
+
+
+@pytest.mark.shared
+def test_mixed_agrees_with_torch_on_real_photographs(shared):
+    from mediaeval.data.dataset import load_dataset
+
+    dataset = load_dataset(shared / "oasis")
+    images = [Image.open(dataset.image_paths[i]).convert("RGB") for i in dataset.ids[::60]]
+    for kind, model, precision in (
+        ("timm", "mobilenetv2_100", "float32"),
+        ("torchvision", "squeezenet1_0", "bfloat16"),
+    ):
+        real = Extractor(kind=kind, model=model, weights=str(shared / f"weights/{kind}-{model}.safetensors"))
+        mixed = build("real", real, Engine("openvino", "cpu", "mixed"))
+        assert mixed.identity["engine"].endswith(precision)
+        assert least_cosine(vectors(build("real", real), images), vectors(mixed, images)) > 0.999
 
 
 @pytest.mark.shared
@@ -287,6 +349,39 @@ def test_a_run_is_predicted_by_the_engine_that_it_was_trained_with(weights, work
     assert "made with another [features]" in refused.stderr
 
 
+def test_a_run_refuses_vectors_of_another_engine(weights, workdir, run, make_devset, make_testset):
+    (workdir / "mediaeval.toml").write_text(
+        f'[features]\nuse = ["net"]\n[extractors.net]\nkind = "timm"\nmodel = "{MODEL}"\nweights = "{weights}"\n'
+    )
+    run("train", "subtask1", "--data", make_devset(12), "--set", "classifier=logistic", "--no-refit")
+    toml = workdir / "runs/first/run.toml"
+    toml.write_text(toml.read_text().replace('engine = "openvino"', 'engine = "torch"'))
+    refused = run("predict", "first", "--data", make_testset(3), code=1)
+    assert "extractor 'net': engine was openvino" in refused.stderr and "now torch, float32" in refused.stderr
+    assert "Dev and test features must come from one and the same" in " ".join(refused.stderr.split())
+
+
+def test_a_run_is_predicted_by_the_decoder_that_it_was_trained_with(workdir, run, make_devset, make_testset):
+    dev, test = make_devset(12), make_testset(3)
+    settings_ = ["--data", dev, "--set", "classifier=logistic", "--no-refit"]
+    run("train", "subtask1", "--run", "scaled", *settings_, "--set", "features.decoder=scaled")
+    run("train", "subtask1", "--run", "whole", *settings_)
+    decoders = {}
+    for name in ("scaled", "whole"):
+        run("predict", name, "--data", test)
+        manifest = json.loads((workdir / f"runs/{name}/manifest.json").read_text())
+        decoders[name] = manifest["extractors"]["handcrafted"]["identity"]["decoder"]
+        assert (
+            f'decoder = "{"scaled" if name == "scaled" else "pillow"}"'
+            in (workdir / f"runs/{name}/run.toml").read_text()
+        )
+    assert decoders["scaled"].removeprefix(decoders["whole"]) == ", JPEG scaled to no less than 600"
+    stores = [p.name for p in (workdir / ".mediaeval/features").glob("handcrafted-*.features")]
+    assert len([name for name in stores if "views" not in name]) == 2, "vectors of two decoders lie in two files"
+    refused = run("train", "subtask2", "--run", "scaled", *settings_, code=1)
+    assert "made with another [features]" in refused.stderr
+
+
 def test_a_run_without_networks_goes_on_wherever_it_is_taken(workdir, run, make_devset):
     run("train", "subtask1", "--data", make_devset(12), "--set", "classifier=logistic", "--no-refit")
     assert 'engine = "auto"' in (workdir / "runs/first/run.toml").read_text()
@@ -312,6 +407,35 @@ def test_where_memory_runs_out_fewer_images_are_tried_and_it_is_said(capsys):
     assert told == "extractor 'big': out of memory with 16 images at once; fewer are tried.\n", "once"
 
 
+@pytest.mark.parametrize("error", [RuntimeError("Exception from src/inference: std::bad_alloc"), MemoryError()])
+@pytest.mark.parametrize("at", ["start_async", "wait"])
+def test_where_openvino_runs_out_of_memory_it_is_told(error, at, tmp_path, monkeypatch):
+    class Request:
+        def __getattr__(self, name):
+            def call(*arguments):
+                if name == at:
+                    raise error
+
+            return call
+
+    class Compiled:
+        def create_infer_request(self):
+            return Request()
+
+        def get_property(self, name):
+            return 1
+
+    class Core:
+        def compile_model(self, *arguments):
+            return Compiled()
+
+    monkeypatch.setattr(engines, "_core", Core)
+    (tmp_path / "about.json").write_text('{"width": 3, "about": {}}')
+    loaded = engines._by_openvino(Engine("openvino"), tmp_path, "big")
+    with pytest.raises(FeaturesError, match=r"'big': out of memory with 4 images at once.*--engine torch"):
+        loaded.start(np.zeros((4, 3), np.uint8))()
+
+
 def test_an_error_that_is_not_of_memory_is_raised():
     class Broken(torch.nn.Module):
         def forward(self, x):
@@ -319,3 +443,9 @@ def test_an_error_that_is_not_of_memory_is_raised():
 
     with pytest.raises(RuntimeError, match="shapes do not fit"):
         engines.TORCH.load("net", {}, lambda: Made(Broken(), np.zeros(3, np.float32), {}))
+
+
+def test_openvino_stays_loaded_for_as_long_as_the_process_lives(kept):
+    """Where it went with the last network, its threads went on in what was unloaded."""
+    core = engines._core()
+    assert engines._core() is core, "whatever networks come and go"

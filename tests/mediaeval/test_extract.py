@@ -8,7 +8,7 @@ import pytest
 from mediaeval.data.dataset import load_dataset
 from mediaeval.errors import FeaturesError
 from mediaeval.features.extract import extract, require_complete
-from mediaeval.features.network import Network
+from mediaeval.features.network import Network, decoded_by
 from mediaeval.features.store import FeatureStore
 from tests.conftest import picture
 
@@ -190,3 +190,78 @@ def test_a_reader_alone_makes_what_it_reads_and_leaves_out_bad_images(make_devse
     views = features.views(["doubled"], good, 2)
     np.testing.assert_array_equal(views, 2 * features.views(["colours"], good, 2))
     assert not np.allclose(views[:, 0], views[:, 1])
+
+
+# --- scaled decoding ------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def large(make_devset):
+    """A dataset of three photographs of 1600 × 1200."""
+    folder = make_devset(3)
+    for k in range(3):
+        picture("positive", k, size=(1600, 1200)).save(folder / f"images/d{k}.jpg", quality=90)
+    return load_dataset(folder)
+
+
+def sized(name: str, side: int | None) -> Network:
+    """A fake network: the mean colour, and the width of the image that it was given."""
+    return Network(
+        name,
+        {"kind": "fake", "name": name, "decoder": "pillow"},
+        4,
+        prepare=lambda image: np.append(np.asarray(image.resize((8, 8)), np.float32).mean((0, 1)), image.width),
+        forward=lambda batch: batch,
+        side=side,
+    )
+
+
+def test_a_scaled_picture_is_decoded_once_for_all_who_take_it(large, tmp_path, monkeypatch):
+    from mediaeval.features import extract as module
+
+    decoded, decode = [], module.decode
+    monkeypatch.setattr(module, "decode", lambda data, scaled: decoded.append(scaled) or decode(data, scaled=scaled))
+    some = [decoded_by("scaled", sized(name, side)) for name, side in (("a", 224), ("b", 384))]
+    features = extract(large, some, FeatureStore(tmp_path / "some"), views=2, view_ids=large.ids)
+    assert decoded == [True] * 3
+    every = [*some, decoded_by("scaled", sized("all pixels", None)), decoded_by("scaled", sized("large", 500))]
+    beside = extract(large, every, FeatureStore(tmp_path / "every"), views=2, view_ids=large.ids)
+    assert sorted(decoded[3:]) == [False] * 3 + [True] * 3
+    widths = {n.name: beside.matrix([n.name], large.ids)[:, 3].tolist() for n in every}
+    assert widths == {"a": [800.0] * 3, "b": [800.0] * 3, "all pixels": [1600.0] * 3, "large": [1600.0] * 3}
+    for name in ("a", "b"):  # whatever is computed beside it
+        np.testing.assert_array_equal(features.matrix([name], large.ids), beside.matrix([name], large.ids))
+        np.testing.assert_array_equal(features.views([name], large.ids, 2), beside.views([name], large.ids, 2))
+
+
+def test_vectors_of_two_decoders_never_meet(large, tmp_path):
+    store = FeatureStore(tmp_path / "store")
+    whole, scaled = sized("net", 224), decoded_by("scaled", sized("net", 224))
+    assert extract(large, [whole], store).computed == extract(large, [scaled], store).computed == {"net": 3}
+    assert len(list(store.folder.glob("*.features"))) == 2
+    assert "no less than 600" in scaled.identity["decoder"] and decoded_by("pillow", whole) is whole
+    a, b = (extract(large, [n], store).matrix(["net"], large.ids) for n in (whole, scaled))
+    assert a[0, 3] == 1600 and b[0, 3] == 800
+    np.testing.assert_allclose(a[:, :3], b[:, :3], atol=4)  # of 255: noise clipped at white averages lower
+
+
+# --- planning -------------------------------------------------------------------------------------------------------
+
+
+def test_twins_have_views_of_their_own_and_one_plain_vector(make_devset, tmp_path):
+    """By a network and by what reads it, in one go and on a store that holds the first of the twins."""
+    folder = make_devset(3)
+    (folder / "images/d2.jpg").write_bytes((folder / "images/d1.jpg").read_bytes())
+    dataset, colours = load_dataset(folder), average_colour()
+    networks = [colours, reader(colours)]
+    store = FeatureStore(tmp_path / "store")
+    features = extract(dataset, networks, store, views=2, view_ids=["d1", "d2"])
+    assert features.computed == {"colours": 2 + 4, "doubled": 2 + 4}
+    plain, views = features.matrix(["doubled"], dataset.ids), features.views(["doubled"], ["d1", "d2"], 2)
+    np.testing.assert_array_equal(plain[1], plain[2])
+    assert len(np.unique(views.reshape(4, 3), axis=0)) == 4
+    step = FeatureStore(tmp_path / "step")
+    extract(replace(dataset, ids=("d0", "d1")), networks, step)
+    again = extract(dataset, networks, step, views=2, view_ids=["d1", "d2"])
+    assert again.computed == {"colours": 4, "doubled": 4}
+    np.testing.assert_array_equal(again.views(["doubled"], ["d1", "d2"], 2), views)

@@ -87,3 +87,54 @@ def test_whatever_a_decoder_raises_is_an_image_error(monkeypatch, error):
     monkeypatch.setattr("mediaeval.data.images.Image.open", fail)
     with pytest.raises(ImageError, match=r"damaged: (Failed|unknown)"):
         decode(b"any bytes")
+
+
+# --- scaled decoding ------------------------------------------------------------------------------------------------
+
+
+def smooth(width: int, height: int) -> Image.Image:
+    """A picture that looks the same at any size: tones that run across."""
+    across, down = np.linspace(0, 250, width)[None], np.linspace(0, 250, height)[:, None]
+    return Image.fromarray(np.uint8(np.stack([across + 0 * down, down + 0 * across, 0 * (across + down)], axis=2)))
+
+
+@pytest.mark.parametrize(
+    ("size", "share"),
+    [
+        ((640, 480), 1),
+        ((3000, 1199), 1),  # a half would leave 599.5 pixels
+        ((1600, 1200), 2),
+        ((1200, 1600), 2),
+        ((3999, 2399), 2),
+        ((4000, 3000), 4),
+        ((4800, 4803), 8),
+    ],
+)
+def test_large_jpegs_are_scaled_as_far_as_leaves_600_pixels(size, share):
+    data = encoded(smooth(*size), quality=90)
+    scaled = decode(data, scaled=True)
+    assert scaled.size == (-(-size[0] // share), -(-size[1] // share)) and min(scaled.size) >= min(*size, 600)
+    whole = decode(data)
+    assert whole.size == size
+    small, expected = (np.asarray(image.resize((32, 32), Image.Resampling.BICUBIC), int) for image in (scaled, whole))
+    assert np.abs(small - expected).max() <= 3, "the same picture"
+
+
+def test_scaled_photographs_are_upright_and_rgb():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    data = encoded(RED_LEFT.resize((1600, 1200)), exif=exif.tobytes(), quality=95)
+    upright = decode(data, scaled=True)
+    assert upright.size == (600, 800)
+    assert upright.getpixel((300, 50))[0] > 200 > upright.getpixel((300, 750))[0], "what was left is now on top"
+    for mode in ("L", "CMYK"):
+        image = decode(encoded(RED_LEFT.resize((1600, 1200)).convert(mode)), scaled=True)
+        assert image.mode == "RGB" and image.size == (800, 600)
+
+
+def test_other_formats_keep_their_pixels_and_damage_is_seen_at_any_scale():
+    assert decode(encoded(RED_LEFT.resize((1600, 1200)), "PNG"), scaled=True).size == (1600, 1200)
+    data = encoded(noise := smooth(1600, 1200), quality=95)
+    assert decode(data, scaled=True).size == (noise.width // 2, noise.height // 2)
+    with pytest.raises(ImageError, match="damaged"):
+        decode(data[: len(data) // 2], scaled=True)

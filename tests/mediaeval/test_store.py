@@ -108,6 +108,31 @@ def test_nan_is_refused_and_a_full_disk_is_told(tmp_path, monkeypatch):
     assert len(FeatureFile(file.path, IDENTITY, 5)) == 1
 
 
+def test_what_two_wrote_is_taken_in_and_the_last_counts(tmp_path):
+    ours, theirs = (FeatureFile(tmp_path / "f", IDENTITY, 5) for _ in range(2))
+    ours.append([key(3), key(1)], vectors(3, 1))
+    theirs.append([key(1), key(2)], vectors(7, 2))
+    assert key(1) not in ours, "until it is loaded again"
+    ours.reload()
+    theirs.append([key(0)], vectors(0))
+    ours.reload()
+    assert len(ours) == 4
+    np.testing.assert_array_equal(ours.get([key(2), key(1), key(0), key(3)]), vectors(2, 7, 0, 3))
+    with pytest.raises(KeyError):
+        ours.get([key(1), key(4)])
+
+
+def test_a_file_that_was_begun_anew_is_read_anew(tmp_path):
+    ours = FeatureFile(tmp_path / "f", IDENTITY, 5)
+    ours.append([key(1), key(2)], vectors(1, 2))
+    ours.reload()
+    ours.path.unlink()
+    FeatureFile(tmp_path / "f", IDENTITY, 5).append([key(2)], vectors(5))
+    ours.reload()
+    assert key(1) not in ours
+    np.testing.assert_array_equal(ours.get([key(2)]), vectors(5))
+
+
 def test_views_have_keys_of_their_own():
     content = "ab" * 32
     keys = {image_key(content), *(view_key(content, i, v) for i in ("a", "b") for v in (1, 2))}

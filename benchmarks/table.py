@@ -1,0 +1,36 @@
+"""One table for all measurements: works run in turns, seconds of each, ratios of the pairs."""
+
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+ROOT = Path(__file__).parents[1]
+HEAD = "| work | yardstick, s | ours, s | ratio: least – median – most | agreement |\n|---|---|---|---|---|"
+
+
+def in_turns(runs: int, *works: Callable[[], object]) -> list[list[float]]:
+    """Return, for each work, the seconds of its runs. In a round each runs once: what else goes on meets them all."""
+    times: list[list[float]] = [[] for _ in works]
+    for _ in range(runs):
+        for seconds, work in zip(times, works, strict=True):
+            begun = time.perf_counter()
+            work()
+            seconds.append(time.perf_counter() - begun)
+    return times
+
+
+def row(work: str, theirs: list[float], ours: list[float], agreement: str) -> None:
+    """Print a row: the fastest run of each, and the ratios of the runs of the same rounds."""
+    ratios = sorted(t / o for t, o in zip(theirs, ours, strict=True))
+    spread = f"{ratios[0]:.1f} – {np.median(ratios):.1f} – {ratios[-1]:.1f}"
+    print(f"| {work} | {min(theirs):.2f} | {min(ours):.2f} | {spread} | {agreement} |", flush=True)
+
+
+def row_alone(work: str, runs: int, command: list[str], wanted: str) -> None:
+    """Print a row for a command that has no yardstick but a limit."""
+    (seconds,) = in_turns(runs, lambda: subprocess.run(command, check=True, capture_output=True, cwd=ROOT))
+    spread = f"{min(seconds):.2f} – {np.median(seconds):.2f} – {max(seconds):.2f} s"
+    print(f"| {work} | | {min(seconds):.2f} | {spread} | {wanted} |", flush=True)
