@@ -257,7 +257,7 @@ def _notes(
     if choices.epochs:
         notes.append(f"{choices.epochs} epochs in place of every recipe's: {other}")
     if choices.splits:
-        notes.append(f"only the first {choices.splits} splits of each dataset: {other}")
+        notes.append(f"only the first {choices.splits} of each dataset's splits: {other}")
     if random := [name for name, t in beginnings.trainings.items() if t.settings.init == "random"]:
         notes.append(f"{', '.join(random)} began with random weights: {other}")
     if left := len(table.rows) - len(chosen):

@@ -82,7 +82,7 @@ def test_a_system_goes_the_way_of_any_run(trained):
     assert run.subtasks == ("subtask1", "subtask2", "subtask3")
     tree = tomllib.loads(run.config.read_text())
     assert tree["subtask1"]["system"]["name"] == "timm" and "classifier" not in tree["subtask1"]
-    assert tree["subtask1"]["system"]["lr"] == 5e-4  # what was not typed is written, too
+    assert tree["subtask1"]["system"]["lr"] == 1e-4  # what was not typed is written, too
     assert tree["features"]["use"] == []
     labels = read_run(run.run_csv).labels
     assert set(labels["subtask1"]) == {f"t{k}" for k in range(6)}
@@ -175,7 +175,7 @@ def test_a_training_is_resumed_with_its_own_settings_only(tmp_path):
     with pytest.raises(Killed):
         model.fit(photographs, labels, state=state, on_progress=kill_after(6))
     other, *_ = small(tmp_path / "other", epochs=3, batch_size=4, lr=0.01)
-    with pytest.raises(ConfigError, match=r"other settings(.|\n)*lr: it was 0.0005, now 0.01"):
+    with pytest.raises(ConfigError, match=r"other settings(.|\n)*lr: it was 0.0001, now 0.01"):
         other.fit(photographs, labels, state=state, resume=True)
     fewer, *_ = small(tmp_path / "fewer", epochs=3, batch_size=4)
     with pytest.raises(ConfigError, match="photographs: it was"):
