@@ -33,7 +33,8 @@ bench-memory: .venv/fast-installed
 	$(BIN)/python -m benchmarks.memory $(DATA)
 
 bench-finetune: .venv/installed
-	$(BIN)/python -m benchmarks.finetune $(DATA)
+	$(BIN)/python -m benchmarks.finetune $(DATA) --folds 2 --only mobilenetv2
+	$(BIN)/python -m benchmarks.finetune $(DATA) --only 'multigap (object),'
 
 bench-photographs: .venv/installed
 	$(BIN)/python -m benchmarks.photographs oasis $(DATA)
