@@ -36,9 +36,10 @@ if TYPE_CHECKING:
 # what bears it, by trial (`precision`).
 PRECISIONS = {"openvino": "float32", "openvino-mixed": "mixed", "openvino-bf16": "bfloat16"}
 ENGINES = ("auto", "torch", *PRECISIONS)
-# Images a batch for OpenVINO. Measured on 2 cores: EfficientNet-B2 95 images/s in batches of 4, 45 in batches of 16,
-# whose maps no longer fit the caches; MobileNetV2 506 against 358.
-FEW = 4
+# Images a batch for OpenVINO. Measured on 2 cores in float32, images/s in batches of 1, 2 and 4: MobileNetV2 268, 272,
+# 227; SqueezeNet 126, 127, 115; EfficientNet-B2 71, 68, 62; ResNet-152 10 in all. Larger maps no longer fit the caches.
+# In bfloat16 all three are alike.
+FEW = 2
 LAYOUT = 1  # of what is kept; raise it when `Loaded.about` or the modules given to `load` change
 
 Start = Callable[[np.ndarray], Callable[[], np.ndarray]]

@@ -432,8 +432,8 @@ def test_where_openvino_runs_out_of_memory_it_is_told(error, at, tmp_path, monke
     monkeypatch.setattr(engines, "_core", Core)
     (tmp_path / "about.json").write_text('{"width": 3, "about": {}}')
     loaded = engines._by_openvino(Engine("openvino"), tmp_path, "big")
-    with pytest.raises(FeaturesError, match=r"'big': out of memory with 4 images at once.*--engine torch"):
-        loaded.start(np.zeros((4, 3), np.uint8))()
+    with pytest.raises(FeaturesError, match=f"'big': out of memory with {engines.FEW} images at once.*--engine torch"):
+        loaded.start(np.zeros((engines.FEW, 3), np.uint8))()
 
 
 def test_an_error_that_is_not_of_memory_is_raised():
