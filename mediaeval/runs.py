@@ -10,15 +10,17 @@ runs/NAME/
     run.csv           the official run file; run.superseded.csv, one of models or predictions replaced since
 """
 
+import contextlib
 import json
 import platform
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from mediaeval.errors import RunFolderError
 from mediaeval.files import recover, write_atomically
@@ -87,6 +89,18 @@ class RunFolder:
         """Return the lock that whoever changes the run holds."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         return FileLock(self.path.with_name(f".{self.name}.lock"))
+
+    @contextlib.contextmanager
+    def being_trained(self) -> Iterator[None]:
+        """Hold the run against other trainings. Raises RunFolderError where another is under way."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(self.path.with_name(f".{self.name}.training.lock"), timeout=0):
+                yield
+        except Timeout:
+            raise RunFolderError(
+                f"{self.path} is being trained by another command. Wait for it, or give another name with --run."
+            ) from None
 
     def subtask(self, name: str) -> Path:
         return self.path / name

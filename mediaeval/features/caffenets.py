@@ -57,7 +57,7 @@ def caffenet(name: str, extractor: Extractor, engine: Engine, built: Callable) -
         "preprocessing": f"opencv {cv2.__version__} bilinear to {SQUASHED}², middle of {SIDE}², BGR minus {mean}",
         "decoder": DECODER,
     }
-    return network_of(name, identity, loaded, lambda image: prepared(image, mean))
+    return network_of(name, identity, loaded, lambda image: prepared(image, mean), side=SQUASHED)
 
 
 def prepared(image: Image.Image, mean: tuple[float, float, float] = MEAN) -> np.ndarray:

@@ -1,10 +1,11 @@
-"""Batches of augmented photographs: order and augmentation follow from (seed, epoch, image id) alone.
+"""Batches of augmented photographs: order and augmentation follow from (seed, epoch, image id, draw) alone.
 
 How many worker processes there are changes nothing but the time.
 """
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Iterator
 
 import numpy as np
@@ -40,7 +41,7 @@ def augmentation(view: View, recipe: Recipe) -> v2.Compose:
 
 
 class _Augmented(Dataset):
-    """(epoch, place) → one augmented image with its target and vector."""
+    """(epoch, place, draw) → one augmented image with its target and vector; `draw`: how often it came before."""
 
     def __init__(
         self, pictures: Pictures, ids: list[str], targets: np.ndarray, vectors: np.ndarray, recipe: Recipe, seed: int
@@ -49,17 +50,17 @@ class _Augmented(Dataset):
         self.targets, self.vectors = torch.from_numpy(targets), torch.from_numpy(vectors)
         self.augment = augmentation(pictures.view, recipe)
 
-    def __getitem__(self, at: tuple[int, int]) -> tuple[Tensor, Tensor, Tensor]:
-        epoch, place = at
+    def __getitem__(self, at: tuple[int, int, int]) -> tuple[Tensor, Tensor, Tensor]:
+        epoch, place, draw = at
         image_id = self.ids[place]
-        with seeded(_seed(self.seed, epoch, image_id), _CPU):
+        with seeded(_seed(self.seed, epoch, image_id, draw), _CPU):
             image = self.augment(self.pictures[image_id])
         pixels = torch.from_numpy(np.array(image)).permute(2, 0, 1).contiguous()
         return pixels, self.targets[place], self.vectors[place]
 
 
-def _seed(seed: int, epoch: int, image_id: str) -> int:
-    return int.from_bytes(hashlib.sha256(f"{seed} {epoch} {image_id}".encode()).digest()[:7])
+def _seed(seed: int, epoch: int, image_id: str, draw: int) -> int:
+    return int.from_bytes(hashlib.sha256(f"{seed} {epoch} {draw} {image_id}".encode()).digest()[:7])
 
 
 class _Order(Sampler):
@@ -67,15 +68,20 @@ class _Order(Sampler):
 
     def __init__(self, targets: np.ndarray, batch_size: int, balanced: bool, seed: int):
         self.n, self.seed = len(targets), seed
-        self.n_batches = -(-self.n // batch_size)
+        self.n_batches = max(min(-(-self.n // batch_size), self.n // 2), 1)  # two images or more a batch
         self.weights = balanced_weights(targets) if balanced else None
         self.epoch = 0
 
-    def __iter__(self) -> Iterator[list[tuple[int, int]]]:
+    def __iter__(self) -> Iterator[list[tuple[int, int, int]]]:
         rng = epoch_rng(self.seed, self.epoch)
         order = rng.permutation(self.n) if self.weights is None else rng.choice(self.n, self.n, p=self.weights)
+        drawn: Counter[int] = Counter()
         for places in np.array_split(order, self.n_batches):
-            yield [(self.epoch, int(place)) for place in places]
+            batch = []
+            for place in places.tolist():
+                batch.append((self.epoch, place, drawn[place]))
+                drawn[place] += 1
+            yield batch
 
     def __len__(self) -> int:
         return self.n_batches

@@ -4,6 +4,7 @@ Both give a coarse map of what the network was given: its cells are spread evenl
 though a cell has in truth seen some more than its own part.
 """
 
+import contextlib
 import math
 from contextlib import AbstractContextManager
 
@@ -80,8 +81,9 @@ def default_map(built: Built, pixels: np.ndarray, vectors: np.ndarray | None = N
     Of a transformer that reads its class token at the end, the last block's other tokens reach nothing.
     """
     for name in built.maps:
-        if GradCam(built, pixels, name, vectors).reaches_scores():
-            return name
+        with contextlib.suppress(ConfigError):  # a module whose output is no map
+            if GradCam(built, pixels, name, vectors).reaches_scores():
+                return name
     return next(iter(built.maps), "")
 
 

@@ -21,6 +21,7 @@ from mediaeval.files import write_atomically
 from mediaeval.finetune.build import build_system
 from mediaeval.finetune.built import Built
 from mediaeval.finetune.pictures import OnImage, Photographs, decoded, middle, ten_crops
+from mediaeval.finetune.recipe import settled
 from mediaeval.finetune.settings import Recipe
 from mediaeval.finetune.training import EVAL_BATCH, scores_of, train_system
 from mediaeval.seeding import seeded
@@ -39,8 +40,8 @@ class SystemModel:
     def __init__(
         self, task: Subtask, system: str, settings: Recipe, blocks: dict[str, int], seed: int, device: str = "cpu"
     ):
-        self.task, self.system, self.settings = task, system, settings
         self.blocks, self.seed, self.device = dict(blocks), seed, torch.device(device)
+        self.task, self.system, self.settings = task, system, settled(settings, self.device)
         self.scaler = BlockScaler(widths=list(blocks.values()), scale="standard")
         self.built: Built | None = None
         self.history: list[dict[str, float]] = []
@@ -153,7 +154,7 @@ class SystemModel:
         return Photographs(photographs.ids, photographs.paths, vectors)
 
     def _about(self, photographs: Photographs, targets: np.ndarray) -> dict[str, str]:
-        """Return, in words, all that a training goes by: one is resumed with equal ones only."""
+        """Return, in words, what a training goes by, but for pixels and vectors: it is resumed with the same only."""
         digest = hashlib.sha256(json.dumps([list(photographs.ids), targets.tolist()]).encode()).hexdigest()
         settings = {key: json.dumps(value) for key, value in self.settings.model_dump(mode="json").items()}
         return {"system": self.system, "labels": ", ".join(self.labels), "photographs": digest} | settings

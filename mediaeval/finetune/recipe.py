@@ -37,7 +37,7 @@ def loss_of(recipe: Recipe, multi_label: bool) -> Callable[[Tensor, Tensor], Ten
 def mixing_of(recipe: Recipe) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None:
     """Return (pixels, targets) → the same mixed with those of other images of the batch, or None for no mixing.
 
-    MixUp (Zhang et al. 2018), CutMix (Yun et al. 2019); with both, one of them a batch, by torch's generator.
+    MixUp (Zhang et al. 2018), CutMix (Yun et al. 2019); with both, one of them each time, by torch's generator.
     """
     steps: list[nn.Module] = [v2.MixUp(alpha=recipe.mixup)] if recipe.mixup else []
     steps += [v2.CutMix(alpha=recipe.cutmix)] if recipe.cutmix else []
@@ -98,11 +98,13 @@ def optimiser_of(built: Built, recipe: Recipe) -> torch.optim.Optimizer:
     return (torch.optim.AdamW if recipe.optimiser == "adamw" else torch.optim.Adam)(groups, lr=recipe.lr)
 
 
-def trains_in_bfloat16(recipe: Recipe, device: torch.device) -> bool:
-    """Return whether the network computes in bfloat16 while it is trained; its weights stay float32.
+def settled(recipe: Recipe, device: torch.device) -> Recipe:
+    """Return a recipe whose precision is no longer "auto": a run records what it was trained in.
 
-    "auto": on a GPU, and on a processor that multiplies such numbers itself (2.5 times as fast there).
+    bfloat16 on a GPU, and on a processor that multiplies such numbers itself (2.5 times as fast there). It is what the
+    network computes in while it is trained; weights stay float32.
     """
-    if recipe.precision == "auto":
-        return device.type == "cuda" or multiplies_bfloat16()
-    return recipe.precision == "bfloat16"
+    if recipe.precision != "auto":
+        return recipe
+    half = device.type == "cuda" or multiplies_bfloat16()
+    return recipe.model_copy(update={"precision": "bfloat16" if half else "float32"})

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, model_validator
 
 
 class Recipe(BaseModel):
@@ -13,7 +13,7 @@ class Recipe(BaseModel):
     does; `cosine` falls to 0 over all epochs; both after a linear rise over `warmup_epochs`.
     """
 
-    model_config = ConfigDict(extra="forbid", validate_default=True, protected_namespaces=())
+    model_config = ConfigDict(extra="forbid", validate_default=True, protected_namespaces=(), allow_inf_nan=False)
 
     epochs: int = Field(default=10, ge=1)
     batch_size: int = Field(default=32, ge=2)  # images a step
@@ -44,7 +44,8 @@ class Recipe(BaseModel):
     # few photographs make poor ones, and some files have them folded into the weights, leaving 0 and 1.
     batch_norm: Literal["auto", "frozen", "trained"] = "auto"
     oversample: bool = False  # predict by the mean probability of ten crops: corners, centre, and mirrored
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"  # of training; auto: bfloat16 on a GPU. Predictions: 32
+    # Of training; auto is settled by the machine: bfloat16 where it is quick. Predictions are in float32.
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
     init: Literal["pretrained", "random"] = "pretrained"
 
     def extractors(self) -> tuple[str, ...]:
@@ -60,7 +61,7 @@ class TimmSettings(Recipe):
     weights: str = ""  # a file; empty: the published one, from the weights' cache or the network
     image_size: int | None = Field(default=None, ge=32, le=4096)  # pixels a side; None: the weights' own
     mean: tuple[float, float, float] | None = None  # of pixel values 0..1, RGB; None: the weights' own
-    std: tuple[float, float, float] | None = None
+    std: tuple[PositiveFloat, PositiveFloat, PositiveFloat] | None = None
 
 
 class CaffeNetSettings(Recipe):
@@ -92,7 +93,7 @@ class MultiGapSettings(Recipe):
     relu: bool = True  # after the 1 × 1 convolutions
     object_weights: str = ""  # torchvision's or timm's mobilenetv2; empty: torchvision's published file
     object_mean: tuple[float, float, float] = (0.485, 0.456, 0.406)  # RGB, 0..1
-    object_std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    object_std: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = (0.229, 0.224, 0.225)
     places_weights: str = ""  # vgg16_places365.caffemodel, or the Keras port's .h5
     places_mean: tuple[float, float, float] = (103.939, 116.779, 123.68)  # BGR, 0..255
     anp: str = ""  # an extractor that gives scores of adjective-noun pairs, such as deepsentibank

@@ -1,5 +1,7 @@
 """Training a system: one loop for all of them, which a killed training goes on with to the same result."""
 
+import copy
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -9,7 +11,6 @@ from pathlib import Path
 import numpy as np
 import torch
 from sklearn.metrics import f1_score
-from timm.utils import ModelEmaV3
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
@@ -17,11 +18,13 @@ from mediaeval.errors import ConfigError, DatasetError
 from mediaeval.finetune.batches import Batch, Batches
 from mediaeval.finetune.built import Built
 from mediaeval.finetune.pictures import Photographs, Pictures
-from mediaeval.finetune.recipe import loss_of, lr_at, mixing_of, optimiser_of, trains_in_bfloat16
+from mediaeval.finetune.recipe import loss_of, lr_at, mixing_of, optimiser_of, settled
 from mediaeval.finetune.settings import Recipe
+from mediaeval.pretrain.checks import SUFFIX
 from mediaeval.pretrain.loop import all_finite
 from mediaeval.pretrain.loop import train as run_loop
 
+_PIXELS = "pixels-"  # folders of decoded photographs, beside the state
 EVAL_BATCH = 16  # images; batches have one size, the last one filled up: see features.network.BATCH
 
 
@@ -57,14 +60,15 @@ def train_system(
         raise DatasetError(f"{len(photographs.ids)} photographs to train on: at least 2 are wanted.")
     if recipe.mixup or recipe.cutmix:
         _require_no_vectors(photographs)
+    recipe = settled(recipe, device)
     network = built.network.to(device)
     layout = _layout(recipe, device)
     network.to(memory_format=layout)
-    average = ModelEmaV3(network, decay=recipe.ema, use_warmup=True) if recipe.ema else None
-    kept = average.module if average else network
+    average = Average(network, recipe.ema) if recipe.ema else None
+    kept = average.network if average else network
 
     mix, criterion = mixing_of(recipe), loss_of(recipe, multi_label)
-    half = trains_in_bfloat16(recipe, device)
+    half = recipe.precision == "bfloat16"
     clock = _Clock()
 
     def loss(batch: Batch) -> Tensor:
@@ -77,10 +81,12 @@ def train_system(
         return criterion(scores.float(), wanted)
 
     def parts(batch: Batch) -> Iterator[tuple[Batch, float]]:
-        pieces = zip(*(tensor.tensor_split(min(recipe.accumulate, len(batch[0]))) for tensor in batch), strict=True)
+        count = max(min(recipe.accumulate, len(batch[0]) // 2), 1)  # one image has no batch statistics
+        pieces = zip(*(tensor.tensor_split(count) for tensor in batch), strict=True)
         return ((piece, len(piece[0]) / len(batch[0])) for piece in pieces)
 
-    with tempfile.TemporaryDirectory() as temporary:
+    _clear_leftovers(state)
+    with tempfile.TemporaryDirectory(dir=state.parent, prefix=_PIXELS) as temporary:
 
         @cache
         def pictures() -> Pictures:
@@ -103,7 +109,7 @@ def train_system(
             return _validate(kept, pictures(), *validation, criterion, multi_label) if validation else {}
 
         history = run_loop(
-            modules={"network": network} | ({"average": average.module} if average else {}),
+            modules={"network": network} | ({"average": average} if average else {}),
             optimiser=optimiser_of(built, recipe),
             batches=batches_of,
             loss=loss,
@@ -117,17 +123,43 @@ def train_system(
             device=device,
             clip=recipe.clip,
             parts=parts,
-            after_step=lambda: average.update(network) if average else None,
+            after_step=(lambda: average.update(network)) if average else lambda: None,
             after_epoch=after_epoch,
             resume=resume,
             keep_state=True,
-            advice="Lower the rate (lr was {lr:g}), or set clip = 1.0, and train anew.",
+            advice="Lower the rate (lr was {lr:g}), or set clip = 1.0, and train anew with --replace.",
             on_progress=lambda done, total, note: on_progress(done, total, f"{note}, {clock}"),
         )
     if average:
         network.load_state_dict(kept.state_dict())
     network.eval()
     return history
+
+
+class Average(nn.Module):
+    """The weights averaged over the steps of a training, exponentially: a copy of the network that follows it.
+
+    The share of what was before rises with the steps to `decay`, as (1 + step) / (10 + step): a short training would
+    else keep the weights that it began with. The count is part of the state, and so survives a resume.
+    """
+
+    def __init__(self, network: nn.Module, decay: float):
+        super().__init__()
+        self.network = copy.deepcopy(network).requires_grad_(False)
+        self.decay = decay
+        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
+
+    @torch.no_grad()
+    def update(self, network: nn.Module) -> None:
+        """Take a step towards the network's weights; counts and the like are copied."""
+        self.steps += 1
+        step = int(self.steps)
+        keep = min(self.decay, (1 + step) / (10 + step))
+        for mean, new in zip(self.network.state_dict().values(), network.state_dict().values(), strict=True):
+            if mean.is_floating_point():
+                mean.lerp_(new, 1 - keep)
+            else:
+                mean.copy_(new)
 
 
 def scores_of(network: nn.Module, pixels: np.ndarray, vectors: np.ndarray | None = None) -> Tensor:
@@ -168,11 +200,20 @@ def _validate(
         pixels = np.stack([pictures.middle(i) for i in photographs.ids[start : start + EVAL_BATCH]])
         found.append(scores_of(network, pixels, None if vectors is None else vectors[start : start + EVAL_BATCH]))
     scores = all_finite(torch.cat(found), "a score of a validation image")
-    said = scores.numpy() >= 0 if multi_label else np.eye(targets.shape[1])[scores.argmax(dim=1)]
+    said = scores.numpy() >= 0 if multi_label else np.eye(targets.shape[1])[scores.argmax(dim=1).numpy()]
     return {
         "val_loss": float(criterion(scores, torch.from_numpy(targets))),
         "val_f1": f1_score(targets, said, average="weighted", zero_division=0),
     }
+
+
+def _clear_leftovers(state: Path) -> None:
+    """Remove what a kill left that nothing can go on from: pixels, and weights without the state beside them."""
+    state.parent.mkdir(parents=True, exist_ok=True)
+    for folder in state.parent.glob(f"{_PIXELS}*"):
+        shutil.rmtree(folder, ignore_errors=True)
+    if not state.with_suffix(SUFFIX).exists():
+        state.unlink(missing_ok=True)
 
 
 def _keeps_norms(recipe: Recipe) -> bool:
@@ -185,7 +226,7 @@ def _layout(recipe: Recipe, device: torch.device) -> torch.memory_format:
 
     On a GPU; on a processor in float32 (1.4 times as fast), not in bfloat16 (0.6 times).
     """
-    last = device.type == "cuda" or not trains_in_bfloat16(recipe, device)
+    last = device.type == "cuda" or recipe.precision == "float32"
     return torch.channels_last if last else torch.contiguous_format
 
 

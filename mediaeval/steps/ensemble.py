@@ -9,17 +9,21 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import tomli_w
 
-from mediaeval.config import Config, EnsembleSection, SubtaskSection
+from mediaeval.config import Config, EnsembleSection, FeaturesSection, SubtaskSection
 from mediaeval.data.dataset import load_dataset
+from mediaeval.data.split import read_csv_by_id
 from mediaeval.errors import DatasetError, RunFolderError
 from mediaeval.files import folder_atomically, write_atomically
-from mediaeval.runs import RunFolder, versions, write_json
+from mediaeval.runs import RunFolder, open_run, versions, write_json
 from mediaeval.steps.fitting import Fitted, scored
 from mediaeval.steps.models import ENSEMBLE, EnsembleModel, Member
 from mediaeval.steps.record import read_config
-from mediaeval.steps.tables import read_probabilities
+from mediaeval.steps.rehearse import TOLERANCE
+from mediaeval.steps.tables import decide, read_probabilities
+from submission.score import score_decisions
 from submission.tasks import TASKS, Subtask
 
 _SAME = {"images": "dev images", "left_out": "left-out images", "header": "header"}  # of manifests
@@ -37,7 +41,7 @@ def make_ensemble(
     _require_room(members, run, replace)
     configs = {member.name: read_config(member) for member in members}
     manifests = {member.name: member.read(member.manifest) for member in members}
-    extractors = _require_alike(members, configs, manifests)
+    extractors, features = _require_alike(members, configs, manifests)
     dev = Path(configs[members[0].name].data.dev)
     if not dev.exists():
         raise DatasetError(f"The ensemble is scored on the dev set, and {dev} is not there. Put it back.")
@@ -45,11 +49,12 @@ def make_ensemble(
     fitted = []
     for name, task in TASKS.items():
         if holding := [member for member in members if name in member.subtasks]:
-            fitted.append(_combined(task, holding, how, dataset.labels(name)))
+            _require_same_labels(task, holding, dataset.labels(name))
+            fitted.append(_combined(task, holding, how if len(holding) > 1 else "mean", dataset.labels(name)))
 
     first = configs[members[0].name]
     sections = {one.task.name: SubtaskSection(ensemble=EnsembleSection(**one.settings["ensemble"])) for one in fitted}
-    features = first.features.model_copy(update={"use": list(extractors), "engine": _engine(configs)})
+    features = features.model_copy(update={"use": list(extractors)})
     known = {name: entry for config in configs.values() for name, entry in config.extractors.items()}
     config = first.model_copy(update=sections | {"features": features, "extractors": known})
     manifest = manifests[members[0].name] | {
@@ -76,14 +81,16 @@ def _require_room(members: list[RunFolder], run: RunFolder, replace: bool) -> No
         raise RunFolderError("an ensemble is made of two or more runs, each once: ensemble first second --run both.")
     if run.name in names:
         raise RunFolderError(f"--run {run.name}: it is one of the members. Give the ensemble a name of its own.")
+    if run.name in {name for member in members for name in _made_of(member)}:
+        raise RunFolderError(f"--run {run.name}: one of the members is made of it. Give the ensemble another name.")
     if run.path.exists() and not replace:
         raise RunFolderError(f"{run.path} is there already. Give another name with --run, or pass --replace.")
 
 
 def _require_alike(
     members: list[RunFolder], configs: dict[str, Config], manifests: dict[str, dict[str, Any]]
-) -> dict[str, Any]:
-    """Return the extractors that the members read, as a manifest has them.
+) -> tuple[dict[str, Any], FeaturesSection]:
+    """Return the extractors that the members read, as a manifest has them, and the settings that these share.
 
     Raises RunFolderError, with all that differs, for runs whose answers do not belong together.
     """
@@ -99,6 +106,10 @@ def _require_alike(
                 differing.append(f"extractor '{name}'")
         if differing:
             problems.append(f"{first.name} and {member.name} have another {', another '.join(differing)}.")
+    reading = {name: config.features for name, config in configs.items() if config.features.use}
+    how = {name: f"engine {f.engine}, decoder {f.decoder}" for name, f in reading.items()}
+    if len(set(how.values())) > 1:
+        problems.append(f"features were computed differently: {'; '.join(f'{n}: {h}' for n, h in how.items())}.")
     if problems:
         split = f"mediaeval train all --split {first.split} --run NAME"
         raise RunFolderError(
@@ -106,15 +117,40 @@ def _require_alike(
             "What one was trained on, another would be scored on. Train the runs on one dev set, one split and one set "
             f"of features: {split}.",
         )
-    return extractors
+    return extractors, next(iter(reading.values()), configs[first.name].features)
 
 
-def _engine(configs: dict[str, Config]) -> str:
-    """Return the engine that the members' extractors are computed by; those without extractors have none."""
-    return next((config.features.engine for config in configs.values() if config.features.use), "auto")
+def _made_of(run: RunFolder) -> set[str]:
+    """Return the names of all runs that a run is made of, directly or not."""
+    found: set[str] = set()
+    for subtask in run.subtasks:
+        if (run.subtask(subtask) / ENSEMBLE).is_file():
+            for member in run.read(run.subtask(subtask) / ENSEMBLE)["members"]:
+                found |= {member["run"]} | _made_of(open_run(member["run"]))
+    return found
 
 
-def _combined(task: Subtask, members: list[RunFolder], how: str, labels: Any) -> Fitted:
+def _require_same_labels(task: Subtask, members: list[RunFolder], labels: pd.DataFrame) -> None:
+    """Raise DatasetError when the dev set's labels are not those that a member was scored with."""
+    for member in members:
+        about = member.read(member.subtask(task.name) / "subtask.json")
+        table = read_probabilities(member.subtask(task.name) / "validation.csv", task)
+        decided = decide(task, table, [about["thresholds"][label] for label in task.labels])
+        truth = labels.reindex(table.index)
+        score = 0.0 if truth.isna().any(axis=None) else _f1(task, truth, decided)
+        wanted = about["validation"]["weighted_f1"]
+        if abs(score - wanted) > TOLERANCE:
+            raise DatasetError(
+                f"{member.path}: with the dev set's labels of now, {task.name} scores {score:.6f} on the validation "
+                f"images, in training {wanted:.6f}: the labels have changed. Put them back, or train the run again."
+            )
+
+
+def _f1(task: Subtask, truth: pd.DataFrame, decided: pd.DataFrame) -> float:
+    return score_decisions(task, truth.to_numpy(int), decided.to_numpy(), resamples=1).weighted_f1
+
+
+def _combined(task: Subtask, members: list[RunFolder], how: str, labels: pd.DataFrame) -> Fitted:
     """Return one subtask of the ensemble, from what the members said of the validation images."""
     abouts = [member.read(member.subtask(task.name) / "subtask.json") for member in members]
     parts = tuple(
@@ -128,7 +164,7 @@ def _combined(task: Subtask, members: list[RunFolder], how: str, labels: Any) ->
         thresholds = [sum(part.thresholds[label] for part in parts) / len(parts) for label in task.labels]
     else:
         thresholds = [0.5] * len(task.labels)
-    sides = labels.loc[[i for i in labels.index if i not in set(ids)]]
+    sides = read_csv_by_id(members[0].split)["side"]
     return scored(
         task,
         settings={"ensemble": {"how": how, "members": [part.run for part in parts]}, "threshold": 0.5},
@@ -137,6 +173,6 @@ def _combined(task: Subtask, members: list[RunFolder], how: str, labels: Any) ->
         probabilities=probabilities,
         truth=labels.loc[ids],
         thresholds=thresholds,
-        prior=sides.mean(),
+        prior=labels.loc[list(sides.index[sides == "train"])].mean(),
         n_train=abouts[0]["images"]["train"],
     )

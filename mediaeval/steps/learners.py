@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
+import torch
 from sklearn.base import clone
 
 from mediaeval.classifiers.model import SubtaskModel
@@ -17,6 +18,7 @@ from mediaeval.features.extract import Features
 from mediaeval.features.network import Network
 from mediaeval.finetune import settings_of
 from mediaeval.finetune.model import SystemModel, as_json
+from mediaeval.finetune.recipe import settled
 from mediaeval.progress import STDERR, progress
 from mediaeval.steps.models import FIT, REFIT, Images, Model, probabilities
 from submission.tasks import Subtask
@@ -141,7 +143,7 @@ class SystemLearner:
         self.data, self.seed, self.device = data, config.seed, device
         self.folder, self.resume = folder, resume
         self.name = section.system["name"]
-        self.settings = settings_of(section.system, f"{data.task.name}.system")
+        self.settings = settled(settings_of(section.system, f"{data.task.name}.system"), torch.device(device))
         if replace and not resume:
             shutil.rmtree(folder, ignore_errors=True)
 

@@ -48,7 +48,8 @@ class EnsembleModel:
     """Several runs' models of one subtask. `how`: the mean of their probabilities, or a vote.
 
     In a vote each model decides for itself, a label by its own threshold. What comes out is (votes + mean probability)
-    / (models + 1): the mean decides between equal numbers of votes, and .5 stands for half of the votes.
+    / (models + 1): the mean decides between equal numbers of votes, and .5 stands for half of the votes. Where an image
+    has several labels, probabilities are taken from each model's threshold, which then counts as .5.
     """
 
     task: Subtask
@@ -66,6 +67,9 @@ class EnsembleModel:
             return mean
         own = [[member.thresholds[label] for label in self.task.labels] for member in self.members]
         votes = sum(decide(self.task, table, thresholds) for table, thresholds in zip(tables, own, strict=True))
+        if self.task.multi_label:
+            moved = [(table - t + 0.5).clip(0, 1) for table, t in zip(tables, own, strict=True)]
+            mean = sum(moved[1:], moved[0]) / len(moved)
         return (votes + mean) / (len(tables) + 1)
 
     def save(self, path: Path) -> None:

@@ -3,16 +3,21 @@
 from pathlib import Path
 
 import pandas as pd
+import torch
 
 from mediaeval.config import Config
 from mediaeval.data.dataset import Dataset, load_dataset
 from mediaeval.data.split import read_split
-from mediaeval.errors import DatasetError
+from mediaeval.errors import ConfigError, DatasetError, RunFolderError
+from mediaeval.finetune import settings_of
+from mediaeval.finetune.model import as_json
+from mediaeval.finetune.recipe import settled
+from mediaeval.progress import STDERR
 from mediaeval.runs import RunFolder
 from mediaeval.steps.fitting import Fitted, fit_subtask
 from mediaeval.steps.learners import FeatureLearner, Learner, SystemLearner, TrainingData
 from mediaeval.steps.prepare import build_networks, choose_device, features_of, settle_engine
-from mediaeval.steps.record import Record, require_room
+from mediaeval.steps.record import Record, read_config, require_room
 from mediaeval.steps.split import groups_of, make_split
 from submission.tasks import TASKS
 
@@ -36,9 +41,39 @@ def train(
     end to end it also leaves the last finished epoch, from which `resume` goes on. Raises a UserError for bad
     data, absent weights, or a run that already holds these subtasks or was made from other data or features.
     """
+    with run.being_trained():
+        return _train(
+            config,
+            subtasks,
+            run,
+            split_file=split_file,
+            refit=refit,
+            replace=replace,
+            resume=resume,
+            skip_bad=skip_bad,
+            device=device,
+            command=command,
+        )
+
+
+def _train(
+    config: Config,
+    subtasks: list[str],
+    run: RunFolder,
+    *,
+    split_file: Path | None,
+    refit: bool,
+    replace: bool,
+    resume: bool,
+    skip_bad: bool,
+    device: str,
+    command: str,
+) -> list[Fitted]:
     dataset = load_dataset(Path(config.data.dev))
     _require_labels(dataset, subtasks)
     device = choose_device(device)
+    if resume:
+        subtasks = _unfinished(config, subtasks, run, replace, device)
     settle_engine(config, device)
     require_room(run, config, subtasks, replace)
     networks = build_networks(config, device)
@@ -70,6 +105,35 @@ def train(
         learner.finish()
         results.append(fitted)
     return results
+
+
+def _unfinished(config: Config, subtasks: list[str], run: RunFolder, replace: bool, device: str) -> list[str]:
+    """Return the subtasks that a resumed training still has to train: those that the run does not hold yet.
+
+    Raises ConfigError for classifiers on features, which are not resumed; RunFolderError where the run holds all, or
+    one that was trained with other settings.
+    """
+    if by_classifier := [name for name in subtasks if config.subtask(name).classifier]:
+        raise ConfigError(
+            f"--resume: {', '.join(by_classifier)} is trained on features, in minutes, and begins anew. Leave it out."
+        )
+    held = [name for name in subtasks if name in run.subtasks and run.manifest.is_file()]
+    if replace or not held:
+        return subtasks
+    old = read_config(run)
+    for name in held:
+        settings = settled(settings_of(config.subtask(name).system), torch.device(device))
+        wanted = {"name": config.subtask(name).system["name"]} | as_json(settings)
+        if old.subtask(name).system != wanted:
+            raise RunFolderError(
+                f"{run.path} holds {name}, trained with other settings. Pass --replace to train all anew, or leave "
+                f"{name} out."
+            )
+    left = [name for name in subtasks if name not in held]
+    if not left:
+        raise RunFolderError(f"{run.path} holds {', '.join(held)}: nothing is left to go on with.")
+    STDERR.print(f"{run.path} holds {', '.join(held)} already: going on with {', '.join(left)}.", highlight=False)
+    return left
 
 
 def _require_labels(dataset: Dataset, subtasks: list[str]) -> None:

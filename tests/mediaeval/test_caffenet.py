@@ -551,7 +551,7 @@ def test_openvino_gives_the_same(tmp_path, monkeypatch):
     def make() -> Made:
         return Made(nn.Sequential(network, nn.Softmax(dim=1)), np.zeros((3, 227, 227), np.float32), {})
 
-    x = np.random.default_rng(0).normal(0, 0.1, (3, 3, 227, 227)).astype(np.float32)
+    x = np.random.default_rng(0).normal(0, 0.1, (2, 3, 227, 227)).astype(np.float32)
     by_torch, by_openvino = (Engine(name).load("x", {"kind": "caffenet"}, make) for name in ("torch", "openvino"))
     assert by_openvino.engine.startswith("openvino")
     P = by_torch.start(x)()

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mediaeval.errors import RunFolderError
+from mediaeval.errors import DatasetError, RunFolderError
 from mediaeval.runs import open_run, run_folder
 from mediaeval.steps.ensemble import make_ensemble
 from mediaeval.steps.models import EnsembleModel, Member
@@ -89,10 +89,13 @@ def member(name: str, threshold: float = 0.5, labels=TASKS["subtask2"].labels) -
 def test_a_majority_wins_and_the_mean_decides_ties(P):
     task = TASKS["subtask2"]
     frames = [pd.DataFrame(p, columns=task.labels, index=list("wxyz")) for p in P]
-    found = EnsembleModel(task, "vote", tuple(member(str(k)) for k in range(len(P)))).combine(frames).to_numpy()
-    votes, mean = (P >= 0.5).sum(axis=0), P.mean(axis=0)
-    wanted = np.where(2 * votes == len(P), mean >= 0.5, 2 * votes > len(P))
-    near = np.abs(mean - 0.5) < 1e-9  # rounding decides these
+    thresholds = np.linspace(0.2, 0.7, len(P))
+    members = tuple(member(str(k), t) for k, t in enumerate(thresholds))
+    found = EnsembleModel(task, "vote", members).combine(frames).to_numpy()
+    beyond = np.clip(P - thresholds[:, None, None] + 0.5, 0, 1).mean(axis=0)  # ties: how far from each own threshold
+    votes = (thresholds[:, None, None] <= P).sum(axis=0)
+    wanted = np.where(2 * votes == len(P), beyond >= 0.5, 2 * votes > len(P))
+    near = np.abs(beyond - 0.5) < 1e-9  # rounding decides these
     assert ((found >= 0.5) == wanted)[~near].all()
     assert (found >= 0).all() and (found <= 1).all()
 
@@ -155,3 +158,40 @@ def test_ensembles_of_ensembles(job):
     predict(open_run("nested"), job / "testset")
     a, b, c = tables(job, "abc", "test/{}.csv")
     assert np.allclose(tables(job, ["nested"], "test/{}.csv")[0], ((a + b) / 2 + c) / 2, atol=1e-12)
+
+
+def test_labels_that_changed_since_are_told(job):
+    lines = (job / "devset/devset.csv").read_text().splitlines()
+    body = [line.split(",", 2) for line in lines[1:]]
+    classes = [row[1] for row in body]
+    turned = [",".join([row[0], label, row[2]]) for row, label in zip(body, classes[1:] + classes[:1], strict=True)]
+    (job / "devset/devset.csv").write_text("\n".join([lines[0], *turned]) + "\n")
+    with pytest.raises(DatasetError, match="the labels have changed"):
+        make_ensemble([open_run("a"), open_run("b")], run_folder("e"))
+
+
+def test_the_order_of_members_does_not_matter(job):
+    for names in ("ac", "ca"):
+        make_ensemble([open_run(n) for n in names], run_folder(f"e{names}"))
+        predict(open_run(f"e{names}"), job / "testset")
+    assert tables(job, ["eac"], "test/{}.csv")[0].equals(tables(job, ["eca"], "test/{}.csv")[0])
+
+
+def test_features_of_two_decoders_do_not_meet(job):
+    command("train", "subtask1", "--run", "scaled", "--set", "features.decoder=scaled", *QUICK)
+    with pytest.raises(RunFolderError, match=r"features were computed differently|another extractor"):
+        make_ensemble([open_run("a"), open_run("scaled")], run_folder("e"))
+
+
+def test_an_ensemble_is_not_made_of_itself(job):
+    make_ensemble([open_run("a"), open_run("b")], run_folder("two"))
+    make_ensemble([open_run("two"), open_run("c")], run_folder("nested"))
+    with pytest.raises(RunFolderError, match="one of the members is made of it"):
+        make_ensemble([open_run("nested"), open_run("a")], run_folder("two"), replace=True)
+
+
+def test_what_an_unreadable_image_gets_is_the_members_prior(job):
+    make_ensemble([open_run("a"), open_run("b")], run_folder("e"))
+    for name in ("subtask1", "subtask2", "subtask3"):
+        a, e = (json.loads((job / f"runs/{run}/{name}/subtask.json").read_text())["fallback"] for run in "ae")
+        assert a == pytest.approx(e)

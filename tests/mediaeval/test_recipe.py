@@ -225,3 +225,13 @@ def test_settings_that_cannot_be_are_told(system, message):
     with pytest.raises(ConfigError) as error:
         settings_of(system)
     assert message in str(error.value)
+
+
+def test_an_image_drawn_twice_is_augmented_twice(photographs, tmp_path):
+    recipe = Recipe(batch_size=24, balanced=True, randaugment=9)
+    pictures = Pictures(photographs, VIEW, tmp_path)
+    ids = list(photographs.ids)
+    run = Batches(pictures, ids, np.eye(3, dtype=np.float32)[[0, 1, 2] * 2], None, recipe, 0, 0)
+    for epoch in range(3):
+        pixels = torch.cat([x for x, *_ in run(epoch)])
+        assert len({x.numpy().tobytes() for x in pixels}) == len(ids)

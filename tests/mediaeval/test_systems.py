@@ -19,6 +19,7 @@ from mediaeval.errors import ConfigError, DatasetError, RunFolderError, WeightsE
 from mediaeval.finetune import settings_of
 from mediaeval.finetune.model import SystemModel, load_system
 from mediaeval.finetune.pictures import Photographs, ten_crops
+from mediaeval.finetune.training import Average
 from mediaeval.runs import RunFolder, open_run, run_folder
 from mediaeval.steps import learners
 from mediaeval.steps.predict import predict
@@ -329,3 +330,72 @@ def test_a_changed_model_is_refused(job):
     save_file(load_file(path), path)  # its description is gone
     with pytest.raises(RunFolderError, match="is not the file that was saved in training"):
         predict(open_run("net"), job / "testset")
+
+
+# averages, batches, what is left behind -------------------------------------------------------------------------------
+
+
+def test_the_average_follows_the_network_and_is_exact_at_rest():
+    """With weights at 1 from a start of 0: 1 − Π keep, keep = min(decay, (1 + step) / (10 + step))."""
+    network = torch.nn.Linear(2, 1)
+    torch.nn.init.zeros_(network.weight)
+    average = Average(network, decay=0.9)
+    torch.nn.init.ones_(network.weight)
+    left = 1.0
+    for step in range(1, 201):
+        average.update(network)
+        left *= min(0.9, (1 + step) / (10 + step))
+        if step in (1, 5):
+            assert average.network.weight.flatten().tolist() == pytest.approx([1 - left] * 2, abs=1e-5)
+    assert average.network.weight.flatten().tolist() == pytest.approx([1, 1], abs=1e-5)
+
+
+def test_one_validation_image_is_scored(tmp_path):
+    model, photographs, labels = small(tmp_path, epochs=1)
+    one = photographs.some(photographs.ids[:1])
+    model.fit(photographs, labels, state=tmp_path / "x.safetensors", validation=(one, labels))
+    assert model.history[0]["val_f1"] in (0, 1)
+
+
+def test_batch_normalisation_never_meets_one_image(tmp_path):
+    model, photographs, labels = small(tmp_path, epochs=1, batch_size=2, accumulate=8)
+    three = photographs.some(photographs.ids[:3])
+    model.fit(three, labels, state=tmp_path / "x.safetensors")
+    assert len(model.history) == 1
+
+
+def test_what_a_kill_in_the_first_epoch_left_is_no_hindrance(tmp_path):
+    model, photographs, labels = small(tmp_path, epochs=1)
+    state = tmp_path / "left/model.safetensors"
+    (state.parent / "pixels-killed").mkdir(parents=True)
+    state.write_bytes(b"weights without the state beside them")
+    model.fit(photographs, labels, state=state, resume=True)
+    assert sorted(p.name for p in state.parent.iterdir()) == ["model.safetensors", "model.training"]
+
+
+def test_what_a_run_was_trained_in_is_written(trained):
+    tree = tomllib.loads((trained / "runs/net/run.toml").read_text())
+    assert tree["subtask1"]["system"]["precision"] in ("float32", "bfloat16")
+
+
+def test_all_is_resumed_with_what_is_left(job, capsys):
+    shutil.rmtree(job / "runs/net/subtask3")
+    command("train", "all", "--data", "devset", "--run", "net", *QUICK, "--resume")
+    assert "going on with subtask3" in " ".join(capsys.readouterr().err.split())
+    assert RunFolder(job / "runs/net").subtasks == ("subtask1", "subtask2", "subtask3")
+    assert "nothing is left" in refused("train", "all", "--data", "devset", "--run", "net", *QUICK, "--resume")
+    other = refused("train", "all", "--data", "devset", "--run", "net", *QUICK, "--set", "system.lr=0.01", "--resume")
+    assert "trained with other settings" in other
+    assert "begins anew" in refused("train", "subtask1", "--data", "devset", "--run", "new", "--resume")
+
+
+def test_two_trainings_do_not_write_into_one_run(job):
+    with RunFolder(Path("runs/net")).being_trained():
+        told = refused("train", "subtask1", "--data", "devset", "--run", "net", "--replace", *QUICK)
+    assert "is being trained by another command" in told
+
+
+@pytest.mark.parametrize("setting", ["lr=inf", "lr=nan", "step_epochs=inf", "mixup=inf", "std=[0, 0, 0]"])
+def test_numbers_that_are_none_are_refused_before_anything_is_trained(job, setting):
+    told = refused("train", "subtask1", "--data", "devset", "--run", "new", *QUICK, "--set", f"system.{setting}")
+    assert f"system.{setting.split('=')[0]}" in told

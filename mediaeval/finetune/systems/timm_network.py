@@ -53,7 +53,8 @@ def build(settings: TimmSettings, n_labels: int, width: int, *, pretrained: bool
     modules = dict(model.named_modules())
     blocks = [info["module"] for info in getattr(model, "feature_info", []) if info["module"] in modules]
     heads = _classifiers(model)
-    deep = group_parameters(model, model.group_matcher(coarse=False), reverse=True)
+    orderly = hasattr(model, "group_matcher")  # a few networks have no order of layers
+    deep = group_parameters(model, model.group_matcher(coarse=False), reverse=True) if orderly else {}
     return Built(
         network=network,
         view=View(max(steps.resize, steps.crop), steps.crop, steps.interpolation, steps.squash),
