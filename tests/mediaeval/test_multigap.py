@@ -478,8 +478,11 @@ def test_a_file_that_is_not_there_is_told(tmp_path):
 
 def test_without_pretrained_or_with_random_no_file_is_touched(tmp_path):
     nothing = {"object_weights": str(tmp_path / "no"), "places_weights": str(tmp_path / "no")}
-    made(streams=["object", "places"], blocks=1, **nothing)
-    made(streams=["object", "places"], blocks=1, **nothing, init="random", pretrained=True)
+    for built in (
+        made(streams=["object", "places"], blocks=1, **nothing),
+        made(streams=["object", "places"], blocks=1, **nothing, init="random", pretrained=True),
+    ):
+        assert list(built.network.streams) == ["object", "places"]
 
 
 def without(state, *keys):
