@@ -1,7 +1,9 @@
 """Small datasets, real photographs where they are at hand, and a way to run commands."""
 
+import contextlib
 import os
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -70,6 +72,24 @@ def workdir(tmp_path, monkeypatch) -> Path:
     folder.mkdir()
     monkeypatch.chdir(folder)
     return folder
+
+
+@contextlib.contextmanager
+def inside(folder: Path, n_dev: int, n_test: int) -> Iterator[Path]:
+    """Make devset and testset of so many pictures in a folder, and work in it."""
+    make_folder(folder / "devset", n_dev)
+    make_folder(folder / "testset", n_test, prefix="t", labelled=False)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        yield folder
+
+
+@pytest.fixture
+def job(trained, tmp_path, monkeypatch) -> Path:
+    """A copy of the module's `trained` folder to work in."""
+    shutil.copytree(trained, tmp_path / "job")
+    monkeypatch.chdir(tmp_path / "job")
+    return tmp_path / "job"
 
 
 def command(*arguments: str) -> None:

@@ -1,8 +1,8 @@
 """Making one run of several: their probabilities averaged, or their votes counted, subtask by subtask.
 
-The new run names its members and takes their models from their folders; `predict`, `submit` and
-all else treat it as any run. A subtask that one member alone holds is taken from it, so that a run on features and one
-of a system can send one file.
+The new run names its members and takes their models from their folders; `predict`, `submit` and all else treat it as
+any run. A subtask that one member alone holds is taken from it, so that a run on features and one of a system can send
+one file.
 """
 
 import shutil
@@ -34,9 +34,9 @@ def make_ensemble(
 ) -> list[Fitted]:
     """Write `run`, made of `members`, and return its subtasks, scored on the validation images.
 
-    Thresholds: the mean of the members', or in a vote more than half of the votes (the mean probability where they are
-    equal). Raises RunFolderError when members were made from other images, splits or features, when `run` is there
-    already, or is a member; DatasetError when the dev set, whose labels are scored, is not there.
+    Thresholds: the mean of the members', or in a vote half of the votes (see `EnsembleModel`). Raises RunFolderError
+    when members were made from other images, splits or features, when `run` is there already, or a member is made of
+    it; DatasetError when the dev set, whose labels are scored, is not there, or has other labels than in training.
     """
     _require_room(members, run, replace)
     configs = {member.name: read_config(member) for member in members}

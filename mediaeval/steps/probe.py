@@ -130,14 +130,14 @@ def probe(
                     )
                 )
             found.append(ProbedTap(name, gram.dimension, tuple(probes)))
-    tested = int(images.tested.sum())
+    always = set(parts[0].train.tolist()).intersection(*(part.train.tolist() for part in parts))
     baselines = constant_answers(labels, parts, multi_label=multi_label)
     return Probed(
         inside.task,
         inside.system.system,
         tuple(parts),
-        tested,
-        len(images.ids) - tested,
+        int(images.tested.sum()),
+        len(always),
         tuple(found),
         tuple(baselines),
         images.trained_on,

@@ -42,69 +42,44 @@ def train(
     data, absent weights, or a run that already holds these subtasks or was made from other data or features.
     """
     with run.being_trained():
-        return _train(
-            config,
-            subtasks,
-            run,
-            split_file=split_file,
-            refit=refit,
-            replace=replace,
-            resume=resume,
-            skip_bad=skip_bad,
-            device=device,
-            command=command,
-        )
+        dataset = load_dataset(Path(config.data.dev))
+        _require_labels(dataset, subtasks)
+        device = choose_device(device)
+        if resume:
+            subtasks = _unfinished(config, subtasks, run, replace, device)
+        settle_engine(config, device)
+        require_room(run, config, subtasks, replace)
+        networks = build_networks(config, device)
 
+        features = features_of(dataset, config, networks, skip_bad=skip_bad, thumbnails=True)
+        ids = [i for i in dataset.ids if i not in features.failures]
+        groups = groups_of(dataset, features, ids, config.split.groups)
+        sides = read_split(split_file, ids) if split_file else make_split(dataset, ids, groups, config.split)
+        _require_apart(sides, groups, split_file)
+        if n_views := max(config.subtask(name).augment for name in subtasks):
+            view_ids = ids if refit else list(sides.index[sides == "train"])  # never of images that only validate
+            features = features_of(
+                dataset, config, networks, skip_bad=skip_bad, thumbnails=True, views=n_views, view_ids=view_ids
+            )
 
-def _train(
-    config: Config,
-    subtasks: list[str],
-    run: RunFolder,
-    *,
-    split_file: Path | None,
-    refit: bool,
-    replace: bool,
-    resume: bool,
-    skip_bad: bool,
-    device: str,
-    command: str,
-) -> list[Fitted]:
-    dataset = load_dataset(Path(config.data.dev))
-    _require_labels(dataset, subtasks)
-    device = choose_device(device)
-    if resume:
-        subtasks = _unfinished(config, subtasks, run, replace, device)
-    settle_engine(config, device)
-    require_room(run, config, subtasks, replace)
-    networks = build_networks(config, device)
-
-    features = features_of(dataset, config, networks, skip_bad=skip_bad, thumbnails=True)
-    ids = [i for i in dataset.ids if i not in features.failures]
-    groups = groups_of(dataset, features, ids, config.split.groups)
-    sides = read_split(split_file, ids) if split_file else make_split(dataset, ids, groups, config.split)
-    _require_apart(sides, groups, split_file)
-    if n_views := max(config.subtask(name).augment for name in subtasks):
-        view_ids = ids if refit else list(sides.index[sides == "train"])  # never of images that only validate
-        features = features_of(
-            dataset, config, networks, skip_bad=skip_bad, thumbnails=True, views=n_views, view_ids=view_ids
-        )
-
-    record = Record(run, config, subtasks, dataset, features, networks, sides, command)
-    record.require_same_inputs()
-    results = []
-    for name in subtasks:
-        data = TrainingData(
-            TASKS[name], dataset.labels(name).loc[ids], dataset.image_paths, features, networks, sides, groups
-        )
-        if config.subtask(name).system:
-            learner: Learner = SystemLearner(data, config, device, run.training(name), replace=replace, resume=resume)
-        else:
-            learner = FeatureLearner(data, config, device)
-        fitted = fit_subtask(data, config, learner, refit=refit)
-        record.keep(fitted)
-        learner.finish()
-        results.append(fitted)
-    return results
+        record = Record(run, config, subtasks, dataset, features, networks, sides, command)
+        record.require_same_inputs()
+        results = []
+        for name in subtasks:
+            data = TrainingData(
+                TASKS[name], dataset.labels(name).loc[ids], dataset.image_paths, features, networks, sides, groups
+            )
+            if config.subtask(name).system:
+                learner: Learner = SystemLearner(
+                    data, config, device, run.training(name), replace=replace, resume=resume
+                )
+            else:
+                learner = FeatureLearner(data, config, device)
+            fitted = fit_subtask(data, config, learner, refit=refit)
+            record.keep(fitted)
+            learner.finish()
+            results.append(fitted)
+        return results
 
 
 def _unfinished(config: Config, subtasks: list[str], run: RunFolder, replace: bool, device: str) -> list[str]:

@@ -17,7 +17,7 @@ from mediaeval.steps.models import EnsembleModel, Member
 from mediaeval.steps.predict import predict
 from mediaeval.steps.tables import decide, read_probabilities
 from submission.tasks import TASKS
-from tests.conftest import command, make_folder
+from tests.conftest import command, inside
 
 QUICK = ["--data", "devset", "--set", "classifier.epochs=2", "--set", "augment=0", "--no-refit"]
 
@@ -25,11 +25,7 @@ QUICK = ["--data", "devset", "--set", "classifier.epochs=2", "--set", "augment=0
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """Runs a (all), b (subtasks 1 and 2, another seed) and c (subtask 1, a system), all of one split."""
-    folder = tmp_path_factory.mktemp("ensemble")
-    make_folder(folder / "devset", 24)
-    make_folder(folder / "testset", 6, prefix="t", labelled=False)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
+    with inside(tmp_path_factory.mktemp("ensemble"), 24, 6) as folder:
         command("train", "all", "--run", "a", *QUICK)
         command("train", "subtask1", "--run", "b", "--set", "seed=1", *QUICK)
         command("train", "subtask2", "--run", "b", "--set", "seed=1", *QUICK)
@@ -39,13 +35,6 @@ def trained(tmp_path_factory):
         for name in "abc":
             command("predict", name, "--data", "testset")
     return folder
-
-
-@pytest.fixture
-def job(trained, tmp_path, monkeypatch):
-    shutil.copytree(trained, tmp_path / "job")
-    monkeypatch.chdir(tmp_path / "job")
-    return tmp_path / "job"
 
 
 def tables(job, names: str, place: str, subtask: str = "subtask1") -> list[pd.DataFrame]:

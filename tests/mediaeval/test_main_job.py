@@ -14,7 +14,7 @@ from mediaeval.runs import open_run
 from mediaeval.steps.predict import predict
 from mediaeval.steps.submit import submit
 from submission.runfile import read_run
-from tests.conftest import command, picture
+from tests.conftest import command, inside, picture
 
 QUICK = ["--set", "classifier.epochs=3", "--set", "classifier.lr=0.001", "--set", "augment=1"]
 
@@ -22,25 +22,11 @@ QUICK = ["--set", "classifier.epochs=3", "--set", "classifier.lr=0.001", "--set"
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A folder with devset, testset and a run of all subtasks that is predicted and submitted; not to be changed."""
-    from tests.conftest import make_folder
-
-    folder = tmp_path_factory.mktemp("main-job")
-    make_folder(folder / "devset", 30)
-    make_folder(folder / "testset", 9, prefix="t", labelled=False)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
+    with inside(tmp_path_factory.mktemp("main-job"), 30, 9) as folder:
         command("train", "all", "--data", "devset", "--run", "first", *QUICK)
         command("predict", "first", "--data", "testset")
         command("submit", "first")
     return folder
-
-
-@pytest.fixture
-def job(trained, tmp_path, monkeypatch):
-    """A copy of `trained` to work in."""
-    shutil.copytree(trained, tmp_path / "job")
-    monkeypatch.chdir(tmp_path / "job")
-    return tmp_path / "job"
 
 
 def test_the_run_folder_holds_what_its_readme_says(trained):

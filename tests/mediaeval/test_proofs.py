@@ -14,7 +14,7 @@ from mediaeval.steps.replay import replay
 from mediaeval.steps.reproduce import reproduce
 from mediaeval.steps.send import send
 from submission.labels import read_labels
-from tests.conftest import command, make_folder, picture
+from tests.conftest import command, inside, picture
 
 QUICK = [
     "--set",
@@ -31,21 +31,10 @@ QUICK = [
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """devset, testset and the run `first`, predicted and not yet submitted; not to be changed."""
-    folder = tmp_path_factory.mktemp("proofs")
-    make_folder(folder / "devset", 60)
-    make_folder(folder / "testset", 45, prefix="t", labelled=False)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
+    with inside(tmp_path_factory.mktemp("proofs"), 60, 45) as folder:
         command("train", "all", "--data", "devset", "--run", "first", *QUICK)
         command("predict", "first", "--data", "testset")
     return folder
-
-
-@pytest.fixture
-def job(trained, tmp_path, monkeypatch):
-    shutil.copytree(trained, tmp_path / "job")
-    monkeypatch.chdir(tmp_path / "job")
-    return tmp_path / "job"
 
 
 def test_the_rehearsal_scores_on_disk_what_training_scored(job):

@@ -26,7 +26,7 @@ from mediaeval.steps.predict import predict
 from mediaeval.steps.train import train
 from submission.runfile import read_run
 from submission.tasks import TASKS
-from tests.conftest import command, make_folder
+from tests.conftest import command, inside, make_folder
 
 # timm's own network for tests: 0.4 million weights, with batch normalisation
 TINY = {"name": "timm", "model": "test_efficientnet.r160_in1k", "init": "random", "image_size": 32, "epochs": 2}
@@ -49,23 +49,11 @@ def refused(*arguments: str) -> str:
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """devset, testset and a run `net` of all subtasks by one system, predicted and submitted; not to be changed."""
-    folder = tmp_path_factory.mktemp("systems")
-    make_folder(folder / "devset", 24)
-    make_folder(folder / "testset", 6, prefix="t", labelled=False)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
+    with inside(tmp_path_factory.mktemp("systems"), 24, 6) as folder:
         command("train", "all", "--data", "devset", "--run", "net", *QUICK)
         command("predict", "net", "--data", "testset")
         command("submit", "net")
     return folder
-
-
-@pytest.fixture
-def job(trained, tmp_path, monkeypatch):
-    """A copy of `trained` to work in."""
-    shutil.copytree(trained, tmp_path / "job")
-    monkeypatch.chdir(tmp_path / "job")
-    return tmp_path / "job"
 
 
 def small(tmp_path, **changes) -> tuple[SystemModel, Photographs, pd.DataFrame]:

@@ -180,7 +180,8 @@ def existing(tmp_path):
 
 
 def test_a_refused_run_leaves_the_existing_file_alone(existing):
-    refused(write_run, existing, OFFICIAL_HEADER, IDS, {**LABELS, "subtask1": {"a": "happy", "b": "neutral"}})
+    labels = {**LABELS, "subtask1": {"a": "happy", "b": "neutral"}}
+    assert "happy" in refused(write_run, existing, OFFICIAL_HEADER, IDS, labels)
 
 
 def test_a_full_disk_leaves_the_existing_file_alone(existing, monkeypatch):
