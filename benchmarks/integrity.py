@@ -22,11 +22,11 @@ import numpy as np
 from benchmarks.photographs import shared_extractors
 from mediaeval.classifiers.model import SubtaskModel
 from mediaeval.data.dataset import load_dataset
-from mediaeval.data.sample import draw_sample
 from mediaeval.features.build import build
 from mediaeval.features.extract import extract
 from mediaeval.features.extractors import EXTRACTORS, WITNESS
 from mediaeval.features.store import FeatureStore
+from mediaeval.sample.draw import draw_sample
 from submission.alignment import align, usual_orders
 from submission.check import find_problems
 from submission.expectation import columns_of, expect, label_matrix

@@ -15,8 +15,8 @@ import numpy as np
 
 from mediaeval.config import load_config
 from mediaeval.data.dataset import load_dataset
-from mediaeval.data.sample import draw_sample
 from mediaeval.runs import RunFolder
+from mediaeval.sample.draw import draw_sample
 from mediaeval.steps.predict import predict
 from mediaeval.steps.tables import decide, read_probabilities
 from mediaeval.steps.train import train

@@ -72,7 +72,7 @@ def choose_data(dev: str) -> str:
     """Return the dev set to work on: the one given, else the drawn sample, drawn now if need be."""
     if dev:
         return dev
-    from mediaeval.data.sample import draw_sample
+    from mediaeval.sample.draw import draw_sample
 
     folder = Path("sample")
     say(f"No --data and no mediaeval.toml with [data] dev: this uses the drawn sample in {folder}/.")

@@ -22,7 +22,7 @@ def command(
     json: Json = False,
 ) -> None:
     """Draw a small benchmark in the official layout: dev set, test set, and the test set's truth."""
-    from mediaeval.data.sample import draw_sample
+    from mediaeval.sample.draw import draw_sample
 
     draw_sample(directory, dev=dev, test=test, seed=seed, traps=traps)
     found = {

@@ -1,1 +1,1 @@
-"""Datasets in the official layout: reading, inspecting, splitting, drawing."""
+"""Datasets in the official layout: reading, inspecting, splitting."""

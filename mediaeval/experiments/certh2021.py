@@ -14,7 +14,6 @@ import pandas as pd
 from mediaeval.classifiers.recipes import RECIPES
 from mediaeval.config import Config, SubtaskSection
 from mediaeval.data.dataset import Dataset, load_dataset
-from mediaeval.data.sample import SamplePaths, is_sample
 from mediaeval.data.sentiment_splits import Split
 from mediaeval.errors import ConfigError, DatasetError, WeightsError
 from mediaeval.experiments.blocks import block_notes, block_settings
@@ -22,6 +21,7 @@ from mediaeval.experiments.inputs import try_build
 from mediaeval.experiments.table import Report, Result
 from mediaeval.features.extract import Features
 from mediaeval.features.network import Network
+from mediaeval.sample.draw import SamplePaths, is_sample
 from mediaeval.steps.fitting import Fitted, fit_subtask
 from mediaeval.steps.learners import FeatureLearner, TrainingData
 from mediaeval.steps.models import REFIT

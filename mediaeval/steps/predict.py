@@ -7,11 +7,11 @@ from pathlib import Path
 import pandas as pd
 
 from mediaeval.data.dataset import load_dataset
-from mediaeval.data.sample import is_sample
 from mediaeval.errors import DatasetError, FeaturesError, RunFolderError, WeightsError
 from mediaeval.features.network import Network
 from mediaeval.files import file_digest, folder_atomically
 from mediaeval.runs import RunFolder, versions, write_json
+from mediaeval.sample.draw import is_sample
 from mediaeval.steps.models import Images, Model, load_subtask_model, probabilities
 from mediaeval.steps.prepare import build_networks, choose_device, features_of
 from mediaeval.steps.record import read_config

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -18,7 +19,8 @@ from mediaeval.features import engines, preprocess
 from mediaeval.features.build import build
 from mediaeval.features.engines import Engine, Made, choose_engine
 from mediaeval.features.extractors import Extractor
-from mediaeval.features.precision import least_cosine, settle_precision
+from mediaeval.features.precision import TRIAL_IMAGES, least_cosine, settle_precision, trial_images
+from mediaeval.sample.draw import draw_sample
 from tests.conftest import picture
 
 MODEL = "mobilenetv3_small_050"
@@ -449,3 +451,12 @@ def test_openvino_stays_loaded_for_as_long_as_the_process_lives(kept):
     """Where it went with the last network, its threads went on in what was unloaded."""
     core = engines._core()
     assert engines._core() is core, "whatever networks come and go"
+
+
+def test_the_trial_images_are_those_that_the_sample_draws(tmp_path):
+    """They are shipped as data; drawn again, they are the same bytes."""
+    drawn = draw_sample(tmp_path / "sample", dev=40, test=20, seed=0)
+    paths = sorted(path for side in (drawn.devset, drawn.testset) for path in (side / "images").iterdir())
+    with zipfile.ZipFile(TRIAL_IMAGES) as archive:
+        assert [(path.name, path.read_bytes()) for path in paths] == [(n, archive.read(n)) for n in archive.namelist()]
+    assert trial_images(32, 24).shape == (60, 24, 32, 3)

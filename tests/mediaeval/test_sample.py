@@ -11,10 +11,10 @@ import pytest
 from PIL import Image, ImageOps
 from sklearn.metrics import f1_score
 
-from mediaeval.data import sample as sample_module
-from mediaeval.data.sample import draw_labels, draw_sample, is_sample
-from mediaeval.data.sample_labels import annotate, draw_scenes
 from mediaeval.errors import ConfigError, DatasetError
+from mediaeval.sample import draw as sample_module
+from mediaeval.sample.draw import draw_labels, draw_sample, is_sample
+from mediaeval.sample.labels import annotate, draw_scenes
 from submission.tasks import OFFICIAL_HEADER, TASKS
 
 DEV, TEST = 40, 4

@@ -5,8 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mediaeval.data.sample_labels import KINDS, LIGHTS, POSES
-from mediaeval.drawing.scenes import PAINTERS, Scene, draw_scene
+from mediaeval.sample.labels import KINDS, LIGHTS, POSES
+from mediaeval.sample.scenes import PAINTERS, Scene, draw_scene
 
 
 def pixels(scene: Scene, seed: int = 3) -> np.ndarray:

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from PIL import Image, ImageChops, ImageFilter
 
-from mediaeval.drawing.canvas import Canvas, pick, stretch, vary
+from mediaeval.sample.canvas import Canvas, pick, stretch, vary
 
 
 def photograph(c: Canvas, light: str) -> Image.Image:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from mediaeval.data.sample_labels import annotate
+from mediaeval.sample.labels import annotate
 
 # How the second of a pair of duplicates is made of the first one's bytes: the official dev set is said to hold 8 pairs.
 DUPLICATES = ("copy", "copy", "copy", "copy", "comment", "comment", "smaller", "smaller")

@@ -9,7 +9,7 @@ import math
 import numpy as np
 from PIL import Image
 
-from mediaeval.drawing.backdrops import (
+from mediaeval.sample.backdrops import (
     Scene,
     dark,
     ground,
@@ -22,7 +22,7 @@ from mediaeval.drawing.backdrops import (
     skyline,
     water,
 )
-from mediaeval.drawing.brushes import (
+from mediaeval.sample.brushes import (
     bent_tree,
     boat,
     car,
@@ -36,8 +36,8 @@ from mediaeval.drawing.brushes import (
     tower,
     tree,
 )
-from mediaeval.drawing.camera import photograph
-from mediaeval.drawing.canvas import Canvas, pick, shade, vary
+from mediaeval.sample.camera import photograph
+from mediaeval.sample.canvas import Canvas, pick, shade, vary
 
 __all__ = ["PAINTERS", "Scene", "draw_scene"]
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
-from mediaeval.drawing.brushes import house, person, tower, tree
-from mediaeval.drawing.canvas import Canvas, Colour, pick, shade, vary
+from mediaeval.sample.brushes import house, person, tower, tree
+from mediaeval.sample.canvas import Canvas, Colour, pick, shade, vary
 
 
 @dataclass(frozen=True)

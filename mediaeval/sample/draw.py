@@ -19,10 +19,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mediaeval.data.sample_labels import draw_labels
-from mediaeval.data.sample_traps import MIN_DEV, MIN_TEST, plant_dev_traps, plant_test_traps
-from mediaeval.drawing.scenes import Scene, draw_scene
 from mediaeval.errors import ConfigError, DatasetError
+from mediaeval.sample.labels import draw_labels
+from mediaeval.sample.scenes import Scene, draw_scene
+from mediaeval.sample.traps import MIN_DEV, MIN_TEST, plant_dev_traps, plant_test_traps
 from submission.tasks import ID_COLUMN, OFFICIAL_HEADER
 
 __all__ = ["SamplePaths", "draw_labels", "draw_sample", "is_sample"]

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from mediaeval.drawing.canvas import Canvas, Colour, pick, shade, vary
+from mediaeval.sample.canvas import Canvas, Colour, pick, shade, vary
 
 SKINS = ((236, 198, 168), (206, 158, 120), (150, 102, 70), (96, 64, 46))
 CLOTHES = ((60, 72, 104), (128, 52, 52), (70, 96, 74), (150, 148, 144), (52, 50, 54), (190, 180, 150), (96, 70, 110))

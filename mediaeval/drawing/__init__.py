@@ -1,1 +1,0 @@
-"""Pictures of disasters drawn from random numbers: what the drawn sample shows."""

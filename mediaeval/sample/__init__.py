@@ -1,0 +1,1 @@
+"""The drawn sample benchmark: images of disasters drawn from random numbers, with labels, in the official layout."""
