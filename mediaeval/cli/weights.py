@@ -67,9 +67,9 @@ def _list(name: str | None, config: Path | None, json: bool) -> None:
 
 def _fetch(name: str, mirror: Path | None, replace: bool, config: Path | None, json: bool) -> None:
     from mediaeval.errors import ConfigError, WeightsError
-    from mediaeval.features.cache import cache_folder
-    from mediaeval.features.sources import fetch, status
     from mediaeval.progress import progress
+    from mediaeval.weights.cache import cache_folder
+    from mediaeval.weights.fetch import fetch, status
 
     if mirror is not None and not mirror.is_dir():
         raise ConfigError(f"--mirror {mirror}: no folder. Another machine's cache is a mirror.")
@@ -108,7 +108,8 @@ def _fetch(name: str, mirror: Path | None, replace: bool, config: Path | None, j
 def _files(name: str, extractor) -> list[tuple]:
     """Return (file, the user's own path or "") for all that an extractor needs itself."""
     from mediaeval.features.sources import given
-    from mediaeval.features.weight_files import WeightFile, files_of
+    from mediaeval.features.weight_files import files_of
+    from mediaeval.weights.files import WeightFile
 
     # a model that its library publishes no weights of may still be used with a file of one's own
     if extractor.weights and extractor.kind in ("timm", "torchvision"):
@@ -120,7 +121,7 @@ def _files(name: str, extractor) -> list[tuple]:
 
 def _standing(file, own: str) -> tuple[str, str]:
     """Return (how it stands with a file, its sha256)."""
-    from mediaeval.features.sources import status
+    from mediaeval.weights.fetch import status
 
     if own:
         return f"yours: {own}" if Path(own).exists() else f"yours, absent: {own}", ""
@@ -129,7 +130,7 @@ def _standing(file, own: str) -> tuple[str, str]:
 
 
 def _convert(path: Path, out: Path | None, trust: bool, json: bool) -> None:
-    from mediaeval.features.convert import convert
+    from mediaeval.weights.convert import convert
 
     out = out or path.with_suffix(".safetensors")
     done = convert(path, out, trust)

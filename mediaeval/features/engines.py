@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from mediaeval.errors import ConfigError, FeaturesError, first_line
-from mediaeval.features.cache import cache_folder
 from mediaeval.features.network import BATCH
 from mediaeval.features.precision import settle_precision
+from mediaeval.weights.cache import cache_folder
 
 if TYPE_CHECKING:
     import torch

@@ -32,7 +32,7 @@ def timm_network(name: str, extractor: Extractor, engine: Engine, built: Callabl
     owner = f"extractor '{name}'"
 
     def make() -> Made:
-        from mediaeval.features.weights import load_state, read_weights
+        from mediaeval.weights.read import load_state, read_weights
 
         arguments = dict(extractor.model_args) | ({"num_classes": 0} if extractor.output == "features" else {})
         model = timm_model(owner, extractor, arguments)
@@ -96,7 +96,7 @@ def torchvision_network(name: str, extractor: Extractor, engine: Engine, built: 
     def make() -> Made:
         import torchvision
 
-        from mediaeval.features.weights import load_into
+        from mediaeval.weights.read import load_into
 
         known = torchvision.models.list_models(module=torchvision.models)
         try:

@@ -20,8 +20,8 @@ from mediaeval.features.network import Network
 from mediaeval.features.networks import detector as faster_rcnn
 from mediaeval.features.networks import objectgraphs as graphs
 from mediaeval.features.sources import locate
-from mediaeval.features.weights import load_into, read_weights
 from mediaeval.files import file_digest
+from mediaeval.weights.read import load_into, read_weights
 
 DETECTOR = {"objects": faster_rcnn.N_OBJECTS, "score": faster_rcnn.SCORE, "min_size": 800, "max_size": 1333}
 LONGEST = 20  # times the shorter side; see `_not_too_long`

@@ -38,7 +38,7 @@ def resnet152_11k(name: str, extractor: Extractor, engine: Engine, built: Callab
 
     def make() -> Made:
         from mediaeval.features.networks import resnet152
-        from mediaeval.features.weights import load_state, read_weights
+        from mediaeval.weights.read import load_state, read_weights
 
         network, owner = resnet152.ResNet11k(), f"extractor '{name}'"
         load_state(network, resnet152.state_from(read_weights(path, owner), owner), owner, path)
@@ -66,7 +66,7 @@ def inception2015(name: str, extractor: Extractor, engine: Engine, built: Callab
 
     def make() -> Made:
         from mediaeval.features.networks import inception2015
-        from mediaeval.features.weights import load_into
+        from mediaeval.weights.read import load_into
 
         network = inception2015.inception2015()
         load_into(network, path, f"extractor '{name}'", head="fc")
@@ -89,7 +89,7 @@ def yt8m(name: str, extractor: Extractor, engine: Engine, built: Callable) -> Ne
     """Y: an Inception vector → PCA to 1024, quantised as in the release → CNN → 3,862 sigmoids."""
     from mediaeval.features.modules import frozen
     from mediaeval.features.networks import yt8m as youtube
-    from mediaeval.features.weights import read_weights
+    from mediaeval.weights.read import read_weights
 
     arguments = arguments_of(name, extractor, {"flatten": "channels_first"})
     source = _source(name, extractor, built, 2048)
@@ -119,7 +119,7 @@ def dual_encoding(name: str, extractor: Extractor, engine: Engine, built: Callab
 
     from mediaeval.features.modules import frozen
     from mediaeval.features.networks import dual_encoding as dual
-    from mediaeval.features.weights import read_weights
+    from mediaeval.weights.read import read_weights
 
     path = locate(name, extractor)
     arguments_of(name, extractor, {"attention_axis": "time", "normalise": True})  # unsaid: what the file's layout says

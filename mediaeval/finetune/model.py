@@ -16,7 +16,6 @@ from torch import Tensor
 
 from mediaeval.classifiers.scaling import BlockScaler
 from mediaeval.errors import FeaturesError, UserError, WeightsError
-from mediaeval.features.weights import load_state
 from mediaeval.files import write_atomically
 from mediaeval.finetune.build import build_system
 from mediaeval.finetune.built import Built
@@ -25,6 +24,7 @@ from mediaeval.finetune.recipe import settled
 from mediaeval.finetune.settings import Recipe
 from mediaeval.finetune.training import EVAL_BATCH, scores_of, train_system
 from mediaeval.seeding import seeded
+from mediaeval.weights.read import load_state
 from submission.tasks import Subtask
 
 METADATA = "system"  # key of the file's metadata

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from mediaeval.errors import WeightsError
-from mediaeval.features.weights import read_weights
 from mediaeval.formats.caffe import is_caffe, read_caffe, read_layers
+from mediaeval.weights.read import read_weights
 from tests.mediaeval.caffemodel import blob, caffemodel, field, layer, network_file, varint
 
 # A file in tmp_path is written anew by every example

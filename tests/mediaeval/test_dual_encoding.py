@@ -17,7 +17,7 @@ from mediaeval.features.networks.dual_encoding import (
     VisualEncoder,
     load_visual,
 )
-from mediaeval.features.weights import read_weights
+from mediaeval.weights.read import read_weights
 
 WIDTH, HIDDEN, FILTERS, SPACE = 6, 4, 5, 7
 SIZES = {"width": WIDTH, "hidden": HIDDEN, "kernels": (2, 3), "filters": FILTERS, "space": SPACE}

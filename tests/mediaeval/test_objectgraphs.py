@@ -7,8 +7,8 @@ from sklearn.metrics import average_precision_score
 
 from mediaeval.errors import ConfigError, DatasetError, FeaturesError, WeightsError
 from mediaeval.features.networks.objectgraphs import EventModel, GraphModule, load_graph
-from mediaeval.features.weights import read_weights
 from mediaeval.pretrain.objectgraphs import mean_average_precision, read_events, train_objectgraphs
+from mediaeval.weights.read import read_weights
 
 W = 12
 

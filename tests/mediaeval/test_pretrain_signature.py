@@ -12,7 +12,6 @@ from safetensors import safe_open
 
 from mediaeval.errors import ConfigError, DatasetError
 from mediaeval.features.networks.dual_encoding import END, N_SPECIAL, PAD, START, UNKNOWN, load_visual
-from mediaeval.features.weights import read_weights
 from mediaeval.formats.bigfile import BigFile
 from mediaeval.pretrain.captions import Caption, read_captioned_videos, words_of
 from mediaeval.pretrain.loop import METADATA, epoch_rng
@@ -27,6 +26,7 @@ from mediaeval.pretrain.signature import (
     vocabulary_of,
     word_embedding,
 )
+from mediaeval.weights.read import read_weights
 
 CPU = torch.device("cpu")
 THINGS = ["fire", "water", "smoke", "mud", "ash", "snow", "wind", "roof", "road", "boat", "tent", "dog"]

@@ -18,14 +18,16 @@ MAY_IMPORT = {
     "mediaeval.formats": LEAVES,
     "mediaeval.data": {"submission"} | LEAVES,
     "mediaeval.sample": {"submission"} | LEAVES,
-    "mediaeval.features": {"mediaeval.data", "mediaeval.formats"} | LEAVES,
-    "mediaeval.pretrain": {"mediaeval.features", "mediaeval.formats"} | LEAVES,
+    "mediaeval.weights": {"mediaeval.formats"} | LEAVES,
+    "mediaeval.features": {"mediaeval.data", "mediaeval.formats", "mediaeval.weights"} | LEAVES,
+    "mediaeval.pretrain": {"mediaeval.features", "mediaeval.formats", "mediaeval.weights"} | LEAVES,
     "mediaeval.classifiers": {"submission"} | LEAVES,
     "mediaeval.finetune": {
         "submission",
         "mediaeval.data",
         "mediaeval.features",
         "mediaeval.formats",
+        "mediaeval.weights",
         "mediaeval.pretrain",  # the loop that trains and resumes
         "mediaeval.classifiers",
     }
@@ -74,7 +76,7 @@ def test_every_file_says_what_it_is_for_and_is_in_a_package(path):
 
 def test_no_pickle_is_loaded_but_tensors():
     """One place loads more, when it is told to: `mediaeval weights convert --trust`."""
-    trusting = ROOT / "mediaeval/features/convert.py"
+    trusting = ROOT / "mediaeval/weights/convert.py"
     for path in FILES:
         source = path.read_text(encoding="utf-8")
         assert "torch.load(" not in source or "weights_only=" in source, path

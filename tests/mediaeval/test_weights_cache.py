@@ -16,10 +16,12 @@ from safetensors.torch import load_file
 
 from mediaeval.errors import WeightsError
 from mediaeval.features import weight_files
-from mediaeval.features.convert import convert
 from mediaeval.features.extractors import EXTRACTORS, Extractor
-from mediaeval.features.sources import fetch, locate
-from mediaeval.features.weight_files import WeightFile, files_of
+from mediaeval.features.sources import locate
+from mediaeval.features.weight_files import files_of
+from mediaeval.weights.convert import convert
+from mediaeval.weights.fetch import fetch
+from mediaeval.weights.files import WeightFile
 
 DATA = b"\x89HDF\r\n\x1a\n" * 500  # begins as an HDF5 file does
 SAFE = save({"a": np.zeros(1, np.float32)})

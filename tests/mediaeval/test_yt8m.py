@@ -21,8 +21,8 @@ from mediaeval.features.networks.yt8m import (
     read_pca,
     scores,
 )
-from mediaeval.features.weights import read_weights
 from mediaeval.pretrain.yt8m import Example, Gap, cross_entropy, examples, shuffled, train_yt8m
+from mediaeval.weights.read import read_weights
 
 CPU = torch.device("cpu")
 

@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from torch.nn.functional import conv2d, pad
 
 from mediaeval.errors import WeightsError
-from mediaeval.features.weights import load_state, read_weights
 from mediaeval.formats.caffe import is_caffe, read_layers
+from mediaeval.weights.read import load_state, read_weights
 
 MAP = 6  # cells a side of pool5 at 227 pixels
 CLASSES = 1000  # of ImageNet

@@ -25,7 +25,7 @@ from torch.nn.functional import normalize
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
 from mediaeval.errors import WeightsError, choose, some
-from mediaeval.features.weights import load_state
+from mediaeval.weights.read import load_state
 
 MOST_FRAMES = 64  # that the GRU sees of a video; level 1 sees all
 ATTENTIONS = ("time", "singleton", None)

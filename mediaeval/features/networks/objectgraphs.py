@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 
 from mediaeval.errors import FeaturesError
-from mediaeval.features.weights import load_state
+from mediaeval.weights.read import load_state
 
 WIDTH = 2048
 CLASSES = 239  # events of FCVID

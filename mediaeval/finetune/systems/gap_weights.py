@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from mediaeval.errors import WeightsError, some
 from mediaeval.features.extractors import Extractor
 from mediaeval.features.sources import locate
-from mediaeval.features.weights import load_state, read_weights
 from mediaeval.finetune.systems.gap_streams import MOBILENET_LAYERS, VGG16, Stream
+from mediaeval.weights.read import load_state, read_weights
 
 OWNER = "system 'multigap'"
 

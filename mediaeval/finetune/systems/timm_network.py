@@ -10,9 +10,9 @@ from mediaeval.features.extractors import Extractor
 from mediaeval.features.libraries import published_state, timm_config, timm_model
 from mediaeval.features.preprocess import of_timm
 from mediaeval.features.sources import locate
-from mediaeval.features.weights import load_state, read_weights
 from mediaeval.finetune.built import Built, RgbNormalised, View
 from mediaeval.finetune.settings import TimmSettings
+from mediaeval.weights.read import load_state, read_weights
 
 OWNER = "system 'timm'"
 

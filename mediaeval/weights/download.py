@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mediaeval.errors import WeightsError, first_line
-from mediaeval.features.weight_files import HUB, WeightFile
+from mediaeval.weights.files import HUB, WeightFile
 
 TIMEOUT = 30  # seconds without a byte
 CHUNK = 2**20  # bytes
@@ -109,7 +109,7 @@ def opened(file: WeightFile, mirror: Path | None, folder: Path) -> Iterator[Orig
     `folder`: where the hub's client may put what it fetches until it is copied. Raises WeightsError.
     """
     if mirror is not None:
-        from mediaeval.features.cache import recorded
+        from mediaeval.weights.cache import recorded
 
         digest = recorded(mirror).get(file.name, {}).get("sha256", "")
         with _local(mirror / file.name, {"the mirror's index": digest}) as origin:

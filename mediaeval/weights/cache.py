@@ -17,8 +17,8 @@ from pathlib import Path
 from filelock import FileLock
 
 from mediaeval.errors import WeightsError
-from mediaeval.features.weight_files import WeightFile
 from mediaeval.files import file_digest, write_atomically
+from mediaeval.weights.files import WeightFile
 
 INDEX = "index.json"
 

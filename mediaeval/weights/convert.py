@@ -9,8 +9,8 @@ from pathlib import Path
 import torch
 
 from mediaeval.errors import WeightsError, first_line, some
-from mediaeval.features.weights import tensors_of
 from mediaeval.files import write_atomically
+from mediaeval.weights.read import tensors_of
 
 # First bytes of what torch.save writes: a zip archive, or, before PyTorch 1.6, a pickle
 _PYTORCH = (b"PK", b"\x80")

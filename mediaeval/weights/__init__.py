@@ -1,0 +1,1 @@
+"""Weight files, whoever uses them: what they are called, where they lie, how they are fetched, read and converted."""
