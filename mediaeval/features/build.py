@@ -99,7 +99,7 @@ def handcrafted_network(name: str, extractor: Extractor, engine: Engine, built: 
     import cv2
     import skimage
 
-    from mediaeval.features import handcrafted
+    from mediaeval.features.kinds import handcrafted
 
     libraries = f"opencv {cv2.__version__}, scikit-image {skimage.__version__}"
     identity = {"kind": "handcrafted", "version": handcrafted.VERSION, "decoder": DECODER, "libraries": libraries}
@@ -115,7 +115,7 @@ def thumbnail_network(name: str, extractor: Extractor, engine: Engine, built: Bu
 
 def witness_network(name: str, extractor: Extractor, engine: Engine, built: Built) -> Network:
     """What a run file is held against."""
-    from mediaeval.features import witness
+    from mediaeval.features.kinds import witness
 
     identity = {"kind": "witness", "version": witness.VERSION, "decoder": witness.DECODER}
     return Network(name, identity, witness.WIDTH, witness.witness, lambda batch: batch, from_bytes=True)
@@ -124,15 +124,15 @@ def witness_network(name: str, extractor: Extractor, engine: Engine, built: Buil
 # kind → "module:function" below mediaeval.features, imported when it is used: some need torch, some never do
 KINDS: dict[str, str] = {
     "handcrafted": "build:handcrafted_network",
-    "timm": "libraries:timm_network",
-    "torchvision": "libraries:torchvision_network",
-    "resnet152_11k": "video:resnet152_11k",
-    "inception2015": "video:inception2015",
-    "caffenet": "caffenets:caffenet",
-    "yt8m": "video:yt8m",
-    "dual_encoding": "video:dual_encoding",
-    "objectgraphs": "objects:objectgraphs",
-    "objects": "objects:mean_of_objects",
+    "timm": "kinds.libraries:timm_network",
+    "torchvision": "kinds.libraries:torchvision_network",
+    "resnet152_11k": "kinds.video:resnet152_11k",
+    "inception2015": "kinds.video:inception2015",
+    "caffenet": "kinds.caffenet:caffenet",
+    "yt8m": "kinds.video:yt8m",
+    "dual_encoding": "kinds.video:dual_encoding",
+    "objectgraphs": "kinds.objects:objectgraphs",
+    "objects": "kinds.objects:mean_of_objects",
     "thumbnail": "build:thumbnail_network",
     "witness": "build:witness_network",
 }

@@ -12,9 +12,9 @@ from torch import nn
 
 from mediaeval.errors import ConfigError, WeightsError
 from mediaeval.features.build import build as build_extractor
-from mediaeval.features.caffenets import MEAN, prepared
 from mediaeval.features.engines import Engine, Made
 from mediaeval.features.extractors import EXTRACTORS, Extractor
+from mediaeval.features.kinds.caffenet import MEAN, prepared
 from mediaeval.features.networks.caffenet import (
     CaffeNet,
     ResponseNorm,

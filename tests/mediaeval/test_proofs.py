@@ -173,7 +173,7 @@ def test_wrong_usage_of_check_exits_with_two(run, job):
 
 def test_the_witness_decodes_by_another_road_to_features_of_one_width(tmp_path):
     from mediaeval.errors import ImageError
-    from mediaeval.features.witness import WIDTH, witness
+    from mediaeval.features.kinds.witness import WIDTH, witness
 
     for mode in ("RGB", "L", "CMYK"):
         Image.new(mode, (50, 30)).save(tmp_path / "a.jpg")

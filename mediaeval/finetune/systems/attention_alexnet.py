@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from mediaeval.errors import WeightsError
-from mediaeval.features.caffenets import SIDE, SQUASHED
+from mediaeval.features.kinds.caffenet import SIDE, SQUASHED
 from mediaeval.features.networks.caffenet import DENSE, MAP, CaffeNet, Norm, blobs, load_caffenet, read_caffenet
 from mediaeval.finetune.built import BgrCentred, Built, View
 from mediaeval.finetune.settings import AttentionAlexNetSettings

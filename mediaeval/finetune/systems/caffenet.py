@@ -14,7 +14,7 @@ from pathlib import Path
 from torch import Tensor
 
 from mediaeval.errors import ConfigError, WeightsError
-from mediaeval.features.caffenets import SIDE, SQUASHED
+from mediaeval.features.kinds.caffenet import SIDE, SQUASHED
 from mediaeval.features.networks.caffenet import DENSE, CaffeNet, blobs, classes_of, load_caffenet, read_caffenet
 from mediaeval.finetune.built import BgrCentred, Built, View
 from mediaeval.finetune.settings import CaffeNetSettings

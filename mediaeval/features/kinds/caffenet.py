@@ -15,7 +15,7 @@ from mediaeval.data.images import DECODER
 from mediaeval.errors import ConfigError
 from mediaeval.features.engines import Engine, Made
 from mediaeval.features.extractors import Extractor
-from mediaeval.features.libraries import identity_of, network_of
+from mediaeval.features.kinds.libraries import identity_of, network_of
 from mediaeval.features.network import Network
 from mediaeval.features.sources import locate
 from mediaeval.files import file_digest

@@ -14,7 +14,7 @@ from mediaeval.data.images import DECODER
 from mediaeval.errors import ConfigError, WeightsError
 from mediaeval.features.engines import Engine, torch_on
 from mediaeval.features.extractors import Extractor
-from mediaeval.features.libraries import arguments_of, identity_of
+from mediaeval.features.kinds.libraries import arguments_of, identity_of
 from mediaeval.features.modules import frozen
 from mediaeval.features.network import Network
 from mediaeval.features.networks import detector as faster_rcnn

@@ -14,7 +14,7 @@ from mediaeval.data.images import DECODER
 from mediaeval.errors import ConfigError, WeightsError
 from mediaeval.features.engines import Engine, Made, torch_on
 from mediaeval.features.extractors import Extractor
-from mediaeval.features.libraries import arguments_of, identity_of, network_of
+from mediaeval.features.kinds.libraries import arguments_of, identity_of, network_of
 from mediaeval.features.network import Network
 from mediaeval.features.sources import locate
 from mediaeval.features.tensorflow1 import normalise, resize
