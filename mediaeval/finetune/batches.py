@@ -17,8 +17,8 @@ from torchvision.transforms import InterpolationMode, v2
 from mediaeval.finetune.built import View
 from mediaeval.finetune.pictures import Pictures
 from mediaeval.finetune.settings import Recipe
-from mediaeval.pretrain.loop import epoch_rng
 from mediaeval.seeding import seeded
+from mediaeval.training.loop import epoch_rng
 
 SCALE = (0.35, 1.0)  # share of the area that a resized crop takes: what a photograph is about should stay in it
 _CPU = torch.device("cpu")

@@ -20,9 +20,9 @@ from mediaeval.finetune.built import Built
 from mediaeval.finetune.pictures import Photographs, Pictures
 from mediaeval.finetune.recipe import loss_of, lr_at, mixing_of, optimiser_of, settled
 from mediaeval.finetune.settings import Recipe
-from mediaeval.pretrain.checks import SUFFIX
-from mediaeval.pretrain.loop import all_finite
-from mediaeval.pretrain.loop import train as run_loop
+from mediaeval.training.loop import all_finite
+from mediaeval.training.loop import train as run_loop
+from mediaeval.training.output import SUFFIX
 
 _PIXELS = "pixels-"  # folders of decoded photographs, beside the state
 EVAL_BATCH = 16  # images; batches have one size, the last one filled up: see features.network.BATCH

@@ -1,15 +1,14 @@
 """What a training is told before it begins: options that cannot be, and a file that could not be written."""
 
 import math
-import tempfile
 from collections.abc import Callable, Mapping
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mediaeval.errors import ConfigError
+from mediaeval.training.output import file_problems
 
-SUFFIX = ".training"  # of the state from which a training goes on
 LARGEST_SEED = 2**64 - 1  # that torch takes
 WIDEST = 2**16  # of a layer; a recurrent one of that width has 50 GB
 
@@ -70,38 +69,3 @@ def check_training(values: Mapping[str, Any], out: Path, resume: bool, **other: 
     ]
     if problems := problems + file_problems(out, resume):
         raise ConfigError(*problems)
-
-
-def file_problems(out: Path, resume: bool) -> list[str]:
-    """Return why a training cannot be written to `out` and the state beside it: nothing, or one sentence."""
-    out = Path(out)
-    if out.suffix != ".safetensors":
-        return [f"--out {out}: a name that ends in .safetensors is wanted."]
-    state_file = out.with_suffix(SUFFIX)
-    if problem := _unwritable(out):
-        return [problem]
-    if out.is_dir() or state_file.is_dir():
-        return [f"--out {out}: there is a folder of this name, or of {state_file.name}. Give another name."]
-    if state_file.exists() and not resume:
-        return [
-            f"{state_file} is of a training that was not finished. Go on with --resume, or delete it to begin anew."
-        ]
-    if out.exists() and not state_file.exists():
-        return [f"{out} is there already. Give --out another name, or delete it to train anew."]
-    return []
-
-
-def _unwritable(out: Path) -> str | None:
-    """Return why no file of this name can be made, or None.
-
-    One is made for a moment, since rights alone say little (a disk may be read-only, a name too long). Folders that
-    are still to be made are not made yet: the nearest that there is must take the file.
-    """
-    try:
-        folder = next(folder for folder in out.absolute().parents if folder.exists())
-        if not folder.is_dir():
-            return f"--out {out}: {folder} is a file, and a folder is wanted there. Give another name."
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=f".{out.name}."):  # named as an atomic write's
-            return None
-    except OSError as error:
-        return f"--out {out}: no file of this name can be written ({error.strerror}). Give another name or folder."

@@ -21,8 +21,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from mediaeval.errors import DatasetError
 from mediaeval.features.networks.objectgraphs import EventModel
 from mediaeval.pretrain.checks import check_training
-from mediaeval.pretrain.loop import Row, all_finite, epoch_rng, train
 from mediaeval.seeding import seeded
+from mediaeval.training.loop import Row, all_finite, epoch_rng, train
 
 OBJECTS, FRAMES = "R152", "R152_global"
 SPLIT, LABELS = "materials/FCVID_VideoName_TrainTestSplit.txt", "materials/FCVID_Label.txt"

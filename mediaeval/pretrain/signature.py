@@ -21,8 +21,8 @@ from mediaeval.features.networks.dual_encoding import END, N_SPECIAL, PAD, START
 from mediaeval.formats.bigfile import BigFile
 from mediaeval.pretrain.captions import Caption, CaptionedVideos, read_captioned_videos
 from mediaeval.pretrain.checks import PAIRS, check_training
-from mediaeval.pretrain.loop import Row, all_finite, epoch_rng, train
 from mediaeval.seeding import seeded
+from mediaeval.training.loop import Row, all_finite, epoch_rng, train
 
 RANKS = (1, 5, 10)
 EMBEDDING = 500  # of words where there are no word vectors, as in the public code

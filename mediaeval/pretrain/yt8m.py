@@ -21,8 +21,8 @@ from mediaeval.errors import DatasetError, FeaturesError
 from mediaeval.features.networks.yt8m import CLASSES, PICTURE, YT8MHead, dequantise
 from mediaeval.formats.tfrecord import read_sequence_example, records
 from mediaeval.pretrain.checks import check_training
-from mediaeval.pretrain.loop import Row, all_finite, epoch_rng, train
 from mediaeval.seeding import seeded
+from mediaeval.training.loop import Row, all_finite, epoch_rng, train
 
 EPSILON = 1e-5  # inside the logarithm of the loss
 FRAMES = 360  # of a video, at one a second, that YouTube-8M keeps

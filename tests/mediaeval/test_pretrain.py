@@ -18,10 +18,10 @@ from torch import nn
 
 from mediaeval.errors import ConfigError
 from mediaeval.pretrain import PRETRAINERS, SHARED, own_options, read_options, trainer
-from mediaeval.pretrain import loop as loop_module
 from mediaeval.pretrain.checks import OPTIONS, check_training
-from mediaeval.pretrain.loop import METADATA, all_finite, epoch_rng, train
 from mediaeval.seeding import seeded
+from mediaeval.training import loop as loop_module
+from mediaeval.training.loop import METADATA, all_finite, epoch_rng, train
 from tests.mediaeval.test_objectgraphs import write_videos
 
 CPU = torch.device("cpu")

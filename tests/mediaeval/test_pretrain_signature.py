@@ -14,7 +14,6 @@ from mediaeval.errors import ConfigError, DatasetError
 from mediaeval.features.networks.dual_encoding import END, N_SPECIAL, PAD, START, UNKNOWN, load_visual
 from mediaeval.formats.bigfile import BigFile
 from mediaeval.pretrain.captions import Caption, read_captioned_videos, words_of
-from mediaeval.pretrain.loop import METADATA, epoch_rng
 from mediaeval.pretrain.signature import (
     batches,
     padded_frames,
@@ -26,6 +25,7 @@ from mediaeval.pretrain.signature import (
     vocabulary_of,
     word_embedding,
 )
+from mediaeval.training.loop import METADATA, epoch_rng
 from mediaeval.weights.read import read_weights
 
 CPU = torch.device("cpu")

@@ -20,7 +20,9 @@ MAY_IMPORT = {
     "mediaeval.sample": {"submission"} | LEAVES,
     "mediaeval.weights": {"mediaeval.formats"} | LEAVES,
     "mediaeval.features": {"mediaeval.data", "mediaeval.formats", "mediaeval.weights"} | LEAVES,
-    "mediaeval.pretrain": {"mediaeval.features", "mediaeval.formats", "mediaeval.weights"} | LEAVES,
+    "mediaeval.training": LEAVES,
+    "mediaeval.pretrain": {"mediaeval.features", "mediaeval.formats", "mediaeval.weights", "mediaeval.training"}
+    | LEAVES,
     "mediaeval.classifiers": {"submission"} | LEAVES,
     "mediaeval.finetune": {
         "submission",
@@ -28,7 +30,7 @@ MAY_IMPORT = {
         "mediaeval.features",
         "mediaeval.formats",
         "mediaeval.weights",
-        "mediaeval.pretrain",  # the loop that trains and resumes
+        "mediaeval.training",
         "mediaeval.classifiers",
     }
     | LEAVES,

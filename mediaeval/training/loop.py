@@ -21,8 +21,8 @@ from torch import Tensor, nn
 
 from mediaeval.errors import ConfigError
 from mediaeval.files import write_atomically
-from mediaeval.pretrain.checks import SUFFIX, file_problems
 from mediaeval.seeding import seeded
+from mediaeval.training.output import SUFFIX, file_problems
 
 METADATA = "training"  # the file's one key, of JSON: safetensors writes several keys in an order of chance
 Row = dict[str, float]  # one epoch of a history
