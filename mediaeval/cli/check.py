@@ -81,7 +81,7 @@ def command(
 def _judge(data: Path, dev: Path, config: Path | None, use: str | None, device: str):
     """Return what judges a run file by its images."""
     from mediaeval.config import load_config
-    from mediaeval.steps.align import Judge
+    from mediaeval.proofs.align import Judge
     from mediaeval.steps.prepare import choose_device
 
     settings = load_config(config, use=use)
@@ -90,7 +90,7 @@ def _judge(data: Path, dev: Path, config: Path | None, use: str | None, device: 
 
 def _self_test(run: Path, ids: list[str], header: tuple[str, ...], partial: bool, meaning, json: bool) -> None:
     """Print what catches each fault; exit status 1 when one goes uncaught."""
-    from mediaeval.steps.selftest import self_test
+    from mediaeval.proofs.selftest import self_test
 
     results = self_test(run, ids, header, meaning, partial=partial)
     if json:

@@ -43,7 +43,7 @@ def command(
 
     folder = open_run(run)
 
-    from mediaeval.steps.explain import explain
+    from mediaeval.interpret.explain import explain
 
     result = explain(
         folder,

@@ -45,7 +45,7 @@ def command(
     folder = open_run(run)
     choose("kind of probe", probe, ["svm", "softmax", "both"])
 
-    from mediaeval.steps.probe import probe as probe_run
+    from mediaeval.interpret.probe import probe as probe_run
 
     result = probe_run(
         folder,

@@ -19,8 +19,8 @@ def command(
 
     Where it differs: which input changed, and each flipped label with its probability then and now. Exit status 1.
     """
+    from mediaeval.proofs.reproduce import reproduce
     from mediaeval.runs import open_run
-    from mediaeval.steps.reproduce import reproduce
 
     result = reproduce(open_run(run), device=device)
     if json:

@@ -26,8 +26,8 @@ def command(
 
     It is recorded in runs/ledger.jsonl; a recorded run file is not written over with another.
     """
+    from mediaeval.proofs.send import send
     from mediaeval.runs import open_run
-    from mediaeval.steps.send import send
 
     sent = send(open_run(run), partial=partial, rehearsal=rehearsal, replays=replay, device=device)
     result = sent.submitted

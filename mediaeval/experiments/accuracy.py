@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from mediaeval.data.sentiment_splits import Split
+from mediaeval.experiments.datasets.splits import Split
 from mediaeval.experiments.inputs import Column
 
 RESAMPLES = 1000

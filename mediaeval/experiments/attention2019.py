@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from mediaeval.config import Config
-from mediaeval.data.sentiment_splits import Split
+from mediaeval.experiments.datasets.splits import Split
 from mediaeval.experiments.inputs import Column, Source
 from mediaeval.experiments.systems import Choices, Plan, Table, begin, run_table
 from mediaeval.experiments.table import Report

@@ -23,17 +23,17 @@ import pandas as pd
 import torch
 
 from mediaeval.config import Config
-from mediaeval.data.sentiment_splits import Split
+from mediaeval.experiments.datasets.splits import Split
 from mediaeval.experiments.inputs import Column, Source
 from mediaeval.experiments.systems import Beginnings, Choices, Plan, Table, begin, by_protocol, run_table
 from mediaeval.experiments.table import Report
 from mediaeval.experiments.trainings import PLAIN, TEN_CROPS, Answers, Reading, Row, Training, read_crops
 from mediaeval.features.networks.caffenet import classes_of, read_caffenet
-from mediaeval.finetune.activations import Batch, gram_matrices
 from mediaeval.finetune.model import SystemModel
 from mediaeval.finetune.pictures import Photographs, decoded
-from mediaeval.finetune.probes import KINDS, Fold, run_probe
 from mediaeval.finetune.training import EVAL_BATCH
+from mediaeval.interpret.activations import Batch, gram_matrices
+from mediaeval.interpret.linear_probes import KINDS, Fold, run_probe
 
 NAME = "campos2017"
 COLUMNS = ("twitter1-5", "twitter1-4", "twitter1-3")

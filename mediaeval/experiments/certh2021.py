@@ -14,9 +14,9 @@ import pandas as pd
 from mediaeval.classifiers.recipes import RECIPES
 from mediaeval.config import Config, SubtaskSection
 from mediaeval.data.dataset import Dataset, load_dataset
-from mediaeval.data.sentiment_splits import Split
 from mediaeval.errors import ConfigError, DatasetError, WeightsError
 from mediaeval.experiments.blocks import block_notes, block_settings
+from mediaeval.experiments.datasets.splits import Split
 from mediaeval.experiments.inputs import try_build
 from mediaeval.experiments.table import Report, Result
 from mediaeval.features.extract import Features

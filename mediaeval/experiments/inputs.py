@@ -12,9 +12,9 @@ import pandas as pd
 from mediaeval.classifiers.thresholds import assign_folds
 from mediaeval.config import Config, blocks_of, load_config
 from mediaeval.data.dataset import load_dataset
-from mediaeval.data.sentiment_sets import SENTIMENT_SETS, SentimentSet, load_sentiment_set
-from mediaeval.data.sentiment_splits import Split, require_sides
 from mediaeval.errors import ConfigError, DatasetError, LabelFileError, WeightsError, choose
+from mediaeval.experiments.datasets.sets import SENTIMENT_SETS, SentimentSet, load_sentiment_set
+from mediaeval.experiments.datasets.splits import Split, require_sides
 from mediaeval.features.build import build_each
 from mediaeval.features.extract import Features
 from mediaeval.features.network import Network

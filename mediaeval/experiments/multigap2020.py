@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 
 from mediaeval.config import Config
-from mediaeval.data.sentiment_splits import Split
 from mediaeval.errors import ConfigError, DatasetError, LabelFileError, WeightsError
 from mediaeval.experiments.accuracy import mean_accuracy
 from mediaeval.experiments.blocks import block_settings, stand_ins
+from mediaeval.experiments.datasets.splits import Split
 from mediaeval.experiments.inputs import Column, Source, load_column, try_build
 from mediaeval.experiments.systems import Beginnings, Choices, Plan, Ran, Table, begin, run_table
 from mediaeval.experiments.table import Report, Result

@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from mediaeval.config import Config
-from mediaeval.data.sentiment_splits import Split
 from mediaeval.errors import ConfigError
 from mediaeval.experiments import EXPERIMENTS
+from mediaeval.experiments.datasets.splits import Split
 from mediaeval.experiments.inputs import Column, Source, load_columns
 from mediaeval.experiments.table import Report, Result
 from mediaeval.experiments.trainings import (

@@ -14,7 +14,7 @@ from mediaeval.errors import ConfigError
 from mediaeval.files import write_atomically
 
 if TYPE_CHECKING:
-    from mediaeval.data.sentiment_splits import Split
+    from mediaeval.experiments.datasets.splits import Split
 
 CSV_FILE, MARKDOWN_FILE = "results.csv", "results.md"
 
@@ -131,7 +131,7 @@ class Report:
 
         The splits of a sentiment set, copied into its folder as splits.csv, are what the protocol `stored` reads.
         """
-        from mediaeval.data.sentiment_splits import write_splits  # numpy: not for a list of experiments
+        from mediaeval.experiments.datasets.splits import write_splits  # numpy: not for a list of experiments
 
         texts = {out / CSV_FILE: self.as_csv(), out / MARKDOWN_FILE: self.as_markdown()}
         for path, text in texts.items():

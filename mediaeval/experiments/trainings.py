@@ -14,9 +14,9 @@ import numpy as np
 import pandas as pd
 
 from mediaeval.config import Config
-from mediaeval.data.sentiment_splits import Split
 from mediaeval.errors import ConfigError
 from mediaeval.experiments.accuracy import hits, majority, mean_accuracy, split_accuracies
+from mediaeval.experiments.datasets.splits import Split
 from mediaeval.experiments.inputs import Column
 from mediaeval.experiments.table import Result
 from mediaeval.finetune.build import build_system

@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 
 from mediaeval.errors import DatasetError, UserError, choose
-from mediaeval.formats.bigfile import BigFile
+from mediaeval.pretrain.bigfile import BigFile
 
 ENCODING = "iso-8859-1"
 _WORD = re.compile("[A-Za-z0-9]+")

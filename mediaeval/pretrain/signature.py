@@ -18,7 +18,7 @@ from torch import Tensor
 
 from mediaeval.errors import ConfigError
 from mediaeval.features.networks.dual_encoding import END, N_SPECIAL, PAD, START, UNKNOWN, TextEncoder, VisualEncoder
-from mediaeval.formats.bigfile import BigFile
+from mediaeval.pretrain.bigfile import BigFile
 from mediaeval.pretrain.captions import Caption, CaptionedVideos, read_captioned_videos
 from mediaeval.pretrain.checks import PAIRS, check_training
 from mediaeval.seeding import seeded

@@ -19,8 +19,8 @@ from torch.nn.functional import logsigmoid
 
 from mediaeval.errors import DatasetError, FeaturesError
 from mediaeval.features.networks.yt8m import CLASSES, PICTURE, YT8MHead, dequantise
-from mediaeval.formats.tfrecord import read_sequence_example, records
 from mediaeval.pretrain.checks import check_training
+from mediaeval.pretrain.tfrecord import read_sequence_example, records
 from mediaeval.seeding import seeded
 from mediaeval.training.loop import Row, all_finite, epoch_rng, train
 

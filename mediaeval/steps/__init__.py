@@ -1,1 +1,1 @@
-"""The steps of the main job, each a function that a command calls: split, train, predict, submit."""
+"""The steps of the main job, each a function that a command calls: split, train, predict, ensemble, compare."""

@@ -21,8 +21,7 @@ from mediaeval.runs import RunFolder, open_run, versions, write_json
 from mediaeval.steps.fitting import Fitted, scored
 from mediaeval.steps.models import ENSEMBLE, EnsembleModel, Member
 from mediaeval.steps.record import read_config
-from mediaeval.steps.rehearse import TOLERANCE
-from mediaeval.steps.tables import decide, read_probabilities
+from mediaeval.steps.tables import F1_TOLERANCE, decide, read_probabilities
 from submission.score import score_decisions
 from submission.tasks import TASKS, Subtask
 
@@ -139,7 +138,7 @@ def _require_same_labels(task: Subtask, members: list[RunFolder], labels: pd.Dat
         truth = labels.reindex(table.index)
         score = 0.0 if truth.isna().any(axis=None) else _f1(task, truth, decided)
         wanted = about["validation"]["weighted_f1"]
-        if abs(score - wanted) > TOLERANCE:
+        if abs(score - wanted) > F1_TOLERANCE:
             raise DatasetError(
                 f"{member.path}: with the dev set's labels of now, {task.name} scores {score:.6f} on the validation "
                 f"images, in training {wanted:.6f}: the labels have changed. Put them back, or train the run again."

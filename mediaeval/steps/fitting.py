@@ -8,10 +8,10 @@ import pandas as pd
 
 from mediaeval.config import Config
 from mediaeval.files import file_digest, write_atomically
-from mediaeval.reports.plots import plot_confusion, plot_curves
 from mediaeval.runs import write_json
 from mediaeval.steps.learners import FIT, REFIT, Learner, TrainingData
 from mediaeval.steps.models import Model
+from mediaeval.steps.plots import plot_confusion, plot_curves
 from mediaeval.steps.tables import MODEL, SOURCE, decide, write_probabilities
 from submission.score import SubtaskScore, score_decisions
 from submission.tasks import Subtask

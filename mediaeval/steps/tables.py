@@ -12,6 +12,7 @@ from submission.tasks import Subtask
 
 SOURCE = "source"  # column: where a row's probabilities come from
 MODEL, FALLBACK = "model", "fallback"
+F1_TOLERANCE = 1e-12  # within which a weighted F1 that is computed again must equal the recorded one
 
 
 def decide(task: Subtask, probabilities: pd.DataFrame, thresholds: list[float]) -> pd.DataFrame:

@@ -186,7 +186,7 @@ def test_explain_draws_the_heat_map_of_caffenet(inside, tmp_path):
     """With weights that nobody trained: only that it is drawn, over the whole photograph, in the label's colour."""
     from mediaeval.finetune import settings_of
     from mediaeval.finetune.model import SystemModel
-    from mediaeval.steps.explain import _look
+    from mediaeval.interpret.explain import _look
     from submission.tasks import TASKS
 
     settings = settings_of({"name": "caffenet-fc6-2", "init": "random"})

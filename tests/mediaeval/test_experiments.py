@@ -15,10 +15,10 @@ import pytest
 from mediaeval.classifiers import make_classifier
 from mediaeval.classifiers.recipes import RECIPES
 from mediaeval.config import PRESETS, blocks_of, load_config
-from mediaeval.data.sentiment_splits import Split, read_splits
 from mediaeval.errors import ConfigError
 from mediaeval.experiments import EXPERIMENTS, certh2021, smap2021
 from mediaeval.experiments.blocks import block_notes, block_settings, stand_ins
+from mediaeval.experiments.datasets.splits import Split, read_splits
 from mediaeval.experiments.inputs import POLARITY, Column, Source, load_column, read_settings, read_sources
 from mediaeval.experiments.smap2021 import Row, evaluate, majority, mean_accuracy, rows_of
 from mediaeval.experiments.table import Report, Result, require_writable

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mediaeval.data.sentiment_splits import Split
 from mediaeval.errors import ConfigError
 from mediaeval.experiments import EXPERIMENTS, attention2019, campos2017, multigap2020
 from mediaeval.experiments.accuracy import hits, split_accuracies
+from mediaeval.experiments.datasets.splits import Split
 from mediaeval.experiments.inputs import POLARITY, Column, Source, read_weights
 from mediaeval.experiments.systems import by_protocol
 from mediaeval.experiments.table import Report, Result

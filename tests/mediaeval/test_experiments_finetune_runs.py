@@ -15,11 +15,11 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
-from mediaeval.data.sentiment_layouts import FI, WEBEMO
-from mediaeval.data.sentiment_splits import Split, read_splits
 from mediaeval.errors import ConfigError, WeightsError
 from mediaeval.experiments import attention2019, campos2017, multigap2020
 from mediaeval.experiments import trainings as trained
+from mediaeval.experiments.datasets.layouts import FI, WEBEMO
+from mediaeval.experiments.datasets.splits import Split, read_splits
 from mediaeval.experiments.inputs import POLARITY, Source, load_column, read_settings
 from mediaeval.experiments.trainings import Answers
 from mediaeval.finetune import settings_of

@@ -8,10 +8,10 @@ from torch import nn
 
 from mediaeval.errors import ConfigError
 from mediaeval.finetune.built import Built, View
-from mediaeval.finetune.explain import GradCam, default_map, heat_map, heat_map_view
-from mediaeval.finetune.overlay import laid_out, seen_box, with_heat, with_probabilities
 from mediaeval.finetune.pictures import middle
-from mediaeval.finetune.sheet import Cell, contact_sheet, legible
+from mediaeval.interpret.gradcam import GradCam, default_map, heat_map, heat_map_view
+from mediaeval.interpret.overlay import laid_out, seen_box, with_heat, with_probabilities
+from mediaeval.interpret.sheet import Cell, contact_sheet, legible
 
 SQUASHED = View(64, 64, squash=True)
 SHORT_SIDE = View(80, 64)

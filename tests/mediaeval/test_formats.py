@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from mediaeval.errors import FeaturesError, WeightsError
-from mediaeval.formats.bigfile import BigFile
 from mediaeval.formats.keras import read_keras
 from mediaeval.formats.mxnet import read_mxnet
 from mediaeval.formats.protobuf import WireError, fields, packed_floats, packed_varints, signed
-from mediaeval.formats.tfrecord import read_example, read_sequence_example, records
+from mediaeval.pretrain.bigfile import BigFile
+from mediaeval.pretrain.tfrecord import read_example, read_sequence_example, records
 
 # A file in tmp_path is written anew by every example
 quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -10,9 +10,9 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from mediaeval.errors import FeaturesError, RunFileError, RunFolderError, UserError, WeightsError
+from mediaeval.proofs.submit import submit
 from mediaeval.runs import open_run
 from mediaeval.steps.predict import predict
-from mediaeval.steps.submit import submit
 from submission.runfile import read_run
 from tests.conftest import command, inside, picture
 
@@ -139,7 +139,7 @@ def test_tuned_thresholds_come_from_training_images_only(job):
 
 def test_a_writer_that_lets_rows_slip_is_found_out(job, monkeypatch):
     """The 2021 accident: labels one row off. The file is well-formed; only comparing with the predictions tells."""
-    import mediaeval.steps.submit as module
+    import mediaeval.proofs.submit as module
 
     honest = module.write_run
     old = (job / "runs/first/run.csv").read_bytes()
@@ -158,7 +158,7 @@ def test_a_writer_that_lets_rows_slip_is_found_out(job, monkeypatch):
 
 
 def test_exchanged_columns_are_found_out(job, monkeypatch):
-    import mediaeval.steps.submit as module
+    import mediaeval.proofs.submit as module
 
     honest = module.cells
 

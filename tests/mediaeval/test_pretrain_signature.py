@@ -12,7 +12,7 @@ from safetensors import safe_open
 
 from mediaeval.errors import ConfigError, DatasetError
 from mediaeval.features.networks.dual_encoding import END, N_SPECIAL, PAD, START, UNKNOWN, load_visual
-from mediaeval.formats.bigfile import BigFile
+from mediaeval.pretrain.bigfile import BigFile
 from mediaeval.pretrain.captions import Caption, read_captioned_videos, words_of
 from mediaeval.pretrain.signature import (
     batches,

@@ -15,10 +15,10 @@ from sklearn.svm import SVC
 from torch import nn
 
 from mediaeval.errors import ConfigError, DatasetError, FeaturesError
-from mediaeval.finetune import activations
-from mediaeval.finetune.activations import gram_matrices
 from mediaeval.finetune.built import Built, View
-from mediaeval.finetune.probes import (
+from mediaeval.interpret import activations
+from mediaeval.interpret.activations import gram_matrices
+from mediaeval.interpret.linear_probes import (
     CANDIDATES,
     constant_answers,
     coordinates,
@@ -142,7 +142,7 @@ BIG = """
 import re, tempfile
 from pathlib import Path
 import numpy as np, torch
-from mediaeval.finetune import activations
+from mediaeval.interpret import activations
 from mediaeval.finetune.built import Built, View
 
 class Big(torch.nn.Module):
@@ -241,7 +241,7 @@ def test_a_layer_of_nothing_but_zeros_says_the_most_common():
 
 
 def test_fits_that_do_not_converge_are_counted(monkeypatch):
-    monkeypatch.setattr("mediaeval.finetune.probes.MAX_ITER", {"svm": 1, "softmax": 1})
+    monkeypatch.setattr("mediaeval.interpret.linear_probes.MAX_ITER", {"svm": 1, "softmax": 1})
     X, y = problem(40, 5, 2)
     folds = make_folds(range(40), 2, np.random.default_rng(0))
     for kind in ("svm", "softmax"):

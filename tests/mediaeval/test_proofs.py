@@ -7,12 +7,12 @@ import pytest
 from PIL import Image
 
 from mediaeval.errors import RunFileError, RunFolderError, UserError
+from mediaeval.proofs.rehearse import rehearse
+from mediaeval.proofs.replay import replay
+from mediaeval.proofs.reproduce import reproduce
+from mediaeval.proofs.send import send
 from mediaeval.runs import open_run
 from mediaeval.steps.compare import compare_runs
-from mediaeval.steps.rehearse import rehearse
-from mediaeval.steps.replay import replay
-from mediaeval.steps.reproduce import reproduce
-from mediaeval.steps.send import send
 from submission.labels import read_labels
 from tests.conftest import command, inside, picture
 

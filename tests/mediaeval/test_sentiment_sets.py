@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from mediaeval.data.sentiment_layouts import EMOTIONROI, FI, WEBEMO
-from mediaeval.data.sentiment_lists import id_of, parse_categories, parse_labelled, parse_names, parse_urls
-from mediaeval.data.sentiment_sets import SENTIMENT_SETS, load_sentiment_set
-from mediaeval.data.sentiment_splits import (
+from mediaeval.errors import ConfigError, DatasetError
+from mediaeval.experiments.datasets.layouts import EMOTIONROI, FI, WEBEMO
+from mediaeval.experiments.datasets.lists import id_of, parse_categories, parse_labelled, parse_names, parse_urls
+from mediaeval.experiments.datasets.sets import SENTIMENT_SETS, load_sentiment_set
+from mediaeval.experiments.datasets.splits import (
     Split,
     disjoint_folds,
     hold_outs,
@@ -20,7 +21,6 @@ from mediaeval.data.sentiment_splits import (
     stratified,
     write_splits,
 )
-from mediaeval.errors import ConfigError, DatasetError
 from mediaeval.features.extract import extract
 from mediaeval.features.network import Network
 from mediaeval.features.store import FeatureStore

@@ -9,18 +9,16 @@ import numpy as np
 from mediaeval.data.dataset import load_dataset
 from mediaeval.data.split import read_split
 from mediaeval.errors import DatasetError, RunFileError
+from mediaeval.proofs.submit import write_and_verify
 from mediaeval.runs import RunFolder
 from mediaeval.steps.models import Images, load_subtask_model
 from mediaeval.steps.predict import require_same_features, write_tables
 from mediaeval.steps.prepare import build_networks, choose_device, features_of
 from mediaeval.steps.record import read_config
-from mediaeval.steps.submit import write_and_verify
-from mediaeval.steps.tables import decide, read_probabilities
+from mediaeval.steps.tables import F1_TOLERANCE, decide, read_probabilities
 from submission.runfile import read_run, run_header
 from submission.score import score_decisions
 from submission.tasks import TASKS
-
-TOLERANCE = 1e-12  # of weighted F1
 
 
 @dataclass(frozen=True)
@@ -73,7 +71,7 @@ def rehearse(run: RunFolder, *, device: str = "auto") -> Rehearsed:
         stored = read_probabilities(run.subtask(name) / "validation.csv", task).loc[ids]
         remembered = decide(task, stored, [about["thresholds"][label] for label in task.labels]).to_numpy()
         differing = [i for i, a, b in zip(ids, Y, remembered, strict=True) if not np.array_equal(a, b)]
-        if differing or abs(scores[name] - wanted) > TOLERANCE:
+        if differing or abs(scores[name] - wanted) > F1_TOLERANCE:
             shown = ", ".join(differing[:5]) or "none: the labels of the dev set may have changed"
             problems.append(
                 f"{name}: on disk the validation images score {scores[name]:.12f}, in training {wanted:.12f}; "

@@ -17,7 +17,8 @@ from pathlib import Path
 import pandas as pd
 
 from mediaeval.data.dataset import Dataset
-from mediaeval.data.sentiment_layouts import (
+from mediaeval.errors import DatasetError, choose
+from mediaeval.experiments.datasets.layouts import (
     EMOTIONROI,
     Found,
     read_emotionroi,
@@ -26,9 +27,15 @@ from mediaeval.data.sentiment_layouts import (
     read_twitter2,
     read_webemo,
 )
-from mediaeval.data.sentiment_lists import images
-from mediaeval.data.sentiment_splits import Split, disjoint_folds, hold_outs, read_splits, require_sides, stratified
-from mediaeval.errors import DatasetError, choose
+from mediaeval.experiments.datasets.lists import images
+from mediaeval.experiments.datasets.splits import (
+    Split,
+    disjoint_folds,
+    hold_outs,
+    read_splits,
+    require_sides,
+    stratified,
+)
 
 STORED = "stored"  # a protocol of every set: the splits in splits.csv
 SPLITS_FILE = "splits.csv"

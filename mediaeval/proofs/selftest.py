@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from mediaeval.errors import RunFileError
-from mediaeval.steps.align import Meaning
+from mediaeval.proofs.align import Meaning
 from submission.check import find_problems
 from submission.faults import FAULTS, FORM, spoil
 from submission.problems import describe

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import numpy as np
 
-from mediaeval.data.sentiment_lists import raise_problems, read_text
 from mediaeval.errors import DatasetError
+from mediaeval.experiments.datasets.lists import raise_problems, read_text
 from mediaeval.files import write_atomically
 
 PARTS = ("train", "validation", "test")

@@ -8,7 +8,8 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mediaeval.data.sentiment_lists import (
+from mediaeval.errors import DatasetError
+from mediaeval.experiments.datasets.lists import (
     NEGATIVE,
     POSITIVE,
     folder_of_images,
@@ -23,8 +24,7 @@ from mediaeval.data.sentiment_lists import (
     read_text,
     some,
 )
-from mediaeval.data.sentiment_splits import Split
-from mediaeval.errors import DatasetError
+from mediaeval.experiments.datasets.splits import Split
 
 # Fine class → polarity. EmotionROI and FI as in Pournaras et al. 2021 (seed 001); WEBEmo in the order of its indices.
 EMOTIONROI = dict.fromkeys(("anger", "disgust", "fear", "sadness"), NEGATIVE) | dict.fromkeys(

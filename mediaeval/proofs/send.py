@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from mediaeval.files import file_digest
+from mediaeval.proofs.rehearse import Rehearsed, rehearse
+from mediaeval.proofs.replay import replay
+from mediaeval.proofs.submit import Submitted, submit
 from mediaeval.runs import RUNS, RunFolder
 from mediaeval.steps.prepare import choose_device
-from mediaeval.steps.rehearse import Rehearsed, rehearse
-from mediaeval.steps.replay import replay
-from mediaeval.steps.submit import Submitted, submit
 from submission.ledger import Entry, Ledger
 
 

@@ -1,6 +1,6 @@
 """Spot replay: a few test images again, one by one, in a fresh process, from the JPEG to the label.
 
-    python -m mediaeval.steps.replay RUN TEST    ids on stdin, a line each; JSON on stdout
+    python -m mediaeval.proofs.replay RUN TEST    ids on stdin, a line each; JSON on stdout
 
 Nothing is shared with the predictions that are checked: another process, an empty feature store, one image at a time.
 """
@@ -30,7 +30,7 @@ def replay(run: RunFolder, file: Path, k: int, *, seed: int = 0, device: str = "
     rng = np.random.default_rng(seed)
     chosen = [ids[int(place)] for place in rng.choice(len(ids), min(k, len(ids)), replace=False)]
     done = subprocess.run(
-        [sys.executable, "-m", "mediaeval.steps.replay", run.name, about["data"], device],
+        [sys.executable, "-m", "mediaeval.proofs.replay", run.name, about["data"], device],
         input="\n".join(chosen),
         capture_output=True,
         text=True,

@@ -12,13 +12,13 @@ from mediaeval.data.dataset import Dataset, load_dataset
 from mediaeval.data.split import read_split
 from mediaeval.errors import ConfigError, DatasetError, choose, some
 from mediaeval.features.extract import Features
-from mediaeval.finetune.activations import Batch, gram_matrices
 from mediaeval.finetune.pictures import Photographs, decoded, middle
-from mediaeval.finetune.probes import KINDS, SELECTIONS, Fold, Probe, constant_answers, make_folds, run_probe
 from mediaeval.finetune.training import EVAL_BATCH
+from mediaeval.interpret.activations import Batch, gram_matrices
+from mediaeval.interpret.inspectable import Inside, look_into
+from mediaeval.interpret.linear_probes import KINDS, SELECTIONS, Fold, Probe, constant_answers, make_folds, run_probe
 from mediaeval.progress import progress
 from mediaeval.runs import RunFolder
-from mediaeval.steps.inside import Inside, look_into
 from mediaeval.steps.split import groups_of
 from submission.tasks import Subtask
 

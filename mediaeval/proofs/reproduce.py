@@ -11,12 +11,12 @@ from mediaeval.features.extract import extract
 from mediaeval.features.extractors import THUMBNAIL
 from mediaeval.features.store import FeatureStore
 from mediaeval.files import file_digest
+from mediaeval.proofs.submit import write_and_verify
 from mediaeval.runs import RunFolder, versions
 from mediaeval.steps.models import Images, load_subtask_model
 from mediaeval.steps.predict import changed_identities, write_tables
 from mediaeval.steps.prepare import build_networks, choose_device
 from mediaeval.steps.record import read_config
-from mediaeval.steps.submit import write_and_verify
 from mediaeval.steps.tables import read_probabilities
 from submission.compare import Flip, difference
 from submission.runfile import read_run, run_header

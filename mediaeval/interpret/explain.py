@@ -14,13 +14,13 @@ from mediaeval.data.dataset import Dataset, load_dataset
 from mediaeval.data.images import decode, read_image
 from mediaeval.errors import ConfigError, DatasetError, ImageError, choose, some
 from mediaeval.files import write_atomically
-from mediaeval.finetune.explain import METHODS, GradCam, default_map, heat_map, heat_map_view
-from mediaeval.finetune.overlay import seen_box, shown, with_heat, with_probabilities
 from mediaeval.finetune.pictures import middle
-from mediaeval.finetune.sheet import Cell, contact_sheet
+from mediaeval.interpret.gradcam import METHODS, GradCam, default_map, heat_map, heat_map_view
+from mediaeval.interpret.inspectable import Inside, look_into
+from mediaeval.interpret.overlay import seen_box, shown, with_heat, with_probabilities
+from mediaeval.interpret.sheet import Cell, contact_sheet
 from mediaeval.progress import progress
 from mediaeval.runs import RunFolder
-from mediaeval.steps.inside import Inside, look_into
 from mediaeval.steps.tables import decide
 from submission.tasks import Subtask
 

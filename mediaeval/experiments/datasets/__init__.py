@@ -1,0 +1,1 @@
+"""Image-sentiment datasets of other groups, in the layouts in which they are distributed, with their splits."""

@@ -1,1 +1,0 @@
-"""What is drawn for people: curves and confusion matrices."""
