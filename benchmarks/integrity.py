@@ -27,9 +27,9 @@ from mediaeval.features.extract import extract
 from mediaeval.features.extractors import EXTRACTORS, WITNESS
 from mediaeval.features.store import FeatureStore
 from mediaeval.sample.draw import draw_sample
-from submission.alignment import align, usual_orders
+from submission.alignment.align import align, usual_orders
+from submission.alignment.expectation import columns_of, expect, label_matrix
 from submission.check import find_problems
-from submission.expectation import columns_of, expect, label_matrix
 from submission.faults import FAULTS, FORM, spoil
 from submission.labels import read_labels
 from submission.runfile import format_run, run_header

@@ -11,11 +11,11 @@ from mediaeval.features.build import build
 from mediaeval.features.extractors import WITNESS
 from mediaeval.runs import RunFolder
 from mediaeval.steps.prepare import build_networks, features_of
-from submission.alignment import CANNOT_TELL, MISALIGNED, Alignment, align, usual_orders
+from submission.alignment.align import CANNOT_TELL, MISALIGNED, Alignment, align, usual_orders
+from submission.alignment.expectation import columns_of, expect, label_matrix
+from submission.alignment.plausibility import find_oddities
 from submission.errors import LabelFileError
-from submission.expectation import columns_of, expect, label_matrix
 from submission.labels import read_labels
-from submission.plausibility import find_oddities
 from submission.problems import Problem, as_json, describe
 from submission.tasks import TASKS
 

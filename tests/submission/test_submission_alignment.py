@@ -8,9 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
-from submission.alignment import ALIGNED, CANNOT_TELL, MISALIGNED, align, arrangements, usual_orders
-from submission.assignment import best_assignment
-from submission.expectation import columns_of, expect, label_matrix
+from submission.alignment.align import ALIGNED, CANNOT_TELL, MISALIGNED, align, arrangements, usual_orders
+from submission.alignment.assignment import best_assignment
+from submission.alignment.expectation import columns_of, expect, label_matrix
 from submission.faults import FAULTS, MEANING, spoil
 from submission.labels import LabelTable, read_labels
 from submission.runfile import format_run

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from submission.check import CODES, Problem, as_json, check_file, describe, find_problems
+from submission.check import check_file, find_problems
+from submission.problems import CODES, Problem, as_json, describe
 from submission.tasks import OFFICIAL_HEADER, TASKS
 
 IDS = ["b", "c", "a", "007"]

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
+from submission.alignment.plausibility import find_oddities
 from submission.check import find_problems
 from submission.compare import compare, difference, draw_counts, holm
 from submission.errors import RunFileError
 from submission.faults import FAULTS, FORM, MEANING, spoil
 from submission.labels import LabelTable
 from submission.ledger import Entry, Ledger
-from submission.plausibility import find_oddities
 from submission.runfile import format_run
 from submission.score import weighted_f1
 from submission.tasks import OFFICIAL_HEADER, TASKS

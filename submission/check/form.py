@@ -2,8 +2,8 @@
 
     problems = find_problems(Path("run.csv"), read_ids(Path("testset.csv")))
 
-The work is done in the order of the file: its bytes (check_text.py), its header (check_columns.py), its cells
-(check_cells.py), its ids (check_ids.py).
+The work is done in the order of the file: its bytes (text.py), its header (columns.py), its cells (cells.py), its ids
+(ids.py).
 """
 
 import re
@@ -12,14 +12,12 @@ from dataclasses import dataclass
 from operator import contains
 from pathlib import Path
 
-from submission.check_cells import check_cells, domain, pattern
-from submission.check_columns import Columns, read_header
-from submission.check_ids import COMMENT, check_ids
-from submission.check_text import Lines, read_bytes, read_lines
-from submission.problems import CODES, Findings, Problem, as_json, describe
+from submission.check.cells import check_cells, domain, pattern
+from submission.check.columns import Columns, read_header
+from submission.check.ids import COMMENT, check_ids
+from submission.check.text import Lines, read_bytes, read_lines
+from submission.problems import Findings, Problem, as_json, describe
 from submission.tasks import OFFICIAL_HEADER
-
-__all__ = ["CODES", "Problem", "Report", "as_json", "check_file", "describe", "find_problems"]
 
 # What stands behind the ids of wrong lines is gathered, so that each distinct one is looked at once. A file of
 # probabilities has another on every line, and is settled whenever this many have come.

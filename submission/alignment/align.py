@@ -18,9 +18,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from submission.alignment_columns import ColumnFault, judge_columns
-from submission.alignment_rows import Rows, judge_rows
-from submission.expectation import Expectation, label_matrix
+from submission.alignment.columns import ColumnFault, judge_columns
+from submission.alignment.expectation import Expectation, label_matrix
+from submission.alignment.rows import Rows, judge_rows
 from submission.labels import LabelTable
 from submission.problems import Problem, as_json, describe
 from submission.tasks import TASKS

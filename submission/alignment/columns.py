@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
-from submission.assignment import best_assignment
-from submission.expectation import Column, standardise
+from submission.alignment.assignment import best_assignment
+from submission.alignment.expectation import Column, standardise
 
 if TYPE_CHECKING:
     import numpy as np

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from itertools import combinations
 
-from submission.expectation import Column, columns_of, label_matrix
+from submission.alignment.expectation import Column, columns_of, label_matrix
 from submission.labels import LabelTable
 from submission.problems import Problem
 from submission.tasks import TASKS

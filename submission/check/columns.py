@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from submission.check_cells import is_value
+from submission.check.cells import is_value
 from submission.labels import ID_NAMES
 from submission.problems import Findings, shown
 from submission.tasks import OFFICIAL_HEADER, TASKS, official_heading

@@ -1,0 +1,1 @@
+"""Evidence, without test labels, that the rows and columns of a run file belong to the images."""
