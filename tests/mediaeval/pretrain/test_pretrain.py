@@ -22,7 +22,7 @@ from mediaeval.pretrain.checks import OPTIONS, check_training
 from mediaeval.seeding import seeded
 from mediaeval.training import loop as loop_module
 from mediaeval.training.loop import METADATA, all_finite, epoch_rng, train
-from tests.mediaeval.test_objectgraphs import write_videos
+from tests.mediaeval.features.test_objectgraphs import write_videos
 
 CPU = torch.device("cpu")
 
@@ -229,12 +229,12 @@ def test_another_process_writes_the_same_bytes(tmp_path):
     here, there = tmp_path / "here.safetensors", tmp_path / "there.safetensors"
     code = (
         "import pathlib, sys\n"
-        "from tests.mediaeval.test_pretrain import MANY, run_loop\n"
+        "from tests.mediaeval.pretrain.test_pretrain import MANY, run_loop\n"
         "run_loop(pathlib.Path(sys.argv[1]), epochs=2, metadata=dict(reversed(MANY.items())))"
     )
     other = str((int(os.environ.get("PYTHONHASHSEED", "0").replace("random", "0")) + 1) % 2**32)
     environment = os.environ | {"PYTHONHASHSEED": other}
-    subprocess.run([sys.executable, "-c", code, there], cwd=Path(__file__).parents[2], env=environment, check=True)
+    subprocess.run([sys.executable, "-c", code, there], cwd=Path(__file__).parents[3], env=environment, check=True)
     run_loop(here, epochs=2, metadata=MANY)
     assert about(here).items() > MANY.items()
     assert here.read_bytes() == there.read_bytes()

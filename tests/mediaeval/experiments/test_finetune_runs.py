@@ -26,8 +26,8 @@ from mediaeval.finetune import settings_of
 from mediaeval.finetune.built import Built, View
 from mediaeval.finetune.model import SystemModel
 from mediaeval.finetune.systems import attention_alexnet, caffenet, multigap
-from tests.mediaeval.test_experiments_finetune import FINE_TUNING, MULTIGAP, PAIRS, column, lines
-from tests.mediaeval.test_sentiment_sets import draw, fi, webemo, write
+from tests.mediaeval.experiments.test_finetune_tables import FINE_TUNING, MULTIGAP, PAIRS, column, lines
+from tests.mediaeval.experiments.test_sentiment_sets import draw, fi, webemo, write
 
 
 class Small(nn.Module):

@@ -26,7 +26,7 @@ from mediaeval.features.networks.caffenet import (
 )
 from mediaeval.finetune import SYSTEMS, settings_of
 from mediaeval.finetune.systems.caffenet import build
-from tests.mediaeval.caffemodel import network_file
+from tests.mediaeval.formats.caffemodel import network_file
 
 # Output of every layer at 227 pixels: Campos et al. 2017, figure 2, and Caffe's bvlc_reference_caffenet
 SHAPES = {

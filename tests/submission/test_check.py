@@ -223,7 +223,7 @@ def test_many_distinct_rows_are_settled_in_parts_with_the_same_result(monkeypatc
     rows = "".join(f"i{n},negative,0.{n}{',1' * 16}\n" for n in range(1, 100))
     run = f"{HEADER}\n{rows}".encode()
     whole = find_problems(run, None)
-    monkeypatch.setattr("submission.check._GATHERED", 7)
+    monkeypatch.setattr("submission.check.form._GATHERED", 7)
     assert find_problems(run, None) == whole
 
 

@@ -29,7 +29,7 @@ def test_every_example_is_made_of_options_that_exist(run, name):
 def test_the_readme_shows_every_command():
     from pathlib import Path
 
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    readme = (Path(__file__).parents[3] / "README.md").read_text()
     for name in NAMES:
         assert f"mediaeval {name}" in readme, name
 

@@ -11,7 +11,7 @@ from mediaeval.errors import WeightsError
 from mediaeval.finetune import settings_of
 from mediaeval.finetune.systems import attention_alexnet
 from mediaeval.finetune.systems.attention_alexnet import Attention, CellWeights, build
-from tests.mediaeval.caffemodel import network_file
+from tests.mediaeval.formats.caffemodel import network_file
 
 LABELS = 8
 FEW = 12  # units of fc6 and fc7, for networks that are computed here

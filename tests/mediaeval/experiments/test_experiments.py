@@ -24,7 +24,7 @@ from mediaeval.experiments.smap2021 import Row, evaluate, majority, mean_accurac
 from mediaeval.experiments.table import Report, Result, require_writable
 from mediaeval.features.network import Network
 from tests.conftest import make_folder
-from tests.mediaeval.test_sentiment_sets import FIVE, twitter1, twitter2
+from tests.mediaeval.experiments.test_sentiment_sets import FIVE, twitter1, twitter2
 
 # Recipes
 

@@ -18,7 +18,7 @@ from mediaeval.finetune.systems.gap_streams import Reducer, places_stream
 from mediaeval.finetune.systems.gap_weights import layers_of_timm
 from mediaeval.finetune.systems.gru_attention import BlockGru, StepAttention
 from mediaeval.finetune.systems.multigap import build
-from tests.mediaeval.caffemodel import network_file
+from tests.mediaeval.formats.caffemodel import network_file
 
 OBJECT = {320: (16, 24, 32, 96, 320), 1280: (16, 24, 32, 96, 1280)}  # fact sheet D1
 PLACES = (64, 128, 256, 512, 512)

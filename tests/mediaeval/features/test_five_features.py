@@ -15,7 +15,7 @@ from mediaeval.errors import FeaturesError, WeightsError
 from mediaeval.features.build import build, build_all
 from mediaeval.features.extractors import EXTRACTORS, Extractor
 from mediaeval.features.networks.resnet152 import ResNet11k
-from tests.mediaeval.test_resnet152 import draw, write_h5
+from tests.mediaeval.features.test_resnet152 import draw, write_h5
 
 E_R_Y_S_G = {"efficientnet_b2": 1408, "resnet152_11k": 2048, "yt8m": 3862, "signature": 2048, "objectgraphs": 2048}
 
@@ -167,7 +167,7 @@ def test_every_weight_that_is_absent_is_named_at_once(monkeypatch, tmp_path):
 
 def test_s_refuses_vectors_of_another_width(weights):
     """A checkpoint of the published repository read ResNeXt beside ResNet, 4,096 numbers a frame."""
-    from tests.mediaeval.test_extract import average_colour
+    from tests.mediaeval.features.test_extract import average_colour
 
     extractor = Extractor(kind="dual_encoding", source="colours", weights=str(weights / "model_best.pth.tar"))
     with pytest.raises(WeightsError, match=r"reads? vectors of 2048 numbers, source 'colours' gives 3"):
@@ -181,7 +181,7 @@ def test_the_readmes_table_of_the_five_is_true():
     from mediaeval.features.weight_files import files_of
     from mediaeval.pretrain import PRETRAINERS
 
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
+    readme = (Path(__file__).parents[3] / "README.md").read_text()
     rows = [
         [cell.strip() for cell in line.strip("|").split("|")] for line in readme.splitlines() if line[:4] in LETTERS
     ]
