@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from mediaeval.classifiers.base import CHUNK, Classifier, chunks, usable_features, usable_targets
 from mediaeval.classifiers.checks import NOTHING, either, number, whole, word
 from mediaeval.classifiers.first_layer import Learner, choose_dtype
+from mediaeval.devices import resolve_device
 from mediaeval.errors import ConfigError
 from mediaeval.seeding import seeded
 
@@ -91,7 +92,7 @@ class TorchClassifier(Classifier):
         return self.lr
 
     def _fit(self, X, T, views, validation, on_epoch):
-        device = find_device(self.device)
+        device = torch.device(resolve_device(self.device, "classifier.device"))
         seeds = range(self.random_state, self.random_state + self.ensemble)
         networks = [self._new_network(seed, X.shape[1], T.shape[1]).to(device) for seed in seeds]
         dtype = choose_dtype(self.precision, device, networks[0].first.weight.numel())
@@ -217,7 +218,7 @@ class TorchClassifier(Classifier):
         }
 
     def _set_arrays(self, arrays):
-        device = find_device(self.device)
+        device = torch.device(resolve_device(self.device, "classifier.device"))
         self.networks_ = []
         for k in range(self.ensemble):
             network = self._empty_network()
@@ -229,14 +230,6 @@ class TorchClassifier(Classifier):
         """Return a network of this width and these classes that has shapes alone: no numbers are drawn for it."""
         with torch.device("meta"):
             return self._build(self.n_features_in_, len(self.classes_))
-
-
-def find_device(device: str) -> torch.device:
-    """Return the device meant by "auto", "cpu" or "cuda"; raises ConfigError for a cuda that is not there."""
-    present = torch.cuda.is_available()
-    if device == "cuda" and not present:
-        raise ConfigError("classifier.device: 'cuda' is wanted, but torch finds no such device; use 'auto' or 'cpu'")
-    return torch.device("cuda" if device == "cuda" or (device == "auto" and present) else "cpu")
 
 
 @contextmanager

@@ -81,11 +81,11 @@ def command(
 def _judge(data: Path, dev: Path, config: Path | None, use: str | None, device: str):
     """Return what judges a run file by its images."""
     from mediaeval.config import load_config
+    from mediaeval.devices import resolve_device
     from mediaeval.proofs.align import Judge
-    from mediaeval.steps.prepare import choose_device
 
     settings = load_config(config, use=use)
-    return Judge(data, dev, settings, own=use is not None, device=choose_device(device), tell=say)
+    return Judge(data, dev, settings, own=use is not None, device=resolve_device(device), tell=say)
 
 
 def _self_test(run: Path, ids: list[str], header: tuple[str, ...], partial: bool, meaning, json: bool) -> None:

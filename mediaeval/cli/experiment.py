@@ -113,9 +113,9 @@ def command(
     sources = read_sources(dataset or [])
     files = read_weights(weights or [], entry.weights)
 
-    from mediaeval.steps.prepare import choose_device
+    from mediaeval.devices import resolve_device
 
-    options = {"device": choose_device(device), "epochs": epochs, "skip_bad": skip_bad}
+    options = {"device": resolve_device(device), "epochs": epochs, "skip_bad": skip_bad}
     run = import_module(entry.path).run
     if "--data" in entry.options:
         report = run(settings, Path(choose_data(data or settings.data.dev)), test, truth, **options)

@@ -39,12 +39,13 @@ def command(
 
     from mediaeval.config import load_config
     from mediaeval.data.dataset import load_dataset
-    from mediaeval.steps.prepare import build_networks, choose_device, features_of
+    from mediaeval.devices import resolve_device
+    from mediaeval.steps.prepare import build_networks, features_of
 
     settings = load_config(config, preset=preset, use=use, engine=engine)
     folders = data or [choose_data(settings.data.dev), *([settings.data.test] if settings.data.test else [])]
     datasets = [load_dataset(Path(folder)) for folder in folders]
-    networks = build_networks(settings, choose_device(device))
+    networks = build_networks(settings, resolve_device(device))
     rows, failures = [], {}
     for dataset in datasets:
         # thumbnails too: with them `train` finds near-duplicates without decoding everything again

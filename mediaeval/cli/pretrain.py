@@ -41,7 +41,7 @@ def command(
     if not features.is_dir():
         raise DatasetError(f"--features {features}: no such folder. It is to hold {entry.layout}.")
 
-    from mediaeval.steps.prepare import choose_device  # imports torch: after what can be refused without it
+    from mediaeval.devices import resolve_device
 
     options = dict(read_options(network, sets or []))
     given = {"epochs": epochs, "lr": lr, "batch_size": batch_size}
@@ -54,7 +54,7 @@ def command(
             features,
             out,
             seed=seed,
-            device=choose_device(device),
+            device=resolve_device(device),
             resume=resume,
             on_progress=advance,
             **options,

@@ -7,6 +7,7 @@ import numpy as np
 
 from mediaeval.config import Config
 from mediaeval.data.dataset import Dataset
+from mediaeval.devices import resolve_device
 from mediaeval.errors import RunFolderError, choose
 from mediaeval.features.extract import Features
 from mediaeval.features.network import Network
@@ -15,7 +16,7 @@ from mediaeval.finetune.pictures import Photographs
 from mediaeval.runs import RunFolder
 from mediaeval.steps.models import EnsembleModel, Images, load_subtask_model
 from mediaeval.steps.predict import require_same_features
-from mediaeval.steps.prepare import build_networks, choose_device, features_of
+from mediaeval.steps.prepare import build_networks, features_of
 from mediaeval.steps.record import read_config
 from submission.tasks import TASKS, Subtask
 
@@ -54,7 +55,7 @@ def look_into(run: RunFolder, subtask: str | None, device: str) -> Inside:
     choose("subtask", name, TASKS)
     if name not in run.subtasks:
         raise RunFolderError(f"{run.path} holds no {name} (it has: {', '.join(run.subtasks)}).")
-    device, task = choose_device(device), TASKS[name]
+    device, task = resolve_device(device), TASKS[name]
     model, path = load_subtask_model(run, task, of_split=True, device=device)
     if isinstance(model, EnsembleModel):
         raise RunFolderError(f"{path} is an ensemble. Look into its runs one by one.")

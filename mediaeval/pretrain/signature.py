@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from mediaeval.devices import resolve_device
 from mediaeval.errors import ConfigError
 from mediaeval.features.networks.dual_encoding import END, N_SPECIAL, PAD, START, UNKNOWN, TextEncoder, VisualEncoder
 from mediaeval.pretrain.bigfile import BigFile
@@ -80,9 +81,7 @@ def train_signature(
     values |= {"margin": margin, "dropout": dropout, "clip": clip}
     values |= {"hidden": hidden, "filters": filters, "space": space}
     check_training(values, out, resume, batch_size=PAIRS)
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    device = torch.device(device)
+    device = torch.device(resolve_device("auto") if device == "auto" else device)
     data = read_captioned_videos(folder, feature=feature, val=val, seed=seed)
     vocabulary = vocabulary_of(data.train, min_count)
     if not vocabulary:

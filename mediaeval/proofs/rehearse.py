@@ -8,12 +8,13 @@ import numpy as np
 
 from mediaeval.data.dataset import load_dataset
 from mediaeval.data.split import read_split
+from mediaeval.devices import resolve_device
 from mediaeval.errors import DatasetError, RunFileError
 from mediaeval.proofs.submit import write_and_verify
 from mediaeval.runs import RunFolder
 from mediaeval.steps.models import Images, load_subtask_model
 from mediaeval.steps.predict import require_same_features, write_tables
-from mediaeval.steps.prepare import build_networks, choose_device, features_of
+from mediaeval.steps.prepare import build_networks, features_of
 from mediaeval.steps.record import read_config
 from mediaeval.steps.tables import F1_TOLERANCE, decide, read_probabilities
 from submission.runfile import read_run, run_header
@@ -45,7 +46,7 @@ def rehearse(run: RunFolder, *, device: str = "auto") -> Rehearsed:
     left_out = run.read(run.manifest)["left_out"]
     sides = read_split(run.split, [i for i in dataset.ids if i not in left_out])
     ids = [image_id for image_id, side in sides.items() if side == "val"]
-    device = choose_device(device)
+    device = resolve_device(device)
     networks = build_networks(config, device)
     require_same_features(run, networks)
     some = replace(dataset, ids=tuple(ids), missing=())

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mediaeval.data.dataset import load_dataset
+from mediaeval.devices import resolve_device
 from mediaeval.errors import RunFolderError
 from mediaeval.features.build import build
 from mediaeval.features.extract import extract
@@ -15,7 +16,7 @@ from mediaeval.proofs.submit import write_and_verify
 from mediaeval.runs import RunFolder, versions
 from mediaeval.steps.models import Images, load_subtask_model
 from mediaeval.steps.predict import changed_identities, write_tables
-from mediaeval.steps.prepare import build_networks, choose_device
+from mediaeval.steps.prepare import build_networks
 from mediaeval.steps.record import read_config
 from mediaeval.steps.tables import read_probabilities
 from submission.compare import Flip, difference
@@ -53,7 +54,7 @@ def reproduce(run: RunFolder, *, device: str = "auto") -> Reproduced:
         raise RunFolderError(f"{run.path} holds no run.csv. Write it: mediaeval submit {run.name}.")
     about, manifest = run.read(run.test / "test.json"), run.read(run.manifest)
     dataset = load_dataset(Path(about["data"]), labelled=False)
-    device = choose_device(device)
+    device = resolve_device(device)
     networks = build_networks(read_config(run), device)
     changed = changed_identities(manifest["extractors"], networks)
     if about["config"] != file_digest(run.config):

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from mediaeval.devices import resolve_device
 from mediaeval.files import file_digest
 from mediaeval.proofs.rehearse import Rehearsed, rehearse
 from mediaeval.proofs.replay import replay
 from mediaeval.proofs.submit import Submitted, submit
 from mediaeval.runs import RUNS, RunFolder
-from mediaeval.steps.prepare import choose_device
 from submission.ledger import Entry, Ledger
 
 
@@ -30,7 +30,7 @@ def send(
 
     Nothing is written when a proof fails, or when the run is recorded with other bytes. Raises as the steps do.
     """
-    device = choose_device(device)
+    device = resolve_device(device)
     ledger = Ledger(RUNS / "ledger.jsonl")
     rehearsed = rehearse(run, device=device) if rehearsal else None
     replayed: list[str] = []

@@ -7,13 +7,14 @@ from pathlib import Path
 import pandas as pd
 
 from mediaeval.data.dataset import load_dataset
+from mediaeval.devices import resolve_device
 from mediaeval.errors import DatasetError, FeaturesError, RunFolderError, WeightsError
 from mediaeval.features.network import Network
 from mediaeval.files import file_digest, folder_atomically
 from mediaeval.runs import RunFolder, versions, write_json
 from mediaeval.sample.draw import is_sample
 from mediaeval.steps.models import Images, Model, load_subtask_model, probabilities
-from mediaeval.steps.prepare import build_networks, choose_device, features_of
+from mediaeval.steps.prepare import build_networks, features_of
 from mediaeval.steps.record import read_config
 from mediaeval.steps.tables import FALLBACK, MODEL, SOURCE, write_probabilities
 from submission.tasks import TASKS, Subtask
@@ -37,7 +38,7 @@ def predict(run: RunFolder, test: Path, *, skip_bad: bool = False, device: str =
     is an error, or with `skip_bad` gets the share of each label in the training data, marked `fallback`.
     Raises WeightsError or FeaturesError when weights or widths are not those that the run was trained with.
     """
-    device = choose_device(device)
+    device = resolve_device(device)
     models = {name: load_subtask_model(run, TASKS[name], device=device) for name in run.subtasks}
     config = read_config(run)
     dataset = load_dataset(test, labelled=False)

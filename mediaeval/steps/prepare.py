@@ -1,12 +1,10 @@
 """What train, predict and features share: networks built from the configuration, features made sure of."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from mediaeval.config import Config
 from mediaeval.data.dataset import Dataset
-from mediaeval.errors import ConfigError
 from mediaeval.features.build import build, build_all
 from mediaeval.features.engines import TORCH, Engine, choose_engine
 from mediaeval.features.extract import Features, extract, require_complete
@@ -14,25 +12,6 @@ from mediaeval.features.extractors import THUMBNAIL
 from mediaeval.features.network import Network, decoded_by
 from mediaeval.features.store import FeatureStore
 from mediaeval.progress import STDERR, progress
-
-
-def choose_device(wanted: str) -> str:
-    """Return `cpu` or `cuda`. Raises ConfigError when a GPU is asked for and there is none."""
-    if wanted not in ("auto", "cpu", "cuda"):
-        raise ConfigError(f"--device {wanted}: auto, cpu or cuda is wanted.")
-    present = wanted != "cpu" and _has_gpu()
-    if wanted == "cuda" and not present:
-        raise ConfigError("--device cuda: this machine has no GPU that torch can use. Take --device cpu, or auto.")
-    return "cuda" if present else "cpu"
-
-
-def _has_gpu() -> bool:
-    """Return whether torch can use a GPU, without the seconds that importing it takes where there is no driver."""
-    if sys.platform == "linux" and not any(Path(driver).exists() for driver in ("/dev/nvidiactl", "/dev/kfd")):
-        return False
-    import torch
-
-    return torch.cuda.is_available()
 
 
 def settle_engine(config: Config, device: str) -> Engine:

@@ -8,6 +8,7 @@ import torch
 from mediaeval.config import Config
 from mediaeval.data.dataset import Dataset, load_dataset
 from mediaeval.data.split import read_split
+from mediaeval.devices import resolve_device
 from mediaeval.errors import ConfigError, DatasetError, RunFolderError
 from mediaeval.finetune import settings_of
 from mediaeval.finetune.model import as_json
@@ -16,7 +17,7 @@ from mediaeval.progress import STDERR
 from mediaeval.runs import RunFolder
 from mediaeval.steps.fitting import Fitted, fit_subtask
 from mediaeval.steps.learners import FeatureLearner, Learner, SystemLearner, TrainingData
-from mediaeval.steps.prepare import build_networks, choose_device, features_of, settle_engine
+from mediaeval.steps.prepare import build_networks, features_of, settle_engine
 from mediaeval.steps.record import Record, read_config, require_room
 from mediaeval.steps.split import groups_of, make_split
 from submission.tasks import TASKS
@@ -44,7 +45,7 @@ def train(
     with run.being_trained():
         dataset = load_dataset(Path(config.data.dev))
         _require_labels(dataset, subtasks)
-        device = choose_device(device)
+        device = resolve_device(device)
         if resume:
             subtasks = _unfinished(config, subtasks, run, replace, device)
         settle_engine(config, device)

@@ -163,9 +163,9 @@ def test_divergence_is_told():
         dense(lr=1e30).fit(X, Y)
 
 
-def test_absent_cuda_is_told(monkeypatch):
+def test_absent_cuda_is_refused(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(ConfigError, match=r"classifier\.device: 'cuda'"):
+    with pytest.raises(ConfigError, match=r"classifier\.device: got 'cuda'"):
         moe(device="cuda").fit(X, y)
 
 

@@ -170,7 +170,7 @@ def test_errors_are_sentences(run, workdir, make_devset, arguments, code, messag
     assert "Traceback" not in result.stderr
 
 
-def test_cuda_that_is_not_there_is_told(run, workdir, make_devset):
+def test_cuda_that_is_not_there_is_refused(run, workdir, make_devset):
     import torch
 
     if torch.cuda.is_available():

@@ -490,7 +490,7 @@ def test_the_command_trains_tells_and_resumes(run, workdir):
         (["yt8m", "--set", "epochs=3"], "unknown option of 'yt8m' 'epochs'"),
         (["yt8m"], "no .tfrecord file is there"),
         (["yt8m", "--features", "nowhere"], "--features nowhere: no such folder. It is to hold train*.tfrecord"),
-        (["yt8m", "--device", "tpu"], "--device tpu: auto, cpu or cuda is wanted"),
+        (["yt8m", "--device", "tpu"], "--device: got 'tpu'; expected one of auto, cpu, cuda"),
         (["signature", "--set", "dropout=nan"], "dropout nan: a share from 0 to below 1 is wanted"),
         (["signature", "--set", "clip=-1", "--set", "hidden=0"], "hidden 0: a whole number from 1 to 65536 is wanted"),
         (
