@@ -31,7 +31,8 @@ from mediaeval.features.extractors import Extractor
 from mediaeval.features.store import FeatureStore
 from mediaeval.steps.tables import decide
 from submission.score import score_decisions
-from submission.tasks import TASKS, Subtask
+from submission.task import Subtask
+from submission.tasks import TASKS
 
 FOLDS = 5
 VIEWS = 4  # what the presets ask for in subtasks 2 and 3

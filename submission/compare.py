@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from submission.labels import LabelTable
 from submission.score import counts, weighted_of_counts
-from submission.tasks import TASKS, Subtask
+from submission.task import Subtask
+from submission.tasks import TASKS
 
 if TYPE_CHECKING:
     import numpy as np

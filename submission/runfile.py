@@ -11,7 +11,8 @@ from submission.check import find_problems
 from submission.errors import RunFileError
 from submission.labels import LabelTable
 from submission.problems import describe
-from submission.tasks import ID_COLUMN, OFFICIAL_HEADER, TASKS, Subtask, official_heading
+from submission.task import Subtask
+from submission.tasks import ID_COLUMN, OFFICIAL_HEADER, TASKS, official_heading
 
 # what a cell cannot hold without quotes, or without looking like another id
 _UNWRITABLE = frozenset(',"\r\n\0')

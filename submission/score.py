@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from submission.errors import RunFileError
 from submission.labels import LabelTable
-from submission.tasks import TASKS, Subtask
+from submission.task import Subtask
+from submission.tasks import TASKS
 
 if TYPE_CHECKING:
     import numpy as np

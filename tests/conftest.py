@@ -11,6 +11,8 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from submission.task import Subtask, Task
+
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 # A colour for each class, so that the handcrafted features can tell them apart.
@@ -30,6 +32,14 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip(f"{SHARED} is absent: real photographs and weights are not at hand")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def invented_task() -> Task:
+    """A task of two subtasks that nobody has set: other names, labels and columns; one label an image, and several."""
+    weather = Subtask("weather", "sky", ("sky",), ("clear", "cloudy", "storm", "fog"), multi_label=False)
+    ships = Subtask("ships", "ships", ("tugs", "ferries", "tankers"), ("tug", "ferry", "tanker"), multi_label=True)
+    return Task("harbour", (weather, ships), id_column="image")
 
 
 def picture(label: str, seed: int, size: tuple[int, int] = (64, 48)) -> Image.Image:

@@ -15,7 +15,7 @@ from mediaeval.classifiers import make_classifier
 from mediaeval.classifiers.scaling import BlockScaler
 from mediaeval.errors import FeaturesError, WeightsError
 from mediaeval.files import write_atomically
-from submission.tasks import Subtask
+from submission.task import Subtask
 
 
 @dataclass

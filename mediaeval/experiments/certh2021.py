@@ -30,7 +30,8 @@ from mediaeval.steps.split import groups_of, make_split
 from mediaeval.steps.tables import decide
 from submission.labels import read_labels
 from submission.score import SubtaskScore, score_decisions
-from submission.tasks import TASKS, Subtask
+from submission.task import Subtask
+from submission.tasks import TASKS
 
 NAME = "certh2021"
 DEV, TEST = "dev", "test"

@@ -20,7 +20,8 @@ from mediaeval.features.extract import Features
 from mediaeval.features.network import Network
 from mediaeval.steps.prepare import features_of, settle_engine
 from mediaeval.steps.split import groups_of
-from submission.tasks import TASKS, Subtask, official_heading
+from submission.task import Subtask
+from submission.tasks import TASKS, official_heading
 
 FOLDS = 5  # of a folder in the official layout
 POLARITY = Subtask("polarity", "polarity", ("polarity",), ("negative", "positive"), multi_label=False)

@@ -25,7 +25,7 @@ from mediaeval.finetune.settings import Recipe
 from mediaeval.finetune.training import EVAL_BATCH, scores_of, train_system
 from mediaeval.seeding import seeded
 from mediaeval.weights.read import load_state
-from submission.tasks import Subtask
+from submission.task import Subtask
 
 METADATA = "system"  # key of the file's metadata
 _NETWORK, _SCALER = "network.", "scaler."

@@ -22,7 +22,7 @@ from mediaeval.interpret.sheet import Cell, contact_sheet
 from mediaeval.progress import progress
 from mediaeval.runs import RunFolder
 from mediaeval.steps.tables import decide
-from submission.tasks import Subtask
+from submission.task import Subtask
 
 SHEET = "sheet.png"
 LIMIT = 20  # photographs of a folder; more make a sheet that nobody looks through

@@ -18,7 +18,8 @@ from mediaeval.steps.models import EnsembleModel, Images, load_subtask_model
 from mediaeval.steps.predict import require_same_features
 from mediaeval.steps.prepare import build_networks, features_of
 from mediaeval.steps.record import read_config
-from submission.tasks import TASKS, Subtask
+from submission.task import Subtask
+from submission.tasks import TASKS
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ from mediaeval.interpret.linear_probes import KINDS, SELECTIONS, Fold, Probe, co
 from mediaeval.progress import progress
 from mediaeval.runs import RunFolder
 from mediaeval.steps.split import groups_of
-from submission.tasks import Subtask
+from submission.task import Subtask
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,8 @@ from mediaeval.steps.models import ENSEMBLE, EnsembleModel, Member
 from mediaeval.steps.record import read_config
 from mediaeval.steps.tables import F1_TOLERANCE, decide, read_probabilities
 from submission.score import score_decisions
-from submission.tasks import TASKS, Subtask
+from submission.task import Subtask
+from submission.tasks import TASKS
 
 _SAME = {"images": "dev images", "left_out": "left-out images", "header": "header"}  # of manifests
 

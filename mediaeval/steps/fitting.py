@@ -14,7 +14,7 @@ from mediaeval.steps.models import Model
 from mediaeval.steps.plots import plot_confusion, plot_curves
 from mediaeval.steps.tables import MODEL, SOURCE, decide, write_probabilities
 from submission.score import SubtaskScore, score_decisions
-from submission.tasks import Subtask
+from submission.task import Subtask
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ from mediaeval.finetune.model import SystemModel, as_json
 from mediaeval.finetune.recipe import settled
 from mediaeval.progress import STDERR, progress
 from mediaeval.steps.models import FIT, REFIT, Images, Model, probabilities
-from submission.tasks import Subtask
+from submission.task import Subtask
 
 TUNING_FOLDS = 5  # parts of the training data for thresholds: all of them for classifiers, one for systems
 TUNING = "tuning.safetensors"

@@ -15,7 +15,7 @@ from mediaeval.finetune.model import METADATA, SystemModel, load_system
 from mediaeval.finetune.pictures import Photographs
 from mediaeval.runs import RunFolder, open_run, write_json
 from mediaeval.steps.tables import decide
-from submission.tasks import Subtask
+from submission.task import Subtask
 
 FIT, REFIT = "model.safetensors", "refit.safetensors"  # of the 80 %, of the whole dev set
 ENSEMBLE = "ensemble.json"  # in their place where a subtask is made of other runs' models

@@ -17,7 +17,8 @@ from mediaeval.steps.models import Images, Model, load_subtask_model, probabilit
 from mediaeval.steps.prepare import build_networks, features_of
 from mediaeval.steps.record import read_config
 from mediaeval.steps.tables import FALLBACK, MODEL, SOURCE, write_probabilities
-from submission.tasks import TASKS, Subtask
+from submission.task import Subtask
+from submission.tasks import TASKS
 
 
 @dataclass(frozen=True)

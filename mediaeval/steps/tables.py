@@ -8,7 +8,7 @@ import pandas as pd
 
 from mediaeval.errors import RunFolderError
 from mediaeval.files import write_atomically
-from submission.tasks import Subtask
+from submission.task import Subtask
 
 SOURCE = "source"  # column: where a row's probabilities come from
 MODEL, FALLBACK = "model", "fallback"

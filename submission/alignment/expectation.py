@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from submission.tasks import TASKS, Subtask
+from submission.task import Subtask
+from submission.tasks import TASKS
 
 if TYPE_CHECKING:
     import numpy as np
