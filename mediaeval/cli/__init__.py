@@ -3,11 +3,6 @@
 Heavy libraries are imported inside the commands, so that `--help` comes at once.
 """
 
-import errno
-import functools
-import os
-import sys
-
 import typer
 
 from mediaeval.cli import (
@@ -31,7 +26,7 @@ from mediaeval.cli import (
     train,
     weights,
 )
-from submission.errors import UserError
+from mediaeval.cli.messages import messages_on_stderr, report_user_errors
 
 app = typer.Typer(
     name="mediaeval",
@@ -44,37 +39,11 @@ app = typer.Typer(
 )
 
 
-def _told(command):
-    """Return `command` with a user's errors told on stderr, exit status 1, never as a traceback."""
+@app.callback()
+def prepare(context: typer.Context) -> None:
+    """Print messages on stderr until the command ends."""
+    context.with_resource(messages_on_stderr())
 
-    @functools.wraps(command)
-    def run(*arguments, **options):
-        try:
-            return command(*arguments, **options)
-        except UserError as error:
-            print(error, file=sys.stderr)
-            raise typer.Exit(1) from None
-        except KeyboardInterrupt:
-            print("Interrupted. What was finished is kept, and nothing is half written.", file=sys.stderr)
-            raise typer.Exit(130) from None
-        except BrokenPipeError:  # `mediaeval … | head`
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            raise typer.Exit(141) from None
-        except OSError as error:
-            if error.errno not in _DISK:
-                raise
-            where = f"{error.filename}: " if error.filename else ""
-            print(
-                f"{where}{os.strerror(error.errno)}. Nothing is half written: mend that and start again.",
-                file=sys.stderr,
-            )
-            raise typer.Exit(1) from None
-
-    return run
-
-
-_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM, errno.EFBIG}
-_DISK |= {errno.EEXIST, errno.ENOTDIR, errno.EISDIR}  # a file where a folder is wanted, or the other way round
 
 # in the order of the work
 COMMANDS = (
@@ -100,7 +69,7 @@ COMMANDS = (
 )
 for module in COMMANDS:
     name = module.__name__.rpartition(".")[2]
-    app.command(name, epilog=module.EXAMPLE, no_args_is_help=module.NEEDS_ARGUMENTS)(_told(module.command))
+    app.command(name, epilog=module.EXAMPLE, no_args_is_help=module.NEEDS_ARGUMENTS)(report_user_errors(module.command))
 
 
 def main() -> None:

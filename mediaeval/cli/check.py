@@ -1,16 +1,18 @@
 """mediaeval check"""
 
-import sys
+import logging
 from argparse import Namespace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mediaeval.cli.common import ConfigFile, Device, Json, Use, print_json, print_table, say
+from mediaeval.cli.common import ConfigFile, Device, Json, Use, print_json, print_table
 from submission.__main__ import header_wanted, reports_of
 from submission.errors import UserError
 from submission.labels import read_ids
+
+logger = logging.getLogger(__name__)
 
 EXAMPLE = "Example: mediaeval check runs/first/run.csv --data testset --dev devset"
 NEEDS_ARGUMENTS = True
@@ -49,19 +51,19 @@ def command(
     not made of; and what is odd beside the dev set, as warnings. Exit status 0 clean, 1 problems, 2 wrong usage.
     """
     if ids is None and data is None:
-        print("--ids TESTSET.csv, or --data TEST, is wanted.", file=sys.stderr)
+        logger.error("--ids TESTSET.csv, or --data TEST, is wanted.")
         raise typer.Exit(2)
     if data is not None and dev is None:
-        print("--data needs --dev DEV, the dev set's folder, to learn what images lead to expect.", file=sys.stderr)
+        logger.error("--data needs --dev DEV, the dev set's folder, to learn what images lead to expect.")
         raise typer.Exit(2)
     if self_test and len(runs) != 1:
-        print("--self-test takes one run file.", file=sys.stderr)
+        logger.error("--self-test takes one run file.")
         raise typer.Exit(2)
     try:
         meaning = _judge(data, dev, config, use, device) if data is not None else None
         wanted, header = read_ids(ids or data), header_wanted(dev)
     except UserError as error:  # of the test list, the dev set or a setting: a wrong call, not a wrong run file
-        print(error, file=sys.stderr)
+        logger.error(error)
         raise typer.Exit(2) from None
     if self_test:
         _self_test(runs[0], wanted, header, partial, meaning, json)
@@ -85,7 +87,7 @@ def _judge(data: Path, dev: Path, config: Path | None, use: str | None, device: 
     from mediaeval.proofs.align import Judge
 
     settings = load_config(config, use=use)
-    return Judge(data, dev, settings, own=use is not None, device=resolve_device(device), tell=say)
+    return Judge(data, dev, settings, own=use is not None, device=resolve_device(device), tell=logger.info)
 
 
 def _self_test(run: Path, ids: list[str], header: tuple[str, ...], partial: bool, meaning, json: bool) -> None:

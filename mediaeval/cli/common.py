@@ -1,12 +1,15 @@
 """What the commands share: option types, tables for people, JSON for programs."""
 
 import json
+import logging
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+logger = logging.getLogger(__name__)
 
 Json = Annotated[bool, typer.Option("--json", help="Print the results as JSON.")]
 SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Go on without images that cannot be decoded.")]
@@ -30,11 +33,6 @@ Seed = Annotated[int, typer.Option("--seed", min=0, help="Equal seeds give equal
 def print_json(value: Any) -> None:
     """Print JSON on stdout."""
     print(json.dumps(value, indent=2, ensure_ascii=False))
-
-
-def say(text: str) -> None:
-    """Tell on stderr what is going on: stdout is for results."""
-    typer.echo(text, err=True)
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
@@ -75,6 +73,6 @@ def choose_data(dev: str) -> str:
     from mediaeval.sample.draw import draw_sample
 
     folder = Path("sample")
-    say(f"No --data and no mediaeval.toml with [data] dev: this uses the drawn sample in {folder}/.")
+    logger.info(f"No --data and no mediaeval.toml with [data] dev: this uses the drawn sample in {folder}/.")
     draw_sample(folder)
     return str(folder / "devset")

@@ -1,11 +1,14 @@
 """mediaeval explain"""
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mediaeval.cli.common import Device, Json, print_json, print_table, say
+from mediaeval.cli.common import Device, Json, print_json, print_table
+
+logger = logging.getLogger(__name__)
 
 EXAMPLE = "Example: mediaeval explain first testset --limit 10"
 NEEDS_ARGUMENTS = True
@@ -57,9 +60,9 @@ def command(
         device=device,
     )
     if result.left_out:
-        say(f"{result.left_out} more photographs are in {images}; --limit takes more of them.")
+        logger.info(f"{result.left_out} more photographs are in {images}; --limit takes more of them.")
     if dark := [f"{i}: {p.label}" for i, ps in result.pictures.items() for p in ps if not p.lit]:
-        say(f"warning: nothing in {result.map_name} speaks for the label in {len(dark)} pictures, such as {dark[0]}.")
+        logger.warning(f"nothing in {result.map_name} speaks for the label in {len(dark)} pictures, such as {dark[0]}.")
     if json:
         print_json(
             {

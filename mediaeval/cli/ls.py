@@ -1,10 +1,13 @@
 """mediaeval ls"""
 
+import logging
 from typing import Annotated
 
 import typer
 
-from mediaeval.cli.common import ConfigFile, Json, print_json, print_table, say
+from mediaeval.cli.common import ConfigFile, Json, print_json, print_table
+
+logger = logging.getLogger(__name__)
 
 EXAMPLE = "Example: mediaeval ls extractors"
 NEEDS_ARGUMENTS = True
@@ -27,7 +30,7 @@ def command(
     elif rows:
         print_table("", list(rows[0]), [list(row.values()) for row in rows])
     else:
-        say(f"No {what} in this folder yet. Make one: mediaeval train all")
+        logger.info(f"No {what} in this folder yet. Make one: mediaeval train all")
 
 
 def _tasks(config) -> list[dict]:

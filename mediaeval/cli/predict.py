@@ -1,11 +1,14 @@
 """mediaeval predict"""
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mediaeval.cli.common import Device, Json, SkipBad, print_json, say
+from mediaeval.cli.common import Device, Json, SkipBad, print_json
+
+logger = logging.getLogger(__name__)
 
 EXAMPLE = "Example: mediaeval predict first --data testset"
 NEEDS_ARGUMENTS = True
@@ -36,10 +39,10 @@ def command(
     test = data or test_set_of(folder)
     result = predict(folder, test, skip_bad=skip_bad, device=device)
     for image_id, reason in result.failures.items():
-        say(f"{image_id}: {reason}. It gets the share of each label in the training data.")
+        logger.info(f"{image_id}: {reason}. It gets the share of each label in the training data.")
     if result.trained_on:
         n, some = len(result.trained_on), ", ".join(result.trained_on[:3])
-        say(f"warning: {n} of {result.n_images} images are images of the dev set ({some}). Is {test} the test set?")
+        logger.warning(f"{n} of {result.n_images} images are images of the dev set ({some}). Is {test} the test set?")
     if json:
         print_json(
             {

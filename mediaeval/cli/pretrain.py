@@ -1,11 +1,14 @@
 """mediaeval pretrain"""
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mediaeval.cli.common import Device, Json, Seed, print_json, print_table, say
+from mediaeval.cli.common import Device, Json, Seed, print_json, print_table
+
+logger = logging.getLogger(__name__)
 
 EXAMPLE = "Example: mediaeval pretrain objectgraphs --features FCVID --out weights/graph.safetensors"
 NEEDS_ARGUMENTS = True
@@ -48,7 +51,7 @@ def command(
     options |= {key: value for key, value in given.items() if value is not None}
     train = trainer(network)
     if "tell" in inspect.signature(train).parameters:
-        options["tell"] = say
+        options["tell"] = logger.info
     with progress(f"training {network}") as advance:
         history = train(
             features,

@@ -1,11 +1,14 @@
 """mediaeval probe"""
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mediaeval.cli.common import Device, Json, Seed, SkipBad, print_json, print_table, say
+from mediaeval.cli.common import Device, Json, Seed, SkipBad, print_json, print_table
+
+logger = logging.getLogger(__name__)
 
 EXAMPLE = "Example: mediaeval probe first --probe softmax"
 NEEDS_ARGUMENTS = True
@@ -61,13 +64,15 @@ def command(
         device=device,
     )
     if selection == "paper":
-        say("C was chosen on the test folds themselves, as the authors' script does: the scores flatter.")
+        logger.info("C was chosen on the test folds themselves, as the authors' script does: the scores flatter.")
     if n := len(result.trained_on):
-        say(f"warning: the network was trained on {n} of these images ({', '.join(result.trained_on[:3])}).")
+        logger.warning(f"the network was trained on {n} of these images ({', '.join(result.trained_on[:3])}).")
     for tap in result.taps:
         for p in tap.probes:
             if p.unconverged:
-                say(f"{tap.name}, {p.kind}: {p.unconverged} of {p.fits} fits stopped before they had converged.")
+                logger.info(
+                    f"{tap.name}, {p.kind}: {p.unconverged} of {p.fits} fits stopped before they had converged."
+                )
     if json:
         print_json(_as_json(folder, result, selection, seed))
         return

@@ -1,10 +1,13 @@
 """mediaeval submit"""
 
+import logging
 from typing import Annotated
 
 import typer
 
-from mediaeval.cli.common import Device, Json, print_json, say
+from mediaeval.cli.common import Device, Json, print_json
+
+logger = logging.getLogger(__name__)
 
 EXAMPLE = "Example: mediaeval submit first --replay 5"
 NEEDS_ARGUMENTS = True
@@ -32,9 +35,9 @@ def command(
     sent = send(open_run(run), partial=partial, rehearsal=rehearsal, replays=replay, device=device)
     result = sent.submitted
     for image_id, reason in result.fallback.items():
-        say(f"warning: {image_id}: {reason}; its labels come from the shares in the training data.")
+        logger.warning(f"{image_id}: {reason}; its labels come from the shares in the training data.")
     for warning in sent.warnings:
-        say(f"warning: {warning}")
+        logger.warning(warning)
     if json:
         print_json(
             {

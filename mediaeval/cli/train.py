@@ -1,5 +1,6 @@
 """mediaeval train"""
 
+import logging
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -17,8 +18,9 @@ from mediaeval.cli.common import (
     choose_data,
     print_json,
     print_table,
-    say,
 )
+
+logger = logging.getLogger(__name__)
 
 EXAMPLE = (
     "Example: mediaeval train subtask1 --data devset --set classifier.epochs=100; end to end: mediaeval train subtask1 "
@@ -111,5 +113,5 @@ def _labelled(dev: Path) -> list[str]:
     if not have:
         raise DatasetError(f"{dev} has no labels. Give a dev set, with the columns T1, T2.k or T3.k.")
     if len(have) < len(TASKS):
-        say(f"{dev} has labels for {', '.join(have)} only: these are trained.")
+        logger.info(f"{dev} has labels for {', '.join(have)} only: these are trained.")
     return have

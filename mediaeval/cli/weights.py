@@ -1,11 +1,14 @@
 """mediaeval weights"""
 
+import logging
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mediaeval.cli.common import ConfigFile, Json, print_json, print_table, say
+from mediaeval.cli.common import ConfigFile, Json, print_json, print_table
+
+logger = logging.getLogger(__name__)
 
 EXAMPLE = "Example: mediaeval weights fetch open2026"
 NEEDS_ARGUMENTS = True
@@ -80,7 +83,7 @@ def _fetch(name: str, mirror: Path | None, replace: bool, config: Path | None, j
             in_mirror = mirror is not None and (mirror / file.name).is_file()
             wanted = word in ("absent", "damaged") or (replace and bool(file.url) and not own)
             if wanted or (word == "not published" and in_mirror):
-                say(f"{file.name} from {mirror or file.url}")
+                logger.info(f"{file.name} from {mirror or file.url}")
                 try:
                     with progress(f"{file.name}, MB") as bar:
 
@@ -137,7 +140,9 @@ def _convert(path: Path, out: Path | None, trust: bool, json: bool) -> None:
     if json:
         print_json({"file": str(out), "tensors": done.keys, "left_out": done.left_out})
         return
-    say(f"{out}: {len(done.keys)} tensors" + (f"; left out: {', '.join(done.left_out)}" if done.left_out else ""))
+    logger.info(
+        f"{out}: {len(done.keys)} tensors" + (f"; left out: {', '.join(done.left_out)}" if done.left_out else "")
+    )
     print(out)
 
 
@@ -176,4 +181,4 @@ def _print(rows: list[dict], name: str | None, json: bool) -> None:
     elif rows:
         print_table("", list(rows[0]), [list(row.values()) for row in rows])
     else:
-        say(f"{name} needs no weights.")
+        logger.info(f"{name} needs no weights.")

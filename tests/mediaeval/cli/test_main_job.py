@@ -333,7 +333,7 @@ def test_training_that_is_stopped_leaves_the_run_as_it_was(job, monkeypatch, cap
         command_told("train", "all", "--data", "devset", "--run", "first", "--replace", *QUICK)
     monkeypatch.undo()
     assert caught.value.code == (130 if error is KeyboardInterrupt else 1)
-    said = "Interrupted" if error is KeyboardInterrupt else "No space left on device. Nothing is half written"
+    said = "Interrupted" if error is KeyboardInterrupt else "No space left on device. No file is left incomplete"
     assert said in capsys.readouterr().err
     assert {p: p.read_bytes() for p in (job / "runs").rglob("*") if p.is_file()} == before
 
