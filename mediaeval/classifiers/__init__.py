@@ -1,60 +1,74 @@
 """Classifiers on feature vectors: what exists, and how one is built from a configuration.
 
-A newcomer adds one entry to CLASSIFIERS and its file: a subclass of `base.Classifier` (or `training.TorchClassifier`)
-whose `checks` names every parameter. The tests run over the table. Importing this table imports neither torch nor
-scikit-learn, so that listing it is instant.
+To add one, write a file with its settings and a subclass of `base.Classifier` (or `training.TorchClassifier`), and add
+a record to CLASSIFIERS. Where the file imports torch, put the settings into `settings.py`: they are checked before
+anything heavy is loaded. The tests run over the table.
 
     classifier = make_classifier("moe", {"lr": 1e-5, "epochs": 300}, random_state=0)
     classifier.fit(X, y).predict_proba(X)  # (n_images, n_labels)
 """
 
-import inspect
+from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import import_module
+from pkgutil import resolve_name
+from typing import TYPE_CHECKING, Any
 
-from mediaeval.classifiers.checks import find_problems
-from mediaeval.errors import ConfigError, choose
+from mediaeval.classifiers.settings import ClassifierSettings
+from mediaeval.errors import choose
+from mediaeval.settings import parse_settings
+
+if TYPE_CHECKING:
+    from mediaeval.classifiers.base import Classifier
 
 
 @dataclass(frozen=True)
-class Entry:
-    """One classifier: where it is, what it is in a sentence, and who described it."""
+class ClassifierRecord:
+    """One classifier: where it is, what can be chosen, what it is in a sentence, and who described it.
 
-    path: str  # "module:class"
+    Both paths are `module:class`; the modules are imported when they are used.
+    """
+
+    estimator: str  # a subclass of `base.Classifier`
+    settings: str  # a subclass of `ClassifierSettings`; its fields are the estimator's parameters but `random_state`
     summary: str
     source: str
 
 
-CLASSIFIERS: dict[str, Entry] = {
-    "moe": Entry(
+CLASSIFIERS: dict[str, ClassifierRecord] = {
+    "moe": ClassifierRecord(
         "mediaeval.classifiers.moe:MixtureOfExperts",
+        "mediaeval.classifiers.settings:MoESettings",
         "a layer of 200, then for each label two experts and a gate that may choose nobody",
         "Pournaras et al. 2021, subtask 1; mixture of experts after Abu-El-Haija et al. 2016 (YouTube-8M)",
     ),
-    "dense": Entry(
+    "dense": ClassifierRecord(
         "mediaeval.classifiers.dense:DenseClassifier",
+        "mediaeval.classifiers.settings:DenseSettings",
         "layers of 1000 and 200 with dropout",
         "Pournaras et al. 2021, subtasks 2 and 3",
     ),
-    "small": Entry(
+    "small": ClassifierRecord(
         "mediaeval.classifiers.small:SmallClassifier",
+        "mediaeval.classifiers.settings:SmallSettings",
         "one layer of 200 with dropout, batches of 8",
         "Pournaras et al. 2021 (SMAP), single features and their combination",
     ),
-    "logistic": Entry(
+    "logistic": ClassifierRecord(
         "mediaeval.classifiers.logistic:LogisticBaseline",
+        "mediaeval.classifiers.settings:LogisticSettings",
         "logistic regression: multinomial, or one for each label",
         "baseline",
     ),
-    "dummy": Entry(
+    "dummy": ClassifierRecord(
         "mediaeval.classifiers.dummy:PriorBaseline",
+        "mediaeval.classifiers.settings:DummySettings",
         "the share of each label in the training data, whatever the image",
         "baseline",
     ),
 }
 
 
-def make_classifier(name: str, params: dict, random_state: int):
+def make_classifier(name: str, params: Mapping[str, Any], random_state: int) -> "Classifier":
     """Build the classifier called `name`, unfitted.
 
     Raises ConfigError for an unknown name, and with all unknown parameters and all values that do not fit at once.
@@ -62,31 +76,24 @@ def make_classifier(name: str, params: dict, random_state: int):
     >>> make_classifier("dummy", {}, random_state=0)
     PriorBaseline()
     """
-    kind = _load(name)
-    known = parameters(name)
-    problems = []
-    for param in params:
-        try:
-            choose(f"parameter of classifier {name}", param, known)
-        except ConfigError as error:
-            problems.extend(error.problems)
-    settings = {param: value for param, value in params.items() if param in known} | {"random_state": random_state}
-    problems.extend(find_problems(kind.checks, settings, "classifier"))
-    if problems:
-        raise ConfigError(*problems)
-    return kind(**settings)
+    classifier_settings({"name": name, **params})
+    estimator: type[Classifier] = resolve_name(CLASSIFIERS[name].estimator)
+    return estimator(**params, random_state=random_state)
 
 
-def parameters(name: str) -> dict[str, object]:
-    """The parameters of a classifier with their defaults; `random_state` is the run's seed and not among them.
+def classifier_settings(classifier: Mapping[str, Any], section: str = "classifier") -> ClassifierSettings:
+    """Return the checked settings of `{name = "moe", epochs = 5, …}`, defaults included.
 
-    >>> parameters("logistic")
-    {'C': 1.0}
+    `section`: where they are written. Raises ConfigError with every unknown setting and bad value.
+
+    >>> classifier_settings({"name": "logistic"})
+    LogisticSettings(C=1.0)
     """
-    signature = inspect.signature(_load(name))
-    return {key: param.default for key, param in signature.parameters.items() if key != "random_state"}
+    name = choose("classifier", classifier["name"], CLASSIFIERS)
+    own = {key: value for key, value in classifier.items() if key != "name"}
+    return parse_settings(settings_model(name), own, section, reference=name)
 
 
-def _load(name: str) -> type:
-    module, _, kind = CLASSIFIERS[choose("classifier", name, CLASSIFIERS)].path.partition(":")
-    return getattr(import_module(module), kind)
+def settings_model(name: str) -> type[ClassifierSettings]:
+    """Return the model of the settings of a classifier of the table."""
+    return resolve_name(CLASSIFIERS[name].settings)

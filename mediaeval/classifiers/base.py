@@ -12,15 +12,29 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
 
-from mediaeval.classifiers.checks import Check, find_problems, whole
+from mediaeval.classifiers.settings import ClassifierSettings, Seed
 from mediaeval.classifiers.state import check_arrays, check_same, pack, unpack
 from mediaeval.errors import ConfigError, FeaturesError
+from mediaeval.settings import S, parse_settings
 
 CHUNK = 64  # images predicted at once: enough to keep two cores busy, little to waste on a single image
 
 
 class UnusableFeatures(FeaturesError, ValueError):
     """Features of another width, or with NaN or inf; a ValueError, too, as scikit-learn's conventions want."""
+
+
+def checked_parameters(estimator: BaseEstimator, model: type[S], section: str) -> S:
+    """Return the parameters of an estimator that `model` has, checked: they may have been set since it was built.
+
+    Numbers of numpy count as Python's, since a grid search gives them. Raises ConfigError for values that do not fit.
+    """
+    params = estimator.get_params(deep=False)
+    plain = {
+        name: params[name].item() if isinstance(params[name], np.generic) else params[name]
+        for name in model.model_fields
+    }
+    return parse_settings(model, plain, section)
 
 
 def usable_features(estimator, X, *, reset: bool, dtype=np.float32) -> np.ndarray:
@@ -72,12 +86,14 @@ def chunks(X: np.ndarray):
 class Classifier(ClassifierMixin, BaseEstimator):
     """A scikit-learn classifier whose probabilities are always (n_images, n_labels).
 
-    A subclass names its parameters in `checks` and writes `_fit`, `_probabilities`, `_arrays`, `_wanted_arrays` and
-    `_set_arrays`. Fitted attributes: `classes_` (single-label: the sorted class names; multi-label: 0 … n_labels − 1),
-    `multi_label_`, `n_features_in_`, `history_` (a dict an epoch; empty without epochs).
+    A subclass names the model of its settings in `settings`, has the same parameters in its `__init__` and writes
+    `_fit`, `_probabilities`, `_arrays`, `_wanted_arrays` and `_set_arrays`.
+
+    Fitted attributes: `classes_` (single-label: the sorted class names; multi-label: 0 … n_labels − 1), `multi_label_`,
+    `n_features_in_`, `history_` (a dict per epoch; empty without epochs).
     """
 
-    checks: ClassVar[dict[str, Check]] = {"random_state": whole(0)}
+    settings: ClassVar[type[ClassifierSettings]] = ClassifierSettings
 
     def fit(self, X, y, *, views=None, validation=None, on_epoch=None):
         """Fit and return self.
@@ -90,12 +106,13 @@ class Classifier(ClassifierMixin, BaseEstimator):
 
         Raises ConfigError for parameters that do not fit and FeaturesError for features that cannot be used.
         """
-        problems = find_problems(self.checks, self.get_params(deep=False), "classifier")
-        if problems:
-            raise ConfigError(*problems)
+        checked_parameters(self, Seed, "classifier")
+        settings = checked_parameters(self, self.settings, "classifier")
         X = usable_features(self, X, reset=True)
         y = usable_targets(y, X)
         self.multi_label_ = y.ndim == 2
+        if problem := settings.unsuitable(multi_label=self.multi_label_):
+            raise ConfigError(f"classifier.{problem}")
         self.classes_ = np.arange(y.shape[1]) if self.multi_label_ else np.unique(y)
         self.history_ = []
         self._fit(X, self._encode(y), usable_views(views, X), validation, on_epoch)

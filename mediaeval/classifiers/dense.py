@@ -6,8 +6,8 @@ n_features → 1000 → ReLU → dropout .4 → 200 → ReLU → dropout .4 → 
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
-from mediaeval.classifiers.checks import wholes
-from mediaeval.classifiers.training import TRAINING_CHECKS, TorchClassifier
+from mediaeval.classifiers.settings import DenseSettings
+from mediaeval.classifiers.training import TorchClassifier
 
 
 class DenseNetwork(nn.Module):
@@ -50,18 +50,16 @@ class DenseNetwork(nn.Module):
 class DenseClassifier(TorchClassifier):
     """Dense network: sigmoids and binary cross-entropy for multi-label, softmax cross-entropy for single-label.
 
-    Parameters beside those of `TorchClassifier`:
-
-    hidden  units of each hidden layer; () is a linear classifier
+    Parameters: see `DenseSettings`.
     """
 
-    checks = TRAINING_CHECKS | {"hidden": wholes(1)}
+    settings = DenseSettings
 
     def __init__(
         self,
         hidden=(1000, 200),
         dropout=0.4,
-        lr=3e-6,  # this and what follows: Pournaras et al. 2021, subtask 2; their subtask 3 had 5e-6 and 200 epochs
+        lr=3e-6,
         epochs=300,
         batch_size=64,
         weight_decay=0.0,

@@ -3,6 +3,7 @@
 import numpy as np
 
 from mediaeval.classifiers.base import Classifier
+from mediaeval.classifiers.settings import DummySettings
 
 
 class PriorBaseline(Classifier):
@@ -14,6 +15,8 @@ class PriorBaseline(Classifier):
     >>> PriorBaseline().fit([[0.0], [0.0], [0.0]], ["fire", "flood", "flood"]).predict_proba([[0.0]]).round(2)
     array([[0.33, 0.67]])
     """
+
+    settings = DummySettings
 
     def __init__(self, random_state=0):
         self.random_state = random_state  # unused; every classifier has one

@@ -1,14 +1,12 @@
 """Logistic regression on the feature vectors: the baseline to beat. Scale the features first."""
 
-from typing import ClassVar
-
 import numpy as np
 from scipy.special import expit, softmax
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import KFold
 
 from mediaeval.classifiers.base import Classifier
-from mediaeval.classifiers.checks import either, number, whole, word
+from mediaeval.classifiers.settings import LogisticSettings
 
 CANDIDATES = tuple(10.0**k for k in range(-5, 1))  # C of "cv"; thousands of standardised features want the small ones
 FOLDS = 5  # of "cv"
@@ -27,9 +25,9 @@ class LogisticBaseline(Classifier):
     network would make. There are no epochs, so validation and on_epoch are accepted and change nothing.
     """
 
-    checks: ClassVar = {"C": either(number(above=0), word("cv")), "random_state": whole(0)}
+    settings = LogisticSettings
 
-    def __init__(self, C=1.0, random_state=0):  # 1.0 is scikit-learn's; "cv" chose 1e-4 for 11,414 correlated columns
+    def __init__(self, C=1.0, random_state=0):
         self.C = C
         self.random_state = random_state  # of the folds of "cv"
 

@@ -14,9 +14,8 @@ from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
 from mediaeval.classifiers.base import in_chunks, usable_features
-from mediaeval.classifiers.checks import whole, word
-from mediaeval.classifiers.training import TRAINING_CHECKS, TorchClassifier
-from mediaeval.errors import ConfigError
+from mediaeval.classifiers.settings import MoESettings
+from mediaeval.classifiers.training import TorchClassifier
 
 
 def mix(gate: Tensor, experts: Tensor) -> tuple[Tensor, Tensor]:
@@ -62,26 +61,23 @@ class MoENetwork(nn.Module):
 
 
 class MixtureOfExperts(TorchClassifier):
-    """Mixture of experts. Parameters beside those of `TorchClassifier`:
+    """Mixture of experts; parameters: see `MoESettings`.
 
-    hidden   units of the hidden layer
-    experts  experts a label
-    loss     "bce": binary cross-entropy of each label, o against 0 or 1, as YouTube-8M trains it;
-             "nll": negative log-likelihood of o / Σo, for single-label subtasks only
+    Loss "bce" sets o against 0 or 1 for each label; "nll" is the negative log-likelihood of o / Σo.
 
     Outputs o of a single-label subtask need not sum to 1, so `predict_proba` gives o / Σo, whose arg-max is the same;
     `expert_scores` gives o itself. For a multi-label subtask both are o.
     """
 
-    checks = TRAINING_CHECKS | {"hidden": whole(1), "experts": whole(1), "loss": word("bce", "nll")}
+    settings = MoESettings
 
     def __init__(
         self,
         hidden=200,
         experts=2,
-        dropout=0.4,  # unsaid for this network; the only rate that the authors state
+        dropout=0.4,
         loss="bce",
-        lr=1e-5,  # this and what follows: Pournaras et al. 2021, subtask 1
+        lr=1e-5,
         epochs=300,
         batch_size=64,
         weight_decay=0.0,
@@ -118,13 +114,6 @@ class MixtureOfExperts(TorchClassifier):
 
     def _scores(self, X: np.ndarray) -> np.ndarray:
         return np.mean([self._output(network, X)[0].double().exp().numpy() for network in self.networks_], axis=0)
-
-    def _fit(self, X, T, views, validation, on_epoch):
-        if self.loss == "nll" and self.multi_label_:
-            raise ConfigError(
-                "classifier.loss: 'nll' wants one class an image, this subtask has several labels; use 'bce'"
-            )
-        super()._fit(X, T, views, validation, on_epoch)
 
     def _build(self, n_features, n_labels):
         return MoENetwork(n_features, n_labels, hidden=self.hidden, experts=self.experts, dropout=self.dropout)

@@ -5,16 +5,14 @@ rates of Pournaras et al. 2021 the scale decides whether training moves at all.
 """
 
 from collections.abc import Mapping
-from typing import ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
-from mediaeval.classifiers.base import UnusableFeatures, usable_features
-from mediaeval.classifiers.checks import NOTHING, either, find_problems, wholes, word
+from mediaeval.classifiers.base import UnusableFeatures, checked_parameters, usable_features
+from mediaeval.classifiers.settings import ScalerSettings
 from mediaeval.classifiers.state import check_arrays, check_same, pack, unpack
-from mediaeval.errors import ConfigError
 
 # relative spread below which a column is constant: float32 rounding, which must not be blown up to unit variance
 CONSTANT = 1e-7
@@ -32,17 +30,13 @@ class BlockScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     Fitted: `mean_` and `factor_`, float64 (n_features,), for "standard".
     """
 
-    checks: ClassVar = {"widths": either(wholes(1), NOTHING), "scale": word("none", "unit", "standard")}
-
     def __init__(self, widths=None, scale="standard"):
         self.widths = widths
         self.scale = scale
 
     def fit(self, X, y=None):
         """Fit on X and return self; raises FeaturesError if the widths do not add up to X's width."""
-        problems = find_problems(self.checks, self.get_params(deep=False), "scaler")
-        if problems:
-            raise ConfigError(*problems)
+        checked_parameters(self, ScalerSettings, "scaler")
         X = usable_features(self, X, reset=True, dtype=(np.float64, np.float32))
         if self.widths is not None and sum(self.widths) != X.shape[1]:
             blocks = f"{' + '.join(map(str, self.widths))} = {sum(self.widths)}"

@@ -5,21 +5,24 @@ cross-entropy of two classes. With d features and 2 labels: d · 200 + 200 + 200
 """
 
 from mediaeval.classifiers.dense import DenseClassifier
+from mediaeval.classifiers.settings import SmallSettings
 
 
 class SmallClassifier(DenseClassifier):
-    """The dense network with one hidden layer and the training of the paper; parameters are those of its parent."""
+    """The dense network with one hidden layer and the training of the paper; parameters: see `SmallSettings`."""
+
+    settings = SmallSettings
 
     def __init__(
         self,
         hidden=(200,),
         dropout=0.4,
-        lr=1e-4,  # this and what follows: Pournaras et al. 2021 (seed 001), section IV B
+        lr=1e-4,
         epochs=20,
         batch_size=8,
         weight_decay=0.0,
         schedule="constant",
-        lr_step=None,  # read by schedule "step" alone
+        lr_step=None,
         lr_gamma=0.5,
         label_smoothing=0.0,
         ensemble=1,

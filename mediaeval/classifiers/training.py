@@ -15,51 +15,19 @@ from sklearn.metrics import f1_score
 from torch import Tensor, nn
 
 from mediaeval.classifiers.base import CHUNK, Classifier, chunks, usable_features, usable_targets
-from mediaeval.classifiers.checks import NOTHING, either, number, whole, word
 from mediaeval.classifiers.first_layer import Learner, choose_dtype
 from mediaeval.devices import resolve_device
 from mediaeval.errors import ConfigError
 from mediaeval.seeding import seeded
-
-TRAINING_CHECKS = {
-    "dropout": number(least=0, below=1),
-    "lr": number(above=0),
-    "epochs": whole(1),
-    "batch_size": whole(1),
-    "weight_decay": number(least=0),
-    "schedule": word("step", "cosine", "constant"),
-    "lr_step": either(whole(1), NOTHING),
-    "lr_gamma": number(above=0),
-    "label_smoothing": number(least=0, below=1),
-    "ensemble": whole(1),
-    "device": word("auto", "cpu", "cuda"),
-    "precision": word("auto", "float32", "bfloat16"),
-    "random_state": whole(0),
-}
 
 
 class TorchClassifier(Classifier):
     """A classifier that is a network, trained with Adam on minibatches.
 
     A subclass writes `_build` (the network, whose output is log p and log(1 − p) of every label; its layer `first`
-    reads the features, its method `after` does the rest) and `_categorical`, and lists these parameters in its own
-    `__init__`, with the paper's values as defaults:
-
-    dropout          share of hidden units dropped in training, 0..1
-    lr               Adam's learning rate in the first epoch
-    epochs           passes over the training images
-    batch_size       images a minibatch; the last of an epoch may be smaller
-    weight_decay     coupled L2, added to the gradient before Adam scales it: what `torch.optim.Adam` did in 2021 and
-                     does today; this is not AdamW
-    schedule         "step": lr · lr_gamma^⌊epoch / lr_step⌋; "cosine": from lr towards 0 in half a wave; "constant"
-    lr_step          epochs a step; None is a constant rate
-    lr_gamma         factor a step
-    label_smoothing  ε, 0..1: targets move by ε towards ½ (a decision for each label) or 1/n_classes (one among all)
-    ensemble         networks of the seeds random_state, random_state + 1, …; their probabilities are averaged
-    device           "cpu", "cuda", or "auto": cuda where there is one
-    precision        "float32"; "bfloat16": in training the first layer multiplies such numbers, while all else and what
-                     is saved and predicted stays float32 (`first_layer.py`); or "auto": bfloat16 where it is quicker
-    random_state     the seed
+    reads the features, its method `after` does the rest) and `_categorical`. The model of its settings derives from
+    `NetworkSettings`, which states what each parameter means; its `__init__` lists the same parameters, with the
+    paper's values as defaults. The networks of an ensemble have the seeds random_state, random_state + 1, …
 
     The same parameters, data, machine and number of threads give the same weights to the bit.
 

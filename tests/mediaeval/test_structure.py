@@ -8,7 +8,14 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 # What each room may import besides itself; the rooms stand in the order in which imports point upwards.
-LEAVES = {"mediaeval.devices", "mediaeval.errors", "mediaeval.files", "mediaeval.progress", "mediaeval.seeding"}
+LEAVES = {
+    "mediaeval.devices",
+    "mediaeval.errors",
+    "mediaeval.files",
+    "mediaeval.progress",
+    "mediaeval.seeding",
+    "mediaeval.settings",
+}
 MAY_IMPORT = {
     "submission": set(),
     "mediaeval.errors": {"submission"},
@@ -16,6 +23,7 @@ MAY_IMPORT = {
     "mediaeval.files": set(),
     "mediaeval.progress": set(),
     "mediaeval.seeding": set(),
+    "mediaeval.settings": {"mediaeval.errors"},
     "mediaeval.formats": LEAVES,
     "mediaeval.data": {"submission"} | LEAVES,
     "mediaeval.sample": {"submission"} | LEAVES,

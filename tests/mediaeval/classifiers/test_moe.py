@@ -174,6 +174,6 @@ def test_expert_scores_are_o_before_it_is_normalised():
     np.testing.assert_array_equal(multi.expert_scores(X), multi.predict_proba(X))
 
 
-def test_nll_wants_one_class_an_image():
-    with pytest.raises(ConfigError, match=r"classifier\.loss: 'nll' wants one class an image"):
+def test_nll_is_refused_where_an_image_may_have_several_labels():
+    with pytest.raises(ConfigError, match=r"classifier\.loss: got 'nll'; expected 'bce', since an image"):
         make_classifier("moe", {"loss": "nll"}, 0).fit(np.zeros((4, 2)), np.eye(4, dtype=int)[:, :2])

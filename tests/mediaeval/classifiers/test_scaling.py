@@ -80,4 +80,4 @@ def test_widths_must_add_up():
 def test_parameters_that_do_not_fit():
     with pytest.raises(ConfigError) as caught:
         BlockScaler(widths=[0], scale="unity").fit(WIDE)
-    assert len(caught.value.problems) == 2 and "scaler.scale: got 'unity', wanted 'none'" in str(caught.value)
+    assert len(caught.value.problems) == 2 and "scaler.scale: got 'unity'; expected 'none'" in str(caught.value)

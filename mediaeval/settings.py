@@ -1,0 +1,171 @@
+"""Settings as pydantic models: what a setting may be is written once, and messages and the reference are read from it.
+
+A leaf: it imports neither torch nor scikit-learn, so that a wrong setting is refused before anything heavy is loaded.
+
+    class WalkSettings(Settings):
+        pace: float = Field(default=5.0, gt=0, description="Kilometres an hour.")
+
+    parse_settings(WalkSettings, {"pase": 3}, "walk")  # ConfigError: unknown setting 'walk.pase'. Did you mean 'pace'?
+"""
+
+from collections.abc import Iterable, Mapping
+from difflib import get_close_matches
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from mediaeval.errors import ConfigError
+
+JsonSchema = dict[str, Any]
+
+
+class Settings(BaseModel):
+    """Settings that belong together; each field has a type, bounds, a default and a description of one sentence.
+
+    Values are not converted: 2.5 and true are not whole numbers, "5" is not a number. NaN and infinity are refused.
+    """
+
+    model_config = ConfigDict(
+        extra="forbid", strict=True, validate_default=True, allow_inf_nan=False, protected_namespaces=()
+    )
+
+
+S = TypeVar("S", bound=Settings)
+
+# Path of a file or folder; a relative one in mediaeval.toml is meant from the folder of that file.
+PathText = Annotated[str, Field(json_schema_extra={"format": "path"})]
+# TOML and JSON have lists where Python has tuples
+WholeNumbers = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(strict=False)]
+Triple = Annotated[tuple[float, float, float], Field(strict=False)]
+PositiveTriple = Annotated[
+    tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]],
+    Field(strict=False),
+]
+
+
+def parse_settings(model: type[S], values: object, section: str, *, reference: str = "") -> S:
+    """Return `values`, a table of settings, as a checked `model`.
+
+    section    where the table stands, such as `subtask1.classifier`; messages begin with it
+    reference  what `mediaeval ls settings` calls these settings; messages about unknown ones name it
+
+    Raises ConfigError with every unknown setting, giving the nearest, and with every value that does not fit.
+    """
+    if not isinstance(values, Mapping):
+        raise ConfigError(f"{section}: got {values!r}; expected a table of settings.")
+    try:
+        return model.model_validate(dict(values))
+    except ValidationError as error:
+        raise ConfigError(*_sentences(error, model, values, section, reference)) from None
+
+
+def unknown_key(what: str, path: str, known: Iterable[str], reference: str = "") -> str:
+    """Return a sentence about a key that does not exist: the nearest that does, and all of them.
+
+    >>> unknown_key("setting", "walk.pase", ["pace"])
+    "unknown setting 'walk.pase'. Did you mean 'pace'? Known: pace."
+    """
+    known = list(known)
+    near = get_close_matches(path.rpartition(".")[2], known, n=1)
+    hint = f" Did you mean '{near[0]}'?" if near else ""
+    see = f" What they mean: mediaeval ls settings {reference}" if reference else ""
+    return f"unknown {what} '{path}'.{hint} Known: {', '.join(known) or 'none'}.{see}"
+
+
+def path_settings(model: type[BaseModel]) -> tuple[str, ...]:
+    """Return the names of the settings that are paths."""
+    return tuple(name for name, schema in properties(model).items() if schema.get("format") == "path")
+
+
+def properties(model: type[BaseModel]) -> dict[str, JsonSchema]:
+    """Return the JSON schema of each field of a model, by name."""
+    return model.model_json_schema()["properties"] if model.model_fields else {}
+
+
+def type_in_words(schema: JsonSchema) -> str:
+    """Return the type that a field's JSON schema describes: `whole number`, `number or choice`, `list of numbers`."""
+    return " or ".join(dict.fromkeys(_type(option) for option in _options(schema)))
+
+
+def range_in_words(schema: JsonSchema) -> str:
+    """Return what a field's JSON schema allows within its type: `of at least 1`, `'a' or 'b'`, or nothing."""
+    return ", or ".join(filter(None, (_range(option) for option in _options(schema))))
+
+
+def expected_in_words(schema: JsonSchema) -> str:
+    """Return what a field's JSON schema asks for, to end a sentence: `a whole number of at least 1`."""
+    return ", or ".join(_expected(option) for option in _options(schema))
+
+
+def _sentences(
+    error: ValidationError, model: type[BaseModel], values: Mapping[str, Any], section: str, reference: str
+) -> list[str]:
+    """Return a sentence for every setting that pydantic objects to."""
+    schemas = properties(model)
+    found: dict[str, str] = {}  # a setting of several types has an error for each of them: one sentence says it all
+    for problem in error.errors():
+        name = str(problem["loc"][0]) if problem["loc"] else ""
+        path = ".".join(filter(None, (section, name)))
+        if problem["type"] == "extra_forbidden":
+            found[name] = unknown_key("setting", path, schemas, reference)
+        elif problem["type"] == "missing" and len(problem["loc"]) == 1:
+            found[name] = f"{path} is not set; expected {expected_in_words(schemas[name])}."
+        elif problem["type"] == "value_error":
+            found[name] = f"{path}: {problem['msg'].removeprefix('Value error, ')}."
+        else:
+            found[name] = f"{path}: got {values[name]!r}; expected {expected_in_words(schemas[name])}."
+    return list(found.values())
+
+
+def _options(schema: JsonSchema) -> list[JsonSchema]:
+    """Return the schemas of the types that a field may have; None stands for "not set", which nobody writes."""
+    return [option for option in schema.get("anyOf", [schema]) if option.get("type") != "null"]
+
+
+def _choices(schema: JsonSchema) -> list[Any]:
+    return [schema["const"]] if "const" in schema else schema.get("enum", [])
+
+
+def _items(schema: JsonSchema) -> JsonSchema:
+    """Return the schema of the items of a list; a tuple of three has three equal ones."""
+    return schema["prefixItems"][0] if "prefixItems" in schema else schema.get("items", {})
+
+
+_TYPES = {
+    "integer": "whole number",
+    "number": "number",
+    "boolean": "true or false",
+    "string": "text",
+    "object": "table",
+}
+
+
+def _type(schema: JsonSchema) -> str:
+    if _choices(schema):
+        return "choice"
+    if schema.get("type") == "array":
+        length = f"{schema['maxItems']} " if "maxItems" in schema else "list of "
+        return f"{length}{_type(_items(schema))}s"
+    return "path" if schema.get("format") == "path" else _TYPES.get(schema.get("type", ""), "any value")
+
+
+def _range(schema: JsonSchema) -> str:
+    if choices := _choices(schema):
+        *others, last = [f"'{choice}'" if isinstance(choice, str) else str(choice) for choice in choices]
+        return f"{', '.join(others)} or {last}" if others else last
+    if schema.get("type") == "array":
+        return _range(_items(schema))
+    least, most = schema.get("minimum"), schema.get("maximum")
+    above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")
+    if least is not None and most is not None:
+        return f"from {least} to {most}"
+    bounds = (("of at least", least), ("above", above), ("of at most", most), ("below", below))
+    return " and ".join(f"{words} {bound}" for words, bound in bounds if bound is not None)
+
+
+def _expected(schema: JsonSchema) -> str:
+    kind, allowed = _type(schema), _range(schema)
+    if kind == "choice":
+        return allowed
+    article = "" if kind in ("text", "true or false", "any value") or kind[0].isdigit() else "a "
+    return " ".join(filter(None, (article + kind.removesuffix(" choices"), allowed)))
