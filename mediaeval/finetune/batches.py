@@ -18,7 +18,7 @@ from mediaeval.finetune.built import View
 from mediaeval.finetune.pictures import Pictures
 from mediaeval.finetune.settings import Recipe
 from mediaeval.seeding import seeded
-from mediaeval.training.loop import epoch_rng
+from mediaeval.training.objective import epoch_rng
 
 SCALE = (0.35, 1.0)  # share of the area that a resized crop takes: what a photograph is about should stay in it
 _CPU = torch.device("cpu")

@@ -21,8 +21,9 @@ from mediaeval.finetune.build import build_system
 from mediaeval.finetune.built import Built
 from mediaeval.finetune.pictures import OnImage, Photographs, decoded, middle, ten_crops
 from mediaeval.finetune.recipe import settled
+from mediaeval.finetune.scoring import EVAL_BATCH, scores_of
 from mediaeval.finetune.settings import Recipe
-from mediaeval.finetune.training import EVAL_BATCH, scores_of, train_system
+from mediaeval.finetune.training import train_system
 from mediaeval.seeding import seeded
 from mediaeval.weights.read import load_state
 from submission.task import Subtask

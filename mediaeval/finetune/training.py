@@ -1,31 +1,32 @@
 """Training a system: one loop for all of them, which a killed training goes on with to the same result."""
 
-import copy
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
 from sklearn.metrics import f1_score
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mediaeval.errors import ConfigError, DatasetError
+from mediaeval.finetune.averaging import Average
 from mediaeval.finetune.batches import Batch, Batches
 from mediaeval.finetune.built import Built
-from mediaeval.finetune.pictures import Photographs, Pictures
+from mediaeval.finetune.pictures import OnImage, Photographs, Pictures
 from mediaeval.finetune.recipe import loss_of, lr_at, mixing_of, optimiser_of, settled
+from mediaeval.finetune.scoring import EVAL_BATCH, scores_of
 from mediaeval.finetune.settings import Recipe
-from mediaeval.training.loop import all_finite
-from mediaeval.training.loop import train as run_loop
+from mediaeval.training.loop import LoopOptions, OnProgress, no_progress, train
+from mediaeval.training.objective import EpochMetrics, TrainingObjective, all_finite
 from mediaeval.training.output import SUFFIX
 
 _PIXELS = "pixels-"  # folders of decoded photographs, beside the state
-EVAL_BATCH = 16  # images; batches have one size, the last one filled up: see features.network.BATCH
+_ADVICE = "Lower the rate (lr was {lr:g}), or set clip = 1.0, and train anew with --replace."
 
 
 def train_system(
@@ -41,9 +42,9 @@ def train_system(
     device: torch.device,
     resume: bool = False,
     validation: tuple[Photographs, np.ndarray] | None = None,
-    on_image: Callable[[int, int], None] = lambda done, total: None,
-    on_progress: Callable[[int, int, str], None] = lambda done, total, note: None,
-) -> list[dict[str, float]]:
+    on_image: OnImage = lambda done, total: None,
+    on_progress: OnProgress = no_progress,
+) -> list[EpochMetrics]:
     """Train the network in place; return the history, a row an epoch.
 
     targets     float32 0/1, (n_images, n_labels), rows in the order of `photographs.ids`
@@ -61,150 +62,145 @@ def train_system(
     if recipe.mixup or recipe.cutmix:
         _require_no_vectors(photographs)
     recipe = settled(recipe, device)
-    network = built.network.to(device)
-    layout = _layout(recipe, device)
-    network.to(memory_format=layout)
-    average = Average(network, recipe.ema) if recipe.ema else None
-    kept = average.network if average else network
-
-    mix, criterion = mixing_of(recipe), loss_of(recipe, multi_label)
-    half = recipe.precision == "bfloat16"
-    clock = _Clock()
-
-    def loss(batch: Batch) -> Tensor:
-        pixels, wanted, vectors = (tensor.to(device, non_blocking=True) for tensor in batch)
-        pixels = pixels.float().contiguous(memory_format=layout)
-        if mix:
-            pixels, wanted = mix(pixels, wanted)
-        with torch.autocast(device.type, torch.bfloat16, enabled=half):
-            scores = network(pixels, vectors if vectors.shape[1] else None)
-        return criterion(scores.float(), wanted)
-
-    def parts(batch: Batch) -> Iterator[tuple[Batch, float]]:
-        count = max(min(recipe.accumulate, len(batch[0]) // 2), 1)  # one image has no batch statistics
-        pieces = zip(*(tensor.tensor_split(count) for tensor in batch), strict=True)
-        return ((piece, len(piece[0]) / len(batch[0])) for piece in pieces)
-
     _clear_leftovers(state)
-    with tempfile.TemporaryDirectory(dir=state.parent, prefix=_PIXELS) as temporary:
-
-        @cache
-        def pictures() -> Pictures:
-            held_out = validation[0].ids if validation else ()
-            everything = photographs.some(dict.fromkeys([*photographs.ids, *held_out]))
-            return Pictures(everything, built.view, Path(temporary), on_image)
-
-        @cache
-        def batches() -> Batches:
-            return Batches(pictures(), list(photographs.ids), targets, photographs.matrix(), recipe, seed)
-
-        def batches_of(epoch: int) -> Iterator[Batch]:
-            if _keeps_norms(recipe):  # the loop has just put all of the network into train mode
-                for module in network.modules():
-                    if isinstance(module, _BatchNorm):
-                        module.eval()
-            return clock.timed(batches()(epoch))
-
-        def after_epoch(epoch: int) -> dict[str, float]:
-            return _validate(kept, pictures(), *validation, criterion, multi_label) if validation else {}
-
-        history = run_loop(
-            modules={"network": network} | ({"average": average} if average else {}),
-            optimiser=optimiser_of(built, recipe),
-            batches=batches_of,
-            loss=loss,
-            size=lambda batch: len(batch[0]),
-            epochs=recipe.epochs,
-            lr_at=lr_at(recipe, len(photographs.ids)),
-            out=state,
-            weights=kept.state_dict,
+    with tempfile.TemporaryDirectory(dir=state.parent, prefix=_PIXELS) as folder:
+        objective = FineTuning(
+            built,
+            recipe,
+            photographs,
+            targets,
+            multi_label=multi_label,
             metadata=about,
             seed=seed,
             device=device,
+            folder=Path(folder),
+            validation=validation,
+            on_image=on_image,
+        )
+        options = LoopOptions(
+            epochs=recipe.epochs,
+            seed=seed,
+            device=device,
             clip=recipe.clip,
-            parts=parts,
-            after_step=(lambda: average.update(network)) if average else lambda: None,
-            after_epoch=after_epoch,
             resume=resume,
             keep_state=True,
-            advice="Lower the rate (lr was {lr:g}), or set clip = 1.0, and train anew with --replace.",
-            on_progress=lambda done, total, note: on_progress(done, total, f"{note}, {clock}"),
+            advice=_ADVICE,
         )
-    if average:
-        network.load_state_dict(kept.state_dict())
-    network.eval()
+
+        def with_waiting(done: int, total: int, note: str) -> None:
+            on_progress(done, total, f"{note}, {objective.clock}")
+
+        history = train(objective, options, state, with_waiting)
+    objective.finish()
     return history
 
 
-class Average(nn.Module):
-    """The weights averaged over the steps of a training, exponentially: a copy of the network that follows it.
+class FineTuning(TrainingObjective[Batch]):
+    """A system's network on augmented photographs, which are decoded when the first batch is asked for.
 
-    The share of what was before rises with the steps to `decay`, as (1 + step) / (10 + step): a short training would
-    else keep the weights that it began with. The count is part of the state, and so survives a resume.
+    recipe  one whose precision is settled
+    folder  for the decoded pixels; the caller removes it
     """
 
-    def __init__(self, network: nn.Module, decay: float):
-        super().__init__()
-        self.network = copy.deepcopy(network).requires_grad_(False)
-        self.decay = decay
-        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
+    def __init__(
+        self,
+        built: Built,
+        recipe: Recipe,
+        photographs: Photographs,
+        targets: np.ndarray,
+        *,
+        multi_label: bool,
+        metadata: Mapping[str, str],
+        seed: int,
+        device: torch.device,
+        folder: Path,
+        validation: tuple[Photographs, np.ndarray] | None,
+        on_image: OnImage,
+    ):
+        self.recipe, self.photographs, self.targets = recipe, photographs, targets
+        self.multi_label, self.metadata, self.seed, self.device = multi_label, metadata, seed, device
+        self.view, self.folder, self.validation, self.on_image = built.view, folder, validation, on_image
+        self.layout = _layout(recipe, device)
+        self.network = built.network.to(device)
+        self.network.to(memory_format=self.layout)
+        self.average = Average(self.network, recipe.ema) if recipe.ema else None
+        self.modules = {"network": self.network} | ({"average": self.average} if self.average else {})
+        self.optimiser = optimiser_of(built, recipe)
+        self.rate = lr_at(recipe, len(photographs.ids))
+        self.mix, self.criterion = mixing_of(recipe), loss_of(recipe, multi_label)
+        self.clock = _Clock()
 
-    @torch.no_grad()
-    def update(self, network: nn.Module) -> None:
-        """Take a step towards the network's weights; counts and the like are copied."""
-        self.steps += 1
-        step = int(self.steps)
-        keep = min(self.decay, (1 + step) / (10 + step))
-        for mean, new in zip(self.network.state_dict().values(), network.state_dict().values(), strict=True):
-            if mean.is_floating_point():
-                mean.lerp_(new, 1 - keep)
-            else:
-                mean.copy_(new)
+    @cached_property
+    def pictures(self) -> Pictures:
+        """All photographs, those held out too, decoded into a file: not for a training that is only read."""
+        held_out = self.validation[0].ids if self.validation else ()
+        everything = self.photographs.some(list(dict.fromkeys([*self.photographs.ids, *held_out])))
+        return Pictures(everything, self.view, self.folder, self.on_image)
 
+    @cached_property
+    def loader(self) -> Batches:
+        ids, vectors = list(self.photographs.ids), self.photographs.matrix()
+        return Batches(self.pictures, ids, self.targets, vectors, self.recipe, self.seed)
 
-def scores_of(network: nn.Module, pixels: np.ndarray, vectors: np.ndarray | None = None) -> Tensor:
-    """Return the scores of pixels, uint8 (n, crop, crop, 3), in float32 on the CPU, (n, n_labels).
+    def batches(self, epoch: int) -> Iterator[Batch]:
+        if _keeps_norms(self.recipe):  # the loop has just put all of the network into train mode
+            for module in self.network.modules():
+                if isinstance(module, _BatchNorm):
+                    module.eval()
+        return self.clock.timed(self.loader(epoch))
 
-    `vectors`: float32 (n, width), where the network reads such. The network is in eval mode; batches of EVAL_BATCH.
-    """
-    device = next(network.parameters()).device
-    found = []
-    with torch.inference_mode():
-        for start in range(0, len(pixels), EVAL_BATCH):
-            some = pixels[start : start + EVAL_BATCH]
-            beside = None if vectors is None else torch.from_numpy(_filled(vectors[start : start + EVAL_BATCH]))
-            x = torch.from_numpy(_filled(some)).to(device).permute(0, 3, 1, 2).float()
-            scores = network(x, None if beside is None else beside.to(device))
-            found.append(scores[: len(some)].float().cpu())
-    return torch.cat(found)
+    def loss(self, batch: Batch) -> Tensor:
+        pixels, targets, vectors = (tensor.to(self.device, non_blocking=True) for tensor in batch)
+        pixels = pixels.float().contiguous(memory_format=self.layout)
+        if self.mix:
+            pixels, targets = self.mix(pixels, targets)
+        half = self.recipe.precision == "bfloat16"
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=half):
+            scores = self.network(pixels, vectors if vectors.shape[1] else None)
+        return self.criterion(scores.float(), targets)
 
+    def size(self, batch: Batch) -> int:
+        return len(batch[0])
 
-def _filled(rows: np.ndarray) -> np.ndarray:
-    """Return a batch of EVAL_BATCH rows, zeros behind those that there are: kernels are chosen by the batch's size."""
-    batch = np.zeros((EVAL_BATCH, *rows.shape[1:]), rows.dtype)
-    batch[: len(rows)] = rows
-    return batch
+    def parts(self, batch: Batch) -> Iterator[tuple[Batch, float]]:
+        n_images = len(batch[0])
+        count = max(min(self.recipe.accumulate, n_images // 2), 1)  # one image has no batch statistics
+        for pixels, targets, vectors in zip(*(tensor.tensor_split(count) for tensor in batch), strict=True):
+            yield (pixels, targets, vectors), len(pixels) / n_images
 
+    def lr_at(self, epoch: int, examples: int, history: Sequence[EpochMetrics]) -> float:
+        return self.rate(epoch, examples, history)
 
-def _validate(
-    network: nn.Module,
-    pictures: Pictures,
-    photographs: Photographs,
-    targets: np.ndarray,
-    criterion: Callable[[Tensor, Tensor], Tensor],
-    multi_label: bool,
-) -> dict[str, float]:
-    """Return loss and weighted F1 of photographs held out; labels by the largest score, or above .5 each."""
-    vectors, found = photographs.matrix(), []
-    for start in range(0, len(photographs.ids), EVAL_BATCH):
-        pixels = np.stack([pictures.middle(i) for i in photographs.ids[start : start + EVAL_BATCH]])
-        found.append(scores_of(network, pixels, None if vectors is None else vectors[start : start + EVAL_BATCH]))
-    scores = all_finite(torch.cat(found), "a score of a validation image")
-    said = scores.numpy() >= 0 if multi_label else np.eye(targets.shape[1])[scores.argmax(dim=1).numpy()]
-    return {
-        "val_loss": float(criterion(scores, torch.from_numpy(targets))),
-        "val_f1": f1_score(targets, said, average="weighted", zero_division=0),
-    }
+    def after_step(self) -> None:
+        if self.average:
+            self.average.update(self.network)
+
+    def after_epoch(self, epoch: int) -> dict[str, float]:
+        """Return loss and weighted F1 of the photographs held out; labels by the largest score, or above .5 each."""
+        if not self.validation:
+            return {}
+        photographs, targets = self.validation
+        network = self.average.network if self.average else self.network
+        vectors, found = photographs.matrix(), []
+        for start in range(0, len(photographs.ids), EVAL_BATCH):
+            pixels = np.stack([self.pictures.middle(i) for i in photographs.ids[start : start + EVAL_BATCH]])
+            beside = None if vectors is None else vectors[start : start + EVAL_BATCH]
+            found.append(scores_of(network, pixels, beside))
+        scores = all_finite(torch.cat(found), "a score of a validation image")
+        decided = scores.numpy() >= 0 if self.multi_label else np.eye(targets.shape[1])[scores.argmax(dim=1).numpy()]
+        return {
+            "val_loss": float(self.criterion(scores, torch.from_numpy(targets))),
+            "val_f1": f1_score(targets, decided, average="weighted", zero_division=0),
+        }
+
+    def weights(self) -> Mapping[str, Tensor]:
+        return (self.average.network if self.average else self.network).state_dict()
+
+    def finish(self) -> None:
+        """Leave the network as it is to predict: with the averaged weights, where they are averaged, in eval mode."""
+        if self.average:
+            self.network.load_state_dict(self.average.network.state_dict())
+        self.network.eval()
 
 
 def _clear_leftovers(state: Path) -> None:

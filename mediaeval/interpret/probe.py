@@ -13,7 +13,7 @@ from mediaeval.data.split import read_split
 from mediaeval.errors import ConfigError, DatasetError, choose, some
 from mediaeval.features.extract import Features
 from mediaeval.finetune.pictures import Photographs, decoded, middle
-from mediaeval.finetune.training import EVAL_BATCH
+from mediaeval.finetune.scoring import EVAL_BATCH
 from mediaeval.interpret.activations import Batch, gram_matrices
 from mediaeval.interpret.inspectable import Inside, look_into
 from mediaeval.interpret.linear_probes import KINDS, SELECTIONS, Fold, Probe, constant_answers, make_folds, run_probe

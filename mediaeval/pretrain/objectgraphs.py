@@ -8,7 +8,7 @@
 bmezaris/ObjectGraphs trains for 60 epochs and takes the last; so does this. B videos, F frames, N objects, W width.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
@@ -22,13 +22,16 @@ from mediaeval.errors import DatasetError
 from mediaeval.features.networks.objectgraphs import EventModel
 from mediaeval.pretrain.checks import check_training
 from mediaeval.seeding import seeded
-from mediaeval.training.loop import Row, all_finite, epoch_rng, train
+from mediaeval.training.loop import LoopOptions, OnProgress, no_progress, train
+from mediaeval.training.objective import EpochMetrics, TrainingObjective, all_finite, epoch_rng
 
 OBJECTS, FRAMES = "R152", "R152_global"
 SPLIT, LABELS = "materials/FCVID_VideoName_TrainTestSplit.txt", "materials/FCVID_Label.txt"
 SIDES = ("train", "test")
 STEP, GAMMA = 50, 0.1  # epochs, factor of the rate
 _LISTED = 5  # names that a message shows
+
+EventBatch = tuple[Tensor, Tensor, Tensor]  # objects (B, F, N, W), frames (B, F, W), 0/1 labels (B, classes)
 
 
 @dataclass(frozen=True)
@@ -57,8 +60,8 @@ def train_objectgraphs(
     device: str | torch.device = "cpu",
     resume: bool = False,
     tell: Callable[[str], None] = lambda text: None,
-    on_progress: Callable[[int, int, str], None] = lambda done, total, note: None,
-) -> list[Row]:
+    on_progress: OnProgress = no_progress,
+) -> list[EpochMetrics]:
     """Train the event network on FOLDER's videos, write its graph to `out`, return the history.
 
     With test videos a row has `map`, their mean average precision over the classes that they have, 0..1; it chooses
@@ -66,52 +69,72 @@ def train_objectgraphs(
     Raises DatasetError for a folder that cannot be used and ConfigError for settings, all problems at once.
     """
     check_training({"epochs": epochs, "lr": lr, "batch_size": batch_size, "seed": seed}, out, resume)
-    device = torch.device(device)
-    events = read_events(folder)
-    if events.absent:
-        tell(f"{folder}: videos without features, left out: {len(events.absent)} ({_some(events.absent)})")
-    if not events.videos["test"]:
-        tell(f"{folder}: no test video has features, so nothing is scored")
-    with seeded(seed, torch.device("cpu")):  # drawn on the CPU, whatever the device
-        model = EventModel(events.classes, events.shape[2])
-    model = model.to(device)
+    objective = EventObjective(folder, lr=lr, batch_size=batch_size, seed=seed, device=torch.device(device), tell=tell)
+    options = LoopOptions(epochs=epochs, seed=seed, device=objective.device, resume=resume)
+    return train(objective, options, out, on_progress)
 
-    def batches(epoch: int) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-        videos = events.videos["train"]
-        order = epoch_rng(seed, epoch).permutation(len(videos))
-        return tensors(events, [videos[k] for k in order], batch_size, device)
 
-    def validate(epoch: int) -> dict[str, float]:
-        parts = [
-            (all_finite(model(objects, frames), "scores of test videos").cpu().numpy(), y.cpu().numpy())
-            for objects, frames, y in tensors(events, events.videos["test"], batch_size, device)
-        ]
-        return {"map": mean_average_precision(*(np.concatenate(part) for part in zip(*parts, strict=True)))}
+class EventObjective(TrainingObjective[EventBatch]):
+    """The event network on the videos of a folder: binary cross entropy and, with test videos, their mean precision."""
 
-    n_train, n_test = (len(events.videos[side]) for side in SIDES)
-    return train(
-        modules={"model": model},
-        optimiser=torch.optim.Adam(model.parameters(), lr=lr),
-        batches=batches,
-        loss=lambda batch: binary_cross_entropy_with_logits(model(batch[0], batch[1]), batch[2]),
-        size=lambda batch: len(batch[2]),
-        epochs=epochs,
-        lr_at=lambda epoch, seen, history: lr * GAMMA ** (epoch // STEP),
-        out=out,
-        weights=model.graph.state_dict,
-        metadata={
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        lr: float,
+        batch_size: int,
+        seed: int,
+        device: torch.device,
+        tell: Callable[[str], None],
+    ):
+        self.lr, self.batch_size, self.seed, self.device = lr, batch_size, seed, device
+        self.events = read_events(folder)
+        absent = self.events.absent
+        if absent:
+            tell(f"{folder}: videos without features, left out: {len(absent)} ({_some(absent)})")
+        if not self.events.videos["test"]:
+            tell(f"{folder}: no test video has features, so nothing is scored")
+        with seeded(seed, torch.device("cpu")):  # drawn on the CPU, whatever the device
+            model = EventModel(self.events.classes, self.events.shape[2])
+        self.model = model.to(device)
+        self.modules = {"model": self.model}
+        self.optimiser = torch.optim.Adam(self.model.parameters(), lr=lr)
+        n_train, n_test = (len(self.events.videos[side]) for side in SIDES)
+        frames, objects, width = self.events.shape
+        self.metadata = {
             "network": "ObjectGraphs, the graph alone",
-            "videos": f"{n_train} for training, {n_test} for testing, {len(events.absent)} without features",
-            "shape": "{} frames, {} objects, width {}".format(*events.shape) + f", {events.classes} classes",
+            "videos": f"{n_train} for training, {n_test} for testing, {len(absent)} without features",
+            "shape": f"{frames} frames, {objects} objects, width {width}, {self.events.classes} classes",
             "lr": f"{lr:g}, × {GAMMA} every {STEP} epochs",
             "batch_size": str(batch_size),
-        },
-        seed=seed,
-        device=device,
-        after_epoch=validate if events.videos["test"] else None,
-        resume=resume,
-        on_progress=on_progress,
-    )
+        }
+
+    def batches(self, epoch: int) -> Iterator[EventBatch]:
+        videos = self.events.videos["train"]
+        order = epoch_rng(self.seed, epoch).permutation(len(videos))
+        return tensors(self.events, [videos[k] for k in order], self.batch_size, self.device)
+
+    def loss(self, batch: EventBatch) -> Tensor:
+        objects, frames, y = batch
+        return binary_cross_entropy_with_logits(self.model(objects, frames), y)
+
+    def size(self, batch: EventBatch) -> int:
+        return len(batch[2])
+
+    def lr_at(self, epoch: int, examples: int, history: Sequence[EpochMetrics]) -> float:
+        return self.lr * GAMMA ** (epoch // STEP)
+
+    def weights(self) -> Mapping[str, Tensor]:
+        return self.model.graph.state_dict()
+
+    def after_epoch(self, epoch: int) -> dict[str, float]:
+        if not self.events.videos["test"]:
+            return {}
+        scores, truth = [], []
+        for objects, frames, y in tensors(self.events, self.events.videos["test"], self.batch_size, self.device):
+            scores.append(all_finite(self.model(objects, frames), "scores of test videos").cpu().numpy())
+            truth.append(y.cpu().numpy())
+        return {"map": mean_average_precision(np.concatenate(scores), np.concatenate(truth))}
 
 
 def read_events(folder: Path) -> Events:
@@ -225,9 +248,7 @@ def _common_shape(folder: Path, videos: Sequence[str]) -> tuple[int, int, int]:
     return wanted[OBJECTS]
 
 
-def tensors(
-    events: Events, videos: Sequence[str], batch_size: int, device: torch.device
-) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+def tensors(events: Events, videos: Sequence[str], batch_size: int, device: torch.device) -> Iterator[EventBatch]:
     """Give batches, the last may be smaller: objects (B, F, N, W), frames (B, F, W), 0/1 labels (B, classes)."""
     for start in range(0, len(videos), batch_size):
         part = videos[start : start + batch_size]

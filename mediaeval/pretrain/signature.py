@@ -8,7 +8,7 @@ B pairs, V held-out videos, C their captions, D the width of the space.
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,14 +23,15 @@ from mediaeval.pretrain.bigfile import BigFile
 from mediaeval.pretrain.captions import Caption, CaptionedVideos, read_captioned_videos
 from mediaeval.pretrain.checks import PAIRS, check_training
 from mediaeval.seeding import seeded
-from mediaeval.training.loop import Row, all_finite, epoch_rng, train
+from mediaeval.training.loop import LoopOptions, OnProgress, no_progress, train
+from mediaeval.training.objective import EpochMetrics, TrainingObjective, all_finite, epoch_rng
 
 RANKS = (1, 5, 10)
 EMBEDDING = 500  # of words where there are no word vectors, as in the public code
 _CHUNK = 1000  # rows of a matrix of scores at a time
 
 
-class Batch(NamedTuple):
+class PairBatch(NamedTuple):
     """Pairs of a video and a caption; rows are padded to the longest of the batch."""
 
     frames: Tensor  # (B, T, W)
@@ -59,8 +60,8 @@ def train_signature(
     hidden: int = 1024,
     filters: int = 512,
     space: int = 2048,
-    on_progress: Callable[[int, int, str], None] = lambda done, total, note: None,
-) -> list[Row]:
+    on_progress: OnProgress = no_progress,
+) -> list[EpochMetrics]:
     """Train on a collection, whose layout `pretrain.captions` says; write the visual branch to `out`.
 
     feature      name of the feature folder, where FOLDER/FeatureData has several
@@ -81,58 +82,100 @@ def train_signature(
     values |= {"margin": margin, "dropout": dropout, "clip": clip}
     values |= {"hidden": hidden, "filters": filters, "space": space}
     check_training(values, out, resume, batch_size=PAIRS)
-    device = torch.device(resolve_device("auto") if device == "auto" else device)
-    data = read_captioned_videos(folder, feature=feature, val=val, seed=seed)
-    vocabulary = vocabulary_of(data.train, min_count)
-    if not vocabulary:
-        raise ConfigError(f"{folder}: no word occurs {min_count} times in the captions. Lower min_count.")
-
-    embedding = data.word_vectors.dim if data.word_vectors else EMBEDDING
-    with seeded(seed, torch.device("cpu")):  # drawn on the CPU, whatever the device
-        visual = VisualEncoder(data.features.dim, hidden, filters=filters, space=space, dropout=dropout)
-        text = TextEncoder(len(vocabulary), embedding, hidden, filters=filters, space=space, dropout=dropout)
-    if data.word_vectors:
-        text.embed.weight.data.copy_(word_embedding(vocabulary, data.word_vectors, np.random.default_rng(seed)))
-    visual, text = visual.to(device), text.to(device)
-
-    def loss(batch: Batch) -> Tensor:
-        same = batch.videos[:, None] == batch.videos
-        return triplet_loss(visual(batch.frames, batch.n_frames), text(batch.words, batch.n_words), same, margin)
-
-    settings = {
-        "network": "dual encoding, visual branch",
-        "feature": f"{data.feature}, width {data.features.dim}",
-        "pairs": f"{len(data.train)} for training, {len(data.val)} for validation",
-        "vocabulary": f"{len(vocabulary)} words that occur {min_count} times or more",
-        "word_vectors": f"width {embedding}" if data.word_vectors else "none",
-        "hidden": str(hidden),
-        "filters": str(filters),
-        "space": str(space),
-        "lr": f"{lr:g}, × 0.99 an epoch, halved on a plateau",
-        "batch_size": str(batch_size),
-        "loss": f"triplet, margin {margin:g}, hardest negative",
-        "dropout": f"{dropout:g}",
-        "clip": f"{clip:g}",
-    }
-    return train(
-        modules={"visual": visual, "text": text},
-        optimiser=torch.optim.Adam([*visual.parameters(), *text.parameters()], lr=lr),
-        batches=lambda epoch: batches(data, vocabulary, batch_size, epoch_rng(seed, epoch), device),
-        loss=loss,
-        size=lambda batch: len(batch.videos),
-        epochs=epochs,
-        lr_at=lambda epoch, examples, history: rate(lr, [row["recall"] for row in history]),
-        out=out,
-        weights=visual.state_dict,
-        metadata=settings,
+    objective = SignatureObjective(
+        folder,
+        lr=lr,
+        batch_size=batch_size,
         seed=seed,
-        device=device,
+        device=torch.device(resolve_device(device) if device == "auto" else device),
+        feature=feature,
+        val=val,
+        min_count=min_count,
+        margin=margin,
+        dropout=dropout,
         clip=clip,
-        after_epoch=lambda epoch: validate(visual, text, data, vocabulary, batch_size, device),
-        best="recall",
-        resume=resume,
-        on_progress=on_progress,
+        hidden=hidden,
+        filters=filters,
+        space=space,
     )
+    options = LoopOptions(epochs=epochs, seed=seed, device=objective.device, clip=clip, best="recall", resume=resume)
+    return train(objective, options, out, on_progress)
+
+
+class SignatureObjective(TrainingObjective[PairBatch]):
+    """Both branches on the captioned videos of a folder: the triplet loss, and the recalls of held-out videos."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        lr: float,
+        batch_size: int,
+        seed: int,
+        device: torch.device,
+        feature: str | None,
+        val: float,
+        min_count: int,
+        margin: float,
+        dropout: float,
+        clip: float,
+        hidden: int,
+        filters: int,
+        space: int,
+    ):
+        self.lr, self.batch_size, self.seed, self.device, self.margin = lr, batch_size, seed, device, margin
+        self.data = read_captioned_videos(folder, feature=feature, val=val, seed=seed)
+        data = self.data
+        self.vocabulary = vocabulary_of(data.train, min_count)
+        if not self.vocabulary:
+            raise ConfigError(f"{folder}: no word occurs {min_count} times in the captions. Lower min_count.")
+
+        n_words = len(self.vocabulary)
+        embedding = data.word_vectors.dim if data.word_vectors else EMBEDDING
+        with seeded(seed, torch.device("cpu")):  # drawn on the CPU, whatever the device
+            visual = VisualEncoder(data.features.dim, hidden, filters=filters, space=space, dropout=dropout)
+            text = TextEncoder(n_words, embedding, hidden, filters=filters, space=space, dropout=dropout)
+        if data.word_vectors:
+            vectors = word_embedding(self.vocabulary, data.word_vectors, np.random.default_rng(seed))
+            text.embed.weight.data.copy_(vectors)
+        self.visual, self.text = visual.to(device), text.to(device)
+        self.modules = {"visual": self.visual, "text": self.text}
+        self.optimiser = torch.optim.Adam([*self.visual.parameters(), *self.text.parameters()], lr=lr)
+        self.metadata = {
+            "network": "dual encoding, visual branch",
+            "feature": f"{data.feature}, width {data.features.dim}",
+            "pairs": f"{len(data.train)} for training, {len(data.val)} for validation",
+            "vocabulary": f"{n_words} words that occur {min_count} times or more",
+            "word_vectors": f"width {embedding}" if data.word_vectors else "none",
+            "hidden": str(hidden),
+            "filters": str(filters),
+            "space": str(space),
+            "lr": f"{lr:g}, × 0.99 an epoch, halved on a plateau",
+            "batch_size": str(batch_size),
+            "loss": f"triplet, margin {margin:g}, hardest negative",
+            "dropout": f"{dropout:g}",
+            "clip": f"{clip:g}",
+        }
+
+    def batches(self, epoch: int) -> Iterator[PairBatch]:
+        return batches(self.data, self.vocabulary, self.batch_size, epoch_rng(self.seed, epoch), self.device)
+
+    def loss(self, batch: PairBatch) -> Tensor:
+        same = batch.videos[:, None] == batch.videos
+        visual, text = self.visual(batch.frames, batch.n_frames), self.text(batch.words, batch.n_words)
+        return triplet_loss(visual, text, same, self.margin)
+
+    def size(self, batch: PairBatch) -> int:
+        return len(batch.videos)
+
+    def lr_at(self, epoch: int, examples: int, history: Sequence[EpochMetrics]) -> float:
+        return rate(self.lr, [metrics["recall"] for metrics in history])
+
+    def weights(self) -> Mapping[str, Tensor]:
+        return self.visual.state_dict()
+
+    def after_epoch(self, epoch: int) -> dict[str, float]:
+        return validate(self.visual, self.text, self.data, self.vocabulary, self.batch_size, self.device)
 
 
 def rate(lr: float, scores: Sequence[float]) -> float:
@@ -182,7 +225,7 @@ def word_embedding(vocabulary: dict[str, int], vectors: BigFile, rng: np.random.
 
 def batches(
     data: CaptionedVideos, vocabulary: dict[str, int], batch_size: int, rng: np.random.Generator, device: torch.device
-) -> Iterator[Batch]:
+) -> Iterator[PairBatch]:
     """Give all training pairs once, in an order drawn by `rng`; a last pair that would stand alone joins the others."""
     numbers = {video: k for k, video in enumerate(dict.fromkeys(caption.video for caption in data.train))}
     order = rng.permutation(len(data.train))
@@ -191,7 +234,7 @@ def batches(
         pairs = [data.train[k] for k in order[start:stop]]
         videos = torch.tensor([numbers[pair.video] for pair in pairs], device=device)
         frames = padded_frames([pair.video for pair in pairs], data, device)
-        yield Batch(*frames, *padded_words(pairs, vocabulary, device), videos)
+        yield PairBatch(*frames, *padded_words(pairs, vocabulary, device), videos)
 
 
 def padded_frames(videos: Sequence[str], data: CaptionedVideos, device: torch.device) -> tuple[Tensor, Tensor]:

@@ -8,7 +8,7 @@ B examples, L = 1024.
 """
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,13 +22,16 @@ from mediaeval.features.networks.yt8m import CLASSES, PICTURE, YT8MHead, dequant
 from mediaeval.pretrain.checks import check_training
 from mediaeval.pretrain.tfrecord import read_sequence_example, records
 from mediaeval.seeding import seeded
-from mediaeval.training.loop import Row, all_finite, epoch_rng, train
+from mediaeval.training.loop import LoopOptions, OnProgress, no_progress, train
+from mediaeval.training.objective import EpochMetrics, TrainingObjective, all_finite, epoch_rng
 
 EPSILON = 1e-5  # inside the logarithm of the loss
 FRAMES = 360  # of a video, at one a second, that YouTube-8M keeps
 TOP = 20  # predictions of a video that GAP looks at
 DECAY, DECAY_EXAMPLES = 0.95, 4_000_000
 _LISTED = 5  # problems that a message shows
+
+VideoBatch = tuple[Tensor, Tensor]  # vectors (B, L), 0/1 labels (B, classes), both float32
 
 
 class Example(NamedTuple):
@@ -51,8 +54,8 @@ def train_yt8m(
     classes: int = CLASSES,
     l2: float = 0.0,  # the public code names .005 for both kernels, but what it minimises does not hold that term
     buffer: int = 10_000,
-    on_progress: Callable[[int, int, str], None] = lambda done, total, note: None,
-) -> list[Row]:
+    on_progress: OnProgress = no_progress,
+) -> list[EpochMetrics]:
     """Train on FOLDER/train*.tfrecord, video-level or frame-level; write the network to `out`; return the history.
 
     classes   numbers that labels may have: 0..classes − 1
@@ -66,56 +69,88 @@ def train_yt8m(
     """
     values = {"epochs": epochs, "lr": lr, "batch_size": batch_size, "seed": seed}
     check_training(values | {"classes": classes, "l2": l2, "buffer": buffer}, out, resume)
-    device = torch.device(device)
-    training, validation = record_files(folder, classes)
-    with seeded(seed, torch.device("cpu")):  # drawn on the CPU, whatever the device
-        head = YT8MHead(classes)
-    head = head.to(device)
-
-    def batches(epoch: int) -> Iterator[tuple[Tensor, Tensor]]:
-        rng = epoch_rng(seed, epoch)
-        files = [training[k] for k in rng.permutation(len(training))]
-        return tensors(shuffled(examples(files, classes), buffer, rng), batch_size, classes, device)
-
-    def loss(batch: tuple[Tensor, Tensor]) -> Tensor:
-        x, y = batch
-        value = cross_entropy(head(x), y).mean()
-        if l2:
-            value = value + l2 * (head.conv.weight.square().sum() + head.dense.weight.square().sum())
-        return value
-
-    def validate(epoch: int) -> dict[str, float]:
-        gap = Gap()
-        for x, y in tensors(examples(validation, classes), batch_size, classes, device):
-            gap.add(all_finite(head(x), "scores of validation").cpu().numpy(), y.cpu().numpy() > 0)
-        return {"gap": gap.value()}
-
-    return train(
-        modules={"head": head},
-        optimiser=torch.optim.Adam(head.parameters(), lr=lr),
-        batches=batches,
-        loss=loss,
-        size=lambda batch: len(batch[0]),
+    objective = YouTube8MObjective(
+        folder,
+        lr=lr,
+        batch_size=batch_size,
+        seed=seed,
+        device=torch.device(device),
+        classes=classes,
+        l2=l2,
+        buffer=buffer,
+    )
+    options = LoopOptions(
         epochs=epochs,
-        lr_at=lambda epoch, seen, history: lr * DECAY ** (seen // DECAY_EXAMPLES),
-        out=out,
-        weights=head.state_dict,
-        metadata={
+        seed=seed,
+        device=objective.device,
+        best="gap" if objective.validation else None,
+        resume=resume,
+    )
+    return train(objective, options, out, on_progress)
+
+
+class YouTube8MObjective(TrainingObjective[VideoBatch]):
+    """The classifier on the records of a folder: cross entropy and, with validation files, the GAP of every epoch."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        lr: float,
+        batch_size: int,
+        seed: int,
+        device: torch.device,
+        classes: int,
+        l2: float,
+        buffer: int,
+    ):
+        self.lr, self.batch_size, self.seed, self.device = lr, batch_size, seed, device
+        self.classes, self.l2, self.buffer = classes, l2, buffer
+        self.training, self.validation = record_files(folder, classes)
+        with seeded(seed, torch.device("cpu")):  # drawn on the CPU, whatever the device
+            head = YT8MHead(classes)
+        self.head = head.to(device)
+        self.modules = {"head": self.head}
+        self.optimiser = torch.optim.Adam(self.head.parameters(), lr=lr)
+        self.metadata = {
             "network": f"YouTube-8M classifier of width {PICTURE}",
             "classes": str(classes),
-            "files": f"{len(training)} for training, {len(validation)} for validation",
+            "files": f"{len(self.training)} for training, {len(self.validation)} for validation",
             "lr": f"{lr:g}, × {DECAY} every {DECAY_EXAMPLES} examples",
             "batch_size": str(batch_size),
             "l2": f"{l2:g}",
             "buffer": str(buffer),
-        },
-        seed=seed,
-        device=device,
-        after_epoch=validate if validation else None,
-        best="gap" if validation else None,
-        resume=resume,
-        on_progress=on_progress,
-    )
+        }
+
+    def batches(self, epoch: int) -> Iterator[VideoBatch]:
+        rng = epoch_rng(self.seed, epoch)
+        files = [self.training[k] for k in rng.permutation(len(self.training))]
+        stream = shuffled(examples(files, self.classes), self.buffer, rng)
+        return tensors(stream, self.batch_size, self.classes, self.device)
+
+    def loss(self, batch: VideoBatch) -> Tensor:
+        x, y = batch
+        value = cross_entropy(self.head(x), y).mean()
+        if self.l2:
+            value = value + self.l2 * (self.head.conv.weight.square().sum() + self.head.dense.weight.square().sum())
+        return value
+
+    def size(self, batch: VideoBatch) -> int:
+        return len(batch[0])
+
+    def lr_at(self, epoch: int, examples: int, history: Sequence[EpochMetrics]) -> float:
+        return self.lr * DECAY ** (examples // DECAY_EXAMPLES)
+
+    def weights(self) -> Mapping[str, Tensor]:
+        return self.head.state_dict()
+
+    def after_epoch(self, epoch: int) -> dict[str, float]:
+        if not self.validation:
+            return {}
+        gap = Gap()
+        for x, y in tensors(examples(self.validation, self.classes), self.batch_size, self.classes, self.device):
+            gap.add(all_finite(self.head(x), "scores of validation").cpu().numpy(), y.cpu().numpy() > 0)
+        return {"gap": gap.value()}
 
 
 def cross_entropy(logits: Tensor, y: Tensor) -> Tensor:
@@ -247,9 +282,7 @@ def shuffled(stream: Iterable[Example], size: int, rng: np.random.Generator) -> 
         yield held[place]
 
 
-def tensors(
-    stream: Iterable[Example], batch_size: int, classes: int, device: torch.device
-) -> Iterator[tuple[Tensor, Tensor]]:
+def tensors(stream: Iterable[Example], batch_size: int, classes: int, device: torch.device) -> Iterator[VideoBatch]:
     """Give batches, the last may be smaller: vectors (B, L), and 0/1 float32 (B, classes)."""
     held: list[Example] = []
     for example in stream:
@@ -261,7 +294,7 @@ def tensors(
         yield _batch(held, classes, device)
 
 
-def _batch(held: list[Example], classes: int, device: torch.device) -> tuple[Tensor, Tensor]:
+def _batch(held: list[Example], classes: int, device: torch.device) -> VideoBatch:
     y = torch.zeros(len(held), classes)
     for row, example in enumerate(held):
         y[row, torch.from_numpy(example.labels)] = 1

@@ -17,9 +17,9 @@ from mediaeval.data.dataset import load_dataset
 from mediaeval.data.images import decode
 from mediaeval.errors import ConfigError, DatasetError, RunFolderError, WeightsError
 from mediaeval.finetune import settings_of
+from mediaeval.finetune.averaging import Average
 from mediaeval.finetune.model import SystemModel, load_system
 from mediaeval.finetune.pictures import Photographs, ten_crops
-from mediaeval.finetune.training import Average
 from mediaeval.runs import RunFolder, open_run, run_folder
 from mediaeval.steps import learners
 from mediaeval.steps.predict import predict

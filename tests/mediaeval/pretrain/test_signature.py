@@ -25,7 +25,8 @@ from mediaeval.pretrain.signature import (
     vocabulary_of,
     word_embedding,
 )
-from mediaeval.training.loop import METADATA, epoch_rng
+from mediaeval.training.checkpoint import METADATA
+from mediaeval.training.objective import epoch_rng
 from mediaeval.weights.read import read_weights
 
 CPU = torch.device("cpu")

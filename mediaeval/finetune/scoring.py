@@ -1,0 +1,31 @@
+"""The scores that a system's network gives to pixels, in batches of one size."""
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+EVAL_BATCH = 16  # images; batches have one size, the last one filled up: see features.network.BATCH
+
+
+def scores_of(network: nn.Module, pixels: np.ndarray, vectors: np.ndarray | None = None) -> Tensor:
+    """Return the scores of pixels, uint8 (n, crop, crop, 3), in float32 on the CPU, (n, n_labels).
+
+    `vectors`: float32 (n, width), where the network reads such. The network is in eval mode; batches of EVAL_BATCH.
+    """
+    device = next(network.parameters()).device
+    found = []
+    with torch.inference_mode():
+        for start in range(0, len(pixels), EVAL_BATCH):
+            some = pixels[start : start + EVAL_BATCH]
+            beside = None if vectors is None else torch.from_numpy(_filled(vectors[start : start + EVAL_BATCH]))
+            x = torch.from_numpy(_filled(some)).to(device).permute(0, 3, 1, 2).float()
+            scores = network(x, None if beside is None else beside.to(device))
+            found.append(scores[: len(some)].float().cpu())
+    return torch.cat(found)
+
+
+def _filled(rows: np.ndarray) -> np.ndarray:
+    """Return a batch of EVAL_BATCH rows, zeros behind those that there are: kernels are chosen by the batch's size."""
+    batch = np.zeros((EVAL_BATCH, *rows.shape[1:]), rows.dtype)
+    batch[: len(rows)] = rows
+    return batch

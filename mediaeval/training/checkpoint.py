@@ -1,0 +1,78 @@
+"""The two files of a training: the weights so far, and the state that a training that was killed goes on from."""
+
+import io
+import json
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from mediaeval.errors import ConfigError
+from mediaeval.files import write_atomically
+from mediaeval.training.objective import EpochMetrics, TrainingObjective
+
+METADATA = "training"  # the file's one key, of JSON: safetensors writes several keys in an order of chance
+_STATE_KEYS = {"modules", "optimiser", "settings", "history", "examples"}
+
+
+def write_weights(out: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
+    """Write a .safetensors file of weights, with the settings of their training under METADATA."""
+    # copies: safetensors refuses tensors that share memory
+    plain = {key: tensor.detach().to("cpu", copy=True).contiguous() for key, tensor in tensors.items()}
+    write_atomically(out, save(plain, {METADATA: json.dumps(metadata, sort_keys=True, ensure_ascii=False)}))
+
+
+def write_state(
+    file: Path,
+    objective: TrainingObjective,
+    settings: Mapping[str, str],
+    history: list[EpochMetrics],
+    examples: int,
+) -> None:
+    """Write what `read_state` reads: networks, optimiser, settings, history and the number of examples seen."""
+    buffer = io.BytesIO()
+    state = {
+        "modules": {name: module.state_dict() for name, module in objective.modules.items()},
+        "optimiser": objective.optimiser.state_dict(),
+        "settings": settings,
+        "history": history,
+        "examples": examples,
+    }
+    torch.save(state, buffer)
+    write_atomically(file, buffer.getbuffer())
+
+
+def read_state(file: Path, objective: TrainingObjective, settings: Mapping[str, str]) -> tuple[list[EpochMetrics], int]:
+    """Load networks and optimiser as they were; return the history and the number of examples seen.
+
+    Raises ConfigError for a file that is damaged, and for a state of other settings or of another network.
+    """
+    unusable = f"{file} cannot be resumed from ({{}}). Delete it, and train anew."
+    try:
+        state = torch.load(file, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:  # torch, pickle and zip each raise what befell them on a damaged file
+        raise ConfigError(unusable.format(f"it is damaged: {type(error).__name__}")) from error
+    if not isinstance(state, dict) or state.keys() != _STATE_KEYS:
+        raise ConfigError(unusable.format("it is no state of a training"))
+    if changed := _differences(state["settings"], settings):
+        raise ConfigError(f"{file} is of a training with other settings. Resume with the same:", *changed)
+    try:
+        for name, module in objective.modules.items():
+            module.load_state_dict(state["modules"][name])
+        objective.optimiser.load_state_dict(state["optimiser"])
+    except (RuntimeError, ValueError, KeyError) as error:
+        raise ConfigError(unusable.format("it is of another network")) from error
+    return state["history"], state["examples"]
+
+
+def _differences(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
+    """Return a line for each setting that differs, in the order of their names."""
+    return [
+        f"  {key}: it was {old.get(key, 'unset')}, now {new.get(key, 'unset')}"
+        for key in sorted(old.keys() | new.keys())
+        if old.get(key) != new.get(key)
+    ]
