@@ -1,19 +1,15 @@
 """From an `Extractor` to something that turns images into vectors; torch is imported by what needs it alone."""
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 
-from mediaeval.data.duplicates import THUMBNAIL, thumbnail
-from mediaeval.data.images import DECODER
 from mediaeval.errors import FeaturesError, UserError, WeightsError, choose
 from mediaeval.features.engines import TORCH, Engine
 from mediaeval.features.extractors import EXTRACTORS, Extractor
-from mediaeval.features.network import Network, decoded_by
+from mediaeval.features.network import Built, Network, decoded_by
 from mediaeval.features.sources import locate
 from mediaeval.features.weight_files import files_of
-
-Built = Callable[[str], Network]  # a name in the table of extractors → the network, built once however many read it
 
 
 def build_all(
@@ -83,8 +79,8 @@ def build(name: str, extractor: Extractor, engine: Engine = TORCH, built: Built 
         def built(source: str) -> Network:
             return build(source, EXTRACTORS[choose("extractor", source, EXTRACTORS)], engine)
 
-    module, _, function = KINDS[extractor.kind].partition(":")
-    network = getattr(import_module(f"mediaeval.features.{module}"), function)(name, extractor, engine, built)
+    kind = import_module(f"mediaeval.features.kinds.{extractor.kind}")  # some need torch, some never do
+    network = kind.build(name, extractor, engine, built)
     if extractor.width not in (None, network.width):
         raise FeaturesError(
             f"extractor '{name}': {extractor.model or extractor.kind} gives {network.width} numbers an image, "
@@ -92,47 +88,3 @@ def build(name: str, extractor: Extractor, engine: Engine = TORCH, built: Built 
             f"[extractors.{name}] width = {network.width}."
         )
     return network
-
-
-def handcrafted_network(name: str, extractor: Extractor, engine: Engine, built: Built) -> Network:
-    """Colour, texture and edge statistics."""
-    import cv2
-    import skimage
-
-    from mediaeval.features.kinds import handcrafted
-
-    libraries = f"opencv {cv2.__version__}, scikit-image {skimage.__version__}"
-    identity = {"kind": "handcrafted", "version": handcrafted.VERSION, "decoder": DECODER, "libraries": libraries}
-    side = handcrafted.SIDE
-    return Network(name, identity, handcrafted.WIDTH, handcrafted.handcrafted, lambda batch: batch, side=side)
-
-
-def thumbnail_network(name: str, extractor: Extractor, engine: Engine, built: Built) -> Network:
-    """Grey thumbnails, to find near-duplicates."""
-    identity = {"kind": "thumbnail", "side": THUMBNAIL, "decoder": DECODER}
-    return Network(name, identity, THUMBNAIL**2, thumbnail, lambda batch: batch, side=THUMBNAIL)
-
-
-def witness_network(name: str, extractor: Extractor, engine: Engine, built: Built) -> Network:
-    """What a run file is held against."""
-    from mediaeval.features.kinds import witness
-
-    identity = {"kind": "witness", "version": witness.VERSION, "decoder": witness.DECODER}
-    return Network(name, identity, witness.WIDTH, witness.witness, lambda batch: batch, from_bytes=True)
-
-
-# kind → "module:function" below mediaeval.features, imported when it is used: some need torch, some never do
-KINDS: dict[str, str] = {
-    "handcrafted": "build:handcrafted_network",
-    "timm": "kinds.libraries:timm_network",
-    "torchvision": "kinds.libraries:torchvision_network",
-    "resnet152_11k": "kinds.video:resnet152_11k",
-    "inception2015": "kinds.video:inception2015",
-    "caffenet": "kinds.caffenet:caffenet",
-    "yt8m": "kinds.video:yt8m",
-    "dual_encoding": "kinds.video:dual_encoding",
-    "objectgraphs": "kinds.objects:objectgraphs",
-    "objects": "kinds.objects:mean_of_objects",
-    "thumbnail": "build:thumbnail_network",
-    "witness": "build:witness_network",
-}

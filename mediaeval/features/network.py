@@ -52,3 +52,6 @@ def decoded_by(decoder: str, network: Network) -> Network:
     if decoder != "scaled" or network.side is None or 1.5 * network.side > LEAST:
         return network
     return replace(network, scaled=True, identity=network.identity | {"decoder": SCALED_DECODER})
+
+
+Built = Callable[[str], Network]  # a name in the table of extractors → the network, built once however many read it

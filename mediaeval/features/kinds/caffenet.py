@@ -5,8 +5,6 @@ They were trained on other labels than objects: adjective-noun pairs, such as "h
 blobs fc7 and prob of DeepSentiBank's own script.
 """
 
-from collections.abc import Callable
-
 import cv2
 import numpy as np
 from PIL import Image
@@ -15,8 +13,8 @@ from mediaeval.data.images import DECODER
 from mediaeval.errors import ConfigError
 from mediaeval.features.engines import Engine, Made
 from mediaeval.features.extractors import Extractor
-from mediaeval.features.kinds.libraries import identity_of, network_of
-from mediaeval.features.network import Network
+from mediaeval.features.kinds.library import identity_of, network_of
+from mediaeval.features.network import Built, Network
 from mediaeval.features.sources import locate
 from mediaeval.files import file_digest
 
@@ -26,7 +24,7 @@ SQUASHED, SIDE = 256, 227  # pixels: the whole image squashed, then its middle c
 MEAN = (104.00699, 116.66877, 122.67892)
 
 
-def caffenet(name: str, extractor: Extractor, engine: Engine, built: Callable) -> Network:
+def build(name: str, extractor: Extractor, engine: Engine, built: Built) -> Network:
     """Image squashed to 256², middle of 227², BGR minus mean → fc7, 4096; with output "scores", a probability a label.
 
     `mean` of the extractor, RGB 0..1 as for other kinds, stands in the place of ImageNet's.

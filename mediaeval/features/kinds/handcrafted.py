@@ -2,12 +2,26 @@
 
 import cv2
 import numpy as np
+import skimage
 from PIL import Image
 from skimage.feature import hog, local_binary_pattern
+
+from mediaeval.data.images import DECODER
+from mediaeval.features.engines import Engine
+from mediaeval.features.extractors import Extractor
+from mediaeval.features.network import Built, Network
 
 VERSION = 1  # raise it whenever a number below changes: stored features are told apart by it
 SIDE = 128  # pixels: the picture is squashed to SIDE × SIDE, so that every part has its place in the vector
 GRID = 4  # cells a side for what is measured place by place
+WIDTH = 7 * GRID * GRID + 72 + 2 * 10 + 3 * 3 * 2 * 2 * 8
+
+
+def build(name: str, extractor: Extractor, engine: Engine, built: Built) -> Network:
+    """Colour, texture and edge statistics."""
+    libraries = f"opencv {cv2.__version__}, scikit-image {skimage.__version__}"
+    identity = {"kind": "handcrafted", "version": VERSION, "decoder": DECODER, "libraries": libraries}
+    return Network(name, identity, WIDTH, handcrafted, lambda batch: batch, side=SIDE)
 
 
 def handcrafted(image: Image.Image) -> np.ndarray:
@@ -50,6 +64,3 @@ def _binary_patterns(grey: np.ndarray, radius: int) -> np.ndarray:
     """Return the shares of the 10 uniform patterns of 8 neighbours, (10,)."""
     patterns = local_binary_pattern(grey, P=8, R=radius, method="uniform").astype(int)
     return np.bincount(patterns.ravel(), minlength=10) / patterns.size
-
-
-WIDTH = 7 * GRID * GRID + 72 + 2 * 10 + 3 * 3 * 2 * 2 * 8

@@ -8,6 +8,9 @@ import cv2
 import numpy as np
 
 from mediaeval.errors import ImageError
+from mediaeval.features.engines import Engine
+from mediaeval.features.extractors import Extractor
+from mediaeval.features.network import Built, Network
 
 VERSION = 1  # raise it whenever a number below changes
 DECODER = f"opencv {cv2.__version__}, upright, BGR"
@@ -15,6 +18,12 @@ SIDE = 96  # pixels
 GRID, CELLS = 8, 4  # colours on a GRID × GRID raster, oriented gradients in CELLS × CELLS cells
 ANGLES = 8
 WIDTH = 3 * GRID * GRID + CELLS * CELLS * ANGLES + 8 * 4 * 4
+
+
+def build(name: str, extractor: Extractor, engine: Engine, built: Built) -> Network:
+    """What a run file is held against."""
+    identity = {"kind": "witness", "version": VERSION, "decoder": DECODER}
+    return Network(name, identity, WIDTH, witness, lambda batch: batch, from_bytes=True)
 
 
 def witness(data: bytes) -> np.ndarray:

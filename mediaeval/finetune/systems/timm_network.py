@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from mediaeval.errors import ConfigError
 from mediaeval.features.extractors import Extractor
-from mediaeval.features.kinds.libraries import published_state, timm_config, timm_model
+from mediaeval.features.kinds.timm import published_state, timm_config, timm_model
 from mediaeval.features.preprocess import of_timm
 from mediaeval.features.sources import locate
 from mediaeval.finetune.built import Built, RgbNormalised, View

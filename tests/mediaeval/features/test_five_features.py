@@ -97,7 +97,7 @@ def test_all_five_from_their_files_and_r_looks_once(toml, run, make_devset, make
     """`train` and `predict` on 11,414 numbers; R sees every image once for R, S and G, and the crops for G."""
     batches = []
     forward = ResNet11k.forward
-    monkeypatch.setattr("mediaeval.features.kinds.objects.CROPS", 3)  # as many as there are objects
+    monkeypatch.setattr("mediaeval.features.kinds.objectgraphs.CROPS", 3)  # as many as there are objects
     monkeypatch.setattr(ResNet11k, "forward", lambda self, x: batches.append(len(x)) or forward(self, x))
     devset, testset = make_devset(6), make_testset(2)
     settings = ["--preset", "certh2021", "--no-refit", "--set", "classifier.epochs=1", "--engine", "torch"]

@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 from mediaeval.errors import ConfigError, WeightsError
 from mediaeval.features.build import build
 from mediaeval.features.extractors import EXTRACTORS, Extractor
-from mediaeval.features.kinds.libraries import remove_head
+from mediaeval.features.kinds.torchvision import remove_head
 from tests.conftest import picture
 
 TIMM = "mobilenetv3_small_050"

@@ -1,0 +1,82 @@
+"""What kinds share that look at objects: the detector with its weights, and how it is given one image at a time."""
+
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from mediaeval.data.images import DECODER
+from mediaeval.errors import ConfigError
+from mediaeval.features.engines import Engine, torch_on
+from mediaeval.features.extractors import Extractor
+from mediaeval.features.kinds.library import arguments_of, identity_of
+from mediaeval.features.modules import frozen
+from mediaeval.features.network import Network
+from mediaeval.features.networks.detector import N_OBJECTS, SCORE, Objects, detect, detector
+from mediaeval.features.sources import locate
+from mediaeval.files import file_digest
+from mediaeval.weights.read import load_into
+
+DETECTOR = {"objects": N_OBJECTS, "score": SCORE, "min_size": 800, "max_size": 1333}
+LONGEST = 20  # times the shorter side; see `_not_too_long`
+NOTHING_FOUND = "nothing was detected: the whole image stands for the only object"
+
+
+def loaded_detector(name: str, extractor: Extractor, engine: Engine) -> tuple[torch.nn.Module, dict]:
+    """Return the detector with its weights, and the identity of what it finds."""
+    arguments = arguments_of(name, extractor, DETECTOR)
+    wrong = {
+        "objects: 1 or more is wanted": arguments["objects"] < 1,
+        "score: 0 or more, and below 1, is wanted": not 0 <= arguments["score"] < 1,
+        "min_size: 32 pixels or more are wanted": arguments["min_size"] < 32,
+        "max_size: min_size or more is wanted": arguments["max_size"] < arguments["min_size"],
+    }
+    if any(wrong.values()):
+        raise ConfigError(*(f"extractor '{name}': model_args.{text}." for text, holds in wrong.items() if holds))
+    path = locate(name, extractor, "detector")
+    network = detector(**arguments)
+    load_into(network, path, f"extractor '{name}'")
+    identity = {
+        **identity_of(extractor, str(torch_on(engine))),
+        "detector": f"fasterrcnn_resnet50_fpn_v2, file sha256 {file_digest(path)}",
+        "found": arguments,
+        "decoder": DECODER,
+    }
+    return frozen(network, engine.device), identity
+
+
+def object_network(
+    name: str,
+    identity: dict,
+    width: int,
+    detector: torch.nn.Module,
+    device: str,
+    pooled: Callable[[np.ndarray, Objects], torch.Tensor],
+) -> Network:
+    """Return a network that takes one image at a time, in whatever size it has."""
+
+    def forward(batch: np.ndarray) -> np.ndarray:
+        image = _not_too_long(batch[0])  # uint8 (h, w, 3)
+        with torch.inference_mode():
+            pixels = torch.tensor(image, device=device).permute(2, 0, 1).float() / 255
+            found = detect(detector, pixels)
+            if not found.found:
+                network.notes[NOTHING_FOUND] += 1
+            return pooled(image, found).float().cpu().numpy()[None]
+
+    network = Network(name, identity, width, np.asarray, forward, batch=1)
+    return network
+
+
+def _not_too_long(image: np.ndarray) -> np.ndarray:
+    """Return the image with black beside it where it is longer than LONGEST times its width, or the other way round.
+
+    The detector makes the longer side fit; the shorter one would end at less than a pixel.
+    """
+    height, width, _ = image.shape
+    rows, columns = max(height, -(-width // LONGEST)), max(width, -(-height // LONGEST))
+    if (rows, columns) == (height, width):
+        return image
+    padded = np.zeros((rows, columns, 3), image.dtype)
+    padded[:height, :width] = image
+    return padded

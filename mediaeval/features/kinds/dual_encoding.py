@@ -1,0 +1,40 @@
+"""S of Pournaras et al. 2021, the signature: the visual branch of a dual encoding network, from the vectors of R."""
+
+import numpy as np
+
+from mediaeval.features.engines import Engine, torch_on
+from mediaeval.features.extractors import Extractor
+from mediaeval.features.kinds.library import arguments_of, identity_of
+from mediaeval.features.kinds.vectors import no_image, source_of
+from mediaeval.features.network import Built, Network
+from mediaeval.features.sources import locate
+from mediaeval.files import file_digest
+
+
+def build(name: str, extractor: Extractor, engine: Engine, built: Built) -> Network:
+    """S: a frame's vector, here R of the image as a video of one frame → 2048, unit length."""
+    import torch
+
+    from mediaeval.features.modules import frozen
+    from mediaeval.features.networks import dual_encoding as dual
+    from mediaeval.weights.read import read_weights
+
+    path = locate(name, extractor)
+    arguments_of(name, extractor, {"attention_axis": "time", "normalise": True})  # unsaid: what the file's layout says
+    owner = f"extractor '{name}'"
+    network = dual.load_visual(read_weights(path, owner), owner, path, **extractor.model_args)
+    source = source_of(name, extractor, built, network.frame_width)
+    network = frozen(network, engine.device)
+
+    def forward(vectors: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            frames = torch.from_numpy(vectors).to(engine.device)[:, None]  # (B, T = 1, 2048)
+            lengths = torch.ones(len(frames), dtype=torch.int64)
+            return network(frames, lengths).cpu().numpy()
+
+    identity = {
+        **identity_of(extractor, str(torch_on(engine))),
+        "weights": f"file sha256 {file_digest(path)}",
+        "source": source.identity,
+    }
+    return Network(name, identity, network.space, no_image, forward, source=source)

@@ -1,0 +1,138 @@
+"""What kinds share whose network an engine computes: identities, arguments, and networks of timm and torchvision.
+
+Imports neither library, nor torch, before a network has to be built: what an engine kept is used without.
+"""
+
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from mediaeval.data.images import DECODER
+from mediaeval.errors import ConfigError
+from mediaeval.features import preprocess
+from mediaeval.features.engines import Engine, Loaded, Made
+from mediaeval.features.extractors import Extractor
+from mediaeval.features.network import Network
+from mediaeval.files import file_digest
+
+if TYPE_CHECKING:
+    import torch
+
+# what the libraries' builders raise for names and arguments that they do not know
+UNBUILT = (RuntimeError, TypeError, ValueError, AttributeError, AssertionError, KeyError, NotImplementedError)
+_IN_WORDS = {int: "a whole number", float: "a number", str: "a word", bool: "true or false"}
+
+
+def network_of(
+    name: str, identity: dict, loaded: Loaded, prepare: Callable[[Image.Image], np.ndarray], side: int | None
+) -> Network:
+    """Return a network that an engine computes; `side` as in Network."""
+    return Network(
+        name,
+        identity,
+        loaded.width,
+        prepare,
+        lambda batch: loaded.start(batch)(),
+        batch=loaded.batch,
+        start=loaded.start,
+        in_flight=loaded.in_flight,
+        side=side,
+    )
+
+
+def identity_of(extractor: Extractor, engine: str, library: str = "torchvision") -> dict[str, Any]:
+    """Return the part of a feature's identity that all networks share."""
+    return {
+        "kind": extractor.kind,
+        "model_args": extractor.model_args,
+        "library": _library(library),
+        "engine": engine,
+    } | ({} if extractor.output == "features" else {"output": extractor.output})
+
+
+def _library(library: str) -> str:
+    return f"{library} {version(library)}, torch {version('torch')}"
+
+
+def arguments_of(name: str, extractor: Extractor, known: dict[str, Any]) -> dict[str, Any]:
+    """Return `known`, arguments with their defaults, with the extractor's model_args in their place.
+
+    Raises ConfigError, all at once, for an argument that is not known, or is not of the default's type.
+    """
+    problems = [
+        f"extractor '{name}': model_args.{key}: unknown. Known for {extractor.kind}: {', '.join(known) or 'none'}."
+        for key in extractor.model_args
+        if key not in known
+    ]
+    problems += [
+        f"extractor '{name}': model_args.{key} = {value!r}: {_IN_WORDS[type(known[key])]} is wanted, such as "
+        f"{known[key]!r}."
+        for key, value in extractor.model_args.items()
+        if key in known and not isinstance(value, int | float if isinstance(known[key], float) else type(known[key]))
+    ]
+    if problems:
+        raise ConfigError(*problems)
+    return known | extractor.model_args
+
+
+def made_of(
+    extractor: Extractor,
+    model: "torch.nn.Module",
+    about: dict[str, Any],
+    steps: preprocess.Preprocessing | None,
+    transform: Callable[[Image.Image], np.ndarray],
+) -> Made:
+    """Return the network behind its preprocessing: ours on 8-bit pixels where it is one of ours, else the library's."""
+    from mediaeval.features.modules import OfPixels, OfUnitLength
+
+    module = OfUnitLength(model) if extractor.output == "unit" else model
+    picture = Image.new("RGB", (64, 64))
+    if steps is None:
+        return Made(module, transform(picture), {"preprocessing": about, "steps": None})
+    return Made(
+        OfPixels(module, steps.mean, steps.std),
+        steps.pixels(picture),
+        {"preprocessing": about, "steps": steps.as_json()},
+    )
+
+
+def library_network(
+    name: str,
+    extractor: Extractor,
+    engine: Engine,
+    path: Path,
+    make: Callable[[], Made],
+    transform: Callable[[dict[str, Any]], Callable[[Image.Image], np.ndarray]],
+) -> Network:
+    """Return a library's network as an engine computes it; `transform` makes the preprocessing that is not ours."""
+    digest = f"file sha256 {file_digest(path)}"
+    own = extractor.model_dump(exclude={"weights", "parts", "width", "licence", "summary"}, mode="json")
+    key = {"extractor": own, "weights": digest, "library": _library(extractor.kind), "published": not extractor.weights}
+    loaded = engine.load(name, key, make)
+    steps = loaded.about["steps"]
+    prepare = preprocess.from_json(steps).pixels if steps else transform(loaded.about["preprocessing"])
+    identity = {
+        **identity_of(extractor, loaded.engine, library=extractor.kind),
+        "model": extractor.model,
+        "weights": digest,
+        "preprocessing": loaded.about["preprocessing"],
+        "decoder": DECODER,
+    }
+    return network_of(name, identity, loaded, prepare, side=steps["resize"] if steps else None)
+
+
+def unknown_model(owner: str, extractor: Extractor, error: Exception, known: list[str]) -> ConfigError:
+    """Return the error for a model that its library does not build, with the nearest of the names that it knows."""
+    from difflib import get_close_matches
+
+    base = extractor.model.partition(".")[0]
+    near = get_close_matches(base, known, n=3)
+    hint = f" Near: {', '.join(near)}." if near and base not in known else ""
+    return ConfigError(
+        f"{owner}: {extractor.kind} cannot build '{extractor.model}' "
+        f"with {extractor.model_args or 'no further arguments'}: {str(error).rstrip('.')}.{hint}"
+    )

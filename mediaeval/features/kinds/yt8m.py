@@ -1,0 +1,39 @@
+"""Y of Pournaras et al. 2021: the probabilities of YouTube-8M's classes, from the vectors of its Inception."""
+
+import numpy as np
+
+from mediaeval.features.engines import Engine, torch_on
+from mediaeval.features.extractors import Extractor
+from mediaeval.features.kinds.library import arguments_of, identity_of
+from mediaeval.features.kinds.vectors import no_image, source_of
+from mediaeval.features.network import Built, Network
+from mediaeval.features.sources import locate
+from mediaeval.files import file_digest
+
+
+def build(name: str, extractor: Extractor, engine: Engine, built: Built) -> Network:
+    """Y: an Inception vector → PCA to 1024, quantised as in the release → CNN → 3,862 sigmoids."""
+    from mediaeval.features.modules import frozen
+    from mediaeval.features.networks import yt8m as youtube
+    from mediaeval.weights.read import read_weights
+
+    arguments = arguments_of(name, extractor, {"flatten": "channels_first"})
+    source = source_of(name, extractor, built, 2048)
+    path = locate(name, extractor)
+    owner = f"extractor '{name}'"
+    head = youtube.load_head(read_weights(path, owner), owner, path, **arguments)
+    # a head on the 2048 numbers themselves wants no PCA
+    pca_path = None if head.width == source.width else locate(name, extractor, "pca")
+    pca = youtube.read_pca(pca_path) if pca_path else None
+    head = frozen(head, engine.device)
+    identity = {
+        **identity_of(extractor, str(torch_on(engine))),
+        "weights": f"file sha256 {file_digest(path)}",
+        "pca": f"file sha256 {file_digest(pca_path)}" if pca_path and pca_path.is_file() else str(pca_path),
+        "source": source.identity,
+    }
+
+    def forward(vectors: np.ndarray) -> np.ndarray:
+        return youtube.scores(head, pca, vectors)
+
+    return Network(name, identity, head.dense.out_features, no_image, forward, source=source)
