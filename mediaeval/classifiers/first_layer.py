@@ -94,7 +94,7 @@ def _split(n: int, size: int) -> list[slice]:
     return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
 
-class Learner:
+class NetworkOptimiser:
     """A network (`first`, then `after`) and its optimiser: `output` of a minibatch, then `learn` from its loss.
 
     In float32 all of it is autograd's and `torch.optim.Adam`'s. In another dtype the weights of the first layer are a
@@ -112,7 +112,7 @@ class Learner:
         self.optimiser = torch.optim.Adam(rest, weight_decay=weight_decay, fused=True)
 
     def output(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return what the network makes of x (B, D), which is of the learner's dtype."""
+        """Return what the network makes of x (B, D), which is of dtype `dtype`."""
         if self.first is None:
             return self.network(x)
         self.x, self.z = x, self.first(x)

@@ -15,7 +15,7 @@ from sklearn.metrics import f1_score
 from torch import Tensor, nn
 
 from mediaeval.classifiers.base import CHUNK, Classifier, chunks, usable_features, usable_targets
-from mediaeval.classifiers.first_layer import Learner, choose_dtype
+from mediaeval.classifiers.first_layer import NetworkOptimiser, choose_dtype
 from mediaeval.devices import resolve_device
 from mediaeval.errors import ConfigError
 from mediaeval.seeding import seeded
@@ -64,7 +64,7 @@ class TorchClassifier(Classifier):
         seeds = range(self.random_state, self.random_state + self.ensemble)
         networks = [self._new_network(seed, X.shape[1], T.shape[1]).to(device) for seed in seeds]
         dtype = choose_dtype(self.precision, device, networks[0].first.weight.numel())
-        learners = [Learner(network, dtype, self.weight_decay) for network in networks]
+        optimisers = [NetworkOptimiser(network, dtype, self.weight_decay) for network in networks]
         if validation is not None:
             X_val = usable_features(self, validation[0], reset=False)
             y_val = usable_targets(validation[1], X_val)
@@ -80,8 +80,8 @@ class TorchClassifier(Classifier):
             lr = self.lr_at(epoch)
             with _one_thread(n_weights < 1_000_000 or dtype == torch.bfloat16):
                 losses = [
-                    self._train_epoch(learner, lr, *data, _epoch_seeds(seed, epoch))
-                    for learner, seed in zip(learners, seeds, strict=True)
+                    self._train_epoch(optimiser, lr, *data, _epoch_seeds(seed, epoch))
+                    for optimiser, seed in zip(optimisers, seeds, strict=True)
                 ]
             row = {"epoch": epoch, "lr": lr, "train_loss": float(np.mean(losses)), "val_loss": None, "val_f1": None}
             if not math.isfinite(row["train_loss"]):
@@ -107,14 +107,14 @@ class TorchClassifier(Classifier):
                     f"({str(error).splitlines()[0][:120]}). Make its layers smaller."
                 ) from error
 
-    def _train_epoch(self, learner: Learner, lr, X, T, views, seeds) -> float:
+    def _train_epoch(self, optimiser: NetworkOptimiser, lr, X, T, views, seeds) -> float:
         """Take one pass over the images; return the mean loss an image."""
         draw_seed, dropout_seed = seeds
         draw = torch.Generator().manual_seed(draw_seed)
         order = torch.randperm(len(X), generator=draw).to(X.device)
         # 0 is the plain vector, v > 0 the view v − 1
         version = None if views is None else torch.randint(views.shape[1] + 1, (len(X),), generator=draw).to(X.device)
-        learner.network.train()
+        optimiser.network.train()
         total = torch.zeros((), dtype=torch.float64, device=X.device)
         with seeded(dropout_seed, X.device):
             for rows in order.split(self.batch_size):
@@ -122,8 +122,8 @@ class TorchClassifier(Classifier):
                 if version is not None:
                     augmented = version[rows] > 0
                     x[augmented] = views[rows[augmented], version[rows[augmented]] - 1].to(x.dtype)
-                loss = self._losses(*learner.output(x), T[rows]).mean()
-                learner.learn(loss, lr)
+                loss = self._losses(*optimiser.output(x), T[rows]).mean()
+                optimiser.learn(loss, lr)
                 total += loss.detach() * len(rows)
         return total.item() / len(X)
 

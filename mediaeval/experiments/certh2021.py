@@ -23,11 +23,12 @@ from mediaeval.features.extract import Features
 from mediaeval.features.network import Network
 from mediaeval.sample.draw import SamplePaths, is_sample
 from mediaeval.steps.fitting import Fitted, fit_subtask
-from mediaeval.steps.learners import FeatureLearner, TrainingData
 from mediaeval.steps.models import REFIT
 from mediaeval.steps.prepare import features_of
 from mediaeval.steps.split import groups_of, make_split
 from mediaeval.steps.tables import decide
+from mediaeval.steps.trainers import FeatureTrainer
+from mediaeval.steps.training_data import TrainingData
 from submission.labels import read_labels
 from submission.score import SubtaskScore, score_decisions
 from submission.task import Subtask
@@ -127,7 +128,7 @@ def run(
         data = TrainingData(
             TASKS[name], dataset.labels(name).loc[ids], dataset.image_paths, features, networks, sides, groups
         )
-        fitted = fit_subtask(data, config, FeatureLearner(data, config, device), refit=refit)
+        fitted = fit_subtask(data, config, FeatureTrainer(data, config, device), refit=refit)
         results.append(_dev_result(fitted))
         if refit:
             results.append(_test_result(fitted, data, tested, config.seed))

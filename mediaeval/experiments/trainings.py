@@ -22,8 +22,8 @@ from mediaeval.experiments.table import Result
 from mediaeval.finetune.build import build_system
 from mediaeval.finetune.model import SystemModel
 from mediaeval.finetune.settings import Recipe
-from mediaeval.progress import STDERR, progress
 from mediaeval.steps.models import Images
+from mediaeval.steps.trainers import fit_system
 
 PLAIN, TEN_CROPS = "plain", "ten crops"
 
@@ -144,25 +144,15 @@ def _fit(
     column: Column, training: Training, split: Split, widths: Mapping[str, int], seed: int, device: str, title: str
 ) -> SystemModel:
     blocks = {name: widths[name] for name in training.settings.extractors()}
-    model = SystemModel(column.task, training.system, training.settings, blocks, seed, device)
-    ids = sorted(split.train)
-    last = ""
-    with progress(title) as advance, tempfile.TemporaryDirectory() as folder:
-
-        def on_progress(done: int, total: int, note: str) -> None:
-            nonlocal last
-            last = note
-            advance(done, total, note)
-
-        model.fit(
-            Images(column.paths, column.features).photographs(ids, list(blocks)),
-            column.labels.loc[ids],
+    with tempfile.TemporaryDirectory() as folder:
+        return fit_system(
+            SystemModel(column.task, training.system, training.settings, blocks, seed, device),
+            Images(column.paths, column.features),
+            column.labels,
+            sorted(split.train),
             state=Path(folder) / "network.safetensors",
-            on_image=lambda done, total: advance(done, total, "photographs read"),
-            on_progress=on_progress,
+            title=title,
         )
-    STDERR.print(f"{title}: {last}", highlight=False, soft_wrap=True)
-    return model
 
 
 def predicted(model: SystemModel, column: Column, ids: Sequence[str], *, ten_crops: bool = False) -> pd.DataFrame:

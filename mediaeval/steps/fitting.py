@@ -9,10 +9,11 @@ import pandas as pd
 from mediaeval.config import Config
 from mediaeval.files import file_digest, write_atomically
 from mediaeval.runs import write_json
-from mediaeval.steps.learners import FIT, REFIT, Learner, TrainingData
-from mediaeval.steps.models import Model
+from mediaeval.steps.models import FIT, REFIT, Model
 from mediaeval.steps.plots import plot_confusion, plot_curves
 from mediaeval.steps.tables import MODEL, SOURCE, decide, write_probabilities
+from mediaeval.steps.trainers import SubtaskTrainer
+from mediaeval.steps.training_data import TrainingData
 from submission.score import SubtaskScore, score_decisions
 from submission.task import Subtask
 
@@ -74,23 +75,23 @@ class Fitted:
         write_json(folder / "subtask.json", self.summary() | {"models": digests})
 
 
-def fit_subtask(data: TrainingData, config: Config, learner: Learner, *, refit: bool) -> Fitted:
+def fit_subtask(data: TrainingData, config: Config, trainer: SubtaskTrainer, *, refit: bool) -> Fitted:
     """Fit on the training side, score on the validation side, and fit once more on both unless `refit` is off.
 
     The validation side chooses nothing: epochs are fixed beforehand, and tuned thresholds come from the training side.
     """
     task, settings = data.task, config.subtask(data.task.name)
     train_ids, val_ids = data.ids("train"), data.ids("val")
-    model = learner.fit(train_ids, FIT, val_ids)
+    model = trainer.fit(train_ids, FIT, val_ids)
     if task.multi_label and settings.threshold == "tuned":
-        thresholds = learner.tuned_thresholds(train_ids)
+        thresholds = trainer.tuned_thresholds(train_ids)
     else:
         thresholds = [0.5 if settings.threshold == "tuned" else settings.threshold] * len(task.labels)
     probabilities = data.probabilities(model, val_ids)
-    refitted = {REFIT: learner.fit(list(data.labels.index), REFIT)} if refit else {}
+    refitted = {REFIT: trainer.fit(list(data.labels.index), REFIT)} if refit else {}
     return scored(
         task,
-        settings=settings.model_dump(exclude_none=True) | learner.chosen(),
+        settings=settings.model_dump(exclude_none=True) | trainer.chosen(),
         scale=config.features.scale,
         models={FIT: model} | refitted,
         probabilities=probabilities,

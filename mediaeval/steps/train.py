@@ -16,10 +16,11 @@ from mediaeval.finetune.recipe import settled
 from mediaeval.progress import STDERR
 from mediaeval.runs import RunFolder
 from mediaeval.steps.fitting import Fitted, fit_subtask
-from mediaeval.steps.learners import FeatureLearner, Learner, SystemLearner, TrainingData
 from mediaeval.steps.prepare import build_networks, features_of, settle_engine
 from mediaeval.steps.record import Record, read_config, require_room
 from mediaeval.steps.split import groups_of, make_split
+from mediaeval.steps.trainers import FeatureTrainer, SubtaskTrainer, SystemTrainer
+from mediaeval.steps.training_data import TrainingData
 from submission.tasks import TASKS
 
 
@@ -71,14 +72,14 @@ def train(
                 TASKS[name], dataset.labels(name).loc[ids], dataset.image_paths, features, networks, sides, groups
             )
             if config.subtask(name).system:
-                learner: Learner = SystemLearner(
+                trainer: SubtaskTrainer = SystemTrainer(
                     data, config, device, run.training(name), replace=replace, resume=resume
                 )
             else:
-                learner = FeatureLearner(data, config, device)
-            fitted = fit_subtask(data, config, learner, refit=refit)
+                trainer = FeatureTrainer(data, config, device)
+            fitted = fit_subtask(data, config, trainer, refit=refit)
             record.keep(fitted)
-            learner.finish()
+            trainer.finish()
             results.append(fitted)
         return results
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mediaeval.classifiers import first_layer, make_classifier
-from mediaeval.classifiers.first_layer import FirstLayer, Learner, choose_dtype
+from mediaeval.classifiers.first_layer import FirstLayer, NetworkOptimiser, choose_dtype
 from mediaeval.classifiers.model import SubtaskModel
 from mediaeval.errors import ConfigError
 from submission.tasks import TASKS
@@ -96,17 +96,17 @@ def test_weights_keep_steps_that_bfloat16_would_lose():
     assert first.weight.dtype == first(x).dtype == torch.float32
 
 
-def test_both_learners_learn_the_same_without_dropout(monkeypatch):
+def test_both_optimisers_learn_the_same_without_dropout(monkeypatch):
     monkeypatch.setattr(first_layer, "BLOCK", 500)
     x, t = torch.from_numpy(X), torch.from_numpy(Y).float()
     losses = {}
     for dtype in (torch.float32, torch.bfloat16):
-        learner = Learner(network_of("dense"), dtype, 0.0)
+        optimiser = NetworkOptimiser(network_of("dense"), dtype, 0.0)
         losses[dtype] = []
         for _ in range(30):
-            log_p, log_not_p = learner.output(x.to(dtype))
+            log_p, log_not_p = optimiser.output(x.to(dtype))
             loss = -(t * log_p + (1 - t) * log_not_p).mean()
-            learner.learn(loss, 0.01)
+            optimiser.learn(loss, 0.01)
             losses[dtype].append(loss.item())
     plain, rounded = losses.values()
     assert plain[-1] < plain[0] / 2

@@ -1,8 +1,9 @@
-"""The two ways of learning a subtask: a classifier on features, a system end to end. Both are asked the same."""
+"""The two ways of training a subtask: a classifier on features, a system end to end. Both have one interface."""
 
+import logging
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,59 +15,21 @@ from sklearn.base import clone
 from mediaeval.classifiers.model import SubtaskModel
 from mediaeval.classifiers.thresholds import assign_folds, out_of_fold, tune_thresholds
 from mediaeval.config import Config
-from mediaeval.features.extract import Features
-from mediaeval.features.network import Network
 from mediaeval.finetune import settings_of
 from mediaeval.finetune.model import SystemModel, as_json
 from mediaeval.finetune.recipe import settled
-from mediaeval.progress import STDERR, progress
-from mediaeval.steps.models import FIT, REFIT, Images, Model, probabilities
-from submission.task import Subtask
+from mediaeval.progress import progress
+from mediaeval.steps.models import FIT, REFIT, Images, Model
+from mediaeval.steps.training_data import TrainingData
+
+logger = logging.getLogger(__name__)
 
 TUNING_FOLDS = 5  # parts of the training data for thresholds: all of them for classifiers, one for systems
 TUNING = "tuning.safetensors"
 _TITLES = {FIT: "", TUNING: ", thresholds", REFIT: ", whole dev set"}
 
 
-@dataclass(frozen=True)
-class TrainingData:
-    """The inputs of one subtask: labels (ids × labels), image files and features, found by image id."""
-
-    task: Subtask
-    labels: pd.DataFrame
-    paths: Mapping[str, Path]
-    features: Features
-    networks: list[Network]
-    sides: pd.Series
-    groups: list[str]  # in the order of `labels`
-
-    @property
-    def blocks(self) -> dict[str, int]:
-        """Extractor name → width, in the order of concatenation."""
-        return {network.name: network.width for network in self.networks}
-
-    @property
-    def images(self) -> Images:
-        return Images(self.paths, self.features)
-
-    def ids(self, side: str) -> list[str]:
-        return list(self.sides.index[self.sides == side])
-
-    def X(self, ids: list[str]) -> np.ndarray:
-        return self.features.matrix(list(self.blocks), ids)
-
-    def views(self, ids: list[str], n_views: int) -> np.ndarray | None:
-        return self.features.views(list(self.blocks), ids, n_views) if n_views else None
-
-    def groups_of(self, ids: Sequence[str]) -> list[str]:
-        group_of = dict(zip(self.labels.index, self.groups, strict=True))
-        return [group_of[i] for i in ids]
-
-    def probabilities(self, model: Model, ids: Sequence[str]) -> pd.DataFrame:
-        return probabilities(model, self.images, ids)
-
-
-class Learner(Protocol):
+class SubtaskTrainer(Protocol):
     """What `fit_subtask` asks of either way."""
 
     def fit(self, ids: list[str], which: str, val_ids: list[str] | None = None) -> Model:
@@ -85,7 +48,7 @@ class Learner(Protocol):
         """Remove what was kept in case the training were stopped: it is in the run folder now."""
 
 
-class FeatureLearner:
+class FeatureTrainer:
     """A classifier on features."""
 
     def __init__(self, data: TrainingData, config: Config, device: str):
@@ -135,7 +98,7 @@ class FeatureLearner:
         pass
 
 
-class SystemLearner:
+class SystemTrainer:
     """A system trained end to end. What a killed training goes on from lies in `folder` until it is finished."""
 
     def __init__(self, data: TrainingData, config: Config, device: str, folder: Path, *, replace: bool, resume: bool):
@@ -144,44 +107,35 @@ class SystemLearner:
         self.folder, self.resume = folder, resume
         self.name = section.system["name"]
         self.settings = settled(settings_of(section.system, f"{data.task.name}.system"), torch.device(device))
+        self.blocks = {name: data.blocks[name] for name in self.settings.extractors()}
         if replace and not resume:
             shutil.rmtree(folder, ignore_errors=True)
 
     def fit(self, ids: list[str], which: str, val_ids: list[str] | None = None) -> SystemModel:
         data = self.data
-        read = {name: data.blocks[name] for name in self.settings.extractors()}
-        images, title = data.images, f"{data.task.name}, {self.name}{_TITLES[which]}"
-        model = SystemModel(data.task, self.name, self.settings, read, self.seed, self.device)
-        last = ""
-        with progress(title) as advance:
-
-            def on_progress(done: int, total: int, note: str) -> None:
-                nonlocal last
-                last = note
-                advance(done, total, note)
-
-            model.fit(
-                images.photographs(ids, list(read)),
-                data.labels.loc[ids],
-                state=self.folder / which,
-                resume=self.resume,
-                validation=(images.photographs(val_ids, list(read)), data.labels.loc[val_ids]) if val_ids else None,
-                on_image=lambda done, total: advance(done, total, "photographs read"),
-                on_progress=on_progress,
-            )
+        title = f"{data.task.name}, {self.name}{_TITLES[which]}"
+        model = fit_system(
+            SystemModel(data.task, self.name, self.settings, self.blocks, self.seed, self.device),
+            data.images,
+            data.labels,
+            ids,
+            val_ids=val_ids,
+            state=self.folder / which,
+            resume=self.resume,
+            title=title,
+        )
         for note in model.built.notes if which == FIT else ():
-            STDERR.print(f"{title}: {note}.", highlight=False, soft_wrap=True)
-        if last:
-            STDERR.print(f"{title}: {last}", highlight=False, soft_wrap=True)
+            logger.info(f"{title}: {note}.")
         return model
 
     def tuned_thresholds(self, ids: list[str]) -> list[float]:
         """A fifth of the training images is held out once: five trainings would take hours."""
         fold = assign_folds(self.data.groups_of(ids), TUNING_FOLDS, np.random.default_rng(self.seed))
-        apart = [[i for i, f in zip(ids, fold, strict=True) if (f == 0) == held] for held in (False, True)]
-        model = self.fit(apart[0], TUNING)
-        Y = self.data.labels.loc[apart[1]].to_numpy()
-        return [float(t) for t in tune_thresholds(Y, self.data.probabilities(model, apart[1]).to_numpy())]
+        train_ids = [i for i, f in zip(ids, fold, strict=True) if f != 0]
+        held_out = [i for i, f in zip(ids, fold, strict=True) if f == 0]
+        model = self.fit(train_ids, TUNING)
+        Y = self.data.labels.loc[held_out].to_numpy()
+        return [float(t) for t in tune_thresholds(Y, self.data.probabilities(model, held_out).to_numpy())]
 
     def chosen(self) -> dict[str, Any]:
         return {"system": {"name": self.name} | as_json(self.settings)}
@@ -190,3 +144,42 @@ class SystemLearner:
         shutil.rmtree(self.folder, ignore_errors=True)
         if self.folder.parent.is_dir() and not any(self.folder.parent.iterdir()):
             self.folder.parent.rmdir()
+
+
+def fit_system(
+    model: SystemModel,
+    images: Images,
+    labels: pd.DataFrame,
+    ids: Sequence[str],
+    *,
+    state: Path,
+    title: str,
+    val_ids: Sequence[str] | None = None,
+    resume: bool = False,
+) -> SystemModel:
+    """Fit a system on the images `ids`, with a progress bar; return it. The last epoch's losses are logged.
+
+    labels   0/1, ids × labels, of `ids` and of `val_ids`
+    state    .safetensors of the weights so far, with what a resume needs beside it; see `finetune.training`
+    val_ids  images held out: they change nothing but the history
+    """
+    blocks, last = list(model.blocks), ""
+    with progress(title) as advance:
+
+        def on_progress(done: int, total: int, note: str) -> None:
+            nonlocal last
+            last = note
+            advance(done, total, note)
+
+        model.fit(
+            images.photographs(ids, blocks),
+            labels.loc[list(ids)],
+            state=state,
+            resume=resume,
+            validation=(images.photographs(val_ids, blocks), labels.loc[list(val_ids)]) if val_ids else None,
+            on_image=lambda done, total: advance(done, total, "photographs read"),
+            on_progress=on_progress,
+        )
+    if last:  # a finished training that is resumed has none
+        logger.info(f"{title}: {last}")
+    return model
