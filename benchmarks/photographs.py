@@ -27,7 +27,7 @@ from mediaeval.data.dataset import load_dataset
 from mediaeval.data.split import read_csv_by_id
 from mediaeval.features.build import build
 from mediaeval.features.extract import extract
-from mediaeval.features.extractors import Extractor
+from mediaeval.features.extractors import ExtractorConfig
 from mediaeval.features.store import FeatureStore
 from mediaeval.steps.tables import decide
 from submission.score import score_decisions
@@ -38,14 +38,14 @@ FOLDS = 5
 VIEWS = 4  # what the presets ask for in subtasks 2 and 3
 
 
-def shared_extractors(weights: Path) -> dict[str, Extractor]:
+def shared_extractors(weights: Path) -> dict[str, ExtractorConfig]:
     """The three networks whose weights lie beside the photographs."""
     half = (0.5, 0.5, 0.5)
     return {
-        "mobilenet": Extractor(
+        "mobilenet": ExtractorConfig(
             kind="timm", model="mobilenetv2_100", weights=str(weights / "timm-mobilenetv2_100.safetensors")
         ),
-        "tfsame": Extractor(
+        "tfsame": ExtractorConfig(
             kind="timm",
             model="mobilenetv2_100",
             model_args={"pad_type": "same"},
@@ -53,7 +53,7 @@ def shared_extractors(weights: Path) -> dict[str, Extractor]:
             std=half,
             weights=str(weights / "timm-mobilenetv2_100-tfsame.safetensors"),
         ),
-        "squeeze": Extractor(
+        "squeeze": ExtractorConfig(
             kind="torchvision", model="squeezenet1_0", weights=str(weights / "torchvision-squeezenet1_0.safetensors")
         ),
     }

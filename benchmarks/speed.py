@@ -199,7 +199,7 @@ def one_network(model_name: str, side: int, runs: int, images: int = 32) -> None
     import timm
     import torch
 
-    from mediaeval.features.engines import Loaded, Made, choose_engine
+    from mediaeval.features.engines import CompiledModel, ModuleSpec, resolve_engine
     from mediaeval.features.modules import OfPixels
 
     torch.manual_seed(0)
@@ -214,7 +214,7 @@ def one_network(model_name: str, side: int, runs: int, images: int = 32) -> None
             batches = [module(torch.from_numpy(pixels[k : k + 16])) for k in range(0, images, 16)]
             results["yardstick"] = torch.cat(batches).numpy()
 
-    def by(engine: str, loaded: Loaded) -> Callable[[], None]:
+    def by(engine: str, loaded: CompiledModel) -> Callable[[], None]:
         def ours() -> None:
             vectors, started = [], []
             for k in range(0, images, loaded.batch):
@@ -227,7 +227,7 @@ def one_network(model_name: str, side: int, runs: int, images: int = 32) -> None
 
     engines = {}
     for engine in ("openvino", "openvino-bf16"):
-        engines[engine] = choose_engine(engine, "cpu").load(model_name, key, lambda: Made(module, pixels[0], {}))
+        engines[engine] = resolve_engine(engine, "cpu").load(model_name, key, lambda: ModuleSpec(module, pixels[0], {}))
     works = [theirs, *(by(engine, loaded) for engine, loaded in engines.items())]
     for work in works:
         work()

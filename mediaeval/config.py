@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from mediaeval.classifiers import CLASSIFIERS
 from mediaeval.classifiers.recipes import RECIPES
 from mediaeval.errors import ConfigError, choose
-from mediaeval.features.extractors import EXTRACTORS, READERS, Extractor
+from mediaeval.features.extractors import EXTRACTORS, READERS, ExtractorConfig
 from mediaeval.finetune import SYSTEMS, settings_of
 from submission.tasks import TASKS
 
@@ -109,7 +109,7 @@ class Config(_Section):
     data: DataSection = Field(default_factory=DataSection)
     split: SplitSection = Field(default_factory=SplitSection)
     features: FeaturesSection = Field(default_factory=FeaturesSection)
-    extractors: dict[str, Extractor] = Field(default_factory=dict)  # the user's own, beside EXTRACTORS
+    extractors: dict[str, ExtractorConfig] = Field(default_factory=dict)  # the user's own, beside EXTRACTORS
     subtask1: SubtaskSection
     subtask2: SubtaskSection
     subtask3: SubtaskSection
@@ -165,7 +165,7 @@ class Config(_Section):
         read = dict.fromkeys(name for system in systems.values() for name in settings_of(system).extractors())
         return self.model_copy(update={"features": self.features.model_copy(update={"use": list(read)})})
 
-    def all_extractors(self) -> dict[str, Extractor]:
+    def all_extractors(self) -> dict[str, ExtractorConfig]:
         """The table's extractors and the user's. One that takes a table entry's place takes over its recorded width."""
         own = {
             name: extractor.model_copy(update={"width": extractor.width or EXTRACTORS[name].width})
@@ -175,7 +175,7 @@ class Config(_Section):
         }
         return EXTRACTORS | own
 
-    def used_extractors(self) -> dict[str, Extractor]:
+    def used_extractors(self) -> dict[str, ExtractorConfig]:
         """The extractors in use, in the order in which their blocks are concatenated."""
         known = self.all_extractors()
         return {name: known[name] for name in self.features.use}
@@ -373,7 +373,7 @@ def _keys_beside(where: str) -> list[str]:
     section: type[BaseModel] = Config
     for part in where.split(".")[:-1]:
         if section is Config and part == "extractors":
-            return list(Extractor.model_fields)
+            return list(ExtractorConfig.model_fields)
         annotation = section.model_fields[part].annotation if part in section.model_fields else None
         if not (isinstance(annotation, type) and issubclass(annotation, BaseModel)):
             break

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mediaeval.config import Config, blocks_of
-from mediaeval.features.extractors import EXTRACTORS, Extractor
-from mediaeval.features.network import Network
+from mediaeval.features.extractors import EXTRACTORS, ExtractorConfig
+from mediaeval.features.feature_extractor import FeatureExtractor
 
 # What makes a network this network; `source` is compared by what it names.
 MAKES = ("kind", "model", "model_args", "output", "mean", "std", "image_size")
@@ -23,7 +23,7 @@ def stand_ins(config: Config) -> dict[str, str]:
     return {name: ", ".join(differs) for name, differs in differences.items() if differs}
 
 
-def _differences(name: str, known: Mapping[str, Extractor]) -> list[str]:
+def _differences(name: str, known: Mapping[str, ExtractorConfig]) -> list[str]:
     """Tell how the entry called `name` differs from the table's, and the network that it reads from the one it should.
 
     What the table's own readers read are networks that look at images, so one step is enough.
@@ -38,7 +38,7 @@ def _differences(name: str, known: Mapping[str, Extractor]) -> list[str]:
     return differs
 
 
-def _unlike(ours: Extractor, theirs: Extractor) -> list[str]:
+def _unlike(ours: ExtractorConfig, theirs: ExtractorConfig) -> list[str]:
     pairs = [(part, getattr(ours, part), getattr(theirs, part)) for part in MAKES]
     return [f"{part} {_said(came)}, not {_said(wanted)}" for part, came, wanted in pairs if came != wanted]
 
@@ -68,13 +68,13 @@ def block_notes(config: Config, absent: Iterable[str] = ()) -> list[str]:
     return notes
 
 
-def block_settings(config: Config, networks: Sequence[Network]) -> dict[str, dict[str, str]]:
+def block_settings(config: Config, networks: Sequence[FeatureExtractor]) -> dict[str, dict[str, str]]:
     """Return, for each block in use, its kind, its model and the digest of its weights, where it has such."""
     known, built = config.all_extractors(), {network.name: network for network in networks}
     return {f"block {name}": _block(known[name], built.get(name)) for name in config.features.use}
 
 
-def _block(extractor: Extractor, network: Network | None) -> dict[str, str]:
+def _block(extractor: ExtractorConfig, network: FeatureExtractor | None) -> dict[str, str]:
     about = {"kind": extractor.kind} | ({"model": extractor.model} if extractor.model else {})
     if network is None:
         return about | {"weights": "absent"}

@@ -20,7 +20,7 @@ from mediaeval.experiments.datasets.splits import Split
 from mediaeval.experiments.inputs import try_build
 from mediaeval.experiments.table import Report, Result
 from mediaeval.features.extract import Features
-from mediaeval.features.network import Network
+from mediaeval.features.feature_extractor import FeatureExtractor
 from mediaeval.sample.draw import SamplePaths, is_sample
 from mediaeval.steps.fitting import Fitted, fit_subtask
 from mediaeval.steps.models import REFIT
@@ -174,7 +174,7 @@ def _drawn(dev: Path, test: Path | None) -> list[str]:
     return [f"{' and '.join(drawn)}: drawn scenes, not the official images; the published figures are not comparable"]
 
 
-def _test_set(test: Path, truth: Path, config: Config, networks: list[Network], skip_bad: bool) -> TestSet:
+def _test_set(test: Path, truth: Path, config: Config, networks: list[FeatureExtractor], skip_bad: bool) -> TestSet:
     """Read test images and their labels, joined by id. Raises DatasetError when an image of either is not in both."""
     dataset = load_dataset(test, labelled=False)
     table = read_labels(truth)

@@ -17,8 +17,8 @@ from mediaeval.experiments.datasets.sets import SENTIMENT_SETS, SentimentSet, lo
 from mediaeval.experiments.datasets.splits import Split, require_sides
 from mediaeval.features.build import build_each
 from mediaeval.features.extract import Features
-from mediaeval.features.network import Network
-from mediaeval.steps.prepare import features_of, settle_engine
+from mediaeval.features.feature_extractor import FeatureExtractor
+from mediaeval.steps.prepare import features_of, resolve_config_engine
 from mediaeval.steps.split import groups_of
 from submission.task import Subtask
 from submission.tasks import TASKS, official_heading
@@ -71,12 +71,12 @@ def read_settings(
     return config
 
 
-def try_build(names: Sequence[str], config: Config, device: str) -> tuple[list[Network], dict[str, str]]:
+def try_build(names: Sequence[str], config: Config, device: str) -> tuple[list[FeatureExtractor], dict[str, str]]:
     """Build what has its weights; return the networks in the order of `names`, and name → why it could not be built.
 
     What is wrong with an extractor but its weights, such as an unknown model, is raised.
     """
-    engine = settle_engine(config, device)
+    engine = resolve_config_engine(config, device)
     done, wrong = build_each(names, config.all_extractors(), engine, config.features.decoder)
     for error in wrong.values():
         if not isinstance(error, WeightsError):
@@ -166,7 +166,7 @@ def _is_official(folder: Path) -> bool:
 
 
 def load_columns(
-    sources: Sequence[Source], config: Config, networks: list[Network], *, skip_bad: bool, fine: bool = False
+    sources: Sequence[Source], config: Config, networks: list[FeatureExtractor], *, skip_bad: bool, fine: bool = False
 ) -> tuple[dict[str, Column], dict[str, str]]:
     """Return what could be read of the datasets, name → column, and name → why the others could not.
 
@@ -187,7 +187,7 @@ def load_columns(
 
 
 def load_column(
-    source: Source, config: Config, networks: list[Network], *, skip_bad: bool, fine: bool = False
+    source: Source, config: Config, networks: list[FeatureExtractor], *, skip_bad: bool, fine: bool = False
 ) -> Column:
     """Read a dataset, make sure of its features, and split it.
 
@@ -216,7 +216,9 @@ def load_column(
     return Column(source.name, about, task, labels.loc[ids], splits, features, left_out, dataset.image_paths, together)
 
 
-def _sentiment_column(source: Source, config: Config, networks: list[Network], skip_bad: bool, fine: bool) -> Column:
+def _sentiment_column(
+    source: Source, config: Config, networks: list[FeatureExtractor], skip_bad: bool, fine: bool
+) -> Column:
     found = load_sentiment_set(source.set_name, source.folder, config.seed, source.protocol)
     # without networks the thumbnails alone tell which images cannot be decoded
     features = features_of(found.dataset, config, networks, skip_bad=skip_bad, thumbnails=not networks)

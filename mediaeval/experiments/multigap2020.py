@@ -29,7 +29,7 @@ from mediaeval.experiments.inputs import Column, Source, load_column, try_build
 from mediaeval.experiments.systems import Beginnings, Choices, Plan, Ran, Table, begin, run_table
 from mediaeval.experiments.table import Report, Result
 from mediaeval.experiments.trainings import PLAIN, Answers, Reading, Row, predicted, read_crops
-from mediaeval.features.network import Network
+from mediaeval.features.feature_extractor import FeatureExtractor
 from mediaeval.finetune.model import SystemModel
 from mediaeval.finetune.systems.gap_weights import object_file
 
@@ -192,7 +192,7 @@ def _without(beginnings: Beginnings, absent: Mapping[str, str]) -> Beginnings:
     return replace(beginnings, trainings=trainings, absent={**beginnings.absent, **why})
 
 
-def _anp_notes(config: Config, network: Network) -> list[str]:
+def _anp_notes(config: Config, network: FeatureExtractor) -> list[str]:
     """Tell whose ANP scores these are, or what stands in for them."""
     if network.name not in DETECTORS:
         return [f"{network.name} stands in for ANP scores: figures with ANP are not comparable"]

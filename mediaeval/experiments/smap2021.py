@@ -18,7 +18,7 @@ from mediaeval.experiments.accuracy import majority, mean_accuracy
 from mediaeval.experiments.blocks import block_notes, block_settings, stand_ins
 from mediaeval.experiments.inputs import Column, Source, load_columns, try_build
 from mediaeval.experiments.table import Report, Result
-from mediaeval.features.network import Network
+from mediaeval.features.feature_extractor import FeatureExtractor
 from mediaeval.progress import progress
 
 NAME = "smap2021"
@@ -125,7 +125,7 @@ def run(
 def _column_results(
     column: Column,
     rows: list[Row],
-    networks: list[Network],
+    networks: list[FeatureExtractor],
     config: Config,
     device: str,
     epochs: int | None,

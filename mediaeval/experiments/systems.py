@@ -24,7 +24,7 @@ from mediaeval.experiments.trainings import (
     require_buildable,
     results_of,
 )
-from mediaeval.features.network import Network
+from mediaeval.features.feature_extractor import FeatureExtractor
 from mediaeval.files import file_digest
 from mediaeval.finetune import settings_of
 from mediaeval.finetune.model import SystemModel, as_json
@@ -133,7 +133,7 @@ def run_table(
     sources: Sequence[Source],
     choices: Choices,
     *,
-    networks: Sequence[Network] = (),
+    networks: Sequence[FeatureExtractor] = (),
     read: Callable[[SystemModel, Column, Split, set[str], Answers], Reading] = read_crops,
     also: Sequence[Member] = (),
     fine: bool = False,

@@ -1,4 +1,4 @@
-"""From an `Extractor` to something that turns images into vectors; torch is imported by what needs it alone."""
+"""From an `ExtractorConfig` to something that turns images into vectors; torch is imported by what needs it alone."""
 
 import contextlib
 from collections.abc import Mapping, Sequence
@@ -6,15 +6,15 @@ from importlib import import_module
 
 from mediaeval.errors import FeaturesError, UserError, WeightsError, choose
 from mediaeval.features.engines import TORCH, Engine
-from mediaeval.features.extractors import EXTRACTORS, Extractor
-from mediaeval.features.network import Built, Network, decoded_by
+from mediaeval.features.extractors import EXTRACTORS, ExtractorConfig
+from mediaeval.features.feature_extractor import FeatureExtractor, NetworkLookup, decoded_by
 from mediaeval.features.sources import locate
 from mediaeval.features.weight_files import files_of
 
 
 def build_all(
-    names: Sequence[str], known: Mapping[str, Extractor], engine: Engine = TORCH, decoder: str = "pillow"
-) -> list[Network]:
+    names: Sequence[str], known: Mapping[str, ExtractorConfig], engine: Engine = TORCH, decoder: str = "pillow"
+) -> list[FeatureExtractor]:
     """Build extractors in the order of `names`. What several of them read, such as R, is built once and shared.
 
     Raises what `build` raises, with all that is wrong with any of them at once.
@@ -28,13 +28,13 @@ def build_all(
 
 
 def build_each(
-    names: Sequence[str], known: Mapping[str, Extractor], engine: Engine = TORCH, decoder: str = "pillow"
-) -> tuple[dict[str, Network], dict[str, UserError]]:
+    names: Sequence[str], known: Mapping[str, ExtractorConfig], engine: Engine = TORCH, decoder: str = "pillow"
+) -> tuple[dict[str, FeatureExtractor], dict[str, UserError]]:
     """Build what can be built: return the networks by name, and by name why the others cannot be."""
-    done: dict[str, Network] = {}
+    done: dict[str, FeatureExtractor] = {}
     wrong: dict[str, UserError] = {}
 
-    def built(name: str) -> Network:
+    def built(name: str) -> FeatureExtractor:
         if name in wrong:
             raise wrong[name]
         if name not in done:
@@ -55,7 +55,7 @@ def build_each(
     return {name: done[name] for name in names if name in done}, {name: wrong[name] for name in names if name in wrong}
 
 
-def _absent(name: str, known: Mapping[str, Extractor]) -> list[WeightsError]:
+def _absent(name: str, known: Mapping[str, ExtractorConfig]) -> list[WeightsError]:
     """Return what is wrong with the weight files of an extractor and of the one it reads."""
     found = []
     for part in filter(None, [name, known[name].source if name in known else ""]):
@@ -67,7 +67,9 @@ def _absent(name: str, known: Mapping[str, Extractor]) -> list[WeightsError]:
     return found
 
 
-def build(name: str, extractor: Extractor, engine: Engine = TORCH, built: Built | None = None) -> Network:
+def build(
+    name: str, extractor: ExtractorConfig, engine: Engine = TORCH, built: NetworkLookup | None = None
+) -> FeatureExtractor:
     """Build one extractor with its weights loaded. `built` gives the networks it reads; without it, the table's own.
 
     Raises WeightsError when the weights are absent or those of another network - there are never random ones -
@@ -76,7 +78,7 @@ def build(name: str, extractor: Extractor, engine: Engine = TORCH, built: Built 
     """
     if built is None:
 
-        def built(source: str) -> Network:
+        def built(source: str) -> FeatureExtractor:
             return build(source, EXTRACTORS[choose("extractor", source, EXTRACTORS)], engine)
 
     kind = import_module(f"mediaeval.features.kinds.{extractor.kind}")  # some need torch, some never do

@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from mediaeval.errors import ConfigError, FeaturesError, first_line
-from mediaeval.features.network import BATCH
-from mediaeval.features.precision import settle_precision
+from mediaeval.features.feature_extractor import BATCH
+from mediaeval.features.precision import resolve_precision
 from mediaeval.weights.cache import cache_folder
 
 if TYPE_CHECKING:
@@ -40,25 +40,25 @@ ENGINES = ("auto", "torch", *PRECISIONS)
 # 227; SqueezeNet 126, 127, 115; EfficientNet-B2 71, 68, 62; ResNet-152 10 in all. Larger maps no longer fit the caches.
 # In bfloat16 all three are alike.
 FEW = 2
-LAYOUT = 1  # of what is kept; raise it when `Loaded.about` or the modules given to `load` change
+LAYOUT = 1  # of what is kept; raise it when `CompiledModel.metadata` or the modules given to `load` change
 
 Start = Callable[[np.ndarray], Callable[[], np.ndarray]]
 
 
-class Made(NamedTuple):
+class ModuleSpec(NamedTuple):
     """What a kind gives to be computed: a module from prepared arrays to vectors, one such array, and facts to keep."""
 
     module: "torch.nn.Module"
     example: np.ndarray  # one prepared image, (…)
-    about: dict[str, Any]  # JSON: what the kind wants back with the network
+    metadata: dict[str, Any]  # JSON: what the kind gets back with the compiled model
 
 
-class Loaded(NamedTuple):
+class CompiledModel(NamedTuple):
     """A network ready to compute. `start` begins a batch and returns what waits for its vectors, float32 (n, width)."""
 
     start: Start
     width: int
-    about: dict[str, Any]
+    metadata: dict[str, Any]
     engine: str  # for the feature's identity
     batch: int  # images that a batch holds
     in_flight: int  # batches that may be begun before the first is waited for
@@ -86,7 +86,7 @@ class Engine:
             else "torch"
         )
 
-    def load(self, owner: str, key: dict[str, Any], make: Callable[[], Made]) -> Loaded:
+    def load(self, owner: str, key: dict[str, Any], make: Callable[[], ModuleSpec]) -> CompiledModel:
         """Return the network that `make` builds; what is kept of an earlier conversion makes `make` unnecessary.
 
         `key`: all that the module's numbers follow from, JSON. A network that OpenVINO cannot convert is computed by
@@ -96,15 +96,15 @@ class Engine:
             return _by_torch(self, make(), owner)
         folder = _kept(self, key)
         if not (folder / "about.json").is_file():
-            made = make()
+            spec = make()
             try:
-                _convert(made, folder, owner)
+                _convert(spec, folder, owner)
             except _unconvertible() as error:
                 reason = first_line(error)[:200]
                 print(
                     f"extractor '{owner}': OpenVINO cannot convert it ({reason}): torch computes it.", file=sys.stderr
                 )
-                return _by_torch(torch_on(self), made, owner)
+                return _by_torch(torch_on(self), spec, owner)
         engine = self if self.precision != "mixed" else replace(self, precision=_settled(folder, owner))
         return _by_openvino(engine, folder, owner)
 
@@ -117,7 +117,7 @@ def torch_on(engine: Engine) -> Engine:
     return Engine("torch", engine.device)
 
 
-def choose_engine(wanted: str, device: str) -> Engine:
+def resolve_engine(wanted: str, device: str) -> Engine:
     """Return the engine meant by a name of ENGINES on a device (cpu or cuda).
 
     auto: OpenVINO in float32 on a processor where it is installed, else torch. Raises ConfigError for an engine that is
@@ -144,10 +144,10 @@ def choose_engine(wanted: str, device: str) -> Engine:
 # --- torch ----------------------------------------------------------------------------------------------------------
 
 
-def _by_torch(engine: Engine, made: Made, owner: str) -> Loaded:
+def _by_torch(engine: Engine, spec: ModuleSpec, owner: str) -> CompiledModel:
     import torch
 
-    module = made.module.eval().requires_grad_(False).to(engine.device)
+    module = spec.module.eval().requires_grad_(False).to(engine.device)
 
     said = False
 
@@ -173,9 +173,9 @@ def _by_torch(engine: Engine, made: Made, owner: str) -> Loaded:
         vectors = forward(batch)
         return lambda: vectors
 
-    vectors = forward(made.example[None])
+    vectors = forward(spec.example[None])
     _require_vectors(owner, vectors.shape)
-    return Loaded(start, vectors.shape[1], made.about, str(engine), BATCH, 1)
+    return CompiledModel(start, vectors.shape[1], spec.metadata, str(engine), BATCH, 1)
 
 
 def _is_out_of_memory(error: Exception) -> bool:
@@ -232,13 +232,13 @@ def _unconvertible() -> tuple[type[Exception], ...]:
     return (OpConversionFailure, RuntimeError, TypeError, ValueError, NotImplementedError)
 
 
-def _convert(made: Made, folder: Path, owner: str) -> None:
+def _convert(spec: ModuleSpec, folder: Path, owner: str) -> None:
     """Convert a module for batches of one size, and keep it; the folder appears whole or not at all."""
     import torch
 
     openvino = _openvino()
-    module = made.module.eval().requires_grad_(False)
-    example = torch.tensor(made.example)[None]
+    module = spec.module.eval().requires_grad_(False)
+    example = torch.tensor(spec.example)[None]
     with torch.inference_mode():
         shape = tuple(module(example).shape)
     _require_vectors(owner, shape)
@@ -250,7 +250,7 @@ def _convert(made: Made, folder: Path, owner: str) -> None:
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
         openvino.save_model(network, temporary / "network.xml", compress_to_fp16=False)
-        (temporary / "about.json").write_text(json.dumps({"width": shape[1], "about": made.about}), encoding="utf-8")
+        (temporary / "about.json").write_text(json.dumps({"width": shape[1], "about": spec.metadata}), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         temporary.replace(folder)
     finally:
@@ -276,15 +276,15 @@ def _settled(folder: Path, owner: str) -> str:
     network = _core().read_model(folder / "network.xml")
 
     def vectors(precision: str, images: np.ndarray) -> np.ndarray:
-        loaded = _by_openvino(Engine("openvino", precision=precision), folder, owner)
-        return np.concatenate([loaded.start(images[k : k + FEW])() for k in range(0, len(images), FEW)])
+        compiled = _by_openvino(Engine("openvino", precision=precision), folder, owner)
+        return np.concatenate([compiled.start(images[k : k + FEW])() for k in range(0, len(images), FEW)])
 
     takes = network.input(0)
     pixels = takes.element_type.get_type_name() == "u8"
-    return settle_precision(folder, owner, tuple(takes.shape)[1:] if pixels else (), vectors)
+    return resolve_precision(folder, owner, tuple(takes.shape)[1:] if pixels else (), vectors)
 
 
-def _by_openvino(engine: Engine, folder: Path, owner: str) -> Loaded:
+def _by_openvino(engine: Engine, folder: Path, owner: str) -> CompiledModel:
     kept = json.loads((folder / "about.json").read_text(encoding="utf-8"))
     precision = {"bfloat16": "bf16", "float32": "f32"}[engine.precision]
     compiled = _core().compile_model(
@@ -311,4 +311,4 @@ def _by_openvino(engine: Engine, folder: Path, owner: str) -> Loaded:
 
         return wait
 
-    return Loaded(start, kept["width"], kept["about"], str(engine), FEW, in_flight)
+    return CompiledModel(start, kept["width"], kept["about"], str(engine), FEW, in_flight)

@@ -15,7 +15,7 @@ from PIL import Image
 from mediaeval.data.dataset import Dataset
 from mediaeval.data.images import decode, read_image
 from mediaeval.errors import FeaturesError, ImageError
-from mediaeval.features.network import Network
+from mediaeval.features.feature_extractor import FeatureExtractor
 from mediaeval.features.store import FeatureFile, FeatureStore, image_key, view_key
 
 
@@ -47,7 +47,7 @@ class Features:
 
 def extract(
     dataset: Dataset,
-    networks: Sequence[Network],
+    networks: Sequence[FeatureExtractor],
     store: FeatureStore,
     *,
     views: int = 0,
@@ -111,7 +111,7 @@ def extract(
 class _Job:
     """One vector to compute: of an image or, by a network with a source, of that source's vector. View 0 is plain."""
 
-    network: Network
+    network: FeatureExtractor
     file: FeatureFile
     view: int
     key: bytes
@@ -125,7 +125,7 @@ class _Plan:
 
     def __init__(
         self,
-        networks: Sequence[Network],
+        networks: Sequence[FeatureExtractor],
         files: dict[str, FeatureFile],
         view_files: dict[str, FeatureFile],
         contents: dict[str, str],

@@ -23,7 +23,7 @@ Kind = Literal[
 ]
 
 
-class Extractor(BaseModel):
+class ExtractorConfig(BaseModel):
     """One extractor as written in the table below or in mediaeval.toml.
 
     Size, crop, interpolation, mean and std belong to the weights and come with them from timm or torchvision; what is
@@ -51,7 +51,7 @@ class Extractor(BaseModel):
     summary: str = ""
 
     @model_validator(mode="after")
-    def _takes_what_is_set(self) -> "Extractor":
+    def _takes_what_is_set(self) -> "ExtractorConfig":
         """Refuse what the kind has no use for: a setting that changes nothing would be believed to."""
         takes = _TAKES[self.kind]
         default = type(self).model_fields
@@ -109,42 +109,42 @@ _WEIGHTS = {
 }
 
 
-EXTRACTORS: dict[str, Extractor] = {
-    "handcrafted": Extractor(
+EXTRACTORS: dict[str, ExtractorConfig] = {
+    "handcrafted": ExtractorConfig(
         kind="handcrafted",
         width=492,
         licence="none needed",
         summary="colour, texture and edge statistics; needs no weights",
     ),
     # The five features of Pournaras et al. 2021 (both papers), in their order: E, R, Y, S, G
-    "efficientnet_b2": Extractor(
+    "efficientnet_b2": ExtractorConfig(
         kind="timm",
         model="tf_efficientnet_b2.aa_in1k",
         width=1408,
         licence="Apache-2.0",
         summary="E: EfficientNet-B2, ImageNet-1k",
     ),
-    "resnet152_11k": Extractor(
+    "resnet152_11k": ExtractorConfig(
         kind="resnet152_11k",
         width=2048,
         licence="not stated by its authors",
         summary="R: ResNet-152 (pre-activation), ImageNet-11k",
     ),
-    "yt8m": Extractor(
+    "yt8m": ExtractorConfig(
         kind="yt8m",
         source="inception2015",
         width=3862,
         licence="yours: nobody publishes it",
         summary="Y: scores of the 3,862 YouTube-8M classes",
     ),
-    "signature": Extractor(
+    "signature": ExtractorConfig(
         kind="dual_encoding",
         source="resnet152_11k",
         width=2048,
         licence="yours: nobody publishes it",
         summary="S: attention-based dual encoding, visual branch",
     ),
-    "objectgraphs": Extractor(
+    "objectgraphs": ExtractorConfig(
         kind="objectgraphs",
         source="resnet152_11k",
         width=2048,
@@ -152,14 +152,14 @@ EXTRACTORS: dict[str, Extractor] = {
         summary="G: graph over the vectors of 50 detected objects",
     ),
     # The same five roles with public weights: preset open2026
-    "bit_resnet101": Extractor(
+    "bit_resnet101": ExtractorConfig(
         kind="timm",
         model="resnetv2_101x1_bit.goog_in21k",
         width=2048,
         licence="Apache-2.0",
         summary="BiT ResNet-101, ImageNet-21k: a large vocabulary",
     ),
-    "imagenet21k_scores": Extractor(
+    "imagenet21k_scores": ExtractorConfig(
         kind="timm",
         model="vit_base_patch16_224_miil.in21k",
         output="scores",
@@ -167,7 +167,7 @@ EXTRACTORS: dict[str, Extractor] = {
         licence="Apache-2.0",
         summary="class scores (logits) of a ViT on ImageNet-21k-P",
     ),
-    "siglip": Extractor(
+    "siglip": ExtractorConfig(
         kind="timm",
         model="vit_base_patch16_siglip_224.v2_webli",
         output="unit",
@@ -175,20 +175,20 @@ EXTRACTORS: dict[str, Extractor] = {
         licence="Apache-2.0",
         summary="SigLIP 2, image tower: an embedding shared with texts",
     ),
-    "objects": Extractor(
+    "objects": ExtractorConfig(
         kind="objects",
         width=1024,
         licence="BSD-3-Clause",
         summary="mean of the detector's own vectors of up to 50 objects",
     ),
     # Others
-    "inception2015": Extractor(
+    "inception2015": ExtractorConfig(
         kind="inception2015",
         width=2048,
         licence="Apache-2.0",
         summary="Inception of 2015-12-05, ImageNet: what YouTube-8M was made with",
     ),
-    "deepsentibank": Extractor(
+    "deepsentibank": ExtractorConfig(
         kind="caffenet",
         model="deepsentibank",
         output="scores",
@@ -196,7 +196,7 @@ EXTRACTORS: dict[str, Extractor] = {
         licence="not checked by us",
         summary="DeepSentiBank: probabilities of 2,089 adjective-noun pairs",
     ),
-    "mvso_en": Extractor(
+    "mvso_en": ExtractorConfig(
         kind="caffenet",
         model="mvso_en",
         output="scores",
@@ -204,21 +204,21 @@ EXTRACTORS: dict[str, Extractor] = {
         licence="not checked by us",
         summary="MVSO, English: probabilities of 4,342 adjective-noun pairs",
     ),
-    "mobilenetv2": Extractor(
+    "mobilenetv2": ExtractorConfig(
         kind="timm",
         model="mobilenetv2_100.ra_in1k",
         width=1280,
         licence="Apache-2.0",
         summary="MobileNetV2, ImageNet-1k: small and quick on a CPU",
     ),
-    "resnet50": Extractor(
+    "resnet50": ExtractorConfig(
         kind="torchvision",
         model="resnet50",
         width=2048,
         licence="BSD-3-Clause",
         summary="ResNet-50, ImageNet-1k",
     ),
-    "squeezenet": Extractor(
+    "squeezenet": ExtractorConfig(
         kind="torchvision",
         model="squeezenet1_0",
         width=512,
@@ -228,6 +228,6 @@ EXTRACTORS: dict[str, Extractor] = {
 }
 
 # Computed beside the others to find near-duplicates before a split; not for training, hence not in the table.
-THUMBNAIL = Extractor(kind="thumbnail")
+THUMBNAIL = ExtractorConfig(kind="thumbnail")
 # What `mediaeval check --data` judges a run file with: not for training either, or it would judge itself.
-WITNESS = Extractor(kind="witness")
+WITNESS = ExtractorConfig(kind="witness")

@@ -20,7 +20,7 @@ LEAST_COSINE = 0.9995  # of every vector: half as far from 1 as the 0.999 that i
 TRIAL_IMAGES = Path(__file__).with_name("trial_images.zip")  # the 40 + 20 images that seed 0 of the sample draws
 
 
-def settle_precision(
+def resolve_precision(
     folder: Path, owner: str, shape: tuple[int, ...], vectors: Callable[[str, np.ndarray], np.ndarray]
 ) -> str:
     """Return `bfloat16`, or `float32` for a network whose vectors turn; what was settled before is kept in `folder`.

@@ -4,18 +4,18 @@ import sys
 from pathlib import Path
 
 from mediaeval.errors import WeightsError
-from mediaeval.features.extractors import Extractor
+from mediaeval.features.extractors import ExtractorConfig
 from mediaeval.features.weight_files import files_of
 from mediaeval.weights.cache import cache_folder, check
 from mediaeval.weights.fetch import fetch
 
 
-def given(extractor: Extractor, role: str) -> str:
+def given(extractor: ExtractorConfig, role: str) -> str:
     """Return the user's own file for a role, or an empty string."""
     return extractor.weights if role == "weights" else extractor.parts.get(role, "")
 
 
-def locate(name: str, extractor: Extractor, role: str = "weights", *, owner: str = "", key: str = "") -> Path:
+def locate(name: str, extractor: ExtractorConfig, role: str = "weights", *, owner: str = "", key: str = "") -> Path:
     """Return the file of an extractor: the user's own, or the published one, fetched into the cache now if need be.
 
     `owner`, `key`: who wants it and the setting that names another, for messages; those of an extractor, if not given.

@@ -3,7 +3,7 @@
 import re
 from pathlib import PurePosixPath
 
-from mediaeval.features.extractors import Extractor
+from mediaeval.features.extractors import ExtractorConfig
 from mediaeval.weights.files import HUB, Role, WeightFile
 
 # What finds the objects for `objects` and `objectgraphs`
@@ -106,7 +106,7 @@ FILES: dict[str, tuple[WeightFile, ...]] = {
 }
 
 
-def files_of(name: str, extractor: Extractor) -> list[WeightFile]:
+def files_of(name: str, extractor: ExtractorConfig) -> list[WeightFile]:
     """Return the files that an extractor itself needs, its `source` extractor's left out; [] when it needs none.
 
     A model that its library does not publish, or does not know, gives a file without an address: building the network
@@ -124,7 +124,7 @@ def files_of(name: str, extractor: Extractor) -> list[WeightFile]:
     return [*FILES.get(network, ()), *detector]
 
 
-def _timm(extractor: Extractor) -> WeightFile:
+def _timm(extractor: ExtractorConfig) -> WeightFile:
     import timm
 
     try:

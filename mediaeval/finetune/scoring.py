@@ -4,7 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-EVAL_BATCH = 16  # images; batches have one size, the last one filled up: see features.network.BATCH
+EVAL_BATCH = 16  # images; batches have one size, the last one filled up: see features.feature_extractor.BATCH
 
 
 def scores_of(network: nn.Module, pixels: np.ndarray, vectors: np.ndarray | None = None) -> Tensor:

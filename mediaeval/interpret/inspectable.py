@@ -10,7 +10,7 @@ from mediaeval.data.dataset import Dataset
 from mediaeval.devices import resolve_device
 from mediaeval.errors import RunFolderError, choose
 from mediaeval.features.extract import Features
-from mediaeval.features.network import Network
+from mediaeval.features.feature_extractor import FeatureExtractor
 from mediaeval.finetune.model import SystemModel
 from mediaeval.finetune.pictures import Photographs
 from mediaeval.runs import RunFolder
@@ -30,7 +30,7 @@ class Inside:
     config: Config
     task: Subtask
     system: SystemModel
-    networks: list[Network]  # extractors whose vectors the system reads
+    networks: list[FeatureExtractor]  # extractors whose vectors the system reads
     device: str
 
     def features(self, dataset: Dataset, *, skip_bad: bool = False, thumbnails: bool = False) -> Features:

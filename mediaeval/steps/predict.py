@@ -9,7 +9,7 @@ import pandas as pd
 from mediaeval.data.dataset import load_dataset
 from mediaeval.devices import resolve_device
 from mediaeval.errors import DatasetError, FeaturesError, RunFolderError, WeightsError
-from mediaeval.features.network import Network
+from mediaeval.features.feature_extractor import FeatureExtractor
 from mediaeval.files import file_digest, folder_atomically
 from mediaeval.runs import RunFolder, versions, write_json
 from mediaeval.sample.draw import is_sample
@@ -110,7 +110,7 @@ def _with_fallback(
     return table.loc[list(all_ids)]
 
 
-def require_same_features(run: RunFolder, networks: list[Network]) -> None:
+def require_same_features(run: RunFolder, networks: list[FeatureExtractor]) -> None:
     """Raise when an extractor gives another width, or is another, than the run was trained with; all at once."""
     recorded = run.read(run.manifest)["extractors"]
     if list(recorded) != [n.name for n in networks]:
@@ -128,7 +128,7 @@ def require_same_features(run: RunFolder, networks: list[Network]) -> None:
         )
 
 
-def changed_identities(recorded: dict, networks: list[Network]) -> list[str]:
+def changed_identities(recorded: dict, networks: list[FeatureExtractor]) -> list[str]:
     """Return in words what makes the networks other than those a manifest records."""
     changed = []
     for n in networks:

@@ -6,36 +6,36 @@ from pathlib import Path
 from mediaeval.config import Config
 from mediaeval.data.dataset import Dataset
 from mediaeval.features.build import build, build_all
-from mediaeval.features.engines import TORCH, Engine, choose_engine
+from mediaeval.features.engines import TORCH, Engine, resolve_engine
 from mediaeval.features.extract import Features, extract, require_complete
 from mediaeval.features.extractors import THUMBNAIL
-from mediaeval.features.network import Network, decoded_by
+from mediaeval.features.feature_extractor import FeatureExtractor, decoded_by
 from mediaeval.features.store import FeatureStore
 from mediaeval.progress import STDERR, progress
 
 
-def settle_engine(config: Config, device: str) -> Engine:
+def resolve_config_engine(config: Config, device: str) -> Engine:
     """Return the engine of a configuration, and write what `auto` came to into it: a run records what it was.
 
     Where no network is in use, no engine is: such a run goes on wherever it is taken.
     """
     if all(extractor.kind == "handcrafted" for extractor in config.used_extractors().values()):
         return TORCH
-    engine = choose_engine(config.features.engine, device)
+    engine = resolve_engine(config.features.engine, device)
     config.features.engine = engine.setting
     return engine
 
 
-def build_networks(config: Config, device: str) -> list[Network]:
+def build_networks(config: Config, device: str) -> list[FeatureExtractor]:
     """Build the extractors in use, in the order of concatenation."""
-    engine = settle_engine(config, device)
+    engine = resolve_config_engine(config, device)
     return build_all(config.features.use, config.all_extractors(), engine, config.features.decoder)
 
 
 def features_of(
     dataset: Dataset,
     config: Config,
-    networks: list[Network],
+    networks: list[FeatureExtractor],
     *,
     skip_bad: bool,
     thumbnails: bool = False,

@@ -12,7 +12,7 @@ from mediaeval.data.dataset import Dataset
 from mediaeval.data.split import read_csv_by_id, write_split
 from mediaeval.errors import ConfigError, RunFolderError
 from mediaeval.features.extract import Features
-from mediaeval.features.network import Network
+from mediaeval.features.feature_extractor import FeatureExtractor
 from mediaeval.files import copy_folder, folder_atomically, write_atomically
 from mediaeval.runs import RunFolder, versions, write_json
 from mediaeval.steps.fitting import Fitted
@@ -71,7 +71,7 @@ class Record:
     subtasks: list[str]  # those being trained now
     dataset: Dataset
     features: Features
-    networks: list[Network]
+    networks: list[FeatureExtractor]
     sides: pd.Series
     command: str
 

@@ -16,7 +16,7 @@ from mediaeval.finetune.recipe import settled
 from mediaeval.progress import STDERR
 from mediaeval.runs import RunFolder
 from mediaeval.steps.fitting import Fitted, fit_subtask
-from mediaeval.steps.prepare import build_networks, features_of, settle_engine
+from mediaeval.steps.prepare import build_networks, features_of, resolve_config_engine
 from mediaeval.steps.record import Record, read_config, require_room
 from mediaeval.steps.split import groups_of, make_split
 from mediaeval.steps.trainers import FeatureTrainer, SubtaskTrainer, SystemTrainer
@@ -49,7 +49,7 @@ def train(
         device = resolve_device(device)
         if resume:
             subtasks = _unfinished(config, subtasks, run, replace, device)
-        settle_engine(config, device)
+        resolve_config_engine(config, device)
         require_room(run, config, subtasks, replace)
         networks = build_networks(config, device)
 

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mediaeval.features.extract import Features
-from mediaeval.features.network import Network
+from mediaeval.features.feature_extractor import FeatureExtractor
 from mediaeval.steps.models import Images, Model, probabilities
 from submission.task import Subtask
 
@@ -21,7 +21,7 @@ class TrainingData:
     labels: pd.DataFrame
     paths: Mapping[str, Path]
     features: Features
-    networks: list[Network]
+    networks: list[FeatureExtractor]
     sides: pd.Series
     groups: list[str]  # in the order of `labels`
 

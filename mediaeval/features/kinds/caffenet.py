@@ -11,10 +11,10 @@ from PIL import Image
 
 from mediaeval.data.images import DECODER
 from mediaeval.errors import ConfigError
-from mediaeval.features.engines import Engine, Made
-from mediaeval.features.extractors import Extractor
+from mediaeval.features.engines import Engine, ModuleSpec
+from mediaeval.features.extractors import ExtractorConfig
+from mediaeval.features.feature_extractor import FeatureExtractor, NetworkLookup
 from mediaeval.features.kinds.library import identity_of, network_of
-from mediaeval.features.network import Built, Network
 from mediaeval.features.sources import locate
 from mediaeval.files import file_digest
 
@@ -24,7 +24,7 @@ SQUASHED, SIDE = 256, 227  # pixels: the whole image squashed, then its middle c
 MEAN = (104.00699, 116.66877, 122.67892)
 
 
-def build(name: str, extractor: Extractor, engine: Engine, built: Built) -> Network:
+def build(name: str, extractor: ExtractorConfig, engine: Engine, built: NetworkLookup) -> FeatureExtractor:
     """Image squashed to 256², middle of 227², BGR minus mean → fc7, 4096; with output "scores", a probability a label.
 
     `mean` of the extractor, RGB 0..1 as for other kinds, stands in the place of ImageNet's.
@@ -36,7 +36,7 @@ def build(name: str, extractor: Extractor, engine: Engine, built: Built) -> Netw
     path = locate(name, extractor)
     digest = f"file sha256 {file_digest(path)}"
 
-    def make() -> Made:
+    def make() -> ModuleSpec:
         from torch import nn
 
         from mediaeval.features.networks import caffenet
@@ -46,16 +46,16 @@ def build(name: str, extractor: Extractor, engine: Engine, built: Built) -> Netw
         network = caffenet.CaffeNet((4096, 4096, caffenet.classes_of(state)), upto="" if scores else "relu7")
         caffenet.load_caffenet(network, state, owner, path)
         module = nn.Sequential(network, nn.Softmax(dim=1)) if scores else network
-        return Made(module, np.zeros((3, SIDE, SIDE), np.float32), {})
+        return ModuleSpec(module, np.zeros((3, SIDE, SIDE), np.float32), {})
 
-    loaded = engine.load(name, {"kind": extractor.kind, "output": extractor.output, "weights": digest}, make)
+    compiled = engine.load(name, {"kind": extractor.kind, "output": extractor.output, "weights": digest}, make)
     identity = {
-        **identity_of(extractor, loaded.engine),
+        **identity_of(extractor, compiled.engine),
         "weights": digest,
         "preprocessing": f"opencv {cv2.__version__} bilinear to {SQUASHED}², middle of {SIDE}², BGR minus {mean}",
         "decoder": DECODER,
     }
-    return network_of(name, identity, loaded, lambda image: prepared(image, mean), side=SQUASHED)
+    return network_of(name, identity, compiled, lambda image: prepared(image, mean), side=SQUASHED)
 
 
 def prepared(image: Image.Image, mean: tuple[float, float, float] = MEAN) -> np.ndarray:

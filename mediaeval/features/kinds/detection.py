@@ -8,10 +8,10 @@ import torch
 from mediaeval.data.images import DECODER
 from mediaeval.errors import ConfigError
 from mediaeval.features.engines import Engine, torch_on
-from mediaeval.features.extractors import Extractor
+from mediaeval.features.extractors import ExtractorConfig
+from mediaeval.features.feature_extractor import FeatureExtractor
 from mediaeval.features.kinds.library import arguments_of, identity_of
 from mediaeval.features.modules import frozen
-from mediaeval.features.network import Network
 from mediaeval.features.networks.detector import N_OBJECTS, SCORE, Objects, detect, detector
 from mediaeval.features.sources import locate
 from mediaeval.files import file_digest
@@ -22,7 +22,7 @@ LONGEST = 20  # times the shorter side; see `_not_too_long`
 NOTHING_FOUND = "nothing was detected: the whole image stands for the only object"
 
 
-def loaded_detector(name: str, extractor: Extractor, engine: Engine) -> tuple[torch.nn.Module, dict]:
+def loaded_detector(name: str, extractor: ExtractorConfig, engine: Engine) -> tuple[torch.nn.Module, dict]:
     """Return the detector with its weights, and the identity of what it finds."""
     arguments = arguments_of(name, extractor, DETECTOR)
     wrong = {
@@ -52,7 +52,7 @@ def object_network(
     detector: torch.nn.Module,
     device: str,
     pooled: Callable[[np.ndarray, Objects], torch.Tensor],
-) -> Network:
+) -> FeatureExtractor:
     """Return a network that takes one image at a time, in whatever size it has."""
 
     def forward(batch: np.ndarray) -> np.ndarray:
@@ -64,7 +64,7 @@ def object_network(
                 network.notes[NOTHING_FOUND] += 1
             return pooled(image, found).float().cpu().numpy()[None]
 
-    network = Network(name, identity, width, np.asarray, forward, batch=1)
+    network = FeatureExtractor(name, identity, width, np.asarray, forward, batch=1)
     return network
 
 

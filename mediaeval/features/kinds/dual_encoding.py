@@ -3,15 +3,15 @@
 import numpy as np
 
 from mediaeval.features.engines import Engine, torch_on
-from mediaeval.features.extractors import Extractor
+from mediaeval.features.extractors import ExtractorConfig
+from mediaeval.features.feature_extractor import FeatureExtractor, NetworkLookup
 from mediaeval.features.kinds.library import arguments_of, identity_of
 from mediaeval.features.kinds.vectors import no_image, source_of
-from mediaeval.features.network import Built, Network
 from mediaeval.features.sources import locate
 from mediaeval.files import file_digest
 
 
-def build(name: str, extractor: Extractor, engine: Engine, built: Built) -> Network:
+def build(name: str, extractor: ExtractorConfig, engine: Engine, built: NetworkLookup) -> FeatureExtractor:
     """S: a frame's vector, here R of the image as a video of one frame → 2048, unit length."""
     import torch
 
@@ -37,4 +37,4 @@ def build(name: str, extractor: Extractor, engine: Engine, built: Built) -> Netw
         "weights": f"file sha256 {file_digest(path)}",
         "source": source.identity,
     }
-    return Network(name, identity, network.space, no_image, forward, source=source)
+    return FeatureExtractor(name, identity, network.space, no_image, forward, source=source)

@@ -8,8 +8,8 @@ from skimage.feature import hog, local_binary_pattern
 
 from mediaeval.data.images import DECODER
 from mediaeval.features.engines import Engine
-from mediaeval.features.extractors import Extractor
-from mediaeval.features.network import Built, Network
+from mediaeval.features.extractors import ExtractorConfig
+from mediaeval.features.feature_extractor import FeatureExtractor, NetworkLookup
 
 VERSION = 1  # raise it whenever a number below changes: stored features are told apart by it
 SIDE = 128  # pixels: the picture is squashed to SIDE × SIDE, so that every part has its place in the vector
@@ -17,11 +17,11 @@ GRID = 4  # cells a side for what is measured place by place
 WIDTH = 7 * GRID * GRID + 72 + 2 * 10 + 3 * 3 * 2 * 2 * 8
 
 
-def build(name: str, extractor: Extractor, engine: Engine, built: Built) -> Network:
+def build(name: str, extractor: ExtractorConfig, engine: Engine, built: NetworkLookup) -> FeatureExtractor:
     """Colour, texture and edge statistics."""
     libraries = f"opencv {cv2.__version__}, scikit-image {skimage.__version__}"
     identity = {"kind": "handcrafted", "version": VERSION, "decoder": DECODER, "libraries": libraries}
-    return Network(name, identity, WIDTH, handcrafted, lambda batch: batch, side=SIDE)
+    return FeatureExtractor(name, identity, WIDTH, handcrafted, lambda batch: batch, side=SIDE)
 
 
 def handcrafted(image: Image.Image) -> np.ndarray:

@@ -4,10 +4,10 @@ import numpy as np
 from PIL import Image
 
 from mediaeval.data.images import DECODER
-from mediaeval.features.engines import Engine, Made
-from mediaeval.features.extractors import Extractor
+from mediaeval.features.engines import Engine, ModuleSpec
+from mediaeval.features.extractors import ExtractorConfig
+from mediaeval.features.feature_extractor import FeatureExtractor, NetworkLookup
 from mediaeval.features.kinds.library import arguments_of, identity_of, network_of
-from mediaeval.features.network import Built, Network
 from mediaeval.features.sources import locate
 from mediaeval.features.tensorflow1 import normalise, resize
 from mediaeval.files import file_digest
@@ -15,28 +15,28 @@ from mediaeval.files import file_digest
 SIDE = 299  # pixels
 
 
-def build(name: str, extractor: Extractor, engine: Engine, built: Built) -> Network:
+def build(name: str, extractor: ExtractorConfig, engine: Engine, built: NetworkLookup) -> FeatureExtractor:
     """Inception of 2015-12-05: image squashed to 299² as TensorFlow 1 did → `pool_3`, 2048."""
     arguments_of(name, extractor, {})
     path = locate(name, extractor)
     digest = f"file sha256 {file_digest(path)}"
 
-    def make() -> Made:
+    def make() -> ModuleSpec:
         from mediaeval.features.networks import inception2015
         from mediaeval.weights.read import load_into
 
         network = inception2015.inception2015()
         load_into(network, path, f"extractor '{name}'", head="fc")
-        return Made(network, np.zeros((3, SIDE, SIDE), np.float32), {})
+        return ModuleSpec(network, np.zeros((3, SIDE, SIDE), np.float32), {})
 
     def prepare(image: Image.Image) -> np.ndarray:
         return normalise(resize(np.asarray(image), SIDE))
 
-    loaded = engine.load(name, {"kind": extractor.kind, "weights": digest}, make)
+    compiled = engine.load(name, {"kind": extractor.kind, "weights": digest}, make)
     identity = {
-        **identity_of(extractor, loaded.engine),
+        **identity_of(extractor, compiled.engine),
         "weights": digest,
         "preprocessing": f"TensorFlow 1 bilinear to {SIDE}², (x - 128) / 128",
         "decoder": DECODER,
     }
-    return network_of(name, identity, loaded, prepare, SIDE)
+    return network_of(name, identity, compiled, prepare, SIDE)

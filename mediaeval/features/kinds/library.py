@@ -14,9 +14,9 @@ from PIL import Image
 from mediaeval.data.images import DECODER
 from mediaeval.errors import ConfigError
 from mediaeval.features import preprocess
-from mediaeval.features.engines import Engine, Loaded, Made
-from mediaeval.features.extractors import Extractor
-from mediaeval.features.network import Network
+from mediaeval.features.engines import CompiledModel, Engine, ModuleSpec
+from mediaeval.features.extractors import ExtractorConfig
+from mediaeval.features.feature_extractor import FeatureExtractor
 from mediaeval.files import file_digest
 
 if TYPE_CHECKING:
@@ -28,23 +28,23 @@ _IN_WORDS = {int: "a whole number", float: "a number", str: "a word", bool: "tru
 
 
 def network_of(
-    name: str, identity: dict, loaded: Loaded, prepare: Callable[[Image.Image], np.ndarray], side: int | None
-) -> Network:
-    """Return a network that an engine computes; `side` as in Network."""
-    return Network(
+    name: str, identity: dict, compiled: CompiledModel, prepare: Callable[[Image.Image], np.ndarray], side: int | None
+) -> FeatureExtractor:
+    """Return a network that an engine computes; `side` as in FeatureExtractor."""
+    return FeatureExtractor(
         name,
         identity,
-        loaded.width,
+        compiled.width,
         prepare,
-        lambda batch: loaded.start(batch)(),
-        batch=loaded.batch,
-        start=loaded.start,
-        in_flight=loaded.in_flight,
+        lambda batch: compiled.start(batch)(),
+        batch=compiled.batch,
+        start=compiled.start,
+        in_flight=compiled.in_flight,
         side=side,
     )
 
 
-def identity_of(extractor: Extractor, engine: str, library: str = "torchvision") -> dict[str, Any]:
+def identity_of(extractor: ExtractorConfig, engine: str, library: str = "torchvision") -> dict[str, Any]:
     """Return the part of a feature's identity that all networks share."""
     return {
         "kind": extractor.kind,
@@ -58,7 +58,7 @@ def _library(library: str) -> str:
     return f"{library} {version(library)}, torch {version('torch')}"
 
 
-def arguments_of(name: str, extractor: Extractor, known: dict[str, Any]) -> dict[str, Any]:
+def arguments_of(name: str, extractor: ExtractorConfig, known: dict[str, Any]) -> dict[str, Any]:
     """Return `known`, arguments with their defaults, with the extractor's model_args in their place.
 
     Raises ConfigError, all at once, for an argument that is not known, or is not of the default's type.
@@ -79,21 +79,21 @@ def arguments_of(name: str, extractor: Extractor, known: dict[str, Any]) -> dict
     return known | extractor.model_args
 
 
-def made_of(
-    extractor: Extractor,
+def library_module(
+    extractor: ExtractorConfig,
     model: "torch.nn.Module",
     about: dict[str, Any],
     steps: preprocess.Preprocessing | None,
     transform: Callable[[Image.Image], np.ndarray],
-) -> Made:
+) -> ModuleSpec:
     """Return the network behind its preprocessing: ours on 8-bit pixels where it is one of ours, else the library's."""
     from mediaeval.features.modules import OfPixels, OfUnitLength
 
     module = OfUnitLength(model) if extractor.output == "unit" else model
     picture = Image.new("RGB", (64, 64))
     if steps is None:
-        return Made(module, transform(picture), {"preprocessing": about, "steps": None})
-    return Made(
+        return ModuleSpec(module, transform(picture), {"preprocessing": about, "steps": None})
+    return ModuleSpec(
         OfPixels(module, steps.mean, steps.std),
         steps.pixels(picture),
         {"preprocessing": about, "steps": steps.as_json()},
@@ -102,30 +102,30 @@ def made_of(
 
 def library_network(
     name: str,
-    extractor: Extractor,
+    extractor: ExtractorConfig,
     engine: Engine,
     path: Path,
-    make: Callable[[], Made],
+    make: Callable[[], ModuleSpec],
     transform: Callable[[dict[str, Any]], Callable[[Image.Image], np.ndarray]],
-) -> Network:
+) -> FeatureExtractor:
     """Return a library's network as an engine computes it; `transform` makes the preprocessing that is not ours."""
     digest = f"file sha256 {file_digest(path)}"
     own = extractor.model_dump(exclude={"weights", "parts", "width", "licence", "summary"}, mode="json")
     key = {"extractor": own, "weights": digest, "library": _library(extractor.kind), "published": not extractor.weights}
-    loaded = engine.load(name, key, make)
-    steps = loaded.about["steps"]
-    prepare = preprocess.from_json(steps).pixels if steps else transform(loaded.about["preprocessing"])
+    compiled = engine.load(name, key, make)
+    steps = compiled.metadata["steps"]
+    prepare = preprocess.from_json(steps).pixels if steps else transform(compiled.metadata["preprocessing"])
     identity = {
-        **identity_of(extractor, loaded.engine, library=extractor.kind),
+        **identity_of(extractor, compiled.engine, library=extractor.kind),
         "model": extractor.model,
         "weights": digest,
-        "preprocessing": loaded.about["preprocessing"],
+        "preprocessing": compiled.metadata["preprocessing"],
         "decoder": DECODER,
     }
-    return network_of(name, identity, loaded, prepare, side=steps["resize"] if steps else None)
+    return network_of(name, identity, compiled, prepare, side=steps["resize"] if steps else None)
 
 
-def unknown_model(owner: str, extractor: Extractor, error: Exception, known: list[str]) -> ConfigError:
+def unknown_model(owner: str, extractor: ExtractorConfig, error: Exception, known: list[str]) -> ConfigError:
     """Return the error for a model that its library does not build, with the nearest of the names that it knows."""
     from difflib import get_close_matches
 

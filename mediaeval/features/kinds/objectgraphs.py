@@ -9,10 +9,10 @@ from PIL import Image
 
 from mediaeval.errors import ConfigError, WeightsError
 from mediaeval.features.engines import Engine
-from mediaeval.features.extractors import Extractor
+from mediaeval.features.extractors import ExtractorConfig
+from mediaeval.features.feature_extractor import FeatureExtractor, NetworkLookup
 from mediaeval.features.kinds.detection import loaded_detector, object_network
 from mediaeval.features.modules import frozen
-from mediaeval.features.network import Built, Network
 from mediaeval.features.networks.detector import VECTOR, Objects, whole_pixels
 from mediaeval.features.networks.objectgraphs import load_graph
 from mediaeval.features.sources import locate
@@ -22,7 +22,7 @@ from mediaeval.weights.read import read_weights
 CROPS = 10  # crops a batch: 50 objects fill five
 
 
-def build(name: str, extractor: Extractor, engine: Engine, built: Built) -> Network:
+def build(name: str, extractor: ExtractorConfig, engine: Engine, built: NetworkLookup) -> FeatureExtractor:
     """G: the vectors of up to 50 objects → a graph of two layers → their mean, 2048."""
     path = locate(name, extractor)
     owner = f"extractor '{name}'"
@@ -52,7 +52,7 @@ def build(name: str, extractor: Extractor, engine: Engine, built: Built) -> Netw
     return object_network(name, identity, reads, detector, engine.device, pooled)
 
 
-def _look_at_crops(source: Network, image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+def _look_at_crops(source: FeatureExtractor, image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
     """Return the source's vector of each box, float32 (n, source.width), in batches of one size (see `BATCH`)."""
     picture = Image.fromarray(image)
     crops = [source.prepare(picture.crop(whole_pixels(box, *picture.size))) for box in boxes]

@@ -4,13 +4,13 @@ import numpy as np
 import torch
 
 from mediaeval.features.engines import Engine
-from mediaeval.features.extractors import Extractor
+from mediaeval.features.extractors import ExtractorConfig
+from mediaeval.features.feature_extractor import FeatureExtractor, NetworkLookup
 from mediaeval.features.kinds.detection import loaded_detector, object_network
-from mediaeval.features.network import Built, Network
 from mediaeval.features.networks.detector import VECTOR, Objects
 
 
-def build(name: str, extractor: Extractor, engine: Engine, built: Built) -> Network:
+def build(name: str, extractor: ExtractorConfig, engine: Engine, built: NetworkLookup) -> FeatureExtractor:
     """The mean over up to 50 objects of the vectors that the detector itself decides by → 1024."""
     detector, identity = loaded_detector(name, extractor, engine)
 

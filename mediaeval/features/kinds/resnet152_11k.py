@@ -6,17 +6,17 @@ from PIL import Image
 
 from mediaeval.data.images import DECODER
 from mediaeval.errors import ConfigError
-from mediaeval.features.engines import Engine, Made
-from mediaeval.features.extractors import Extractor
+from mediaeval.features.engines import Engine, ModuleSpec
+from mediaeval.features.extractors import ExtractorConfig
+from mediaeval.features.feature_extractor import FeatureExtractor, NetworkLookup
 from mediaeval.features.kinds.library import arguments_of, identity_of, network_of
-from mediaeval.features.network import Built, Network
 from mediaeval.features.sources import locate
 from mediaeval.files import file_digest
 
 SQUASHED, CROP = 256, 224  # pixels: the whole image squashed, then cut, as the group's video features were made
 
 
-def build(name: str, extractor: Extractor, engine: Engine, built: Built) -> Network:
+def build(name: str, extractor: ExtractorConfig, engine: Engine, built: NetworkLookup) -> FeatureExtractor:
     """R: image squashed to 256², centre crop of 224² or the mean over ten, pixels 0..255 → 2048."""
     how = arguments_of(name, extractor, {"crops": "centre"})["crops"]
     if how not in ("centre", "ten"):
@@ -24,23 +24,23 @@ def build(name: str, extractor: Extractor, engine: Engine, built: Built) -> Netw
     path = locate(name, extractor)
     digest = f"file sha256 {file_digest(path)}"
 
-    def make() -> Made:
+    def make() -> ModuleSpec:
         from mediaeval.features.networks import resnet152
         from mediaeval.weights.read import load_state, read_weights
 
         network, owner = resnet152.ResNet11k(), f"extractor '{name}'"
         load_state(network, resnet152.state_from(read_weights(path, owner), owner), owner, path)
         example = np.zeros((SQUASHED, SQUASHED, 3), np.uint8)
-        return Made(resnet152.OfSquares(network, CROP, how), example, {})
+        return ModuleSpec(resnet152.OfSquares(network, CROP, how), example, {})
 
     def prepare(image: Image.Image) -> np.ndarray:
         return cv2.resize(np.asarray(image), (SQUASHED, SQUASHED), interpolation=cv2.INTER_LINEAR)
 
-    loaded = engine.load(name, {"kind": extractor.kind, "crops": how, "weights": digest}, make)
+    compiled = engine.load(name, {"kind": extractor.kind, "crops": how, "weights": digest}, make)
     identity = {
-        **identity_of(extractor, loaded.engine),
+        **identity_of(extractor, compiled.engine),
         "weights": digest,
         "preprocessing": f"opencv {cv2.__version__} bilinear to {SQUASHED}², {how} of {CROP}², 0..255",
         "decoder": DECODER,
     }
-    return network_of(name, identity, loaded, prepare, SQUASHED)
+    return network_of(name, identity, compiled, prepare, SQUASHED)

@@ -14,22 +14,22 @@ from PIL import Image
 
 from mediaeval.errors import ConfigError, WeightsError
 from mediaeval.features import preprocess
-from mediaeval.features.engines import Engine, Made
-from mediaeval.features.extractors import Extractor
-from mediaeval.features.kinds.library import UNBUILT, library_network, made_of, unknown_model
-from mediaeval.features.network import Built, Network
+from mediaeval.features.engines import Engine, ModuleSpec
+from mediaeval.features.extractors import ExtractorConfig
+from mediaeval.features.feature_extractor import FeatureExtractor, NetworkLookup
+from mediaeval.features.kinds.library import UNBUILT, library_module, library_network, unknown_model
 from mediaeval.features.sources import locate
 
 if TYPE_CHECKING:
     import torch
 
 
-def build(name: str, extractor: Extractor, engine: Engine, built: Built) -> Network:
+def build(name: str, extractor: ExtractorConfig, engine: Engine, built: NetworkLookup) -> FeatureExtractor:
     """Return a network of timm: its pooled vector, or with another `output` its classifier's scores."""
     path = locate(name, extractor)
     owner = f"extractor '{name}'"
 
-    def make() -> Made:
+    def make() -> ModuleSpec:
         from mediaeval.weights.read import load_state, read_weights
 
         arguments = dict(extractor.model_args) | ({"num_classes": 0} if extractor.output == "features" else {})
@@ -39,7 +39,7 @@ def build(name: str, extractor: Extractor, engine: Engine, built: Built) -> Netw
             state = published_state(model, state, owner, path)
         load_state(model, state, owner, path, head=model.default_cfg.get("classifier", ""))
         config = json.loads(json.dumps(timm_config(model, extractor), default=list))
-        return made_of(extractor, model, config, preprocess.of_timm(config), _timm_transform(config))
+        return library_module(extractor, model, config, preprocess.of_timm(config), _timm_transform(config))
 
     return library_network(name, extractor, engine, path, make, _timm_transform)
 
@@ -58,7 +58,7 @@ def published_state(model: "torch.nn.Module", state: dict, owner: str, path: Pat
         ) from error
 
 
-def timm_model(owner: str, extractor: Extractor, arguments: dict[str, Any]) -> "torch.nn.Module":
+def timm_model(owner: str, extractor: ExtractorConfig, arguments: dict[str, Any]) -> "torch.nn.Module":
     """Build a model of timm. Raises ConfigError, with the nearest names, for one that it does not know."""
     import timm
 
@@ -71,7 +71,7 @@ def timm_model(owner: str, extractor: Extractor, arguments: dict[str, Any]) -> "
         raise unknown_model(owner, extractor, error, timm.list_models()) from error
 
 
-def timm_config(model: "torch.nn.Module", extractor: Extractor) -> dict[str, Any]:
+def timm_config(model: "torch.nn.Module", extractor: ExtractorConfig) -> dict[str, Any]:
     """Return timm's data config of a model, with what the extractor puts in its place."""
     import timm
 

@@ -11,21 +11,21 @@ from PIL import Image
 
 from mediaeval.errors import ConfigError
 from mediaeval.features import preprocess
-from mediaeval.features.engines import Engine, Made
-from mediaeval.features.extractors import Extractor
-from mediaeval.features.kinds.library import UNBUILT, library_network, made_of, unknown_model
-from mediaeval.features.network import Built, Network
+from mediaeval.features.engines import Engine, ModuleSpec
+from mediaeval.features.extractors import ExtractorConfig
+from mediaeval.features.feature_extractor import FeatureExtractor, NetworkLookup
+from mediaeval.features.kinds.library import UNBUILT, library_module, library_network, unknown_model
 from mediaeval.features.sources import locate
 
 if TYPE_CHECKING:
     import torch
 
 
-def build(name: str, extractor: Extractor, engine: Engine, built: Built) -> Network:
+def build(name: str, extractor: ExtractorConfig, engine: Engine, built: NetworkLookup) -> FeatureExtractor:
     """Return a network of torchvision: the vector its classifier reads, or with another `output` its scores."""
     path = locate(name, extractor)
 
-    def make() -> Made:
+    def make() -> ModuleSpec:
         import torchvision
 
         from mediaeval.weights.read import load_into
@@ -40,7 +40,9 @@ def build(name: str, extractor: Extractor, engine: Engine, built: Built) -> Netw
         load_into(model, path, f"extractor '{name}'", head=(head, "AuxLogits", "aux1", "aux2"))
         transform = torchvision_transform(entry)
         about = {"transform": " ".join(repr(transform).split())}
-        return made_of(extractor, model, about, preprocess.of_torchvision(transform), lambda i: transform(i).numpy())
+        return library_module(
+            extractor, model, about, preprocess.of_torchvision(transform), lambda i: transform(i).numpy()
+        )
 
     def torchvision_transform(entry) -> Callable[[Image.Image], "torch.Tensor"]:
         changes = {key: value for key in ("mean", "std") if (value := getattr(extractor, key))}
@@ -57,7 +59,7 @@ def build(name: str, extractor: Extractor, engine: Engine, built: Built) -> Netw
     return library_network(name, extractor, engine, path, make, again)
 
 
-def _quiet(extractor: Extractor) -> dict:
+def _quiet(extractor: ExtractorConfig) -> dict:
     """Spare GoogLeNet and Inception their slow random initialisation, about to be overwritten, and its warning."""
     return ({"init_weights": False} if extractor.model in ("googlenet", "inception_v3") else {}) | extractor.model_args
 

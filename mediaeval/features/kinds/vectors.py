@@ -4,11 +4,11 @@ import numpy as np
 from PIL import Image
 
 from mediaeval.errors import ConfigError, WeightsError
-from mediaeval.features.extractors import Extractor
-from mediaeval.features.network import Built, Network
+from mediaeval.features.extractors import ExtractorConfig
+from mediaeval.features.feature_extractor import FeatureExtractor, NetworkLookup
 
 
-def source_of(name: str, extractor: Extractor, built: Built, width: int) -> Network:
+def source_of(name: str, extractor: ExtractorConfig, built: NetworkLookup, width: int) -> FeatureExtractor:
     """Return the network whose vectors the extractor reads. Raises unless they are as wide as its weights want."""
     if not extractor.source:
         raise ConfigError(

@@ -9,8 +9,8 @@ import numpy as np
 
 from mediaeval.errors import ImageError
 from mediaeval.features.engines import Engine
-from mediaeval.features.extractors import Extractor
-from mediaeval.features.network import Built, Network
+from mediaeval.features.extractors import ExtractorConfig
+from mediaeval.features.feature_extractor import FeatureExtractor, NetworkLookup
 
 VERSION = 1  # raise it whenever a number below changes
 DECODER = f"opencv {cv2.__version__}, upright, BGR"
@@ -20,10 +20,10 @@ ANGLES = 8
 WIDTH = 3 * GRID * GRID + CELLS * CELLS * ANGLES + 8 * 4 * 4
 
 
-def build(name: str, extractor: Extractor, engine: Engine, built: Built) -> Network:
+def build(name: str, extractor: ExtractorConfig, engine: Engine, built: NetworkLookup) -> FeatureExtractor:
     """What a run file is held against."""
     identity = {"kind": "witness", "version": VERSION, "decoder": DECODER}
-    return Network(name, identity, WIDTH, witness, lambda batch: batch, from_bytes=True)
+    return FeatureExtractor(name, identity, WIDTH, witness, lambda batch: batch, from_bytes=True)
 
 
 def witness(data: bytes) -> np.ndarray:

@@ -3,15 +3,15 @@
 import numpy as np
 
 from mediaeval.features.engines import Engine, torch_on
-from mediaeval.features.extractors import Extractor
+from mediaeval.features.extractors import ExtractorConfig
+from mediaeval.features.feature_extractor import FeatureExtractor, NetworkLookup
 from mediaeval.features.kinds.library import arguments_of, identity_of
 from mediaeval.features.kinds.vectors import no_image, source_of
-from mediaeval.features.network import Built, Network
 from mediaeval.features.sources import locate
 from mediaeval.files import file_digest
 
 
-def build(name: str, extractor: Extractor, engine: Engine, built: Built) -> Network:
+def build(name: str, extractor: ExtractorConfig, engine: Engine, built: NetworkLookup) -> FeatureExtractor:
     """Y: an Inception vector → PCA to 1024, quantised as in the release → CNN → 3,862 sigmoids."""
     from mediaeval.features.modules import frozen
     from mediaeval.features.networks import yt8m as youtube
@@ -36,4 +36,4 @@ def build(name: str, extractor: Extractor, engine: Engine, built: Built) -> Netw
     def forward(vectors: np.ndarray) -> np.ndarray:
         return youtube.scores(head, pca, vectors)
 
-    return Network(name, identity, head.dense.out_features, no_image, forward, source=source)
+    return FeatureExtractor(name, identity, head.dense.out_features, no_image, forward, source=source)

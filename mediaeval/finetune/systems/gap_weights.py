@@ -11,7 +11,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from mediaeval.errors import WeightsError, some
-from mediaeval.features.extractors import Extractor
+from mediaeval.features.extractors import ExtractorConfig
 from mediaeval.features.sources import locate
 from mediaeval.finetune.systems.gap_streams import MOBILENET_LAYERS, VGG16, Stream
 from mediaeval.weights.read import load_state, read_weights
@@ -30,7 +30,7 @@ def object_file(own: str) -> Path:
 
     Raises WeightsError when it is absent and cannot be fetched, or is damaged.
     """
-    extractor = Extractor(kind="torchvision", model="mobilenet_v2", weights=own)
+    extractor = ExtractorConfig(kind="torchvision", model="mobilenet_v2", weights=own)
     return locate("multigap", extractor, owner=OWNER, key="system.object_weights")
 
 

@@ -6,7 +6,7 @@ from timm.models import group_parameters
 from torch import Tensor, nn
 
 from mediaeval.errors import ConfigError
-from mediaeval.features.extractors import Extractor
+from mediaeval.features.extractors import ExtractorConfig
 from mediaeval.features.kinds.timm import published_state, timm_config, timm_model
 from mediaeval.features.preprocess import of_timm
 from mediaeval.features.sources import locate
@@ -31,7 +31,7 @@ class TimmNetwork(nn.Module):
 
 def build(settings: TimmSettings, n_labels: int, width: int, *, pretrained: bool) -> Built:
     """Build the network `settings.model`. Preprocessing is that of the model's published weights, where not set."""
-    extractor = Extractor(
+    extractor = ExtractorConfig(
         kind="timm",
         model=settings.model,
         model_args=settings.model_args,
@@ -65,7 +65,7 @@ def build(settings: TimmSettings, n_labels: int, width: int, *, pretrained: bool
     )
 
 
-def _load(model: nn.Module, extractor: Extractor) -> None:
+def _load(model: nn.Module, extractor: ExtractorConfig) -> None:
     """Load all but the classifier, which is new."""
     path = locate("", extractor, owner=OWNER, key="system.weights")
     state = read_weights(path, OWNER)

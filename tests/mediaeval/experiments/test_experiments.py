@@ -22,7 +22,7 @@ from mediaeval.experiments.datasets.splits import Split, read_splits
 from mediaeval.experiments.inputs import POLARITY, Column, Source, load_column, read_settings, read_sources
 from mediaeval.experiments.smap2021 import Row, evaluate, majority, mean_accuracy, rows_of
 from mediaeval.experiments.table import Report, Result, require_writable
-from mediaeval.features.network import Network
+from mediaeval.features.feature_extractor import FeatureExtractor
 from tests.conftest import make_folder
 from tests.mediaeval.experiments.test_sentiment_sets import FIVE, twitter1, twitter2
 
@@ -258,7 +258,7 @@ def test_settings_tell_kind_model_and_digest_of_each_block(workdir):
         "efficientnet_b2": {"weights": "sha256 e"},
         "signature": {"weights": "sha256 s", "source": {"weights": "sha256 r"}},
     }
-    networks = [Network(name, identity, 1, np.asarray, np.asarray) for name, identity in identities.items()]
+    networks = [FeatureExtractor(name, identity, 1, np.asarray, np.asarray) for name, identity in identities.items()]
     assert block_settings(config, networks) == {
         "block efficientnet_b2": {"kind": "timm", "model": "tf_efficientnet_b2.aa_in1k", "weights": "sha256 e"},
         "block signature": {

@@ -22,7 +22,7 @@ from mediaeval.experiments.datasets.splits import (
     write_splits,
 )
 from mediaeval.features.extract import extract
-from mediaeval.features.network import Network
+from mediaeval.features.feature_extractor import FeatureExtractor
 from mediaeval.features.store import FeatureStore
 
 
@@ -111,7 +111,7 @@ def test_every_set_is_read_from_its_layout(name, tmp_path):
 @pytest.mark.parametrize("name", SENTIMENT_SETS)
 def test_features_are_extracted_of_every_set(name, tmp_path):
     found = load_sentiment_set(name, DRAWN[name](tmp_path / "set"))
-    mean = Network(
+    mean = FeatureExtractor(
         "mean",
         {"kind": "mean"},
         3,

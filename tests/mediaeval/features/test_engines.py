@@ -17,9 +17,9 @@ from safetensors.torch import save_file
 from mediaeval.errors import ConfigError, FeaturesError
 from mediaeval.features import engines, preprocess
 from mediaeval.features.build import build
-from mediaeval.features.engines import Engine, Made, choose_engine
-from mediaeval.features.extractors import Extractor
-from mediaeval.features.precision import TRIAL_IMAGES, least_cosine, settle_precision, trial_images
+from mediaeval.features.engines import Engine, ModuleSpec, resolve_engine
+from mediaeval.features.extractors import ExtractorConfig
+from mediaeval.features.precision import TRIAL_IMAGES, least_cosine, resolve_precision, trial_images
 from mediaeval.sample.draw import draw_sample
 from tests.conftest import picture
 
@@ -54,8 +54,8 @@ def weights(tmp_path_factory):
     return path
 
 
-def extractor(weights, **options) -> Extractor:
-    return Extractor(kind="timm", model=MODEL, weights=str(weights), **options)
+def extractor(weights, **options) -> ExtractorConfig:
+    return ExtractorConfig(kind="timm", model=MODEL, weights=str(weights), **options)
 
 
 def vectors(network, images) -> np.ndarray:
@@ -158,9 +158,9 @@ def test_what_was_converted_needs_no_torch_the_next_time(weights):
 import sys, numpy as np
 from mediaeval.features.build import build
 from mediaeval.features.engines import Engine
-from mediaeval.features.extractors import Extractor
+from mediaeval.features.extractors import ExtractorConfig
 from PIL import Image
-network = build("net", Extractor(kind="timm", model={MODEL!r}, weights={str(weights)!r}),
+network = build("net", ExtractorConfig(kind="timm", model={MODEL!r}, weights={str(weights)!r}),
                 Engine("openvino", "cpu", "float32"))
 vector = network.forward(np.stack([network.prepare(Image.new("RGB", (50, 40), "red"))]))
 print(len([m for m in ("torch", "timm", "torchvision") if m in sys.modules]), vector.sum())
@@ -205,8 +205,8 @@ def refuse(*arguments, **options): raise AssertionError("somebody was called")
 socket.socket.connect = socket.getaddrinfo = refuse
 from mediaeval.features.build import build
 from mediaeval.features.engines import Engine
-from mediaeval.features.extractors import Extractor
-network = build("net", Extractor(kind="timm", model={MODEL!r}, weights={str(weights)!r}), Engine("openvino"))
+from mediaeval.features.extractors import ExtractorConfig
+network = build("net", ExtractorConfig(kind="timm", model={MODEL!r}, weights={str(weights)!r}), Engine("openvino"))
 print(sys.modules["openvino_telemetry"], network.identity["engine"][:8])
 """
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=dict(os.environ))
@@ -224,19 +224,19 @@ def test_an_interrupted_conversion_leaves_nothing(weights, monkeypatch, kept):
 
 
 def test_the_engine_is_chosen_by_what_is_here(monkeypatch):
-    assert choose_engine("auto", "cpu") == Engine("openvino", "cpu", "float32"), "bfloat16 is for who asks for it"
-    assert choose_engine("auto", "cuda") == Engine("torch", "cuda")
-    assert choose_engine("torch", "cpu") == engines.TORCH
+    assert resolve_engine("auto", "cpu") == Engine("openvino", "cpu", "float32"), "bfloat16 is for who asks for it"
+    assert resolve_engine("auto", "cuda") == Engine("torch", "cuda")
+    assert resolve_engine("torch", "cpu") == engines.TORCH
     with pytest.raises(ConfigError, match="'openvino' computes on the processor, not on cuda"):
-        choose_engine("openvino", "cuda")
+        resolve_engine("openvino", "cuda")
     with pytest.raises(ConfigError, match="engine 'onnx': auto, torch, openvino, openvino-mixed, openvino-bf16 is"):
-        choose_engine("onnx", "cpu")
+        resolve_engine("onnx", "cpu")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    assert choose_engine("auto", "cpu") == engines.TORCH
+    assert resolve_engine("auto", "cpu") == engines.TORCH
     with pytest.raises(
         ConfigError, match=r"'openvino' is not installed. Install it \(pip install 'mediaeval\[fast\]'\)"
     ):
-        choose_engine("openvino", "cpu")
+        resolve_engine("openvino", "cpu")
 
 
 @pytest.mark.parametrize("native", [True, False])
@@ -248,13 +248,13 @@ def test_bfloat16_is_for_processors_that_have_it(native, monkeypatch):
     monkeypatch.setattr(engines, "_core", Core)
     if native:
         for name, precision in (("openvino-bf16", "bfloat16"), ("openvino-mixed", "mixed")):
-            assert choose_engine(name, "cpu") == Engine("openvino", "cpu", precision)
-            assert choose_engine(name, "cpu").setting == name
+            assert resolve_engine(name, "cpu") == Engine("openvino", "cpu", precision)
+            assert resolve_engine(name, "cpu").setting == name
     else:
         for name in ("openvino-bf16", "openvino-mixed"):
             with pytest.raises(ConfigError, match=f"'{name}': this processor does not compute in bfloat16. Take openv"):
-                choose_engine(name, "cpu")
-        assert choose_engine("auto", "cpu") == choose_engine("openvino", "cpu") == Engine("openvino")
+                resolve_engine(name, "cpu")
+        assert resolve_engine("auto", "cpu") == resolve_engine("openvino", "cpu") == Engine("openvino")
 
 
 @pytest.mark.parametrize(
@@ -271,17 +271,17 @@ def test_mixed_takes_bfloat16_where_no_vector_turns(turned, precision, tmp_path,
             found[7] = np.cos(turned), np.sin(turned), 0
         return found
 
-    assert settle_precision(tmp_path, "net", (48, 64, 3), vectors) == precision
+    assert resolve_precision(tmp_path, "net", (48, 64, 3), vectors) == precision
     assert tried[0].shape == (60, 48, 64, 3) and tried[0].dtype == np.uint8 and len(np.unique(tried[0], axis=0)) == 60
     assert capsys.readouterr().err == (
         f"extractor 'net': computed in {precision}: least cosine {np.cos(turned):.5f} on drawn photographs.\n"
     )
-    assert settle_precision(tmp_path, "net", (48, 64, 3), None) == precision, "kept, not tried again"
+    assert resolve_precision(tmp_path, "net", (48, 64, 3), None) == precision, "kept, not tried again"
     assert capsys.readouterr().err == ""
 
 
 def test_mixed_leaves_in_float32_what_takes_no_pixels(tmp_path):
-    assert settle_precision(tmp_path, "net", (), None) == "float32"
+    assert resolve_precision(tmp_path, "net", (), None) == "float32"
 
 
 def test_the_cosine_of_nothing_is_told():
@@ -309,7 +309,7 @@ def test_mixed_agrees_with_torch_on_real_photographs(shared):
         ("timm", "mobilenetv2_100", "float32"),
         ("torchvision", "squeezenet1_0", "bfloat16"),
     ):
-        real = Extractor(kind=kind, model=model, weights=str(shared / f"weights/{kind}-{model}.safetensors"))
+        real = ExtractorConfig(kind=kind, model=model, weights=str(shared / f"weights/{kind}-{model}.safetensors"))
         mixed = build("real", real, Engine("openvino", "cpu", "mixed"))
         assert mixed.identity["engine"].endswith(precision)
         assert least_cosine(vectors(build("real", real), images), vectors(mixed, images)) > 0.999
@@ -323,9 +323,9 @@ def test_the_default_agrees_with_torch_on_real_photographs(shared):
     dataset = load_dataset(shared / "oasis")
     images = [Image.open(dataset.image_paths[i]).convert("RGB") for i in dataset.ids[::60]]
     file = str(shared / "weights/timm-mobilenetv2_100.safetensors")
-    real = Extractor(kind="timm", model="mobilenetv2_100", weights=file)
+    real = ExtractorConfig(kind="timm", model="mobilenetv2_100", weights=file)
     a = vectors(build("real", real), images)
-    b = vectors(build("real", real, choose_engine("auto", "cpu")), images)
+    b = vectors(build("real", real, resolve_engine("auto", "cpu")), images)
     cosines = (a * b).sum(1) / np.linalg.norm(a, axis=1) / np.linalg.norm(b, axis=1)
     assert len(images) > 5 and cosines.min() > 0.9999
 
@@ -401,7 +401,7 @@ def test_where_memory_runs_out_fewer_images_are_tried_and_it_is_said(capsys):
                 raise RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")
             return x.flatten(1)
 
-    loaded = engines.TORCH.load("big", {}, lambda: Made(Greedy(), np.zeros(3, np.float32), {}))
+    loaded = engines.TORCH.load("big", {}, lambda: ModuleSpec(Greedy(), np.zeros(3, np.float32), {}))
     batch = np.arange(48, dtype=np.float32).reshape(16, 3)
     np.testing.assert_array_equal(loaded.start(batch)(), batch)
     np.testing.assert_array_equal(loaded.start(batch)(), batch)
@@ -444,7 +444,7 @@ def test_an_error_that_is_not_of_memory_is_raised():
             raise RuntimeError("shapes do not fit")
 
     with pytest.raises(RuntimeError, match="shapes do not fit"):
-        engines.TORCH.load("net", {}, lambda: Made(Broken(), np.zeros(3, np.float32), {}))
+        engines.TORCH.load("net", {}, lambda: ModuleSpec(Broken(), np.zeros(3, np.float32), {}))
 
 
 def test_openvino_stays_loaded_for_as_long_as_the_process_lives(kept):

@@ -8,15 +8,15 @@ import pytest
 from mediaeval.data.dataset import load_dataset
 from mediaeval.errors import FeaturesError
 from mediaeval.features.extract import extract, require_complete
-from mediaeval.features.network import Network, decoded_by
+from mediaeval.features.feature_extractor import FeatureExtractor, decoded_by
 from mediaeval.features.store import FeatureStore
 from tests.conftest import picture
 
 
-def average_colour(name: str = "colours", **identity) -> Network:
+def average_colour(name: str = "colours", **identity) -> FeatureExtractor:
     """A fake network: the mean of each channel, 0..255."""
     identity = {"kind": "fake", "name": name} | identity
-    return Network(
+    return FeatureExtractor(
         name,
         identity,
         3,
@@ -157,9 +157,9 @@ def test_an_image_that_changes_under_way_is_not_kept_as_the_one_before(make_devs
     np.testing.assert_allclose(again.matrix(["colours"], ["d5"])[0], direct(dataset, "d5"), rtol=1e-5)
 
 
-def reader(source: Network, name: str = "doubled") -> Network:
+def reader(source: FeatureExtractor, name: str = "doubled") -> FeatureExtractor:
     """A fake network that reads another's vectors, as S reads R's: twice their numbers."""
-    return Network(name, {"kind": "fake", "reads": source.identity}, 3, None, lambda v: 2 * v, source=source)
+    return FeatureExtractor(name, {"kind": "fake", "reads": source.identity}, 3, None, lambda v: 2 * v, source=source)
 
 
 def test_what_others_read_is_computed_once_whoever_asks(make_devset, tmp_path):
@@ -204,9 +204,9 @@ def large(make_devset):
     return load_dataset(folder)
 
 
-def sized(name: str, side: int | None) -> Network:
+def sized(name: str, side: int | None) -> FeatureExtractor:
     """A fake network: the mean colour, and the width of the image that it was given."""
-    return Network(
+    return FeatureExtractor(
         name,
         {"kind": "fake", "name": name, "decoder": "pillow"},
         4,

@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 from mediaeval.config import PRESETS, load_config
 from mediaeval.errors import FeaturesError, WeightsError
 from mediaeval.features.build import build, build_all
-from mediaeval.features.extractors import EXTRACTORS, Extractor
+from mediaeval.features.extractors import EXTRACTORS, ExtractorConfig
 from mediaeval.features.networks.resnet152 import ResNet11k
 from tests.mediaeval.features.test_resnet152 import draw, write_h5
 
@@ -169,7 +169,7 @@ def test_s_refuses_vectors_of_another_width(weights):
     """A checkpoint of the published repository read ResNeXt beside ResNet, 4,096 numbers a frame."""
     from tests.mediaeval.features.test_extract import average_colour
 
-    extractor = Extractor(kind="dual_encoding", source="colours", weights=str(weights / "model_best.pth.tar"))
+    extractor = ExtractorConfig(kind="dual_encoding", source="colours", weights=str(weights / "model_best.pth.tar"))
     with pytest.raises(WeightsError, match=r"reads? vectors of 2048 numbers, source 'colours' gives 3"):
         build("S", extractor, built=lambda name: average_colour())
 

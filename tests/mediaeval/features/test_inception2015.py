@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from mediaeval.errors import WeightsError
 from mediaeval.features.build import build
-from mediaeval.features.extractors import Extractor
+from mediaeval.features.extractors import ExtractorConfig
 from mediaeval.features.networks.inception2015 import inception2015
 from mediaeval.features.tensorflow1 import normalise, resize
 from tests.conftest import picture
@@ -135,10 +135,12 @@ def test_pixels_are_fed_as_the_graph_does():
 
 def test_the_extractor_loads_the_public_file_and_refuses_another(state, tmp_path):
     torch.save(state, tmp_path / "pt_inception-2015-12-05.pth")
-    network = build("inception", Extractor(kind="inception2015", weights=str(tmp_path / "pt_inception-2015-12-05.pth")))
+    network = build(
+        "inception", ExtractorConfig(kind="inception2015", weights=str(tmp_path / "pt_inception-2015-12-05.pth"))
+    )
     assert network.width == 2048
     vector = network.forward(network.prepare(picture("positive", 0))[None])
     assert vector.shape == (1, 2048) and np.isfinite(vector).all() and (vector >= 0).all()
     torch.save({k: v for k, v in state.items() if "Mixed_7c" not in k}, tmp_path / "cut.pth")
     with pytest.raises(WeightsError, match="keys that the file lacks: Mixed_7c"):
-        build("inception", Extractor(kind="inception2015", weights=str(tmp_path / "cut.pth")))
+        build("inception", ExtractorConfig(kind="inception2015", weights=str(tmp_path / "cut.pth")))

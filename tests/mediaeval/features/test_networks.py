@@ -8,7 +8,7 @@ from safetensors.torch import save_file
 
 from mediaeval.errors import ConfigError, WeightsError
 from mediaeval.features.build import build
-from mediaeval.features.extractors import EXTRACTORS, Extractor
+from mediaeval.features.extractors import EXTRACTORS, ExtractorConfig
 from mediaeval.features.kinds.torchvision import remove_head
 from tests.conftest import picture
 
@@ -34,8 +34,8 @@ def files(tmp_path_factory):
     return folder
 
 
-def timm_extractor(weights, **options) -> Extractor:
-    return Extractor(kind="timm", model=TIMM, weights=str(weights), **options)
+def timm_extractor(weights, **options) -> ExtractorConfig:
+    return ExtractorConfig(kind="timm", model=TIMM, weights=str(weights), **options)
 
 
 def features(network, image: Image.Image) -> np.ndarray:
@@ -64,7 +64,7 @@ def test_squeezenet_features_are_the_average_of_its_last_map(files):
     from safetensors.torch import load_file
 
     weights = files / "torchvision.safetensors"
-    network = build("net", Extractor(kind="torchvision", model=TORCHVISION, weights=str(weights)))
+    network = build("net", ExtractorConfig(kind="torchvision", model=TORCHVISION, weights=str(weights)))
     model = torchvision.models.get_model(TORCHVISION).eval()
     model.load_state_dict(load_file(weights))
     image = picture("positive", 1)
@@ -148,14 +148,16 @@ def test_weights_that_do_not_fit_say_why(files, name, message):
 
 
 def test_weights_of_another_width_show_the_shapes(files):
-    extractor = Extractor(kind="timm", model="mobilenetv3_small_075", weights=str(files / "timm.safetensors"))
+    extractor = ExtractorConfig(kind="timm", model="mobilenetv3_small_075", weights=str(files / "timm.safetensors"))
     with pytest.raises(WeightsError, match=r"other shapes: .* is \(\d+.*\), wanted \(\d+"):
         build("net", extractor)
 
 
 def test_unknown_models_and_arguments_are_told_with_the_nearest(files):
     with pytest.raises(ConfigError, match=r"timm cannot build 'mobilenetv3_smal_050'.*Near: .*mobilenetv3_small_050"):
-        build("net", Extractor(kind="timm", model="mobilenetv3_smal_050", weights=str(files / "timm.safetensors")))
+        build(
+            "net", ExtractorConfig(kind="timm", model="mobilenetv3_smal_050", weights=str(files / "timm.safetensors"))
+        )
     with pytest.raises(ConfigError, match="no_such_argument"):
         build("net", timm_extractor(files / "timm.safetensors", model_args={"no_such_argument": 1}))
 
@@ -196,7 +198,7 @@ def test_real_weights_see_likeness(shared, extractor, width):
     from mediaeval.data.split import read_csv_by_id
 
     weights = str(shared / "weights" / extractor["weights"])
-    network = build("net", Extractor(**extractor | {"weights": weights}))
+    network = build("net", ExtractorConfig(**extractor | {"weights": weights}))
     assert network.width == width
     concepts = read_csv_by_id(shared / "oasis/norms.csv")["concept"]
     chosen = [i for c in ("Fire", "Lake", "Baby") for i in concepts.index[concepts == c][:4]]
@@ -252,6 +254,6 @@ def test_what_a_published_file_lacks_is_never_filled_with_random_numbers(as_publ
     ],
 )
 def test_names_and_arguments_that_timm_cannot_build_are_told(files, options, told):
-    extractor = Extractor(**{"kind": "timm", "model": TIMM, "weights": str(files / "timm.safetensors")} | options)
+    extractor = ExtractorConfig(**{"kind": "timm", "model": TIMM, "weights": str(files / "timm.safetensors")} | options)
     with pytest.raises(ConfigError, match=told):
         build("net", extractor)

@@ -11,8 +11,8 @@ from torchvision.models.detection import fasterrcnn_resnet50_fpn_v2
 
 from mediaeval.errors import ConfigError, WeightsError
 from mediaeval.features.build import build
-from mediaeval.features.extractors import Extractor
-from mediaeval.features.network import Network
+from mediaeval.features.extractors import ExtractorConfig
+from mediaeval.features.feature_extractor import FeatureExtractor
 from mediaeval.features.networks.detector import detect, detector, whole_pixels
 from tests.conftest import picture
 
@@ -49,7 +49,7 @@ def tensor(image: Image.Image) -> torch.Tensor:
     return torch.from_numpy(np.array(image)).permute(2, 0, 1).float() / 255
 
 
-def colour(calls: list | None = None) -> Network:
+def colour(calls: list | None = None) -> FeatureExtractor:
     """A stand-in for R: the mean of each channel, 0..1."""
 
     def forward(batch):
@@ -57,7 +57,9 @@ def colour(calls: list | None = None) -> Network:
             calls.append(len(batch))
         return batch.mean(axis=(1, 2)) / 255
 
-    return Network("colour", {"kind": "fake"}, WIDTH, lambda i: np.asarray(i.resize((8, 8)), np.float32), forward)
+    return FeatureExtractor(
+        "colour", {"kind": "fake"}, WIDTH, lambda i: np.asarray(i.resize((8, 8)), np.float32), forward
+    )
 
 
 def test_boxes_and_scores_are_torchvisions_own(network):
@@ -101,13 +103,13 @@ def test_a_box_in_whole_pixels_is_inside_and_never_empty(edges, width, height):
     assert box[0] <= left and box[1] <= top
 
 
-def mean_of(weights, **arguments) -> Network:
+def mean_of(weights, **arguments) -> FeatureExtractor:
     parts = {"detector": str(weights / "detector.pth")}
-    return build("objects", Extractor(kind="objects", parts=parts, model_args=SMALL | arguments))
+    return build("objects", ExtractorConfig(kind="objects", parts=parts, model_args=SMALL | arguments))
 
 
-def graph_of(weights, source: Network, **options) -> Network:
-    extractor = Extractor(
+def graph_of(weights, source: FeatureExtractor, **options) -> FeatureExtractor:
+    extractor = ExtractorConfig(
         kind="objectgraphs",
         source="colour",
         weights=str(weights / "graph.safetensors"),
@@ -156,10 +158,10 @@ def test_an_image_without_objects_is_told(weights):
 
 
 def test_weights_of_another_width_are_refused(weights):
-    wide = Network("wide", {"kind": "fake"}, 5, lambda i: np.zeros(5, np.float32), lambda b: b)
+    wide = FeatureExtractor("wide", {"kind": "fake"}, 5, lambda i: np.zeros(5, np.float32), lambda b: b)
     with pytest.raises(WeightsError, match=r"reads object vectors of 3 numbers, source wide gives 5"):
         graph_of(weights, wide)
-    reader = Network("S", {"kind": "fake"}, WIDTH, None, None, source=colour())
+    reader = FeatureExtractor("S", {"kind": "fake"}, WIDTH, None, None, source=colour())
     with pytest.raises(ConfigError, match="source 'S' reads no images"):
         graph_of(weights, reader)
 

@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from mediaeval.errors import ConfigError, WeightsError
 from mediaeval.features.build import build
-from mediaeval.features.extractors import Extractor
+from mediaeval.features.extractors import ExtractorConfig
 from mediaeval.features.networks.resnet152 import CLASSES, UNITS, WIDTHS, ResNet11k, crops, state_from
 from tests.conftest import picture
 
@@ -161,8 +161,8 @@ def file(tmp_path_factory):
 
 
 def test_the_extractor_squashes_and_crops(file):
-    network = build("R", Extractor(kind="resnet152_11k", weights=str(file)))
-    ten = build("R", Extractor(kind="resnet152_11k", weights=str(file), model_args={"crops": "ten"}))
+    network = build("R", ExtractorConfig(kind="resnet152_11k", weights=str(file)))
+    ten = build("R", ExtractorConfig(kind="resnet152_11k", weights=str(file), model_args={"crops": "ten"}))
     assert network.width == 2048
     assert network.identity != ten.identity, "another crop is another feature"
     image = Image.new("RGB", (300, 100), "white")
@@ -177,7 +177,7 @@ def test_the_extractor_squashes_and_crops(file):
 
 @pytest.mark.parametrize("image", [Image.new("L", (40, 30), 90).convert("RGB"), Image.new("RGB", (1, 1))])
 def test_grey_and_tiny_images_have_a_vector(file, image):
-    network = build("R", Extractor(kind="resnet152_11k", weights=str(file)))
+    network = build("R", ExtractorConfig(kind="resnet152_11k", weights=str(file)))
     assert np.isfinite(network.forward(network.prepare(image)[None])).all()
 
 
@@ -186,12 +186,12 @@ def test_another_network_is_refused(tmp_path):
     short = draw(units=(3, 8, 36, 2))
     write_h5(tmp_path / "short.h5", short)
     with pytest.raises(WeightsError, match=r"does not fit the network(.|\n)*keys that the file lacks: stage4_unit3"):
-        build("R", Extractor(kind="resnet152_11k", weights=str(tmp_path / "short.h5")))
+        build("R", ExtractorConfig(kind="resnet152_11k", weights=str(tmp_path / "short.h5")))
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["block1_conv1/block1_conv1/kernel:0"] = np.zeros((3, 3, 3, 64), np.float32)
     with pytest.raises(WeightsError, match="keys that the network lacks: block1_conv1"):
-        build("R", Extractor(kind="resnet152_11k", weights=str(tmp_path / "other.h5")))
+        build("R", ExtractorConfig(kind="resnet152_11k", weights=str(tmp_path / "other.h5")))
     with pytest.raises(ConfigError, match="crops = 'five': 'centre' or 'ten' is wanted"):
-        build("R", Extractor(kind="resnet152_11k", weights="x.h5", model_args={"crops": "five"}))
+        build("R", ExtractorConfig(kind="resnet152_11k", weights="x.h5", model_args={"crops": "five"}))
     with pytest.raises(ConfigError, match=r"model_args.crop: unknown. Known for resnet152_11k: crops"):
-        build("R", Extractor(kind="resnet152_11k", weights="x.h5", model_args={"crop": "ten"}))
+        build("R", ExtractorConfig(kind="resnet152_11k", weights="x.h5", model_args={"crop": "ten"}))

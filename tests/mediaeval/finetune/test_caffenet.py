@@ -12,8 +12,8 @@ from torch import nn
 
 from mediaeval.errors import ConfigError, WeightsError
 from mediaeval.features.build import build as build_extractor
-from mediaeval.features.engines import Engine, Made
-from mediaeval.features.extractors import EXTRACTORS, Extractor
+from mediaeval.features.engines import Engine, ModuleSpec
+from mediaeval.features.extractors import EXTRACTORS, ExtractorConfig
 from mediaeval.features.kinds.caffenet import MEAN, prepared
 from mediaeval.features.networks.caffenet import (
     CaffeNet,
@@ -501,7 +501,7 @@ def test_the_table_names_the_widths_of_the_detectors():
 
 
 def test_features_are_fc7_and_scores_are_probabilities(file, weights):
-    own = Extractor(kind="caffenet", model="mine", weights=str(file), mean=(1.0, 0.5, 0.0))  # RGB of 0..1
+    own = ExtractorConfig(kind="caffenet", model="mine", weights=str(file), mean=(1.0, 0.5, 0.0))  # RGB of 0..1
     features, scores = (build_extractor("x", own.model_copy(update={"output": o})) for o in ("features", "scores"))
     assert (features.width, scores.width) == (4096, 12)
     assert features.identity != scores.identity
@@ -537,9 +537,9 @@ def test_absent_files_say_where_they_come_from(tmp_path, monkeypatch):
         with pytest.raises(WeightsError, match=f"extractor '{name}': weights of caffenet {name} are absent: .*{words}"):
             build_extractor(name, EXTRACTORS[name])
     with pytest.raises(WeightsError, match=r"weights of caffenet mine are absent: .*mine.caffemodel .*name it under"):
-        build_extractor("mine", Extractor(kind="caffenet", model="mine"))
+        build_extractor("mine", ExtractorConfig(kind="caffenet", model="mine"))
     with pytest.raises(ConfigError, match=r"output = 'unit': caffenet gives 'features' \(fc7\) or 'scores'"):
-        build_extractor("mine", Extractor(kind="caffenet", model="mine", output="unit"))
+        build_extractor("mine", ExtractorConfig(kind="caffenet", model="mine", output="unit"))
 
 
 def test_openvino_gives_the_same(tmp_path, monkeypatch):
@@ -548,8 +548,8 @@ def test_openvino_gives_the_same(tmp_path, monkeypatch):
     network = small()
     network.load_state_dict(torch_state(draw(SMALL)))
 
-    def make() -> Made:
-        return Made(nn.Sequential(network, nn.Softmax(dim=1)), np.zeros((3, 227, 227), np.float32), {})
+    def make() -> ModuleSpec:
+        return ModuleSpec(nn.Sequential(network, nn.Softmax(dim=1)), np.zeros((3, 227, 227), np.float32), {})
 
     x = np.random.default_rng(0).normal(0, 0.1, (2, 3, 227, 227)).astype(np.float32)
     by_torch, by_openvino = (Engine(name).load("x", {"kind": "caffenet"}, make) for name in ("torch", "openvino"))

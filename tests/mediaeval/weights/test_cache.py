@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 from mediaeval.errors import WeightsError
 from mediaeval.features import weight_files
-from mediaeval.features.extractors import EXTRACTORS, Extractor
+from mediaeval.features.extractors import EXTRACTORS, ExtractorConfig
 from mediaeval.features.sources import locate
 from mediaeval.features.weight_files import files_of
 from mediaeval.weights.convert import convert
@@ -269,7 +269,7 @@ def test_the_users_own_files_are_listed_and_never_fetched(tmp_path, server, monk
     assert rows["odd"]["status"] == "yours, absent: gone.pth"
     assert server.asked == []
     with pytest.raises(WeightsError, match=r"extractor 'odd': weights of timm no_such_model not found: gone\.pth"):
-        locate("odd", Extractor(kind="timm", model="no_such_model", weights="gone.pth"))
+        locate("odd", ExtractorConfig(kind="timm", model="no_such_model", weights="gone.pth"))
 
 
 def test_every_file_of_the_table_says_where_it_comes_from(run):
@@ -430,5 +430,5 @@ def test_a_file_put_there_by_hand_is_held_against_what_is_known(cache, server, m
 
 @pytest.mark.parametrize("model", ["resnet18.nosuch", "../escape", "no_such_model"])
 def test_a_name_that_timm_lacks_becomes_no_path_and_no_address(model):
-    (file,) = files_of("mine", Extractor(kind="timm", model=model))
+    (file,) = files_of("mine", ExtractorConfig(kind="timm", model=model))
     assert "/" not in file.name and file.url == "" and model in file.about

@@ -16,7 +16,7 @@ BATCH = 16
 
 
 @dataclass(frozen=True)
-class Network:
+class FeatureExtractor:
     """A built extractor: one image to one prepared array, a batch of those to vectors.
 
     `identity` holds all that changes a feature (network, weights, preprocessing, decoder, engine); `width` is the
@@ -36,7 +36,7 @@ class Network:
     forward: Callable[[np.ndarray], np.ndarray] = field(repr=False)
     from_bytes: bool = False
     batch: int = BATCH
-    source: Optional["Network"] = None
+    source: Optional["FeatureExtractor"] = None
     start: Callable[[np.ndarray], Callable[[], np.ndarray]] | None = field(default=None, repr=False)
     in_flight: int = 1
     notes: Counter[str] = field(default_factory=Counter, repr=False, compare=False)
@@ -44,7 +44,7 @@ class Network:
     scaled: bool = False
 
 
-def decoded_by(decoder: str, network: Network) -> Network:
+def decoded_by(decoder: str, network: FeatureExtractor) -> FeatureExtractor:
     """Return the network as it looks at images decoded by `decoder`: pillow or scaled.
 
     One that wants all pixels, or more than the scaled decoder leaves it with half as many to spare, stays as it is.
@@ -54,4 +54,5 @@ def decoded_by(decoder: str, network: Network) -> Network:
     return replace(network, scaled=True, identity=network.identity | {"decoder": SCALED_DECODER})
 
 
-Built = Callable[[str], Network]  # a name in the table of extractors → the network, built once however many read it
+# a name in the table of extractors → what was built of it, once however many read it
+NetworkLookup = Callable[[str], FeatureExtractor]
