@@ -8,7 +8,7 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Recipe:
+class PublishedRecipe:
     """One published way to train a classifier on features.
 
     `scale` is what happens to each block of features before the concatenation (see `BlockScaler`); `augment` the
@@ -39,13 +39,13 @@ _HALVED = {"lr_step": 70, "batch_size": 64}
 _TENTHS = {"lr": 1e-4, "lr_gamma": 0.1, "batch_size": 256, "weight_decay": 1e-3}  # coupled: see `TorchClassifier`
 _SMALL = {"lr": 1e-4, "epochs": 20, "batch_size": 8}
 
-RECIPES: dict[str, Recipe] = {
-    "certh2021-subtask1": Recipe("moe", {"lr": 1e-5, "epochs": 300} | _HALVED, "none", _CERTH),
-    "certh2021-subtask2": Recipe("dense", {"lr": 3e-6, "epochs": 300} | _HALVED, "none", _CERTH, augment=4),
-    "certh2021-subtask3": Recipe("dense", {"lr": 5e-6, "epochs": 200} | _HALVED, "none", _CERTH, augment=4),
+RECIPES: dict[str, PublishedRecipe] = {
+    "certh2021-subtask1": PublishedRecipe("moe", {"lr": 1e-5, "epochs": 300} | _HALVED, "none", _CERTH),
+    "certh2021-subtask2": PublishedRecipe("dense", {"lr": 3e-6, "epochs": 300} | _HALVED, "none", _CERTH, augment=4),
+    "certh2021-subtask3": PublishedRecipe("dense", {"lr": 5e-6, "epochs": 200} | _HALVED, "none", _CERTH, augment=4),
     # a single feature goes in as it is; of the combination each block of each image has unit length
-    "smap2021-nn": Recipe("small", _SMALL, "none", _SMAP),
-    "smap2021-nn-combined": Recipe("small", _SMALL, "unit", _SMAP),
-    "smap2021-moe1": Recipe("moe", {"epochs": 120, "lr_step": 40} | _TENTHS, "none", _SMAP),
-    "smap2021-moe2": Recipe("moe", {"epochs": 60, "lr_step": 20} | _TENTHS, "none", _SMAP),
+    "smap2021-nn": PublishedRecipe("small", _SMALL, "none", _SMAP),
+    "smap2021-nn-combined": PublishedRecipe("small", _SMALL, "unit", _SMAP),
+    "smap2021-moe1": PublishedRecipe("moe", {"epochs": 120, "lr_step": 40} | _TENTHS, "none", _SMAP),
+    "smap2021-moe2": PublishedRecipe("moe", {"epochs": 60, "lr_step": 20} | _TENTHS, "none", _SMAP),
 }

@@ -19,7 +19,7 @@ from mediaeval.experiments.inputs import Column, Source
 from mediaeval.experiments.systems import Choices, Plan, Table, begin, run_table
 from mediaeval.experiments.table import Report
 from mediaeval.experiments.trainings import PLAIN, Row
-from mediaeval.finetune import SYSTEMS
+from mediaeval.finetune import SYSTEMS, settings_model
 
 NAME = "attention2019"
 COLUMN = "fi"
@@ -57,9 +57,9 @@ def plans() -> dict[str, Plan]:
     found = {
         title: Plan("attention-alexnet", own, {"alexnet": "weights"}) for title, own in (READINGS | VARIANTS).items()
     }
-    recipe = SYSTEMS["attention-alexnet"].recipe
-    unset = dict.fromkeys(SYSTEMS["caffenet"].recipe.keys() - recipe.keys())
-    defaults = {name: SYSTEMS["caffenet"].settings.model_fields[name].default for name in unset}
+    recipe = SYSTEMS["attention-alexnet"].defaults
+    unset = dict.fromkeys(SYSTEMS["caffenet"].defaults.keys() - recipe.keys())
+    defaults = {name: settings_model("caffenet").model_fields[name].default for name in unset}
     return found | {PLAIN_TITLE: Plan("caffenet", defaults | recipe, {"caffenet": "weights"})}
 
 

@@ -21,7 +21,7 @@ from mediaeval.experiments.inputs import Column
 from mediaeval.experiments.table import Result
 from mediaeval.finetune.build import build_system
 from mediaeval.finetune.model import SystemModel
-from mediaeval.finetune.settings import Recipe
+from mediaeval.finetune.settings import TrainingSettings
 from mediaeval.steps.models import Images
 from mediaeval.steps.trainers import fit_system
 
@@ -36,7 +36,7 @@ class Training:
     """One network to train on every split."""
 
     system: str
-    settings: Recipe
+    settings: TrainingSettings
 
 
 @dataclass(frozen=True)

@@ -1,37 +1,36 @@
-"""Systems trained end to end, from the photograph to the label. This table imports nothing heavy.
+"""Systems trained end to end, from the image to the label. This table imports nothing heavy.
 
-A newcomer adds an entry, its settings in `settings.py`, and a file in `systems/` whose `build` gives a `built.Built`.
+To add one, write a file with a `build` that gives a `built.SystemNetwork` and with its settings, and add a record to
+SYSTEMS. Where the file imports torch, as ours do, put the settings into `settings.py`: they are checked before anything
+heavy is loaded. The tests run over the table.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
+from pkgutil import resolve_name
 from typing import Any
 
-from pydantic import ValidationError
-
-from mediaeval.errors import ConfigError, choose
-from mediaeval.finetune.settings import (
-    AttentionAlexNetSettings,
-    CaffeNetSettings,
-    MultiGapSettings,
-    Recipe,
-    TimmSettings,
-)
+from mediaeval.errors import choose
+from mediaeval.finetune.settings import TrainingSettings
+from mediaeval.settings import parse_settings
 
 
 @dataclass(frozen=True)
-class System:
-    """One system: where it is built, what can be chosen, and its own recipe in place of the plain one's."""
+class SystemRecord:
+    """One system: where it is built, what can be chosen, what it is in a sentence, and who described it.
 
-    path: str  # "module:function" below mediaeval.finetune.systems
-    settings: type[Recipe]
+    Both paths are `module:name`; the modules are imported when they are used.
+    """
+
+    build: str  # (settings, n_labels, width, *, pretrained) → `built.SystemNetwork`
+    settings: str  # a subclass of `TrainingSettings`
     summary: str
     source: str
-    recipe: dict[str, Any] = field(default_factory=dict)
+    defaults: dict[str, Any] = field(default_factory=dict)  # its own, in place of those of its settings
 
 
 # Campos et al. 2017, section 4.1: lr .001 tenfold on the new layer, a tenth every 6 epochs, batches of 256, 65 epochs.
-# Unsaid, Caffe's own for this network: decay 5e-4 but not of biases, which learn twice as fast; random crops, mirrored.
+# Not stated, so Caffe's own for this network: decay 5e-4 but not of biases, which learn twice as fast; random crops.
 _CAMPOS = {
     "optimiser": "sgd",
     "lr": 1e-3,
@@ -45,9 +44,9 @@ _CAMPOS = {
     "crop": "random",
 }
 _CAMPOS_SOURCE = "Campos, Jou and Giró-i-Nieto 2017 (seed 002)"
-# Nothing is said of the training; the rates are ours
+# The paper says nothing of the training; the rates are ours
 _MULTIGAP = {"optimiser": "adam", "lr": 1e-4, "new_lr": 10.0, "epochs": 20, "crop": "random", "schedule": "cosine"}
-# Batch 50 and 50 epochs are said, the rest is not
+# The report states batches of 50 and 50 epochs, and not the rest
 _ATTENTION = {
     "optimiser": "sgd",
     "lr": 1e-3,
@@ -59,10 +58,10 @@ _ATTENTION = {
     "schedule": "constant",
 }
 
-SYSTEMS: dict[str, System] = {
-    "timm": System(
-        "timm_network:build",
-        TimmSettings,
+SYSTEMS: dict[str, SystemRecord] = {
+    "timm": SystemRecord(
+        "mediaeval.finetune.systems.timm_network:build",
+        "mediaeval.finetune.settings:TimmSettings",
         "any network of timm, fine-tuned as the teams of 2021 did",
         "HCMUS at MediaEval 2021; recipe of ours",
         {
@@ -76,38 +75,44 @@ SYSTEMS: dict[str, System] = {
             "epochs": 12,
         },
     ),
-    "caffenet": System("caffenet:build", CaffeNetSettings, "CaffeNet with a new last layer", _CAMPOS_SOURCE, _CAMPOS),
-    "caffenet-fc7-2": System(
-        "caffenet:build",
-        CaffeNetSettings,
+    "caffenet": SystemRecord(
+        "mediaeval.finetune.systems.caffenet:build",
+        "mediaeval.finetune.settings:CaffeNetSettings",
+        "CaffeNet with a new last layer",
+        _CAMPOS_SOURCE,
+        _CAMPOS,
+    ),
+    "caffenet-fc7-2": SystemRecord(
+        "mediaeval.finetune.systems.caffenet:build",
+        "mediaeval.finetune.settings:CaffeNetSettings",
         "the new layer in the place of fc7: 16,781,312 weights fewer",
         _CAMPOS_SOURCE,
         _CAMPOS | {"form": "fc7-2"},
     ),
-    "caffenet-fc6-2": System(
-        "caffenet:build",
-        CaffeNetSettings,
+    "caffenet-fc6-2": SystemRecord(
+        "mediaeval.finetune.systems.caffenet:build",
+        "mediaeval.finetune.settings:CaffeNetSettings",
         "the new layer in the place of fc6: 54,523,904 weights fewer",
         _CAMPOS_SOURCE,
         _CAMPOS | {"form": "fc6-2", "lr": 1e-4},
     ),
-    "caffenet-fc9": System(
-        "caffenet:build",
-        CaffeNetSettings,
+    "caffenet-fc9": SystemRecord(
+        "mediaeval.finetune.systems.caffenet:build",
+        "mediaeval.finetune.settings:CaffeNetSettings",
         "all of CaffeNet, and the new layer behind its classes",
         _CAMPOS_SOURCE,
         _CAMPOS | {"form": "fc9"},
     ),
-    "multigap": System(
-        "multigap:build",
-        MultiGapSettings,
+    "multigap": SystemRecord(
+        "mediaeval.finetune.systems.multigap:build",
+        "mediaeval.finetune.settings:MultiGapSettings",
         "averages of five blocks of MobileNetV2 (objects) and VGG16 (places), with a GRU, attention or ANP scores",
         "Multi-GAP (seed 003)",
         _MULTIGAP,
     ),
-    "attention-alexnet": System(
-        "attention_alexnet:build",
-        AttentionAlexNetSettings,
+    "attention-alexnet": SystemRecord(
+        "mediaeval.finetune.systems.attention_alexnet:build",
+        "mediaeval.finetune.settings:AttentionAlexNetSettings",
         "two AlexNets, one with attention over the cells of its last map",
         "attention AlexNet (seed 004)",
         _ATTENTION,
@@ -115,27 +120,16 @@ SYSTEMS: dict[str, System] = {
 }
 
 
-def settings_of(system: dict[str, Any], source: str = "system") -> Recipe:
-    """Return the checked settings of `{name = "timm", epochs = 5, …}`: the table's recipe, with these in its place.
+def settings_model(name: str) -> type[TrainingSettings]:
+    """Return the model of the settings of a system of the table."""
+    return resolve_name(SYSTEMS[choose("system", name, SYSTEMS)].settings)
 
-    Raises ConfigError with every unknown key and bad value; `source` says where they were written.
+
+def settings_of(system: Mapping[str, Any], section: str = "system") -> TrainingSettings:
+    """Return the checked settings of `{name = "timm", epochs = 5, …}`, the record's defaults and the others' included.
+
+    `section`: where they are written. Raises ConfigError with every unknown setting and bad value.
     """
-    entry = SYSTEMS[choose("system", system["name"], SYSTEMS)]
+    name = choose("system", system["name"], SYSTEMS)
     own = {key: value for key, value in system.items() if key != "name"}
-    try:
-        return entry.settings.model_validate(entry.recipe | own)
-    except ValidationError as error:
-        raise ConfigError(
-            *(_explain(problem, source, list(entry.settings.model_fields)) for problem in error.errors())
-        ) from None
-
-
-def _explain(problem: Any, source: str, known: list[str]) -> str:
-    """Put a pydantic error into words: where, what came, what was wanted."""
-    where = ".".join([source, *(str(part) for part in problem["loc"])])
-    if problem["type"] == "extra_forbidden":
-        near = get_close_matches(str(problem["loc"][-1]), known, n=1)
-        hint = f" Did you mean '{near[0]}'?" if near else ""
-        return f"unknown setting '{where}'.{hint} Known here: {', '.join(known)}."
-    came = f" = {problem['input']!r}" if problem["loc"] else ""
-    return f"{where}{came}: {problem['msg'].removeprefix('Value error, ')}."
+    return parse_settings(settings_model(name), SYSTEMS[name].defaults | own, section, reference=name)

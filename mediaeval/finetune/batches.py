@@ -16,7 +16,7 @@ from torchvision.transforms import InterpolationMode, v2
 
 from mediaeval.finetune.built import View
 from mediaeval.finetune.pictures import Pictures
-from mediaeval.finetune.settings import Recipe
+from mediaeval.finetune.settings import TrainingSettings
 from mediaeval.seeding import seeded
 from mediaeval.training.objective import epoch_rng
 
@@ -26,7 +26,7 @@ _CPU = torch.device("cpu")
 Batch = tuple[Tensor, Tensor, Tensor]  # pixels uint8 (n, 3, crop, crop), targets (n, L), vectors (n, width)
 
 
-def augmentation(view: View, recipe: Recipe) -> v2.Compose:
+def augmentation(view: View, recipe: TrainingSettings) -> v2.Compose:
     """Return what a training image goes through, from the resized picture to its square; by torch's generator."""
     mode = InterpolationMode(view.interpolation)
     cut = {
@@ -44,7 +44,13 @@ class _Augmented(Dataset):
     """(epoch, place, draw) → one augmented image with its target and vector; `draw`: how often it came before."""
 
     def __init__(
-        self, pictures: Pictures, ids: list[str], targets: np.ndarray, vectors: np.ndarray, recipe: Recipe, seed: int
+        self,
+        pictures: Pictures,
+        ids: list[str],
+        targets: np.ndarray,
+        vectors: np.ndarray,
+        recipe: TrainingSettings,
+        seed: int,
     ):
         self.pictures, self.ids, self.seed = pictures, ids, seed
         self.targets, self.vectors = torch.from_numpy(targets), torch.from_numpy(vectors)
@@ -110,7 +116,7 @@ class Batches:
         ids: list[str],
         targets: np.ndarray,
         vectors: np.ndarray | None,
-        recipe: Recipe,
+        recipe: TrainingSettings,
         seed: int,
         workers: int | None = None,
     ):

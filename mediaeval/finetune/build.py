@@ -1,14 +1,14 @@
 """From a name in SYSTEMS and its settings to a network."""
 
-from importlib import import_module
+from pkgutil import resolve_name
 
 from mediaeval.errors import choose
 from mediaeval.finetune import SYSTEMS
 from mediaeval.finetune.built import Built
-from mediaeval.finetune.settings import Recipe
+from mediaeval.finetune.settings import TrainingSettings
 
 
-def build_system(name: str, settings: Recipe, n_labels: int, width: int = 0, *, pretrained: bool) -> Built:
+def build_system(name: str, settings: TrainingSettings, n_labels: int, width: int = 0, *, pretrained: bool) -> Built:
     """Build a system for `n_labels` labels; new layers are drawn from torch's global generator.
 
     `width`: numbers an image of the extractors that the settings name. `pretrained`: load the weight files that the
@@ -16,7 +16,5 @@ def build_system(name: str, settings: Recipe, n_labels: int, width: int = 0, *, 
     Raises WeightsError for weights that are absent or of another network - there are never random ones in their place -
     and ConfigError for a network that is not known.
     """
-    module, _, function = SYSTEMS[choose("system", name, SYSTEMS)].path.partition(":")
-    return getattr(import_module(f"mediaeval.finetune.systems.{module}"), function)(
-        settings, n_labels, width, pretrained=pretrained
-    )
+    build = resolve_name(SYSTEMS[choose("system", name, SYSTEMS)].build)
+    return build(settings, n_labels, width, pretrained=pretrained)

@@ -22,7 +22,7 @@ from mediaeval.finetune.built import Built
 from mediaeval.finetune.pictures import OnImage, Photographs, decoded, middle, ten_crops
 from mediaeval.finetune.recipe import settled
 from mediaeval.finetune.scoring import EVAL_BATCH, scores_of
-from mediaeval.finetune.settings import Recipe
+from mediaeval.finetune.settings import TrainingSettings
 from mediaeval.finetune.training import train_system
 from mediaeval.seeding import seeded
 from mediaeval.weights.read import load_state
@@ -39,7 +39,13 @@ class SystemModel:
     """
 
     def __init__(
-        self, task: Subtask, system: str, settings: Recipe, blocks: dict[str, int], seed: int, device: str = "cpu"
+        self,
+        task: Subtask,
+        system: str,
+        settings: TrainingSettings,
+        blocks: dict[str, int],
+        seed: int,
+        device: str = "cpu",
     ):
         self.blocks, self.seed, self.device = dict(blocks), seed, torch.device(device)
         self.task, self.system, self.settings = task, system, settled(settings, self.device)
@@ -194,6 +200,6 @@ def _targets(photographs: Photographs, labels: pd.DataFrame) -> np.ndarray:
     return labels.loc[list(photographs.ids)].to_numpy(np.float32, copy=True)
 
 
-def as_json(settings: Recipe) -> dict[str, Any]:
+def as_json(settings: TrainingSettings) -> dict[str, Any]:
     """Return settings for a run's configuration, without those that are not set."""
     return settings.model_dump(mode="json", exclude_none=True)

@@ -12,10 +12,10 @@ from torchvision.transforms import v2
 from mediaeval.classifiers.first_layer import multiplies_bfloat16
 from mediaeval.errors import ConfigError
 from mediaeval.finetune.built import Built
-from mediaeval.finetune.settings import Recipe
+from mediaeval.finetune.settings import TrainingSettings
 
 
-def loss_of(recipe: Recipe, multi_label: bool) -> Callable[[Tensor, Tensor], Tensor]:
+def loss_of(recipe: TrainingSettings, multi_label: bool) -> Callable[[Tensor, Tensor], Tensor]:
     """Return (scores, targets) → mean loss; both (n, L), targets 0..1, in rows that sum to 1 for one label an image."""
     smooth, gamma = recipe.label_smoothing, recipe.focal_gamma
 
@@ -34,7 +34,7 @@ def loss_of(recipe: Recipe, multi_label: bool) -> Callable[[Tensor, Tensor], Ten
     return of_several if multi_label else of_one
 
 
-def mixing_of(recipe: Recipe) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None:
+def mixing_of(recipe: TrainingSettings) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None:
     """Return (pixels, targets) → the same mixed with those of other images of the batch, or None for no mixing.
 
     MixUp (Zhang et al. 2018), CutMix (Yun et al. 2019); with both, one of them each time, by torch's generator.
@@ -44,7 +44,7 @@ def mixing_of(recipe: Recipe) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor
     return None if not steps else steps[0] if len(steps) == 1 else v2.RandomChoice(steps)
 
 
-def lr_at(recipe: Recipe, n_images: int) -> Callable[[int, int, Sequence], float]:
+def lr_at(recipe: TrainingSettings, n_images: int) -> Callable[[int, int, Sequence], float]:
     """Return (epoch, images seen, history) → learning rate of the next batch.
 
     `step` counts in whole iterations of `batch_size` images, as Caffe's `stepsize`: step_epochs · n_images /
@@ -67,7 +67,7 @@ def lr_at(recipe: Recipe, n_images: int) -> Callable[[int, int, Sequence], float
     return rate
 
 
-def parameter_groups(built: Built, recipe: Recipe) -> list[dict[str, Any]]:
+def parameter_groups(built: Built, recipe: TrainingSettings) -> list[dict[str, Any]]:
     """Return groups for an optimiser: what has the same rate (`lr_scale` times lr) and decay together.
 
     Biases and the scales of normalisations (all that has one dimension) are not decayed. Raises ConfigError for a
@@ -90,7 +90,7 @@ def parameter_groups(built: Built, recipe: Recipe) -> list[dict[str, Any]]:
     return [{"params": ps, "lr_scale": s, "weight_decay": d} for (s, d), ps in groups.items()]
 
 
-def optimiser_of(built: Built, recipe: Recipe) -> torch.optim.Optimizer:
+def optimiser_of(built: Built, recipe: TrainingSettings) -> torch.optim.Optimizer:
     """Return the optimiser over the network's groups."""
     groups = parameter_groups(built, recipe)
     if recipe.optimiser == "sgd":
@@ -98,7 +98,7 @@ def optimiser_of(built: Built, recipe: Recipe) -> torch.optim.Optimizer:
     return (torch.optim.AdamW if recipe.optimiser == "adamw" else torch.optim.Adam)(groups, lr=recipe.lr)
 
 
-def settled(recipe: Recipe, device: torch.device) -> Recipe:
+def settled(recipe: TrainingSettings, device: torch.device) -> TrainingSettings:
     """Return a recipe whose precision is no longer "auto": a run records what it was trained in.
 
     bfloat16 on a GPU, and on a processor that multiplies such numbers itself (2.5 times as fast there). It is what the

@@ -1,103 +1,190 @@
-"""What can be chosen for a system trained end to end: its recipe, and each system's own settings. Needs no torch."""
+"""The settings of the systems trained end to end: how a network is trained, and what each system adds.
+
+Types, ranges, defaults and meanings stand here alone. Importing it needs no torch.
+"""
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, model_validator
+from pydantic import Field, model_validator
+
+from mediaeval.settings import PathText, PositiveTriple, Settings, Triple
 
 
-class Recipe(BaseModel):
-    """How a network is trained. The defaults are plain fine-tuning; a system's entry in SYSTEMS puts its own in place.
+class TrainingSettings(Settings):
+    """How a network is trained. The defaults are plain fine-tuning; a system may have others (see SYSTEMS)."""
 
-    Rates: `lr` is of layers that were loaded; new ones have `lr · new_lr`. `layer_decay` d multiplies the rate of a
-    layer k below the last by dᵏ. `schedule`: `step` divides by ten every `step_epochs`, counted in iterations as Caffe
-    does; `cosine` falls to 0 over all epochs; both after a linear rise over `warmup_epochs`.
-    """
+    epochs: int = Field(default=10, ge=1, description="Passes over the training images.")
+    batch_size: int = Field(default=32, ge=2, description="Images per step.")
+    accumulate: int = Field(
+        default=1, ge=1, description="Parts of a batch that go through the network one after the other, to save memory."
+    )
+    optimiser: Literal["sgd", "adam", "adamw"] = Field(default="adamw", description="What changes the weights.")
+    lr: float = Field(default=1e-3, gt=0, description="Learning rate of layers whose weights were loaded.")
+    new_lr: float = Field(default=1.0, gt=0, description="Factor of lr for layers that were not loaded.")
+    # Caffe's habit is 2
+    bias_lr: float = Field(default=1.0, gt=0, description="Factor of a layer's rate for its biases.")
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="Momentum of optimiser sgd.")
+    weight_decay: float = Field(
+        default=0.0, ge=0, description="Decay of weights; biases and the scales of normalisations are not decayed."
+    )
+    layer_decay: float = Field(
+        default=1.0, gt=0, le=1, description="Factor of the rate per layer below the last; 1: all layers alike."
+    )
+    schedule: Literal["constant", "cosine", "step"] = Field(
+        default="cosine",
+        description="How the rate falls after the warm-up: step: a tenth every step_epochs; cosine: to 0 over all "
+        "epochs; constant: not at all.",
+    )
+    # counted in iterations, as Caffe does
+    step_epochs: float = Field(default=6.0, gt=0, description="Epochs per step of schedule step.")
+    warmup_epochs: float = Field(default=0.0, ge=0, description="Epochs in which the rate rises linearly to lr.")
+    clip: float | None = Field(
+        default=None, gt=0, description="Largest norm of all gradients together; unset: any norm."
+    )
 
-    model_config = ConfigDict(extra="forbid", validate_default=True, protected_namespaces=(), allow_inf_nan=False)
+    loss: Literal["cross-entropy", "focal"] = Field(
+        default="cross-entropy", description="Loss; where an image may have several labels, it is binary, per label."
+    )
+    focal_gamma: float = Field(default=2.0, ge=0, description="Exponent of the focal loss (Lin et al. 2017).")
+    label_smoothing: float = Field(
+        default=0.0,
+        ge=0,
+        lt=1,
+        description="How far targets move towards ½ (several labels) or 1/n_labels (one).",
+    )
+    balanced: bool = Field(default=False, description="Whether batches hold rare labels as often as common ones.")
+    crop: Literal["resized", "random", "centre"] = Field(
+        default="resized",
+        description="What is cut out of a training image: resized: an area of random size; random: a square anywhere; "
+        "centre: the middle; all are mirrored at random.",
+    )
+    randaugment: int = Field(
+        default=0, ge=0, le=30, description="Magnitude of RandAugment's two operations per image; 0: none."
+    )
+    mixup: float = Field(default=0.0, ge=0, description="Alpha of MixUp's Beta distribution; 0: no MixUp.")
+    cutmix: float = Field(
+        default=0.0,
+        ge=0,
+        description="Alpha of CutMix; 0: none; with mixup too, each batch takes either by chance.",
+    )
+    ema: float = Field(
+        default=0.0, ge=0, lt=1, description="Decay per step of the averaged weights, which are kept; 0: no average."
+    )
 
-    epochs: int = Field(default=10, ge=1)
-    batch_size: int = Field(default=32, ge=2)  # images a step
-    accumulate: int = Field(default=1, ge=1)  # parts of a batch that go through the network one after the other
-    optimiser: Literal["sgd", "adam", "adamw"] = "adamw"
-    lr: float = Field(default=1e-3, gt=0)
-    new_lr: float = Field(default=1.0, gt=0)  # times lr, for layers that were not loaded
-    bias_lr: float = Field(default=1.0, gt=0)  # times a layer's rate, for its biases; Caffe's habit is 2, undecayed
-    momentum: float = Field(default=0.9, ge=0, lt=1)  # of sgd
-    weight_decay: float = Field(default=0.0, ge=0)
-    layer_decay: float = Field(default=1.0, gt=0, le=1)
-    schedule: Literal["constant", "cosine", "step"] = "cosine"
-    step_epochs: float = Field(default=6.0, gt=0)
-    warmup_epochs: float = Field(default=0.0, ge=0)
-    clip: float | None = Field(default=None, gt=0)  # largest norm of all gradients together
-
-    loss: Literal["cross-entropy", "focal"] = "cross-entropy"  # binary, a label each, where an image has several
-    focal_gamma: float = Field(default=2.0, ge=0)  # Lin et al. 2017
-    label_smoothing: float = Field(default=0.0, ge=0, lt=1)
-    balanced: bool = False  # batches in which rare labels are as frequent as common ones
-    crop: Literal["resized", "random", "centre"] = "resized"  # of a training image; all are mirrored at random
-    randaugment: int = Field(default=0, ge=0, le=30)  # magnitude of two operations an image; 0 for none
-    mixup: float = Field(default=0.0, ge=0)  # alpha of the Beta distribution; 0 for none
-    cutmix: float = Field(default=0.0, ge=0)  # with both, each batch takes one or the other by chance
-    ema: float = Field(default=0.0, ge=0, lt=1)  # decay a step of the averaged weights, which are kept
-
-    # Statistics of batch normalisation: `frozen` as loaded, or of each batch. auto: frozen where weights were loaded;
-    # few photographs make poor ones, and some files have them folded into the weights, leaving 0 and 1.
-    batch_norm: Literal["auto", "frozen", "trained"] = "auto"
-    oversample: bool = False  # predict by the mean probability of ten crops: corners, centre, and mirrored
-    # Of training; auto is settled by the machine: bfloat16 where it is quick. Predictions are in float32.
-    precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    init: Literal["pretrained", "random"] = "pretrained"
+    # few images make poor statistics, and some files have them folded into the weights, leaving 0 and 1
+    batch_norm: Literal["auto", "frozen", "trained"] = Field(
+        default="auto",
+        description="Statistics of batch normalisation: frozen: as loaded; trained: of each batch; auto: frozen where "
+        "weights were loaded.",
+    )
+    oversample: bool = Field(
+        default=False,
+        description="Whether to predict by the mean probability of ten crops: corners, centre, and these mirrored.",
+    )
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        default="auto",
+        description="Type in which the network computes in training; auto: bfloat16 where the machine is quick at it; "
+        "predictions are in float32.",
+    )
+    init: Literal["pretrained", "random"] = Field(
+        default="pretrained", description="What a training begins with: weights from a file, or random ones."
+    )
 
     def extractors(self) -> tuple[str, ...]:
         """Return the extractors whose vectors the network reads beside the pixels."""
         return ()
 
 
-class TimmSettings(Recipe):
+class TimmSettings(TrainingSettings):
     """A network of timm under a new classifier."""
 
-    model: str = "mobilenetv2_100"
-    model_args: dict[str, Any] = Field(default_factory=dict)
-    weights: str = ""  # a file; empty: the published one, from the weights' cache or the network
-    image_size: int | None = Field(default=None, ge=32, le=4096)  # pixels a side; None: the weights' own
-    mean: tuple[float, float, float] | None = None  # of pixel values 0..1, RGB; None: the weights' own
-    std: tuple[PositiveFloat, PositiveFloat, PositiveFloat] | None = None
+    model: str = Field(default="mobilenetv2_100", description="The network's name in timm.")
+    model_args: dict[str, Any] = Field(
+        default_factory=dict, description="Further arguments of timm.create_model, such as { drop_rate = 0.2 }."
+    )
+    weights: PathText = Field(
+        default="", description="File of weights; empty: the published ones, from the weights' cache or the network."
+    )
+    image_size: int | None = Field(
+        default=None, ge=32, le=4096, description="Pixels per side; unset: what the weights were trained with."
+    )
+    mean: Triple | None = Field(
+        default=None, description="Mean of pixel values, RGB, 0..1; unset: what the weights were trained with."
+    )
+    std: PositiveTriple | None = Field(
+        default=None,
+        description="Standard deviation of pixel values, RGB, 0..1; unset: what the weights were trained with.",
+    )
 
 
-class CaffeNetSettings(Recipe):
-    """CaffeNet in the four forms of Campos et al. 2017.
-
-    `form`: which layer the new one replaces or follows. `classes`: outputs of fc8 in the file of `weights`; only fc9
-    keeps them.
-    """
-
-    form: Literal["fc8", "fc7-2", "fc6-2", "fc9"] = "fc8"
-    weights: str = ""  # .caffemodel, or a state dict with Caffe's layer names
-    mean: tuple[float, float, float] = (104.00699, 116.66877, 122.67892)  # BGR, 0..255: of ilsvrc_2012_mean.npy
-    classes: int = Field(default=1000, ge=2)
-    relu: bool = False  # between fc8 and fc9, which the paper leaves open
+# of ilsvrc_2012_mean.npy
+_CAFFE_MEAN = Field(default=(104.00699, 116.66877, 122.67892), description="Mean of pixel values, BGR, 0..255.")
 
 
-class MultiGapSettings(Recipe):
+class CaffeNetSettings(TrainingSettings):
+    """CaffeNet in the four forms of Campos et al. 2017."""
+
+    form: Literal["fc8", "fc7-2", "fc6-2", "fc9"] = Field(
+        default="fc8",
+        description="Which layer the new one replaces (fc8; fc7 or fc6 with all behind), or that it follows all (fc9).",
+    )
+    weights: PathText = Field(
+        default="", description="File of weights: a .caffemodel, or a state dict with Caffe's layer names."
+    )
+    mean: Triple = _CAFFE_MEAN
+    classes: int = Field(
+        default=1000, ge=2, description="Outputs of fc8 in the file of weights; only form fc9 keeps them."
+    )
+    # the paper leaves it open
+    relu: bool = Field(default=False, description="Whether a ReLU stands between fc8 and fc9.")
+
+    @model_validator(mode="after")
+    def _relu_has_a_place(self) -> "CaffeNetSettings":
+        if self.relu and self.form != "fc9":
+            raise ValueError(f"relu stands between fc8 and fc9; form {self.form} has no fc9. Leave it out")
+        return self
+
+
+class MultiGapSettings(TrainingSettings):
     """Multi-GAP in every row of the paper's table: streams, blocks, sequence and anp say what the classifier reads.
 
     `streams` empty with `anp`: the perceptron on ANP scores alone. Both: early fusion.
     """
 
-    streams: list[Literal["object", "places"]] = ["object"]
-    blocks: int = Field(default=5, ge=1, le=5)  # the first so many of five
-    sequence: Literal["none", "gru", "gru-attention"] = "none"
-    reduce: int = Field(default=64, ge=1)  # channels of a block after its 1 × 1 convolution
-    units: int = Field(default=64, ge=1)  # of the GRU, a direction
-    last: Literal[320, 1280] = 320  # channels of MobileNetV2's fifth block: its last block, or the 1 × 1 layer behind
-    relu: bool = True  # after the 1 × 1 convolutions
-    object_weights: str = ""  # torchvision's or timm's mobilenetv2; empty: torchvision's published file
-    object_mean: tuple[float, float, float] = (0.485, 0.456, 0.406)  # RGB, 0..1
-    object_std: tuple[PositiveFloat, PositiveFloat, PositiveFloat] = (0.229, 0.224, 0.225)
-    places_weights: str = ""  # vgg16_places365.caffemodel, or the Keras port's .h5
-    places_mean: tuple[float, float, float] = (103.939, 116.779, 123.68)  # BGR, 0..255
-    anp: str = ""  # an extractor that gives scores of adjective-noun pairs, such as deepsentibank
-    hidden: int = Field(default=0, ge=0)  # units of a layer before the classifier in early fusion; 0 for none
+    streams: list[Literal["object", "places"]] = Field(
+        default=["object"], description="Backbones: MobileNetV2 (object), VGG16 (places); empty with anp: neither."
+    )
+    blocks: int = Field(default=5, ge=1, le=5, description="How many of a backbone's five blocks are read.")
+    sequence: Literal["none", "gru", "gru-attention"] = Field(
+        default="none", description="What reads the blocks of a stream one after the other."
+    )
+    reduce: int = Field(default=64, ge=1, description="Channels of a block after its 1 × 1 convolution.")
+    units: int = Field(default=64, ge=1, description="Units of the GRU, per direction.")
+    last: Literal[320, 1280] = Field(
+        default=320,
+        description="Channels of MobileNetV2's fifth block: those of its last block, or of the 1 × 1 layer behind it.",
+    )
+    relu: bool = Field(default=True, description="Whether a ReLU follows the 1 × 1 convolutions.")
+    object_weights: PathText = Field(
+        default="", description="File of MobileNetV2's weights, of torchvision or timm; empty: torchvision's published."
+    )
+    object_mean: Triple = Field(default=(0.485, 0.456, 0.406), description="Mean of the object stream, RGB, 0..1.")
+    object_std: PositiveTriple = Field(
+        default=(0.229, 0.224, 0.225), description="Standard deviation of the object stream, RGB, 0..1."
+    )
+    places_weights: PathText = Field(
+        default="", description="File of VGG16's weights: vgg16_places365.caffemodel, or the Keras port's .h5."
+    )
+    places_mean: Triple = Field(
+        default=(103.939, 116.779, 123.68), description="Mean of the places stream, BGR, 0..255."
+    )
+    anp: str = Field(
+        default="",
+        description="Extractor of adjective-noun pairs, such as deepsentibank, whose scores are read too; empty: none.",
+    )
+    hidden: int = Field(
+        default=0, ge=0, description="Units of a layer before the classifier in early fusion; 0: no such layer."
+    )
 
     @model_validator(mode="after")
     def _reads_something(self) -> "MultiGapSettings":
@@ -115,12 +202,20 @@ class MultiGapSettings(Recipe):
         return (self.anp,) if self.anp else ()
 
 
-class AttentionAlexNetSettings(Recipe):
+class AttentionAlexNetSettings(TrainingSettings):
     """Two AlexNets side by side, one with attention over the 36 cells of its last map."""
 
-    attention: Literal["shared", "dense"] = "shared"  # one scorer for all cells with a bias each, or 9216 → 36
-    rescale: float = Field(default=1.0, gt=0)  # times the attention weights; 36 makes uniform ones the identity
-    branches: Literal["separate", "shared"] = "separate"  # convolutions of the two
-    lrn: bool = True  # local response normalisation, before pooling as in 2012
-    weights: str = ""  # bvlc_alexnet.caffemodel, or a state dict with Caffe's layer names
-    mean: tuple[float, float, float] = (104.00699, 116.66877, 122.67892)  # BGR, 0..255
+    attention: Literal["shared", "dense"] = Field(
+        default="shared", description="shared: one scorer for all cells, with a bias per cell; dense: 9216 → 36."
+    )
+    rescale: float = Field(
+        default=1.0, gt=0, description="Factor of the attention weights; with 36, uniform ones change nothing."
+    )
+    branches: Literal["separate", "shared"] = Field(
+        default="separate", description="Whether the two networks share their convolutions."
+    )
+    lrn: bool = Field(default=True, description="Whether responses are normalised locally, before pooling, as in 2012.")
+    weights: PathText = Field(
+        default="", description="File of weights: bvlc_alexnet.caffemodel, or a state dict with Caffe's layer names."
+    )
+    mean: Triple = _CAFFE_MEAN

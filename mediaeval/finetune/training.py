@@ -20,7 +20,7 @@ from mediaeval.finetune.built import Built
 from mediaeval.finetune.pictures import OnImage, Photographs, Pictures
 from mediaeval.finetune.recipe import loss_of, lr_at, mixing_of, optimiser_of, settled
 from mediaeval.finetune.scoring import EVAL_BATCH, scores_of
-from mediaeval.finetune.settings import Recipe
+from mediaeval.finetune.settings import TrainingSettings
 from mediaeval.training.loop import LoopOptions, OnProgress, no_progress, train
 from mediaeval.training.objective import EpochMetrics, TrainingObjective, all_finite
 from mediaeval.training.output import SUFFIX
@@ -31,7 +31,7 @@ _ADVICE = "Lower the rate (lr was {lr:g}), or set clip = 1.0, and train anew wit
 
 def train_system(
     built: Built,
-    recipe: Recipe,
+    recipe: TrainingSettings,
     photographs: Photographs,
     targets: np.ndarray,
     *,
@@ -105,7 +105,7 @@ class FineTuning(TrainingObjective[Batch]):
     def __init__(
         self,
         built: Built,
-        recipe: Recipe,
+        recipe: TrainingSettings,
         photographs: Photographs,
         targets: np.ndarray,
         *,
@@ -212,12 +212,12 @@ def _clear_leftovers(state: Path) -> None:
         state.unlink(missing_ok=True)
 
 
-def _keeps_norms(recipe: Recipe) -> bool:
+def _keeps_norms(recipe: TrainingSettings) -> bool:
     """Return whether batch normalisation uses the statistics that were loaded."""
     return recipe.batch_norm == "frozen" or (recipe.batch_norm == "auto" and recipe.init == "pretrained")
 
 
-def _layout(recipe: Recipe, device: torch.device) -> torch.memory_format:
+def _layout(recipe: TrainingSettings, device: torch.device) -> torch.memory_format:
     """Return how pixels lie in memory: channels last where that is faster, measured on MobileNetV2.
 
     On a GPU; on a processor in float32 (1.4 times as fast), not in bfloat16 (0.6 times).

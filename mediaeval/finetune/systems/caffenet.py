@@ -13,7 +13,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from mediaeval.errors import ConfigError, WeightsError
+from mediaeval.errors import WeightsError
 from mediaeval.features.kinds.caffenet import SIDE, SQUASHED
 from mediaeval.features.networks.caffenet import DENSE, CaffeNet, blobs, classes_of, load_caffenet, read_caffenet
 from mediaeval.finetune.built import BgrCentred, Built, View
@@ -36,11 +36,9 @@ def build(settings: CaffeNetSettings, n_labels: int, width: int, *, pretrained: 
     """Build CaffeNet with a new last layer, N(0, 0.01) with biases 0, in the place that `settings.form` says.
 
     Raises WeightsError for a file that is absent, damaged, of another network, or - for fc9 - has another number of
-    classes than the settings; ConfigError for `relu` in a form without fc8 between.
+    classes than the settings.
     """
     owner = "system 'caffenet'" if settings.form == "fc8" else f"system 'caffenet-{settings.form}'"
-    if settings.relu and settings.form != "fc9":
-        raise ConfigError(f"{owner}: relu stands between fc8 and fc9; form {settings.form} has no fc9. Leave it out.")
     dense = {
         "fc8": (4096, 4096, n_labels),
         "fc7-2": (4096, n_labels),

@@ -140,7 +140,7 @@ def test_networks_are_those_of_the_papers():
     )
     shared = set(plain) & set(attention) - {"weights"}
     assert {k: plain[k] for k in shared} == {k: attention[k] for k in shared} and plain["batch_size"] == 50
-    assert SYSTEMS["caffenet"].recipe["batch_size"] != 50, "nothing here is CaffeNet's own recipe"
+    assert SYSTEMS["caffenet"].defaults["batch_size"] != 50, "nothing here is CaffeNet's own recipe"
 
 
 # Choosing

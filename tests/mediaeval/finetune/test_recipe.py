@@ -1,6 +1,8 @@
 """What a recipe comes to: losses by formula, rates by iteration, groups, balance, batches, settings."""
 
 import itertools
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +15,12 @@ from torch import nn
 
 from mediaeval.data.images import decode
 from mediaeval.errors import ConfigError, ImageError
-from mediaeval.finetune import SYSTEMS, settings_of
+from mediaeval.finetune import SYSTEMS, settings_model, settings_of
 from mediaeval.finetune.batches import Batches, balanced_weights
 from mediaeval.finetune.built import Built, View
 from mediaeval.finetune.pictures import Photographs, Pictures, middle, ten_crops
 from mediaeval.finetune.recipe import loss_of, lr_at, mixing_of, optimiser_of, parameter_groups
-from mediaeval.finetune.settings import Recipe
+from mediaeval.finetune.settings import TrainingSettings
 from tests.conftest import picture
 
 VIEW = View(resize=40, crop=32)
@@ -43,25 +45,29 @@ def test_focal_loss_is_its_formula():
     targets = torch.tensor([[1.0, 0, 0], [0, 0, 1]])
     p = (scores.exp() / scores.exp().sum(dim=1, keepdim=True))[targets.bool()]
     wanted = (-((1 - p) ** gamma) * p.log()).mean()
-    assert loss_of(Recipe(loss="focal", focal_gamma=gamma), False)(scores, targets) == pytest.approx(float(wanted))
-    plain = loss_of(Recipe(), False)(scores, targets)
-    assert loss_of(Recipe(loss="focal", focal_gamma=0), False)(scores, targets) == pytest.approx(float(plain))
+    assert loss_of(TrainingSettings(loss="focal", focal_gamma=gamma), False)(scores, targets) == pytest.approx(
+        float(wanted)
+    )
+    plain = loss_of(TrainingSettings(), False)(scores, targets)
+    assert loss_of(TrainingSettings(loss="focal", focal_gamma=0), False)(scores, targets) == pytest.approx(float(plain))
 
     q = torch.where(targets.bool(), scores.sigmoid(), 1 - scores.sigmoid())
     wanted = (-((1 - q) ** gamma) * q.log()).mean()
-    assert loss_of(Recipe(loss="focal", focal_gamma=gamma), True)(scores, targets) == pytest.approx(float(wanted))
+    assert loss_of(TrainingSettings(loss="focal", focal_gamma=gamma), True)(scores, targets) == pytest.approx(
+        float(wanted)
+    )
 
 
 def test_label_smoothing_is_torchs():
     scores, targets = torch.randn(5, 3, generator=torch.Generator().manual_seed(0)), torch.eye(3)[[0, 1, 2, 0, 1]]
     wanted = nn.functional.cross_entropy(scores, targets, label_smoothing=0.1)
-    assert loss_of(Recipe(label_smoothing=0.1), False)(scores, targets) == pytest.approx(float(wanted))
+    assert loss_of(TrainingSettings(label_smoothing=0.1), False)(scores, targets) == pytest.approx(float(wanted))
 
 
 def test_mixing_keeps_what_labels_sum_to_and_is_none_where_not_asked():
     pixels, targets = torch.rand(4, 3, 8, 8) * 255, torch.eye(3)[[0, 1, 2, 0]]
-    assert mixing_of(Recipe()) is None
-    for recipe in (Recipe(mixup=0.4), Recipe(cutmix=1.0), Recipe(mixup=0.4, cutmix=1.0)):
+    assert mixing_of(TrainingSettings()) is None
+    for recipe in (TrainingSettings(mixup=0.4), TrainingSettings(cutmix=1.0), TrainingSettings(mixup=0.4, cutmix=1.0)):
         x, t = mixing_of(recipe)(pixels, targets)
         assert x.shape == pixels.shape and torch.allclose(t.sum(dim=1), torch.ones(4))
         assert x.min() >= 0 and x.max() <= 255
@@ -80,7 +86,7 @@ def test_campos_rate_falls_by_iterations():
 
 
 def test_cosine_begins_warm_and_ends_at_nothing():
-    rate = lr_at(Recipe(lr=0.1, epochs=4, warmup_epochs=1, batch_size=10), 100)
+    rate = lr_at(TrainingSettings(lr=0.1, epochs=4, warmup_epochs=1, batch_size=10), 100)
     rates = [rate(seen // 100, seen, []) for seen in range(0, 400, 10)]
     assert rates[0] < rates[5] < 0.1 and rates[10] == pytest.approx(0.1)
     assert all(a > b for a, b in itertools.pairwise(rates[10:]))
@@ -105,7 +111,7 @@ def built(**layers: int) -> Built:
 def test_groups_have_the_rates_that_the_recipe_says():
     """New layer ×10, biases ×2 and undecayed, layers below the last at .5 each."""
     one = built(first_weight=0, first_bias=0, norm_weight=1, norm_bias=1, head_weight=2, head_bias=2)
-    recipe = Recipe(new_lr=10, bias_lr=2, weight_decay=5e-4, layer_decay=0.5)
+    recipe = TrainingSettings(new_lr=10, bias_lr=2, weight_decay=5e-4, layer_decay=0.5)
     found = {}
     names = {id(p): name for name, p in one.network.named_parameters()}
     for group in parameter_groups(one, recipe):
@@ -123,14 +129,14 @@ def test_groups_have_the_rates_that_the_recipe_says():
 
 def test_layer_decay_is_refused_where_layers_have_no_order():
     with pytest.raises(ConfigError, match=r"layer_decay = 0.5: this system has no order of layers"):
-        parameter_groups(built(), Recipe(layer_decay=0.5))
+        parameter_groups(built(), TrainingSettings(layer_decay=0.5))
 
 
 @pytest.mark.parametrize("name", ["sgd", "adam", "adamw"])
 def test_what_is_frozen_is_not_trained(name):
     one = built()
     one.network.first.requires_grad_(False)
-    optimiser = optimiser_of(one, Recipe(optimiser=name))
+    optimiser = optimiser_of(one, TrainingSettings(optimiser=name))
     trained = {id(p) for group in optimiser.param_groups for p in group["params"]}
     assert id(one.network.first.weight) not in trained and id(one.network.head.weight) in trained
 
@@ -150,13 +156,15 @@ def test_balance_makes_every_class_as_frequent():
     assert targets.T @ balanced_weights(targets) == pytest.approx([1 / 3] * 3)
 
 
-def batches_of(photographs: Photographs, folder: Path, recipe: Recipe, workers: int, seed: int = 0) -> Batches:
+def batches_of(
+    photographs: Photographs, folder: Path, recipe: TrainingSettings, workers: int, seed: int = 0
+) -> Batches:
     pictures = Pictures(photographs, VIEW, folder)
     targets = np.eye(3, dtype=np.float32)[[0, 1, 2] * 2]
     return Batches(pictures, list(photographs.ids), targets, None, recipe, seed, workers)
 
 
-AUGMENTED = Recipe(batch_size=4, randaugment=9)
+AUGMENTED = TrainingSettings(batch_size=4, randaugment=9)
 
 
 def test_equal_seeds_give_equal_batches_however_many_workers(photographs, tmp_path):
@@ -208,8 +216,8 @@ def test_a_damaged_photograph_is_named(photographs, tmp_path):
 def test_every_system_has_settings_that_it_was_given(name):
     entry = SYSTEMS[name]
     chosen = settings_of({"name": name, "epochs": 3})
-    assert chosen.epochs == 3 and type(chosen) is entry.settings and entry.summary and entry.source
-    assert all(getattr(chosen, key) == value for key, value in entry.recipe.items() if key != "epochs")
+    assert chosen.epochs == 3 and type(chosen) is settings_model(name) and entry.summary and entry.source
+    assert all(getattr(chosen, key) == value for key, value in entry.defaults.items() if key != "epochs")
 
 
 @pytest.mark.parametrize(
@@ -217,7 +225,13 @@ def test_every_system_has_settings_that_it_was_given(name):
     [
         ({"name": "tim"}, "unknown system 'tim'. Did you mean 'timm'?"),
         ({"name": "timm", "epoch": 3}, "unknown setting 'system.epoch'. Did you mean 'epochs'?"),
-        ({"name": "timm", "lr": -1, "batch_size": 0}, "system.batch_size = 0: "),
+        (
+            {"name": "timm", "lr": -1, "batch_size": 0},
+            "system.batch_size: got 0; expected a whole number of at least 2.",
+        ),
+        ({"name": "timm", "epochs": True}, "system.epochs: got True; expected a whole number of at least 1."),
+        ({"name": "timm", "std": [0, 1, 1]}, "system.std: got [0, 1, 1]; expected 3 numbers above 0."),
+        ({"name": "caffenet", "relu": True}, "system: relu stands between fc8 and fc9; form fc8 has no fc9."),
         ({"name": "multigap", "streams": []}, "streams or anp: the network must look at something"),
     ],
 )
@@ -228,10 +242,25 @@ def test_settings_that_cannot_be_are_told(system, message):
 
 
 def test_an_image_drawn_twice_is_augmented_twice(photographs, tmp_path):
-    recipe = Recipe(batch_size=24, balanced=True, randaugment=9)
+    recipe = TrainingSettings(batch_size=24, balanced=True, randaugment=9)
     pictures = Pictures(photographs, VIEW, tmp_path)
     ids = list(photographs.ids)
     run = Batches(pictures, ids, np.eye(3, dtype=np.float32)[[0, 1, 2] * 2], None, recipe, 0, 0)
     for epoch in range(3):
         pixels = torch.cat([x for x, *_ in run(epoch)])
         assert len({x.numpy().tobytes() for x in pixels}) == len(ids)
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_every_setting_says_what_it_means(name):
+    fields = settings_model(name).model_fields
+    assert [key for key, field in fields.items() if not (field.description or "").endswith(".")] == []
+
+
+def test_settings_of_all_systems_are_light():
+    code = (
+        "import sys, mediaeval.finetune as f; [f.settings_of({'name': name}) for name in f.SYSTEMS];"
+        "print([m for m in ('torch', 'sklearn', 'numpy') if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
