@@ -27,7 +27,7 @@ from mediaeval.experiments.trainings import (
 from mediaeval.features.feature_extractor import FeatureExtractor
 from mediaeval.files import file_digest
 from mediaeval.finetune import settings_of
-from mediaeval.finetune.model import SystemModel, as_json
+from mediaeval.finetune.model import SystemModel
 from mediaeval.progress import STDERR
 
 
@@ -204,7 +204,7 @@ def run_table(
             "splits": choices.splits or "all",
             **{f"weights {n}": f"{path.name}, sha256 {file_digest(path)}" for n, path in beginnings.files.items()},
             **(settings or {}),
-            **{n: {"system": t.system} | as_json(t.settings) for n, t in beginnings.trainings.items() if same[n] == n},
+            **{n: {"system": t.system} | t.settings.to_dict() for n, t in beginnings.trainings.items() if same[n] == n},
         },
         {name: column.splits for name, column in columns.items()},
     )

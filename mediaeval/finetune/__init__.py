@@ -1,6 +1,6 @@
 """Systems trained end to end, from the image to the label. This table imports nothing heavy.
 
-To add one, write a file with a `build` that gives a `built.SystemNetwork` and with its settings, and add a record to
+To add one, write a file with a `build` that gives a `network.SystemNetwork` and with its settings, and add a record to
 SYSTEMS. Where the file imports torch, as ours do, put the settings into `settings.py`: they are checked before anything
 heavy is loaded. The tests run over the table.
 """
@@ -22,7 +22,7 @@ class SystemRecord:
     Both paths are `module:name`; the modules are imported when they are used.
     """
 
-    build: str  # (settings, n_labels, width, *, pretrained) → `built.SystemNetwork`
+    build: str  # (settings, n_labels, width, *, pretrained) → `network.SystemNetwork`
     settings: str  # a subclass of `TrainingSettings`
     summary: str
     source: str

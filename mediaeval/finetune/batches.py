@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, Sampler
 from torchvision.transforms import InterpolationMode, v2
 
-from mediaeval.finetune.built import View
+from mediaeval.finetune.network import View
 from mediaeval.finetune.pictures import Pictures
 from mediaeval.finetune.settings import TrainingSettings
 from mediaeval.seeding import seeded

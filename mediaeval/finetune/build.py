@@ -4,11 +4,13 @@ from pkgutil import resolve_name
 
 from mediaeval.errors import choose
 from mediaeval.finetune import SYSTEMS
-from mediaeval.finetune.built import Built
+from mediaeval.finetune.network import SystemNetwork
 from mediaeval.finetune.settings import TrainingSettings
 
 
-def build_system(name: str, settings: TrainingSettings, n_labels: int, width: int = 0, *, pretrained: bool) -> Built:
+def build_system(
+    name: str, settings: TrainingSettings, n_labels: int, width: int = 0, *, pretrained: bool
+) -> SystemNetwork:
     """Build a system for `n_labels` labels; new layers are drawn from torch's global generator.
 
     `width`: numbers an image of the extractors that the settings name. `pretrained`: load the weight files that the

@@ -4,7 +4,6 @@ import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -18,9 +17,9 @@ from mediaeval.classifiers.scaling import BlockScaler
 from mediaeval.errors import FeaturesError, UserError, WeightsError
 from mediaeval.files import write_atomically
 from mediaeval.finetune.build import build_system
-from mediaeval.finetune.built import Built
+from mediaeval.finetune.network import SystemNetwork
 from mediaeval.finetune.pictures import OnImage, Photographs, decoded, middle, ten_crops
-from mediaeval.finetune.recipe import settled
+from mediaeval.finetune.recipe import resolve_precision
 from mediaeval.finetune.scoring import EVAL_BATCH, scores_of
 from mediaeval.finetune.settings import TrainingSettings
 from mediaeval.finetune.training import train_system
@@ -48,9 +47,9 @@ class SystemModel:
         device: str = "cpu",
     ):
         self.blocks, self.seed, self.device = dict(blocks), seed, torch.device(device)
-        self.task, self.system, self.settings = task, system, settled(settings, self.device)
+        self.task, self.system, self.settings = task, system, resolve_precision(settings, self.device)
         self.scaler = BlockScaler(widths=list(blocks.values()), scale="standard")
-        self.built: Built | None = None
+        self.built: SystemNetwork | None = None
         self.history: list[dict[str, float]] = []
 
     @property
@@ -144,7 +143,7 @@ class SystemModel:
         }
         write_atomically(path, save(tensors, metadata={METADATA: json.dumps(about)}))
 
-    def _build(self, *, pretrained: bool) -> Built:
+    def _build(self, *, pretrained: bool) -> SystemNetwork:
         width = sum(self.blocks.values())
         return build_system(self.system, self.settings, len(self.labels), width, pretrained=pretrained)
 
@@ -198,8 +197,3 @@ def load_system(path: Path, task: Subtask, device: str = "cpu") -> SystemModel:
 def _targets(photographs: Photographs, labels: pd.DataFrame) -> np.ndarray:
     """Return float32 (n, n_labels), rows in the order of the photographs."""
     return labels.loc[list(photographs.ids)].to_numpy(np.float32, copy=True)
-
-
-def as_json(settings: TrainingSettings) -> dict[str, Any]:
-    """Return settings for a run's configuration, without those that are not set."""
-    return settings.model_dump(mode="json", exclude_none=True)

@@ -14,7 +14,7 @@ from PIL import Image
 from mediaeval.data.images import decode, read_image
 from mediaeval.errors import ImageError
 from mediaeval.features.preprocess import centre, resized
-from mediaeval.finetune.built import View
+from mediaeval.finetune.network import View
 
 OnImage = Callable[[int, int], None]
 

@@ -11,7 +11,7 @@ from torchvision.transforms import v2
 
 from mediaeval.classifiers.first_layer import multiplies_bfloat16
 from mediaeval.errors import ConfigError
-from mediaeval.finetune.built import Built
+from mediaeval.finetune.network import SystemNetwork
 from mediaeval.finetune.settings import TrainingSettings
 
 
@@ -67,7 +67,7 @@ def lr_at(recipe: TrainingSettings, n_images: int) -> Callable[[int, int, Sequen
     return rate
 
 
-def parameter_groups(built: Built, recipe: TrainingSettings) -> list[dict[str, Any]]:
+def parameter_groups(built: SystemNetwork, recipe: TrainingSettings) -> list[dict[str, Any]]:
     """Return groups for an optimiser: what has the same rate (`lr_scale` times lr) and decay together.
 
     Biases and the scales of normalisations (all that has one dimension) are not decayed. Raises ConfigError for a
@@ -90,7 +90,7 @@ def parameter_groups(built: Built, recipe: TrainingSettings) -> list[dict[str, A
     return [{"params": ps, "lr_scale": s, "weight_decay": d} for (s, d), ps in groups.items()]
 
 
-def optimiser_of(built: Built, recipe: TrainingSettings) -> torch.optim.Optimizer:
+def optimiser_of(built: SystemNetwork, recipe: TrainingSettings) -> torch.optim.Optimizer:
     """Return the optimiser over the network's groups."""
     groups = parameter_groups(built, recipe)
     if recipe.optimiser == "sgd":
@@ -98,7 +98,7 @@ def optimiser_of(built: Built, recipe: TrainingSettings) -> torch.optim.Optimize
     return (torch.optim.AdamW if recipe.optimiser == "adamw" else torch.optim.Adam)(groups, lr=recipe.lr)
 
 
-def settled(recipe: TrainingSettings, device: torch.device) -> TrainingSettings:
+def resolve_precision(recipe: TrainingSettings, device: torch.device) -> TrainingSettings:
     """Return a recipe whose precision is no longer "auto": a run records what it was trained in.
 
     bfloat16 on a GPU, and on a processor that multiplies such numbers itself (2.5 times as fast there). It is what the

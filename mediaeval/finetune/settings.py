@@ -94,6 +94,10 @@ class TrainingSettings(Settings):
         """Return the extractors whose vectors the network reads beside the pixels."""
         return ()
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the settings for a run's configuration, without those that are not set."""
+        return self.model_dump(mode="json", exclude_none=True)
+
 
 class TimmSettings(TrainingSettings):
     """A network of timm under a new classifier."""

@@ -16,9 +16,9 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from mediaeval.errors import ConfigError, DatasetError
 from mediaeval.finetune.averaging import Average
 from mediaeval.finetune.batches import Batch, Batches
-from mediaeval.finetune.built import Built
+from mediaeval.finetune.network import SystemNetwork
 from mediaeval.finetune.pictures import OnImage, Photographs, Pictures
-from mediaeval.finetune.recipe import loss_of, lr_at, mixing_of, optimiser_of, settled
+from mediaeval.finetune.recipe import loss_of, lr_at, mixing_of, optimiser_of, resolve_precision
 from mediaeval.finetune.scoring import EVAL_BATCH, scores_of
 from mediaeval.finetune.settings import TrainingSettings
 from mediaeval.training.loop import LoopOptions, OnProgress, no_progress, train
@@ -30,7 +30,7 @@ _ADVICE = "Lower the rate (lr was {lr:g}), or set clip = 1.0, and train anew wit
 
 
 def train_system(
-    built: Built,
+    built: SystemNetwork,
     recipe: TrainingSettings,
     photographs: Photographs,
     targets: np.ndarray,
@@ -61,7 +61,7 @@ def train_system(
         raise DatasetError(f"{len(photographs.ids)} photographs to train on: at least 2 are wanted.")
     if recipe.mixup or recipe.cutmix:
         _require_no_vectors(photographs)
-    recipe = settled(recipe, device)
+    recipe = resolve_precision(recipe, device)
     _clear_leftovers(state)
     with tempfile.TemporaryDirectory(dir=state.parent, prefix=_PIXELS) as folder:
         objective = FineTuning(
@@ -98,13 +98,13 @@ def train_system(
 class FineTuning(TrainingObjective[Batch]):
     """A system's network on augmented photographs, which are decoded when the first batch is asked for.
 
-    recipe  one whose precision is settled
+    recipe  one whose precision is not auto
     folder  for the decoded pixels; the caller removes it
     """
 
     def __init__(
         self,
-        built: Built,
+        built: SystemNetwork,
         recipe: TrainingSettings,
         photographs: Photographs,
         targets: np.ndarray,

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from mediaeval.errors import ConfigError, FeaturesError, some
-from mediaeval.finetune.built import Built
+from mediaeval.finetune.network import SystemNetwork
 
 Batch = tuple[np.ndarray, np.ndarray | None]  # pixels uint8 (b, crop, crop, 3), vectors float32 (b, width) or None
 
@@ -37,7 +37,7 @@ class TapGram:
 
 
 def gram_matrices(
-    built: Built,
+    built: SystemNetwork,
     taps: Sequence[str],
     batches: Callable[[], Iterable[Batch]],
     n_images: int,
@@ -90,7 +90,7 @@ def _inputs(pixels: np.ndarray, vectors: np.ndarray | None, device: torch.device
 class _Hooks:
     """While it is entered, `take(name, rows)` is called with each tap's output, float32 (b, d), as it is computed."""
 
-    def __init__(self, built: Built, taps: Sequence[str], take: Callable[[str, np.ndarray], None]):
+    def __init__(self, built: SystemNetwork, taps: Sequence[str], take: Callable[[str, np.ndarray], None]):
         self.taps, self.take = {name: built.taps[name] for name in taps}, take
         self.seen: list[str] = []
 
@@ -118,7 +118,7 @@ class _Hooks:
         self.seen.clear()
 
 
-def _sizes(built: Built, taps: Sequence[str], batches: Callable, device: torch.device) -> dict[str, int]:
+def _sizes(built: SystemNetwork, taps: Sequence[str], batches: Callable, device: torch.device) -> dict[str, int]:
     """Return how many numbers each tap gives an image, by sending one image through."""
     sizes: dict[str, int] = {}
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from mediaeval.errors import ConfigError
 from mediaeval.features.networks.caffenet import CaffeNet, fully_convolutional
-from mediaeval.finetune.built import Built, View
+from mediaeval.finetune.network import SystemNetwork, View
 
 METHODS = ("grad-cam", "heat-map")
 HEAT_MAP_SIDE = 451  # pixels: 227 + 7 · 32, which gives 8 × 8 places (Campos et al. 2017, section 4.6)
@@ -33,7 +33,7 @@ class GradCam:
     no map.
     """
 
-    def __init__(self, built: Built, pixels: np.ndarray, map_name: str = "", vectors: np.ndarray | None = None):
+    def __init__(self, built: SystemNetwork, pixels: np.ndarray, map_name: str = "", vectors: np.ndarray | None = None):
         self.built = built
         self.name, module = _map_of(built, map_name)
         network = built.network.eval()
@@ -75,7 +75,7 @@ class GradCam:
         return _as_map(gradient[0], self.name, self.built).float()
 
 
-def default_map(built: Built, pixels: np.ndarray, vectors: np.ndarray | None = None) -> str:
+def default_map(built: SystemNetwork, pixels: np.ndarray, vectors: np.ndarray | None = None) -> str:
     """Return the first of a system's maps whose places reach the scores, "" where there are no maps.
 
     Of a transformer that reads its class token at the end, the last block's other tokens reach nothing.
@@ -92,7 +92,7 @@ def _without_cudnn() -> AbstractContextManager:
     return torch.backends.cudnn.flags(enabled=False)
 
 
-def _map_of(built: Built, name: str) -> tuple[str, nn.Module]:
+def _map_of(built: SystemNetwork, name: str) -> tuple[str, nn.Module]:
     if not built.maps:
         raise ConfigError(
             "this system has no maps to look at: nothing in it knows where in the photograph something is. "
@@ -104,12 +104,12 @@ def _map_of(built: Built, name: str) -> tuple[str, nn.Module]:
     return name, built.maps[name]
 
 
-def _others(built: Built, name: str) -> str:
+def _others(built: SystemNetwork, name: str) -> str:
     others = [other for other in built.maps if other != name]
     return f"Take another with --map: {', '.join(others)}." if others else "This system has no other map."
 
 
-def _as_map(output: Tensor, name: str, built: Built) -> Tensor:
+def _as_map(output: Tensor, name: str, built: SystemNetwork) -> Tensor:
     """Return one image's output as (channels, h, w).
 
     It may be (c, h, w); (h, w, c) in a network of timm that says so, as Swin; or tokens (t, c), of which the last h · h
@@ -130,12 +130,12 @@ def _as_map(output: Tensor, name: str, built: Built) -> Tensor:
     raise ConfigError(f"map '{name}' gives {shape} numbers, which are no map of an image. {_others(built, name)}")
 
 
-def heat_map_view(built: Built) -> View:
+def heat_map_view(built: SystemNetwork) -> View:
     """Return how a photograph becomes the square of the heat map: the whole of it, squashed (the authors' script)."""
     return View(HEAT_MAP_SIDE, HEAT_MAP_SIDE, built.view.interpolation, squash=True)
 
 
-def heat_map(built: Built, pixels: np.ndarray, *, multi_label: bool) -> np.ndarray:
+def heat_map(built: SystemNetwork, pixels: np.ndarray, *, multi_label: bool) -> np.ndarray:
     """Return the probability of each label at each place, 0..1, (n_labels, 8, 8) for pixels uint8 (451, 451, 3).
 
     The network as convolutions, softmax (sigmoid with several labels an image) at each place (Campos et al. 2017).

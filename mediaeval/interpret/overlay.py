@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from PIL import Image
 
-from mediaeval.finetune.built import View
+from mediaeval.finetune.network import View
 from mediaeval.finetune.pictures import resized_to
 
 LARGEST = 1024  # pixels of the longer side of what is drawn

@@ -11,8 +11,7 @@ from mediaeval.data.split import read_split
 from mediaeval.devices import resolve_device
 from mediaeval.errors import ConfigError, DatasetError, RunFolderError
 from mediaeval.finetune import settings_of
-from mediaeval.finetune.model import as_json
-from mediaeval.finetune.recipe import settled
+from mediaeval.finetune.recipe import resolve_precision
 from mediaeval.progress import STDERR
 from mediaeval.runs import RunFolder
 from mediaeval.steps.fitting import Fitted, fit_subtask
@@ -99,8 +98,8 @@ def _unfinished(config: Config, subtasks: list[str], run: RunFolder, replace: bo
         return subtasks
     old = read_config(run)
     for name in held:
-        settings = settled(settings_of(config.subtask(name).system), torch.device(device))
-        wanted = {"name": config.subtask(name).system["name"]} | as_json(settings)
+        settings = resolve_precision(settings_of(config.subtask(name).system), torch.device(device))
+        wanted = {"name": config.subtask(name).system["name"]} | settings.to_dict()
         if old.subtask(name).system != wanted:
             raise RunFolderError(
                 f"{run.path} holds {name}, trained with other settings. Pass --replace to train all anew, or leave "

@@ -16,8 +16,8 @@ from mediaeval.classifiers.model import SubtaskModel
 from mediaeval.classifiers.thresholds import assign_folds, out_of_fold, tune_thresholds
 from mediaeval.config import Config
 from mediaeval.finetune import settings_of
-from mediaeval.finetune.model import SystemModel, as_json
-from mediaeval.finetune.recipe import settled
+from mediaeval.finetune.model import SystemModel
+from mediaeval.finetune.recipe import resolve_precision
 from mediaeval.progress import progress
 from mediaeval.steps.models import FIT, REFIT, Images, Model
 from mediaeval.steps.training_data import TrainingData
@@ -106,7 +106,7 @@ class SystemTrainer:
         self.data, self.seed, self.device = data, config.seed, device
         self.folder, self.resume = folder, resume
         self.name = section.system["name"]
-        self.settings = settled(settings_of(section.system, f"{data.task.name}.system"), torch.device(device))
+        self.settings = resolve_precision(settings_of(section.system, f"{data.task.name}.system"), torch.device(device))
         self.blocks = {name: data.blocks[name] for name in self.settings.extractors()}
         if replace and not resume:
             shutil.rmtree(folder, ignore_errors=True)
@@ -138,7 +138,7 @@ class SystemTrainer:
         return [float(t) for t in tune_thresholds(Y, self.data.probabilities(model, held_out).to_numpy())]
 
     def chosen(self) -> dict[str, Any]:
-        return {"system": {"name": self.name} | as_json(self.settings)}
+        return {"system": {"name": self.name} | self.settings.to_dict()}
 
     def finish(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)

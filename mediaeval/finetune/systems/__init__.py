@@ -1,1 +1,1 @@
-"""One file a system (see `mediaeval.finetune.SYSTEMS`); each has `build`, which gives a `built.Built`."""
+"""One file a system (see `mediaeval.finetune.SYSTEMS`); each has `build`, which gives a `network.SystemNetwork`."""

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from mediaeval.errors import WeightsError
 from mediaeval.features.kinds.caffenet import SIDE, SQUASHED
 from mediaeval.features.networks.caffenet import DENSE, MAP, CaffeNet, Norm, blobs, load_caffenet, read_caffenet
-from mediaeval.finetune.built import BgrCentred, Built, View
+from mediaeval.finetune.network import BgrCentred, SystemNetwork, View
 from mediaeval.finetune.settings import AttentionAlexNetSettings
 
 OWNER = "system 'attention-alexnet'"
@@ -104,8 +104,8 @@ def _remove_convolutions(network: CaffeNet) -> None:
         delattr(network, name)
 
 
-def build(settings: AttentionAlexNetSettings, n_labels: int, width: int, *, pretrained: bool) -> Built:
-    """Return the network; see `built.Built` and the module's docstring.
+def build(settings: AttentionAlexNetSettings, n_labels: int, width: int, *, pretrained: bool) -> SystemNetwork:
+    """Return the network; see `network.SystemNetwork` and the module's docstring.
 
     taps  attended.conv1 … attended.pool5, attention (the weighted map), attended.fc6, attended.fc7; plain.conv1 …
           plain.fc7; concat (8192); scores. Where the branches share convolutions, plain has fc6 and fc7
@@ -118,7 +118,7 @@ def build(settings: AttentionAlexNetSettings, n_labels: int, width: int, *, pret
     network = AttentionAlexNet(settings, n_labels)
     if pretrained and settings.init == "pretrained":
         _load(network, settings)
-    return Built(
+    return SystemNetwork(
         network=network,
         view=View(SQUASHED, SIDE, squash=True),
         new=("attention.", "scores.") if settings.init == "pretrained" else ("",),

@@ -16,7 +16,7 @@ from torch import Tensor
 from mediaeval.errors import WeightsError
 from mediaeval.features.kinds.caffenet import SIDE, SQUASHED
 from mediaeval.features.networks.caffenet import DENSE, CaffeNet, blobs, classes_of, load_caffenet, read_caffenet
-from mediaeval.finetune.built import BgrCentred, Built, View
+from mediaeval.finetune.network import BgrCentred, SystemNetwork, View
 from mediaeval.finetune.settings import CaffeNetSettings
 
 _FILES = (
@@ -32,7 +32,7 @@ class PhotographNet(CaffeNet):
         return super().forward(pixels)
 
 
-def build(settings: CaffeNetSettings, n_labels: int, width: int, *, pretrained: bool) -> Built:
+def build(settings: CaffeNetSettings, n_labels: int, width: int, *, pretrained: bool) -> SystemNetwork:
     """Build CaffeNet with a new last layer, N(0, 0.01) with biases 0, in the place that `settings.form` says.
 
     Raises WeightsError for a file that is absent, damaged, of another network, or - for fc9 - has another number of
@@ -52,7 +52,7 @@ def build(settings: CaffeNetSettings, n_labels: int, width: int, *, pretrained: 
         load_caffenet(network, state, owner, settings.weights, new=(new,))
     taps = blobs(network)
     trained = [name for name, layer in network.named_children() if name != "first" and list(layer.parameters())]
-    return Built(
+    return SystemNetwork(
         network=network,
         view=View(SQUASHED, SIDE, "bilinear", squash=True),
         new=(f"{new}.",) if settings.init == "pretrained" else ("",),

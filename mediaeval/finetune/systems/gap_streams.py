@@ -20,7 +20,7 @@ import torch
 import torchvision
 from torch import Tensor, nn
 
-from mediaeval.finetune.built import BgrCentred, RgbNormalised
+from mediaeval.finetune.network import BgrCentred, RgbNormalised
 from mediaeval.finetune.settings import MultiGapSettings
 from mediaeval.finetune.systems.gru_attention import BlockGru
 

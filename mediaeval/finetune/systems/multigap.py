@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from mediaeval.errors import WeightsError
-from mediaeval.finetune.built import Built, View
+from mediaeval.finetune.network import SystemNetwork, View
 from mediaeval.finetune.settings import MultiGapSettings
 from mediaeval.finetune.systems.gap_streams import STREAMS, Stream
 from mediaeval.finetune.systems.gap_weights import load_object, load_places, object_file, places_file
@@ -56,8 +56,8 @@ def _perceptron(widths: tuple[int, ...]) -> nn.Sequential:
     return nn.Sequential(layers)
 
 
-def build(settings: MultiGapSettings, n_labels: int, width: int, *, pretrained: bool) -> Built:
-    """Return the network of one row of the paper's table; see `built.Built` and the module's docstring.
+def build(settings: MultiGapSettings, n_labels: int, width: int, *, pretrained: bool) -> SystemNetwork:
+    """Return the network of one row of the paper's table; see `network.SystemNetwork` and the module's docstring.
 
     taps  object.1 … places.5: the averages of the blocks (64); object.sequence: what the GRU gives; concat: what the
           classifier reads; hidden1 …: behind the ReLU; scores
@@ -73,7 +73,7 @@ def build(settings: MultiGapSettings, n_labels: int, width: int, *, pretrained: 
     network = MultiGap(streams, width, hidden, n_labels)
     if pretrained and settings.init == "pretrained":
         _load(streams, settings)
-    return Built(network, View(256, 224), _new(network, settings), _taps(network), _maps(streams))
+    return SystemNetwork(network, View(256, 224), _new(network, settings), _taps(network), _maps(streams))
 
 
 def _load(streams: Mapping[str, Stream], settings: MultiGapSettings) -> None:

@@ -10,7 +10,7 @@ from mediaeval.features.extractors import ExtractorConfig
 from mediaeval.features.kinds.timm import published_state, timm_config, timm_model
 from mediaeval.features.preprocess import of_timm
 from mediaeval.features.sources import locate
-from mediaeval.finetune.built import Built, RgbNormalised, View
+from mediaeval.finetune.network import RgbNormalised, SystemNetwork, View
 from mediaeval.finetune.settings import TimmSettings
 from mediaeval.weights.read import load_state, read_weights
 
@@ -29,7 +29,7 @@ class TimmNetwork(nn.Module):
         return self.model(self.normalise(pixels))
 
 
-def build(settings: TimmSettings, n_labels: int, width: int, *, pretrained: bool) -> Built:
+def build(settings: TimmSettings, n_labels: int, width: int, *, pretrained: bool) -> SystemNetwork:
     """Build the network `settings.model`. Preprocessing is that of the model's published weights, where not set."""
     extractor = ExtractorConfig(
         kind="timm",
@@ -55,7 +55,7 @@ def build(settings: TimmSettings, n_labels: int, width: int, *, pretrained: bool
     heads = _classifiers(model)
     orderly = hasattr(model, "group_matcher")  # a few networks have no order of layers
     deep = group_parameters(model, model.group_matcher(coarse=False), reverse=True) if orderly else {}
-    return Built(
+    return SystemNetwork(
         network=network,
         view=View(max(steps.resize, steps.crop), steps.crop, steps.interpolation, steps.squash),
         new=tuple(f"model.{head}." for head in heads) if settings.init == "pretrained" else ("",),

@@ -23,8 +23,8 @@ from mediaeval.experiments.datasets.splits import Split, read_splits
 from mediaeval.experiments.inputs import POLARITY, Source, load_column, read_settings
 from mediaeval.experiments.trainings import Answers
 from mediaeval.finetune import settings_of
-from mediaeval.finetune.built import Built, View
 from mediaeval.finetune.model import SystemModel
+from mediaeval.finetune.network import SystemNetwork, View
 from mediaeval.finetune.systems import attention_alexnet, caffenet, multigap
 from tests.mediaeval.experiments.test_finetune_tables import FINE_TUNING, MULTIGAP, PAIRS, column, lines
 from tests.mediaeval.experiments.test_sentiment_sets import draw, fi, webemo, write
@@ -57,7 +57,7 @@ def small(monkeypatch):
             raise WeightsError(f"{weights} is of another network.")
         begun.append((settings, n_labels, width))
         layers = {"conv1": network.pool, "fc8": network.scores}
-        return Built(network, View(16, 12), ("",), layers, {}, notes=("it was built small",))
+        return SystemNetwork(network, View(16, 12), ("",), layers, {}, notes=("it was built small",))
 
     for module in (caffenet, multigap, attention_alexnet):
         monkeypatch.setattr(module, "build", build)

@@ -17,7 +17,7 @@ from mediaeval.data.images import decode
 from mediaeval.errors import ConfigError, ImageError
 from mediaeval.finetune import SYSTEMS, settings_model, settings_of
 from mediaeval.finetune.batches import Batches, balanced_weights
-from mediaeval.finetune.built import Built, View
+from mediaeval.finetune.network import SystemNetwork, View
 from mediaeval.finetune.pictures import Photographs, Pictures, middle, ten_crops
 from mediaeval.finetune.recipe import loss_of, lr_at, mixing_of, optimiser_of, parameter_groups
 from mediaeval.finetune.settings import TrainingSettings
@@ -104,8 +104,8 @@ class Net(nn.Module):
         return self.head(self.norm(self.first(pixels)).mean(dim=(2, 3)))
 
 
-def built(**layers: int) -> Built:
-    return Built(Net(), VIEW, ("head.",), {}, {}, {f"{k.replace('_', '.')}": v for k, v in layers.items()})
+def built(**layers: int) -> SystemNetwork:
+    return SystemNetwork(Net(), VIEW, ("head.",), {}, {}, {f"{k.replace('_', '.')}": v for k, v in layers.items()})
 
 
 def test_groups_have_the_rates_that_the_recipe_says():

@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 from torch import nn
 
 from mediaeval.errors import ConfigError
-from mediaeval.finetune.built import Built, View
+from mediaeval.finetune.network import SystemNetwork, View
 from mediaeval.finetune.pictures import middle
 from mediaeval.interpret.gradcam import GradCam, default_map, heat_map, heat_map_view
 from mediaeval.interpret.overlay import laid_out, seen_box, with_heat, with_probabilities
@@ -34,9 +34,9 @@ class Reds(nn.Module):
         return self.head(self.relu(self.conv(pixels)).sum(dim=(2, 3)))
 
 
-def built(view: View, network=None, **maps) -> Built:
+def built(view: View, network=None, **maps) -> SystemNetwork:
     network = network or Reds()
-    return Built(network, view, new=(), taps={}, maps=maps or {"relu": network.relu, "conv": network.conv})
+    return SystemNetwork(network, view, new=(), taps={}, maps=maps or {"relu": network.relu, "conv": network.conv})
 
 
 def photograph(size: tuple[int, int], square: tuple[float, float, float, float]) -> Image.Image:
@@ -48,7 +48,7 @@ def photograph(size: tuple[int, int], square: tuple[float, float, float, float])
     return image
 
 
-def heat_on(image: Image.Image, system: Built, column: int = 0, map_name: str = "") -> np.ndarray:
+def heat_on(image: Image.Image, system: SystemNetwork, column: int = 0, map_name: str = "") -> np.ndarray:
     """What speaks for a label, on the photograph, (height, width)."""
     cells = GradCam(system, middle(system.view, image), map_name).cells(column)
     return laid_out(cells, seen_box(system.view, image), image.size, smooth=True)[0]
@@ -205,7 +205,7 @@ def test_the_default_map_is_the_first_that_reaches_the_scores():
     pixels = middle(SQUASHED, photograph((300, 200), (0.5, 0.25, 0.75, 0.5)))
     assert not GradCam(system, pixels, "last").reaches_scores()
     assert default_map(system, pixels) == "block"
-    assert default_map(Built(network, SQUASHED, (), {}, {}), pixels) == ""
+    assert default_map(SystemNetwork(network, SQUASHED, (), {}, {}), pixels) == ""
 
 
 def test_maps_of_a_network_with_channels_last_are_turned():
@@ -236,7 +236,7 @@ def test_what_is_no_map_is_told_with_the_maps_there_are():
     with pytest.raises(ConfigError, match=r"map 'unused' is not computed by this network"):
         GradCam(system, pixels, "unused")
     with pytest.raises(ConfigError, match="this system has no maps to look at"):
-        GradCam(Built(network, SQUASHED, (), {}, {}), pixels)
+        GradCam(SystemNetwork(network, SQUASHED, (), {}, {}), pixels)
     tokens = Tokens(5, told=False)  # 64 places and 5 others: nothing says which
     with pytest.raises(ConfigError, match=r"map 'block' gives 69 × 4 numbers"):
         GradCam(built(SQUASHED, tokens, block=tokens.block), pixels)

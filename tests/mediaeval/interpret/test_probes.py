@@ -15,7 +15,7 @@ from sklearn.svm import SVC
 from torch import nn
 
 from mediaeval.errors import ConfigError, DatasetError, FeaturesError
-from mediaeval.finetune.built import Built, View
+from mediaeval.finetune.network import SystemNetwork, View
 from mediaeval.interpret import activations
 from mediaeval.interpret.activations import gram_matrices
 from mediaeval.interpret.linear_probes import (
@@ -45,11 +45,11 @@ class Small(nn.Module):
         return self.head(self.drop(x[:, -1]))
 
 
-def built(network=None, **taps) -> Built:
+def built(network=None, **taps) -> SystemNetwork:
     torch.manual_seed(0)
     network = network or Small()
     taps = taps or {name: getattr(network, name) for name in ("conv", "relu", "gru", "head")}
-    return Built(network, View(8, 8), new=(), taps=taps, maps={})
+    return SystemNetwork(network, View(8, 8), new=(), taps=taps, maps={})
 
 
 def images(n: int) -> np.ndarray:
@@ -143,7 +143,7 @@ import re, tempfile
 from pathlib import Path
 import numpy as np, torch
 from mediaeval.interpret import activations
-from mediaeval.finetune.built import Built, View
+from mediaeval.finetune.network import SystemNetwork, View
 
 class Big(torch.nn.Module):
     def __init__(self):
@@ -155,7 +155,7 @@ class Big(torch.nn.Module):
 
 activations.CHUNK = 2**24
 network, pixels = Big(), np.arange(1, 201, dtype=np.uint8)[:, None, None, None].repeat(3, axis=3)
-system = Built(network, View(1, 1), (), {"tap": network.tap}, {})
+system = SystemNetwork(network, View(1, 1), (), {"tap": network.tap}, {})
 batches = lambda: ((pixels[k : k + 4], None) for k in range(0, 200, 4))
 # not ru_maxrss, which begins with the size of the process that started this one
 peak = lambda: int(re.search(r"VmHWM:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024

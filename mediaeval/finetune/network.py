@@ -25,7 +25,7 @@ class View:
 
 
 @dataclass(frozen=True)
-class Built:
+class SystemNetwork:
     """A system's network, with weights loaded or as a training begins.
 
     network  (pixels, vectors) → scores before softmax or sigmoid, float32 (n, n_labels). pixels: float32
