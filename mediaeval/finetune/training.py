@@ -23,10 +23,10 @@ from mediaeval.finetune.scoring import EVAL_BATCH, scores_of
 from mediaeval.finetune.settings import TrainingSettings
 from mediaeval.training.loop import LoopOptions, OnProgress, no_progress, train
 from mediaeval.training.objective import EpochMetrics, TrainingObjective, all_finite
-from mediaeval.training.output import SUFFIX
+from mediaeval.training.output import STATE_SUFFIX
 
 _PIXELS = "pixels-"  # folders of decoded photographs, beside the state
-_ADVICE = "Lower the rate (lr was {lr:g}), or set clip = 1.0, and train anew with --replace."
+_ADVICE = "Lower lr (it was {lr:g}) or set clip = 1.0, then train again with --replace."
 
 
 def train_system(
@@ -208,7 +208,7 @@ def _clear_leftovers(state: Path) -> None:
     state.parent.mkdir(parents=True, exist_ok=True)
     for folder in state.parent.glob(f"{_PIXELS}*"):
         shutil.rmtree(folder, ignore_errors=True)
-    if not state.with_suffix(SUFFIX).exists():
+    if not state.with_suffix(STATE_SUFFIX).exists():
         state.unlink(missing_ok=True)
 
 

@@ -1,1 +1,1 @@
-"""Training networks: one loop for whatever is trained on batches, and the files that a training is resumed from."""
+"""Training networks: one loop for everything that is trained in batches, and the files that it is resumed from."""

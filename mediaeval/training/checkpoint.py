@@ -1,4 +1,4 @@
-"""The two files of a training: the weights so far, and the state that a training that was killed goes on from."""
+"""The two files of a training: the weights so far, and the state from which an interrupted training is resumed."""
 
 import io
 import json
@@ -13,13 +13,13 @@ from mediaeval.errors import ConfigError
 from mediaeval.files import write_atomically
 from mediaeval.training.objective import EpochMetrics, TrainingObjective
 
-METADATA = "training"  # the file's one key, of JSON: safetensors writes several keys in an order of chance
+METADATA = "training"  # the only key, whose value is JSON: safetensors writes several keys in arbitrary order
 _STATE_KEYS = {"modules", "optimiser", "settings", "history", "examples"}
 
 
 def write_weights(out: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
-    """Write a .safetensors file of weights, with the settings of their training under METADATA."""
-    # copies: safetensors refuses tensors that share memory
+    """Write a .safetensors file of weights, with `metadata` as JSON under METADATA."""
+    # copied, since safetensors refuses tensors that share memory
     plain = {key: tensor.detach().to("cpu", copy=True).contiguous() for key, tensor in tensors.items()}
     write_atomically(out, save(plain, {METADATA: json.dumps(metadata, sort_keys=True, ensure_ascii=False)}))
 
@@ -31,7 +31,7 @@ def write_state(
     history: list[EpochMetrics],
     examples: int,
 ) -> None:
-    """Write what `read_state` reads: networks, optimiser, settings, history and the number of examples seen."""
+    """Write what `read_state` reads: networks, optimiser, settings, history and the number of examples seen so far."""
     buffer = io.BytesIO()
     state = {
         "modules": {name: module.state_dict() for name, module in objective.modules.items()},
@@ -45,34 +45,34 @@ def write_state(
 
 
 def read_state(file: Path, objective: TrainingObjective, settings: Mapping[str, str]) -> tuple[list[EpochMetrics], int]:
-    """Load networks and optimiser as they were; return the history and the number of examples seen.
+    """Load the state into the objective's networks and optimiser; return the history and the number of examples seen.
 
-    Raises ConfigError for a file that is damaged, and for a state of other settings or of another network.
+    Raises ConfigError if the file is damaged, or belongs to a training with other settings or of another network.
     """
-    unusable = f"{file} cannot be resumed from ({{}}). Delete it, and train anew."
+    unusable = f"Cannot resume from {file}: {{}}. Delete it and train again."
     try:
         state = torch.load(file, map_location="cpu", weights_only=True)
     except OSError:
         raise
-    except Exception as error:  # torch, pickle and zip each raise what befell them on a damaged file
-        raise ConfigError(unusable.format(f"it is damaged: {type(error).__name__}")) from error
+    except Exception as error:  # torch, pickle and zip raise many exception types on a damaged file
+        raise ConfigError(unusable.format(f"it is damaged ({type(error).__name__})")) from error
     if not isinstance(state, dict) or state.keys() != _STATE_KEYS:
-        raise ConfigError(unusable.format("it is no state of a training"))
+        raise ConfigError(unusable.format("it is not the state of a training"))
     if changed := _differences(state["settings"], settings):
-        raise ConfigError(f"{file} is of a training with other settings. Resume with the same:", *changed)
+        raise ConfigError(f"{file} belongs to a training with other settings. Resume with the same ones:", *changed)
     try:
         for name, module in objective.modules.items():
             module.load_state_dict(state["modules"][name])
         objective.optimiser.load_state_dict(state["optimiser"])
     except (RuntimeError, ValueError, KeyError) as error:
-        raise ConfigError(unusable.format("it is of another network")) from error
+        raise ConfigError(unusable.format("it belongs to another network")) from error
     return state["history"], state["examples"]
 
 
 def _differences(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:
-    """Return a line for each setting that differs, in the order of their names."""
+    """Return a line for each setting that differs, in alphabetical order."""
     return [
-        f"  {key}: it was {old.get(key, 'unset')}, now {new.get(key, 'unset')}"
+        f"  {key}: was {old.get(key, 'unset')}, now {new.get(key, 'unset')}"
         for key in sorted(old.keys() | new.keys())
         if old.get(key) != new.get(key)
     ]

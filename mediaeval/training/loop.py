@@ -1,9 +1,9 @@
-"""The one training loop of networks: of those that nobody publishes weights for, and of systems trained end to end.
+"""The training loop of networks: of those whose weights nobody publishes, and of systems trained end to end.
 
-After every epoch two files are written, each whole or not at all: the weights, and beside them `NAME.training`, the
-state from which a training that was killed goes on. All that is random in an epoch follows from (seed, epoch) alone, so
-the state holds no generators, and a training that was resumed ends with the same file, to the byte on one machine, as
-one that ran through. torch's global generators are left as found.
+After every epoch two files are written, each completely or not at all: the weights, and beside them `NAME.training`,
+the state from which an interrupted training is resumed. Everything random in an epoch follows from (seed, epoch), so
+the state needs no random generators, and a resumed training ends with the same file, to the byte on one machine, as
+one that was not interrupted. torch's global generators are left as they were.
 """
 
 import math
@@ -20,7 +20,7 @@ from mediaeval.errors import ConfigError
 from mediaeval.seeding import seeded
 from mediaeval.training.checkpoint import read_state, write_state, write_weights
 from mediaeval.training.objective import BatchT, EpochMetrics, NotFiniteError, TrainingObjective
-from mediaeval.training.output import SUFFIX, file_problems
+from mediaeval.training.output import STATE_SUFFIX, file_problems
 
 OnProgress = Callable[[int, int, str], None]  # (epochs done, epochs, note), after every batch
 
@@ -33,15 +33,15 @@ def no_progress(done: int, total: int, note: str) -> None:
 class LoopOptions:
     """How `train` trains.
 
-    epochs      passes over the examples
-    seed        of what the loop itself seeds: torch's global generators, anew for each epoch
+    epochs      passes over the examples, at least 1
+    seed        for torch's global generators, which are seeded anew for each epoch
     device      where the modules are
-    clip        largest norm of all gradients together; None does not clip
-    best        the value of `after_epoch`, the larger the better, whose best epoch is kept (the first of equals); None
-                keeps the last epoch
-    resume      go on from the state beside the file, if there is one; else begin
-    keep_state  leave the state of a finished training, which a resume then only reads
-    advice      what a person is told to do about a training that diverged; {lr} stands for the rate
+    clip        largest norm of all gradients together, above 0; None: gradients are not clipped
+    best        name of a value of `after_epoch`, larger is better: the weights of its best epoch are written, the first
+                of equal ones; None: those of the last epoch
+    resume      continue from the state file, if there is one; otherwise start
+    keep_state  keep the state file of a finished training, which a resume then only reads
+    advice      what to do about a training that diverged, for its error message; {lr} is replaced by the learning rate
     """
 
     epochs: int
@@ -51,12 +51,12 @@ class LoopOptions:
     best: str | None = None
     resume: bool = False
     keep_state: bool = False
-    advice: str = "Lower --lr (it was {lr:g}), or look for features that are not finite."
+    advice: str = "Lower --lr (it was {lr:g}), or look for NaN and infinite values in the features."
 
 
 @dataclass
 class _Epoch:
-    """An epoch under way: the rate of its last batch, its examples so far and the sum of their losses."""
+    """The epoch in progress: the learning rate of its last batch, its examples so far and the sum of their losses."""
 
     number: int
     lr: float = math.nan
@@ -74,19 +74,20 @@ def train(
     out: Path,
     on_progress: OnProgress = no_progress,
 ) -> list[EpochMetrics]:
-    """Train `options.epochs` epochs, counted from 0, and write the weights to `out`, .safetensors; return the history.
+    """Train for `options.epochs` epochs and write the weights to `out`, a .safetensors file; return the history.
 
-    The objective's metadata is written too, with seed and epoch, as JSON under the key `checkpoint.METADATA`.
+    The history has a dictionary per epoch: epoch (from 0), lr (of its last batch), loss (mean over the batches,
+    weighted by their size), and what `after_epoch` returned. The objective's metadata, the seed and the epoch are
+    written into the file as JSON under the key `checkpoint.METADATA`.
 
-    An epoch's metrics: epoch, lr (of its last batch), loss (mean over batches, weighted by their size), and what
-    `after_epoch` returned. Raises ConfigError before the first step where `out` is there already or cannot be written,
-    where an unfinished training lies beside it and is not to be resumed, or where it had other settings; and when the
-    loss, a weight or a validation's outputs are no longer finite: then the files of the last good epoch stay.
+    Raises ConfigError before the first step if `out` exists already or cannot be written, or if an unfinished training
+    lies beside it and is not to be resumed or had other settings. Raises it during the training when the loss, a weight
+    or an output in validation becomes NaN or infinite; the files of the last good epoch are kept.
     """
     out = Path(out)
     if problems := file_problems(out, options.resume):
         raise ConfigError(*problems)
-    state_file = out.with_suffix(SUFFIX)
+    state_file = out.with_suffix(STATE_SUFFIX)
     settings = dict(objective.metadata) | {"seed": str(options.seed)}
     history: list[EpochMetrics] = []
     examples = 0
@@ -99,13 +100,13 @@ def train(
             _train_epoch(objective, options, epoch, examples, history, on_progress)
             metrics = {"epoch": number, "lr": epoch.lr, "loss": epoch.mean_loss} | _evaluate(objective, number)
         except NotFiniteError as error:
-            kept = f"{out} keeps the weights of before" if history else "nothing was written"
+            kept = f"{out} keeps the weights of the last good epoch" if history else "nothing was written"
             raise ConfigError(f"{error}; {kept}. {options.advice.format(lr=epoch.lr)}") from error
         examples += epoch.examples
         if _is_best(metrics, history, options.best):
             write_weights(out, objective.weights(), settings | {"epoch": str(number)})
         history.append(metrics)
-        # after the weights: a kill between the two repeats the epoch, and so writes the same weights again
+        # after the weights: a training killed between the two repeats the epoch, and so writes the same weights again
         write_state(state_file, objective, settings, history, examples)
         on_progress(number + 1, options.epochs, f"epoch {number}: loss {epoch.mean_loss:.4g}")
     if not options.keep_state:
@@ -115,9 +116,10 @@ def train(
 
 def _require_resumable(history: Sequence[EpochMetrics], epochs: int, out: Path, state_file: Path) -> None:
     if history and not out.exists():
-        raise ConfigError(f"{state_file} is there, but {out} is not. Delete the first, and train anew.")
+        raise ConfigError(f"{state_file} exists, but {out} does not. Delete {state_file.name} and train again.")
     if len(history) > epochs:
-        raise ConfigError(f"{state_file}: {len(history)} epochs are done, more than the {epochs} wanted.")
+        done = len(history)
+        raise ConfigError(f"{state_file}: got epochs = {epochs}; expected at least {done}, which are finished already.")
 
 
 def _train_epoch(
@@ -128,7 +130,10 @@ def _train_epoch(
     history: Sequence[EpochMetrics],
     on_progress: OnProgress,
 ) -> None:
-    """Take a step for every batch, and keep `epoch` up to date. `examples`: seen in the epochs before."""
+    """Take a step for every batch and update `epoch`. `examples`: the number seen in all epochs before this one.
+
+    Raises NotFiniteError if the loss or a weight becomes NaN or infinite, ConfigError if there are no examples.
+    """
     for module in objective.modules.values():
         module.train()
     with seeded(_torch_seed(options.seed, epoch.number), options.device):
@@ -144,15 +149,15 @@ def _train_epoch(
             note = f"epoch {epoch.number}: {epoch.examples} examples, loss {epoch.mean_loss:.4g}"
             on_progress(epoch.number, options.epochs, note)
     if not epoch.examples:
-        raise ConfigError(f"epoch {epoch.number} has no examples: nothing can be trained.")
+        raise ConfigError(f"epoch {epoch.number} has no examples, so nothing can be trained.")
     modules = objective.modules.values()
     tensors = chain.from_iterable((*module.parameters(), *module.buffers()) for module in modules)
     if not all(tensor.isfinite().all() for tensor in tensors):
-        raise NotFiniteError(f"a weight became infinite or no number at the end of epoch {epoch.number}")
+        raise NotFiniteError(f"a weight became NaN or infinite at the end of epoch {epoch.number}")
 
 
 def _step(objective: TrainingObjective[BatchT], batch: BatchT, lr: float, clip: float | None) -> float:
-    """Take one step and return the loss; a loss that is not finite takes none."""
+    """Take one step and return the loss; no step is taken for a loss that is NaN or infinite."""
     for group in objective.optimiser.param_groups:
         group["lr"] = lr * group.get("lr_scale", 1.0)
     objective.optimiser.zero_grad()
@@ -177,11 +182,11 @@ def _evaluate(objective: TrainingObjective[BatchT], epoch: int) -> EpochMetrics:
         with torch.no_grad():
             return {name: float(value) for name, value in objective.after_epoch(epoch).items()}
     except NotFiniteError as error:
-        raise NotFiniteError(f"{error} became infinite or no number after epoch {epoch}") from error
+        raise NotFiniteError(f"{error} became NaN or infinite after epoch {epoch}") from error
 
 
 def _is_best(metrics: EpochMetrics, history: Sequence[EpochMetrics], best: str | None) -> bool:
-    """Return whether an epoch is to be kept: the first one, and any that is better than all that had a score."""
+    """Return whether an epoch's weights are written: the first one's, and those that score better than all before."""
     if best is None or not history:
         return True
     scores = [before[best] for before in history if not math.isnan(before[best])]

@@ -1,4 +1,4 @@
-"""What a training is of: networks, their batches and their loss, apart from the loop that takes the steps."""
+"""What is trained: networks, their batches and their loss, apart from the loop that takes the steps."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
@@ -13,15 +13,16 @@ BatchT = TypeVar("BatchT")
 
 
 class NotFiniteError(ValueError):
-    """Raised for a loss, a weight or an output that is infinite or no number; its text says which, and when."""
+    """Raised when a loss, a weight or an output is NaN or infinite; the message names it."""
 
 
 class TrainingObjective(ABC, Generic[BatchT]):
-    """What `train` asks of whatever it trains. A subclass sets the attributes in its `__init__`.
+    """What `train` needs of everything it trains. A subclass sets the attributes in its `__init__`.
 
-    modules    name → network, on its device already; the loop sets all to train mode for an epoch, to eval mode after
-    optimiser  over parameters of the modules; a group with a `lr_scale` learns at that many times the rate
-    metadata   the settings, in words; they are written into the file, and a training is resumed only with equal ones
+    modules    name → network, already on its device; the loop puts all into train mode for an epoch, then into eval
+               mode
+    optimiser  of parameters of the modules; a parameter group with `lr_scale` learns at that many times the rate
+    metadata   the settings, as text; they are written into the file, and a training is resumed only with equal ones
     """
 
     modules: Mapping[str, nn.Module]
@@ -30,56 +31,58 @@ class TrainingObjective(ABC, Generic[BatchT]):
 
     @abstractmethod
     def batches(self, epoch: int) -> Iterable[BatchT]:
-        """Return the batches of an epoch, counted from 0: a new iterable each time.
+        """Return the batches of an epoch, counted from 0; a new iterable each time.
 
-        What is random in it must come from `epoch_rng(seed, epoch)` or the like: from the seed and the epoch alone.
+        Everything random in them must follow from the seed and the epoch alone, as from `epoch_rng(seed, epoch)`.
         """
 
     @abstractmethod
     def loss(self, batch: BatchT) -> Tensor:
-        """Return the loss of a batch, or of one of its parts, a scalar.
+        """Return the loss of a batch, or of one of its `parts`: a scalar tensor.
 
-        It may draw from torch's global generators (dropout), which the loop seeds for each epoch.
+        It may draw from torch's global generators, as dropout does: the loop seeds them for each epoch.
         """
 
     @abstractmethod
     def size(self, batch: BatchT) -> int:
-        """Return how many examples a batch has."""
+        """Return the number of examples in a batch."""
 
     @abstractmethod
     def lr_at(self, epoch: int, examples: int, history: Sequence[EpochMetrics]) -> float:
         """Return the learning rate of the next batch.
 
-        examples  seen since the first epoch began, before this batch
-        history   of the finished epochs: what a rate that waits for a plateau goes by; it survives a resume
+        examples  number of examples seen since the training began, before this batch
+        history   metrics of the finished epochs, for rates that depend on them, such as one that falls on a plateau; it
+                  survives a resume
         """
 
     @abstractmethod
     def weights(self) -> Mapping[str, Tensor]:
-        """Return what is to be written, by name."""
+        """Return the tensors to write, by name."""
 
     def parts(self, batch: BatchT) -> Iterable[tuple[BatchT, float]]:
-        """Yield (part, its share of the batch, 0..1): gradients of parts are added up before a step is taken."""
+        """Yield (part, share of the batch, 0..1); the gradients of all parts are added up before a step is taken."""
         yield batch, 1.0
 
     def after_step(self) -> None:
-        """Do what follows a step, such as to average the weights."""
+        """Do something after each step, such as average the weights."""
 
     def after_epoch(self, epoch: int) -> Mapping[str, Any]:
-        """Return further values of the epoch's metrics, such as a validation score; each converts to float.
+        """Return further metrics of the epoch, such as a validation score; each is convertible to float.
 
-        Called in eval mode and without gradients. Raises NotFiniteError for outputs beyond scoring; see `all_finite`.
+        It is called in eval mode and without gradients. Raises NotFiniteError, see `all_finite`, for outputs that
+        cannot be scored.
         """
         return {}
 
 
 def epoch_rng(seed: int, epoch: int) -> np.random.Generator:
-    """Return the generator of one epoch's order, negatives and other draws; the loop's own (dropout) is another."""
+    """Return the generator for what an epoch draws, such as the order of its examples; dropout has another one."""
     return np.random.default_rng(np.random.SeedSequence((seed, epoch, 0)))
 
 
 def all_finite(outputs: Tensor, what: str) -> Tensor:
-    """Return outputs of a validation as they are; raise NotFiniteError, naming them, if one is not finite."""
+    """Return `outputs` unchanged; raise NotFiniteError, with `what` as its message, if any is NaN or infinite."""
     if not outputs.isfinite().all():
         raise NotFiniteError(what)
     return outputs

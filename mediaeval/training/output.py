@@ -1,41 +1,45 @@
-"""The files that a training writes: whether they can be written, and where its resumable state lies."""
+"""The files that a training writes: whether they can be written, and where the state to resume from is."""
 
 import tempfile
 from pathlib import Path
 
-SUFFIX = ".training"  # of the state from which a training is resumed
+STATE_SUFFIX = ".training"  # of the file that a training is resumed from; it lies beside the weights
 
 
 def file_problems(out: Path, resume: bool) -> list[str]:
-    """Return why a training cannot be written to `out` and the state beside it: nothing, or one sentence."""
+    """Return why a training cannot write to `out` and the state file beside it: an empty list, or one sentence.
+
+    resume  whether an unfinished training in these files is to be continued
+    """
     out = Path(out)
     if out.suffix != ".safetensors":
-        return [f"--out {out}: a name that ends in .safetensors is wanted."]
-    state_file = out.with_suffix(SUFFIX)
+        return [f"Cannot write '{out}': expected a file name that ends in .safetensors."]
+    state_file = out.with_suffix(STATE_SUFFIX)
     if problem := _unwritable(out):
         return [problem]
     if out.is_dir() or state_file.is_dir():
-        return [f"--out {out}: there is a folder of this name, or of {state_file.name}. Give another name."]
+        return [f"Cannot write '{out}': it or {state_file.name} is a folder. Choose another name."]
     if state_file.exists() and not resume:
         return [
-            f"{state_file} is of a training that was not finished. Go on with --resume, or delete it to begin anew."
+            f"{state_file} belongs to a training that was not finished. Continue it with --resume, or delete the file "
+            "to start again."
         ]
     if out.exists() and not state_file.exists():
-        return [f"{out} is there already. Give --out another name, or delete it to train anew."]
+        return [f"{out} exists already. Choose another name, or delete the file to train again."]
     return []
 
 
 def _unwritable(out: Path) -> str | None:
     """Return why no file of this name can be made, or None.
 
-    One is made for a moment, since rights alone say little (a disk may be read-only, a name too long). Folders that
-    are still to be made are not made yet: the nearest that there is must take the file.
+    A file is made for a moment, because permissions alone are not enough to know: a disk may be read-only, a name too
+    long. Folders that do not exist yet are not made: the nearest one that exists must accept the file.
     """
     try:
         folder = next(folder for folder in out.absolute().parents if folder.exists())
         if not folder.is_dir():
-            return f"--out {out}: {folder} is a file, and a folder is wanted there. Give another name."
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=f".{out.name}."):  # named as an atomic write's
+            return f"Cannot write '{out}': {folder} is a file; expected a folder. Choose another name."
+        with tempfile.NamedTemporaryFile(dir=folder, prefix=f".{out.name}."):  # as long a name as an atomic write's
             return None
     except OSError as error:
-        return f"--out {out}: no file of this name can be written ({error.strerror}). Give another name or folder."
+        return f"Cannot write '{out}': {error.strerror}. Choose another name or folder."

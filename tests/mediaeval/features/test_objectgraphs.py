@@ -279,7 +279,7 @@ def test_a_rate_that_breaks_the_network_stops_as_a_loss_that_is_no_number_does(v
     """One batch an epoch: its loss is of before the step, and finite, as the weights are; their scores are not."""
     with pytest.raises(
         ConfigError,
-        match=r"scores of test videos became infinite or no number after epoch 0; nothing was written. "
+        match=r"scores of test videos became NaN or infinite after epoch 0; nothing was written. "
         r"Lower --lr \(it was 1e\+30\)",
     ):
         train_objectgraphs(videos, tmp_path / "g.safetensors", epochs=2, lr=1e30)

@@ -146,7 +146,7 @@ def test_a_killed_training_goes_on_to_the_same_result(tmp_path, changes):
     killed, *_ = small(tmp_path / "again", **recipe)
     with pytest.raises(Killed):
         killed.fit(photographs, labels, state=state, validation=(photographs, labels), on_progress=kill_after(10))
-    with pytest.raises(ConfigError, match=r"not finished\. Go on with --resume"):
+    with pytest.raises(ConfigError, match=r"not finished\. Continue it with --resume"):
         small(tmp_path / "new", **recipe)[0].fit(photographs, labels, state=state)
     resumed, *_ = small(tmp_path / "anew", **recipe)
     resumed.fit(photographs, labels, state=state, resume=True, validation=(photographs, labels))
@@ -164,10 +164,10 @@ def test_a_training_is_resumed_with_its_own_settings_only(tmp_path):
     with pytest.raises(Killed):
         model.fit(photographs, labels, state=state, on_progress=kill_after(6))
     other, *_ = small(tmp_path / "other", epochs=3, batch_size=4, lr=0.01)
-    with pytest.raises(ConfigError, match=r"other settings(.|\n)*lr: it was 0.0001, now 0.01"):
+    with pytest.raises(ConfigError, match=r"other settings(.|\n)*lr: was 0.0001, now 0.01"):
         other.fit(photographs, labels, state=state, resume=True)
     fewer, *_ = small(tmp_path / "fewer", epochs=3, batch_size=4)
-    with pytest.raises(ConfigError, match="photographs: it was"):
+    with pytest.raises(ConfigError, match="photographs: was"):
         fewer.fit(photographs.some(photographs.ids[:8]), labels, state=state, resume=True)
 
 
@@ -187,7 +187,7 @@ def test_the_command_resumes(job, monkeypatch):
         train(config, ["subtask1"], run_folder("late"), split_file=Path("runs/net/split.csv"))
     assert (job / "runs/.late.training/subtask1/model.training").is_file() and not (job / "runs/late").exists()
     monkeypatch.setattr(trainers.SystemModel, "fit", honest)
-    assert "Go on with --resume" in refused(*where)
+    assert "Continue it with --resume" in refused(*where)
     command(*where, "--resume")
     assert not (job / "runs/.late.training").exists()
     one, two = (load_file(job / f"runs/{run}/subtask1/refit.safetensors") for run in ("net", "late"))
@@ -199,7 +199,7 @@ def test_the_command_resumes(job, monkeypatch):
 
 def test_a_loss_that_is_no_number_stops_and_says_which_batch(tmp_path):
     model, photographs, labels = small(tmp_path, epochs=3, batch_size=4, lr=1e30, optimiser="sgd", warmup_epochs=0)
-    with pytest.raises(ConfigError, match=r"became (nan|inf) in epoch \d, batch \d; .*Lower the rate \(lr was"):
+    with pytest.raises(ConfigError, match=r"became (nan|inf) in epoch \d, batch \d; .*Lower lr \(it was"):
         model.fit(photographs, labels, state=tmp_path / "x.safetensors")
 
 
@@ -210,7 +210,7 @@ def test_what_diverges_later_keeps_the_last_good_epoch(tmp_path, monkeypatch):
     honest = training.lr_at
     monkeypatch.setattr(training, "lr_at", lambda recipe, n: lambda *at: 1e30 if at[0] == 1 else honest(recipe, n)(*at))
     state = tmp_path / "x.safetensors"
-    with pytest.raises(ConfigError, match=r"epoch 1, batch \d; .*x.safetensors keeps the weights of before"):
+    with pytest.raises(ConfigError, match=r"epoch 1, batch \d; .*x.safetensors keeps the weights of the last"):
         model.fit(photographs, labels, state=state)
     assert all(tensor.isfinite().all() for tensor in load_file(state).values())
 

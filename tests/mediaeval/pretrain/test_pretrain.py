@@ -59,7 +59,7 @@ def test_every_option_of_every_trainer_is_checked_with_the_others_before_anythin
         trainer(name)(tmp_path / "nowhere", tmp_path / "w.pt", **wrong)
     *of_options, of_file = raised.value.problems
     assert {problem.split()[0] for problem in of_options} == wrong.keys()
-    assert of_file.endswith("w.pt: a name that ends in .safetensors is wanted.")
+    assert of_file.endswith("w.pt': expected a file name that ends in .safetensors.")
     numbers = {key for key, default in own_options(name).items() if isinstance(default, int | float)}
     assert numbers <= wrong.keys(), "an option that no test has a wrong value for"
 
@@ -101,7 +101,7 @@ def test_the_command_trains_tells_and_resumes(run, workdir):
     assert "videos without features, left out: 1 (Class1/v1)" in result.stderr
     found = json.loads(result.stdout)
     assert [row["epoch"] for row in found["history"]] == [0, 1] and found["out"] == "g.safetensors"
-    assert "is there already" in run(*arguments, "--out", "g.safetensors", "--resume", code=1).stderr
+    assert "exists already" in run(*arguments, "--out", "g.safetensors", "--resume", code=1).stderr
     text = run(*arguments, "--out", "h.safetensors", "--resume").stdout
     assert "0.0001" in text and text.endswith("objectgraphs: h.safetensors\n")
     assert same(load_file("g.safetensors"), load_file("h.safetensors"))
@@ -121,8 +121,8 @@ def test_the_command_trains_tells_and_resumes(run, workdir):
             ["signature", "--batch-size", "1"],
             "batch_size 1: a number of pairs of 2 or more, for the loss to compare, is wanted",
         ),
-        (["objectgraphs", "--out", "afile/w.safetensors"], "afile is a file, and a folder is wanted there"),
-        (["yt8m", "--out", ""], "a name that ends in .safetensors is wanted"),
+        (["objectgraphs", "--out", "afile/w.safetensors"], "afile is a file; expected a folder"),
+        (["yt8m", "--out", ""], "expected a file name that ends in .safetensors"),
     ],
 )
 def test_what_the_command_cannot_do_it_says(run, workdir, arguments, message):

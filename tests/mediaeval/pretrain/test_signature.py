@@ -171,10 +171,10 @@ def test_resuming_with_another_network_names_what_is_another(tmp_path):
     with pytest.raises(ConfigError) as raised:
         train_signature(folder, out, epochs=2, resume=True, **settings | {"hidden": 8, "filters": 5, "space": 16})
     assert list(raised.value.problems[1:]) == [
-        "  filters: it was 12, now 5",
-        "  hidden: it was 24, now 8",
-        "  space: it was 32, now 16",
-        "  word_vectors: it was none, now width 7",
+        "  filters: was 12, now 5",
+        "  hidden: was 24, now 8",
+        "  space: was 32, now 16",
+        "  word_vectors: was none, now width 7",
     ]
 
 
@@ -185,7 +185,7 @@ def test_vectors_that_are_not_finite_stop_the_training(tmp_path, monkeypatch):
 
     monkeypatch.setattr("mediaeval.pretrain.signature.padded_frames", broken)
     settings = SMALL | {"batch_size": 3, "min_count": 1}
-    with pytest.raises(ConfigError, match="vectors of held-out videos became infinite or no number after epoch 0"):
+    with pytest.raises(ConfigError, match="vectors of held-out videos became NaN or infinite after epoch 0"):
         train_signature(tiny(tmp_path / "set"), tmp_path / "x.safetensors", **settings)
     assert not list(tmp_path.glob("x.*"))
 
