@@ -3,6 +3,8 @@
 Heavy libraries are imported inside the commands, so that `--help` comes at once.
 """
 
+from typing import Annotated
+
 import typer
 
 from mediaeval.cli import (
@@ -26,26 +28,40 @@ from mediaeval.cli import (
     train,
     weights,
 )
-from mediaeval.cli.messages import messages_on_stderr, report_user_errors
+from mediaeval.cli.groups import ReportingGroup, add_command
+from mediaeval.cli.messages import messages_on_stderr
 
 app = typer.Typer(
     name="mediaeval",
+    cls=ReportingGroup,
     help="From photographs to a run file that is proved to say what the models predicted.",
     epilog="Example: mediaeval train subtask1",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"mediaeval {version('mediaeval')}")
+        raise typer.Exit
+
+
 @app.callback()
-def prepare(context: typer.Context) -> None:
+def prepare(
+    context: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
     """Print messages on stderr until the command ends."""
     context.with_resource(messages_on_stderr())
 
 
-# in the order of the work
+# in the order of the work; each has a `command`, or an `app` with sub-commands
 COMMANDS = (
     sample,
     inspect,
@@ -69,7 +85,10 @@ COMMANDS = (
 )
 for module in COMMANDS:
     name = module.__name__.rpartition(".")[2]
-    app.command(name, epilog=module.EXAMPLE, no_args_is_help=module.NEEDS_ARGUMENTS)(report_user_errors(module.command))
+    if hasattr(module, "app"):
+        app.add_typer(module.app, name=name)
+    else:
+        add_command(app, name, module)
 
 
 def main() -> None:

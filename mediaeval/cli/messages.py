@@ -7,6 +7,7 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import typer
 
@@ -50,13 +51,13 @@ def messages_on_stderr() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def report_user_errors(command: Callable[..., None]) -> Callable[..., None]:
+def report_user_errors(command: Callable[..., Any]) -> Callable[..., Any]:
     """Return `command` with errors that a user can put right as messages and exit status 1, never as a traceback."""
 
     @functools.wraps(command)
-    def run(*arguments: object, **options: object) -> None:
+    def run(*arguments: Any, **options: Any) -> Any:
         try:
-            command(*arguments, **options)
+            return command(*arguments, **options)
         except UserError as error:
             logger.error(error)
             raise typer.Exit(1) from None

@@ -52,6 +52,7 @@ MAY_IMPORT["mediaeval.interpret"] = BELOW | {"mediaeval.steps"}
 MAY_IMPORT["mediaeval.proofs"] = BELOW | {"mediaeval.steps"}
 MAY_IMPORT["mediaeval.experiments"] = BELOW | {"mediaeval.steps", "mediaeval.interpret"}
 MAY_IMPORT["mediaeval.cli"] = set(MAY_IMPORT)
+MAY_IMPORT["mediaeval.__main__"] = {"mediaeval.cli"}
 
 FILES = sorted([*(ROOT / "mediaeval").rglob("*.py"), *(ROOT / "submission").rglob("*.py")])
 

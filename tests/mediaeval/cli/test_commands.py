@@ -5,25 +5,79 @@ import subprocess
 import sys
 
 import pytest
+import typer
 
-from mediaeval.cli import COMMANDS
-
-NAMES = [module.__name__.rpartition(".")[2] for module in COMMANDS]
+from mediaeval.cli import app
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_command_has_help_and_an_example(run, name):
+def commands(command=None, path=()):
+    """Yield (words, click command) of every command that does something, sub-commands too."""
+    for name, below in (command or typer.main.get_command(app)).commands.items():
+        if hasattr(below, "commands"):
+            yield from commands(below, (*path, name))
+        else:
+            yield (*path, name), below
+
+
+LEAVES = dict(commands())
+NAMES = sorted({words[0] for words in LEAVES})
+leaves = pytest.mark.parametrize("words", LEAVES, ids=" ".join)
+
+
+@leaves
+def test_every_command_has_help_and_an_example(run, words):
+    text = " ".join(run(*words, "--help").stdout.split())
+    assert f"Example: mediaeval {' '.join(words)}" in text
+    assert "--json" in text
+    assert "<bool>" not in text, "what takes no value shows no type"
+
+
+@leaves
+def test_every_option_has_help(words):
+    for param in LEAVES[words].params:
+        assert param.help, param.name
+
+
+@leaves
+def test_every_example_is_made_of_options_that_exist(run, words):
+    options = [name for param in LEAVES[words].params for name in param.opts]
+    for word in LEAVES[words].epilog.split():
+        assert not word.startswith("--") or word in options, word
+
+
+@pytest.mark.parametrize("name", ["experiment", "weights"])
+def test_a_command_with_sub_commands_lists_them_and_has_an_example(run, name):
     text = " ".join(run(name, "--help").stdout.split())
     assert f"Example: mediaeval {name}" in text
-    assert "--json" in text
+    assert all(words[1] in text for words in LEAVES if words[0] == name)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_every_example_is_made_of_options_that_exist(run, name):
-    module = COMMANDS[NAMES.index(name)]
-    text = run(name, "--help").stdout
-    for word in module.EXAMPLE.split():
-        assert not word.startswith("--") or word in text, word
+def test_every_published_table_is_a_sub_command():
+    from mediaeval.experiments import EXPERIMENTS
+
+    assert [words[1] for words in LEAVES if words[0] == "experiment"] == list(EXPERIMENTS)
+
+
+def test_options_before_the_name_of_a_sub_command_are_reported(run, workdir):
+    result = run("weights", "--json", "list", "handcrafted")
+    assert json.loads(result.stdout) == []
+    (told,) = result.stderr.splitlines()
+    assert "old spelling" in told and told.endswith("weights list --json handcrafted")
+    assert run("weights", "list", "handcrafted", "--json").stderr == ""
+    refused = run("experiment", "--out", "campos2017", "--splits=2", "smap2021", code=1).stderr
+    assert "smap2021 --out campos2017 --splits=2" in refused and "--splits: not an option of smap2021" in refused
+
+
+def test_version(run):
+    from importlib.metadata import version
+
+    assert run("--version").stdout == f"mediaeval {version('mediaeval')}\n"
+
+
+def test_the_package_is_a_program():
+    command = [sys.executable, "-m", "mediaeval", "ls", "tasks", "--json"]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert json.loads(result.stdout) and not result.stderr
 
 
 def test_the_readme_shows_every_command():

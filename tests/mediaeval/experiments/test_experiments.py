@@ -516,8 +516,10 @@ def test_a_folder_that_cannot_be_written_is_told_before_anything_is_computed(
     (workdir / "taken").write_text("mine")
     (workdir / "dangling").symlink_to("nowhere")
     (workdir / "full/results.csv").mkdir(parents=True)
-    for entry in EXPERIMENTS.values():
-        monkeypatch.setattr(f"{entry.path}.run", lambda *_, **__: pytest.fail("something was computed"))
+    for other in EXPERIMENTS:
+        monkeypatch.setattr(
+            f"mediaeval.experiments.{other}.run", lambda *_, **__: pytest.fail("something was computed")
+        )
     told = run("experiment", name, "--out", out, code=1).stderr
     assert message in " ".join(told.split()) and "Nothing was computed" in told
     assert (workdir / "taken").read_text() == "mine" and not (workdir / "sample").exists()

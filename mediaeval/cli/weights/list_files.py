@@ -1,0 +1,42 @@
+"""mediaeval weights list"""
+
+import logging
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from mediaeval.cli.common import ConfigFile, Json, print_json, print_table
+
+if TYPE_CHECKING:
+    from mediaeval.steps.weight_files import ExtractorFile
+
+logger = logging.getLogger(__name__)
+
+EXAMPLE = "Example: mediaeval weights list open2026"
+NEEDS_ARGUMENTS = False
+
+
+def command(
+    name: Annotated[
+        str | None, typer.Argument(metavar="NAME", help="A preset or an extractor.", show_default="all extractors")
+    ] = None,
+    config: ConfigFile = None,
+    json: Json = False,
+) -> None:
+    """List weight files: whether each is in the cache, its sha256, its licence and where it comes from."""
+    from mediaeval.config import load_config
+    from mediaeval.steps.weight_files import extractors_named, files_of_extractors
+
+    print_files(list(files_of_extractors(extractors_named(load_config(config), name))), name, json)
+
+
+def print_files(files: Sequence["ExtractorFile"], name: str | None, json: bool) -> None:
+    """Print a row for each weight file. `name`: the extractor or preset that needs them."""
+    rows = [file.to_dict() for file in files]
+    if json:
+        print_json(rows)
+    elif rows:
+        print_table("", list(rows[0]), [list(row.values()) for row in rows])
+    else:
+        logger.info(f"{name} needs no weights.")
