@@ -25,6 +25,7 @@ __all__ = [
     "UserError",
     "WeightsError",
     "choose",
+    "first_few",
     "first_line",
     "some",
 ]
@@ -69,6 +70,11 @@ def choose(kind: str, name: str, known) -> str:
 def some(items: Sequence[str], most: int = 3) -> str:
     """Return the first few of some names, and how many more there are: `a, b, c … and 4 more`."""
     return ", ".join(items[:most]) + (f" … and {len(items) - most} more" if len(items) > most else "")
+
+
+def first_few(lines: Sequence[str], most: int = 5) -> list[str]:
+    """Return the first few lines, and one that counts the others: `… and 4 more`."""
+    return [*lines[:most], f"… and {len(lines) - most} more"] if len(lines) > most else list(lines)
 
 
 def first_line(error: BaseException) -> str:

@@ -21,12 +21,11 @@ from pathlib import Path
 
 import numpy as np
 
-from mediaeval.errors import DatasetError, UserError, choose
+from mediaeval.errors import DatasetError, UserError, choose, some
 from mediaeval.pretrain.bigfile import BigFile
 
 ENCODING = "iso-8859-1"
 _WORD = re.compile("[A-Za-z0-9]+")
-_LISTED = 5  # names that a message shows
 
 
 @dataclass(frozen=True)
@@ -169,7 +168,9 @@ def _read_captions(path: Path, problems: list[str]) -> list[Caption]:
             strange.append(str(number))
         captions.append(Caption(video, words_of(text)))
     if strange:
-        problems.append(f"{path}: lines without an id or without a word: {_some(strange)}. Wanted: video0#0 a man is …")
+        problems.append(
+            f"{path}: lines without an id or without a word: {some(strange, 5)}. Wanted: video0#0 a man is …"
+        )
     if not captions:
         problems.append(f"{path} holds no caption. Wanted a line for each: video0#0 a man is …")
     return captions
@@ -183,8 +184,4 @@ def _hold_out(captions: list[Caption], share: float, seed: int) -> tuple[list[Ca
 
 
 def _count(names: Sequence[str], what: str) -> str:
-    return f"{len(names)} {what}: {_some(names)}."
-
-
-def _some(names: Sequence[str]) -> str:
-    return ", ".join(names[:_LISTED]) + (f" … and {len(names) - _LISTED} more" if len(names) > _LISTED else "")
+    return f"{len(names)} {what}: {some(names, 5)}."

@@ -7,10 +7,8 @@ published. Their text branch also reads BERT's word vectors and has an attention
 B pairs, V held-out videos, C their captions, D the width of the space.
 """
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -18,10 +16,10 @@ from torch import Tensor
 
 from mediaeval.devices import resolve_device
 from mediaeval.errors import ConfigError
-from mediaeval.features.networks.dual_encoding import END, N_SPECIAL, PAD, START, UNKNOWN, TextEncoder, VisualEncoder
-from mediaeval.pretrain.bigfile import BigFile
-from mediaeval.pretrain.captions import Caption, CaptionedVideos, read_captioned_videos
+from mediaeval.features.networks.dual_encoding import TextEncoder, VisualEncoder
+from mediaeval.pretrain.captions import CaptionedVideos, read_captioned_videos
 from mediaeval.pretrain.checks import PAIRS, check_training
+from mediaeval.pretrain.pairs import PairBatch, padded_frames, padded_words, pair_batches, vocabulary_of, word_embedding
 from mediaeval.seeding import seeded
 from mediaeval.training.loop import LoopOptions, OnProgress, no_progress, train
 from mediaeval.training.objective import EpochMetrics, TrainingObjective, all_finite, epoch_rng
@@ -29,16 +27,6 @@ from mediaeval.training.objective import EpochMetrics, TrainingObjective, all_fi
 RANKS = (1, 5, 10)
 EMBEDDING = 500  # of words where there are no word vectors, as in the public code
 _CHUNK = 1000  # rows of a matrix of scores at a time
-
-
-class PairBatch(NamedTuple):
-    """Pairs of a video and a caption; rows are padded to the longest of the batch."""
-
-    frames: Tensor  # (B, T, W)
-    n_frames: Tensor  # (B,)
-    words: Tensor  # (B, L)
-    n_words: Tensor  # (B,)
-    videos: Tensor  # (B,), a number for each video: captions of one video have the same
 
 
 def train_signature(
@@ -158,7 +146,7 @@ class SignatureObjective(TrainingObjective[PairBatch]):
         }
 
     def batches(self, epoch: int) -> Iterator[PairBatch]:
-        return batches(self.data, self.vocabulary, self.batch_size, epoch_rng(self.seed, epoch), self.device)
+        return pair_batches(self.data, self.vocabulary, self.batch_size, epoch_rng(self.seed, epoch), self.device)
 
     def loss(self, batch: PairBatch) -> Tensor:
         same = batch.videos[:, None] == batch.videos
@@ -205,55 +193,6 @@ def triplet_loss(visual: Tensor, text: Tensor, same: Tensor, margin: float) -> T
     own = scores.diagonal()
     negatives = scores.masked_fill(same, -torch.inf)
     return ((margin + negatives.amax(dim=1) - own).relu() + (margin + negatives.amax(dim=0) - own).relu()).sum()
-
-
-def vocabulary_of(captions: Iterable[Caption], min_count: int) -> dict[str, int]:
-    """Return word → id, from `N_SPECIAL` on in order of first occurrence, of words that occur `min_count` times."""
-    counts = Counter(word for caption in captions for word in caption.words)
-    words = [word for word, count in counts.items() if count >= min_count]
-    return {word: number for number, word in enumerate(words, start=N_SPECIAL)}
-
-
-def word_embedding(vocabulary: dict[str, int], vectors: BigFile, rng: np.random.Generator) -> Tensor:
-    """Return float32 (N_SPECIAL + n_words, dim): the words' vectors, and uniform −1..1 where a word has none."""
-    table = rng.uniform(-1, 1, (N_SPECIAL + len(vocabulary), vectors.dim)).astype(np.float32)
-    known = [word for word in vocabulary if word in vectors]
-    if known:
-        table[[vocabulary[word] for word in known]] = vectors.get(known)
-    return torch.from_numpy(table)
-
-
-def batches(
-    data: CaptionedVideos, vocabulary: dict[str, int], batch_size: int, rng: np.random.Generator, device: torch.device
-) -> Iterator[PairBatch]:
-    """Give all training pairs once, in an order drawn by `rng`; a last pair that would stand alone joins the others."""
-    numbers = {video: k for k, video in enumerate(dict.fromkeys(caption.video for caption in data.train))}
-    order = rng.permutation(len(data.train))
-    stops = [*range(batch_size, len(order) - 1, batch_size), len(order)]  # BatchNorm has no variance of one row
-    for start, stop in zip([0, *stops], stops, strict=False):
-        pairs = [data.train[k] for k in order[start:stop]]
-        videos = torch.tensor([numbers[pair.video] for pair in pairs], device=device)
-        frames = padded_frames([pair.video for pair in pairs], data, device)
-        yield PairBatch(*frames, *padded_words(pairs, vocabulary, device), videos)
-
-
-def padded_frames(videos: Sequence[str], data: CaptionedVideos, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Return the frames of videos, float32 (B, T, W), zero after a video's end, and how many they are, (B,)."""
-    ids = [data.frames[video] for video in videos]
-    lengths = torch.tensor([len(of_video) for of_video in ids])
-    frames = torch.zeros(len(videos), int(lengths.max()), data.features.dim)
-    inside = torch.arange(frames.shape[1]) < lengths[:, None]
-    frames[inside] = torch.from_numpy(data.features.get([frame for of_video in ids for frame in of_video]))
-    return frames.to(device), lengths
-
-
-def padded_words(captions: Sequence[Caption], vocabulary: dict[str, int], device: torch.device):
-    """Return word ids (B, L) of START, the words and END, PAD after a caption's end, and how many they are, (B,)."""
-    ids = [[START, *(vocabulary.get(word, UNKNOWN) for word in caption.words), END] for caption in captions]
-    lengths = torch.tensor([len(of_caption) for of_caption in ids])
-    most = int(lengths.max())
-    words = torch.tensor([of_caption + [PAD] * (most - len(of_caption)) for of_caption in ids])
-    return words.to(device), lengths
 
 
 def validate(

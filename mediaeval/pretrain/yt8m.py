@@ -3,42 +3,28 @@
 bmezaris/subclass_deep_neural_networks trains this network, with sound and with artificial subclasses; both are left
 out, since images have no sound and Y has the 3862 classes themselves.
 
-The records are read as a stream: memory holds a buffer of examples to shuffle, whatever the size of the data set.
 B examples, L = 1024.
 """
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from mediaeval.errors import DatasetError, FeaturesError
-from mediaeval.features.networks.yt8m import CLASSES, PICTURE, YT8MHead, dequantise
+from mediaeval.features.networks.yt8m import CLASSES, PICTURE, YT8MHead
 from mediaeval.pretrain.checks import check_training
-from mediaeval.pretrain.tfrecord import read_sequence_example, records
+from mediaeval.pretrain.yt8m_records import VideoBatch, read_examples, record_files, shuffled, video_batches
 from mediaeval.seeding import seeded
 from mediaeval.training.loop import LoopOptions, OnProgress, no_progress, train
 from mediaeval.training.objective import EpochMetrics, TrainingObjective, all_finite, epoch_rng
 
 EPSILON = 1e-5  # inside the logarithm of the loss
-FRAMES = 360  # of a video, at one a second, that YouTube-8M keeps
 TOP = 20  # predictions of a video that GAP looks at
 DECAY, DECAY_EXAMPLES = 0.95, 4_000_000
-_LISTED = 5  # problems that a message shows
-
-VideoBatch = tuple[Tensor, Tensor]  # vectors (B, L), 0/1 labels (B, classes), both float32
-
-
-class Example(NamedTuple):
-    """One video: float32 (L,), and the numbers of its classes, int64 (any number,)."""
-
-    x: np.ndarray
-    labels: np.ndarray
 
 
 def train_yt8m(
@@ -125,8 +111,8 @@ class YouTube8MObjective(TrainingObjective[VideoBatch]):
     def batches(self, epoch: int) -> Iterator[VideoBatch]:
         rng = epoch_rng(self.seed, epoch)
         files = [self.training[k] for k in rng.permutation(len(self.training))]
-        stream = shuffled(examples(files, self.classes), self.buffer, rng)
-        return tensors(stream, self.batch_size, self.classes, self.device)
+        stream = shuffled(read_examples(files, self.classes), self.buffer, rng)
+        return video_batches(stream, self.batch_size, self.classes, self.device)
 
     def loss(self, batch: VideoBatch) -> Tensor:
         x, y = batch
@@ -148,7 +134,9 @@ class YouTube8MObjective(TrainingObjective[VideoBatch]):
         if not self.validation:
             return {}
         gap = Gap()
-        for x, y in tensors(examples(self.validation, self.classes), self.batch_size, self.classes, self.device):
+        for x, y in video_batches(
+            read_examples(self.validation, self.classes), self.batch_size, self.classes, self.device
+        ):
             gap.add(all_finite(self.head(x), "scores of validation").cpu().numpy(), y.cpu().numpy() > 0)
         return {"gap": gap.value()}
 
@@ -194,108 +182,3 @@ class Gap:
         last = np.append(np.flatnonzero(np.diff(scores)), len(scores) - 1)  # of each run of equal scores
         precision = found[last] / (last + 1)
         return float((np.diff(found[last], prepend=0) * precision).sum() / self.positives)
-
-
-def record_files(folder: Path, classes: int) -> tuple[list[Path], list[Path]]:
-    """Return the files to train on and those to validate on, each in the order of its names.
-
-    Raises DatasetError, all at once, when there is none to train on, or the first record of any cannot be used.
-    """
-    folder = Path(folder)
-    found = sorted(path for path in folder.glob("*.tfrecord") if path.is_file())
-    training = [path for path in found if path.name.startswith("train")]
-    validation = [path for path in found if path.name.startswith("validate")]
-    if not training:
-        there = f"{len(found)} others, such as {found[0].name}, are" if found else "no .tfrecord file is"
-        raise DatasetError(f"{folder}: {there} there. Files named train*.tfrecord, of YouTube-8M, are wanted.")
-    problems = []
-    for path in [*training, *validation]:
-        try:
-            next(examples([path], classes), None)
-        except FeaturesError as error:
-            problems += error.problems
-    if problems:
-        more = [f"… and {len(problems) - _LISTED} files more"] if len(problems) > _LISTED else []
-        raise DatasetError(*problems[:_LISTED], *more)
-    return training, validation
-
-
-def examples(files: Iterable[Path], classes: int) -> Iterator[Example]:
-    """Give the examples of files, one after the other. Raises FeaturesError with file and record."""
-    for path in files:
-        for number, record in enumerate(records(path), start=1):
-            try:
-                yield read_video(*read_sequence_example(record), classes)
-            except FeaturesError as error:
-                raise FeaturesError(f"{path}, record {number}: {error.problems[0]}") from None
-
-
-def read_video(context: Mapping, lists: Mapping, classes: int) -> Example:
-    """Return the example of one record, of either kind.
-
-    An Example is read as a SequenceExample that has no lists: its `mean_rgb` is the vector. Else `rgb` has a frame
-    each, of 8-bit numbers, and their mean is the vector. Raises FeaturesError for anything else.
-    """
-    if "mean_rgb" in context:
-        x = context["mean_rgb"]
-        if not isinstance(x, np.ndarray) or x.dtype != np.float32 or x.shape != (PICTURE,):
-            raise FeaturesError(f"mean_rgb has {len(x)} numbers, wanted {PICTURE} floats.")
-    elif "rgb" in lists:
-        frames = lists["rgb"][:FRAMES]
-        if not frames:
-            raise FeaturesError("rgb has no frames.")
-        for k, frame in enumerate(frames):
-            if not isinstance(frame, list) or [len(part) for part in frame] != [PICTURE]:
-                raise FeaturesError(f"frame {k} of rgb is not one string of {PICTURE} bytes.")
-        x = dequantise(np.frombuffer(b"".join(frame[0] for frame in frames), np.uint8).reshape(-1, PICTURE)).mean(
-            axis=0
-        )
-    else:
-        has = ", ".join(sorted([*context, *lists])) or "nothing"
-        raise FeaturesError(f"it has {has}; mean_rgb (video-level) or rgb (frame-level) is wanted.")
-    if not np.isfinite(x).all():
-        raise FeaturesError("its vector has numbers that are not finite.")
-    labels = context.get("labels")
-    if labels is None:
-        raise FeaturesError("it has no labels. Files of YouTube-8M's test part have none, and cannot be trained on.")
-    if len(labels) == 0:
-        return Example(x, np.zeros(0, np.int64))
-    if not isinstance(labels, np.ndarray) or labels.dtype != np.int64:
-        raise FeaturesError("its labels are not whole numbers.")
-    outside = labels[(labels < 0) | (labels >= classes)]
-    if len(outside):
-        raise FeaturesError(f"label {outside[0]} is outside 0 to {classes - 1}.")
-    return Example(x, labels)
-
-
-def shuffled(stream: Iterable[Example], size: int, rng: np.random.Generator) -> Iterator[Example]:
-    """Give all of a stream in another order, holding at most `size` of it: each leaves as another comes."""
-    held: list[Example] = []
-    for example in stream:
-        if len(held) < size:
-            held.append(example)
-            continue
-        place = int(rng.integers(size))
-        yield held[place]
-        held[place] = example
-    for place in rng.permutation(len(held)):
-        yield held[place]
-
-
-def tensors(stream: Iterable[Example], batch_size: int, classes: int, device: torch.device) -> Iterator[VideoBatch]:
-    """Give batches, the last may be smaller: vectors (B, L), and 0/1 float32 (B, classes)."""
-    held: list[Example] = []
-    for example in stream:
-        held.append(example)
-        if len(held) == batch_size:
-            yield _batch(held, classes, device)
-            held = []
-    if held:
-        yield _batch(held, classes, device)
-
-
-def _batch(held: list[Example], classes: int, device: torch.device) -> VideoBatch:
-    y = torch.zeros(len(held), classes)
-    for row, example in enumerate(held):
-        y[row, torch.from_numpy(example.labels)] = 1
-    return torch.from_numpy(np.stack([example.x for example in held])).to(device), y.to(device)

@@ -25,9 +25,9 @@ from mediaeval.cli import app
 from submission.__main__ import main as submission_main
 from tests.conftest import make_folder, picture
 from tests.mediaeval.experiments.test_sentiment_sets import FIVE, twitter1
-from tests.mediaeval.features.test_objectgraphs import write_videos
-from tests.mediaeval.features.test_yt8m import X, video, write_records
+from tests.mediaeval.pretrain.test_objectgraphs import write_videos
 from tests.mediaeval.pretrain.test_signature import THINGS, write_collection
+from tests.mediaeval.pretrain.test_yt8m import X, video, write_records
 
 Output = dict[str, Any]
 

@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 from mediaeval.errors import ConfigError
 from mediaeval.pretrain import PRETRAINERS, SHARED, own_options, read_options, trainer
 from mediaeval.pretrain.checks import OPTIONS, check_training
-from tests.mediaeval.features.test_objectgraphs import write_videos
+from tests.mediaeval.pretrain.test_objectgraphs import write_videos
 
 
 @pytest.fixture

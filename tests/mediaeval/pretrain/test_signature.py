@@ -14,17 +14,8 @@ from mediaeval.errors import ConfigError, DatasetError
 from mediaeval.features.networks.dual_encoding import END, N_SPECIAL, PAD, START, UNKNOWN, load_visual
 from mediaeval.pretrain.bigfile import BigFile
 from mediaeval.pretrain.captions import Caption, read_captioned_videos, words_of
-from mediaeval.pretrain.signature import (
-    batches,
-    padded_frames,
-    padded_words,
-    rate,
-    recalls,
-    train_signature,
-    triplet_loss,
-    vocabulary_of,
-    word_embedding,
-)
+from mediaeval.pretrain.pairs import padded_frames, padded_words, pair_batches, vocabulary_of, word_embedding
+from mediaeval.pretrain.signature import rate, recalls, train_signature, triplet_loss
 from mediaeval.training.checkpoint import METADATA
 from mediaeval.training.objective import epoch_rng
 from mediaeval.weights.read import read_weights
@@ -296,7 +287,7 @@ def test_an_epoch_gives_every_pair_once_and_no_pair_alone(tmp_path, size):
     data = read_captioned_videos(tiny(tmp_path / "set"), val=0.25)  # 3 videos with 2 captions each are left
     vocabulary = vocabulary_of(data.train, 1)
     seen = []
-    for batch in batches(data, vocabulary, size, epoch_rng(0, 0), CPU):
+    for batch in pair_batches(data, vocabulary, size, epoch_rng(0, 0), CPU):
         assert len(batch.videos) > 1
         for row, n in enumerate(batch.n_frames.tolist()):
             video = int(batch.frames[row, 0, 0] // 10)
