@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from mediaeval.cli.common import ConfigFile, Device, Json, Use, print_json, print_table
+from mediaeval.cli.options import ConfigFile, Device, Json, Use
+from mediaeval.cli.output import print_json, print_table
 from submission.__main__ import header_wanted, reports_of
 from submission.errors import UserError
 from submission.labels import read_ids

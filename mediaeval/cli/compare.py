@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from mediaeval.cli.common import Json, Seed, print_json, print_table
+from mediaeval.cli.options import Json, Seed
+from mediaeval.cli.output import print_json, print_table
 
 EXAMPLE = "Example: mediaeval compare first second"
 NEEDS_ARGUMENTS = True

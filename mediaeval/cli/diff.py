@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from mediaeval.cli.common import Json, print_json, print_table
+from mediaeval.cli.options import Json
+from mediaeval.cli.output import print_json, print_table
 
 EXAMPLE = "Example: mediaeval diff runs/first/run.csv runs/second/run.csv"
 NEEDS_ARGUMENTS = True

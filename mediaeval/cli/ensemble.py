@@ -5,7 +5,8 @@ from typing import Annotated, Literal
 
 import typer
 
-from mediaeval.cli.common import Json, print_json, print_table
+from mediaeval.cli.options import Json
+from mediaeval.cli.output import print_json, print_table
 
 EXAMPLE = "Example: mediaeval ensemble first second third --run all3 --how vote"
 NEEDS_ARGUMENTS = True

@@ -4,18 +4,8 @@ from typing import Annotated
 
 import typer
 
-from mediaeval.cli.common import (
-    ConfigFile,
-    Device,
-    Engine,
-    Json,
-    Preset,
-    SkipBad,
-    Use,
-    choose_data,
-    print_json,
-    print_table,
-)
+from mediaeval.cli.options import ConfigFile, Device, Engine, Json, Preset, SkipBad, Use, choose_data
+from mediaeval.cli.output import print_json, print_table
 
 EXAMPLE = "Example: mediaeval features devset testset --use mobilenetv2,squeezenet"
 NEEDS_ARGUMENTS = False

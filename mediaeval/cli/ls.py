@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from mediaeval.cli.common import ConfigFile, Json, print_json, print_table
+from mediaeval.cli.options import ConfigFile, Json
+from mediaeval.cli.output import print_json, print_table
 
 logger = logging.getLogger(__name__)
 

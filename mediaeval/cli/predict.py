@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from mediaeval.cli.common import Device, Json, SkipBad, print_json
+from mediaeval.cli.options import Device, Json, SkipBad
+from mediaeval.cli.output import print_json
 
 logger = logging.getLogger(__name__)
 

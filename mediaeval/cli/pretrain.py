@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from mediaeval.cli.common import Device, Json, Seed, print_json, print_table
+from mediaeval.cli.options import Device, Json, Seed
+from mediaeval.cli.output import print_json, print_table
 
 logger = logging.getLogger(__name__)
 

@@ -4,7 +4,8 @@ from typing import Annotated
 
 import typer
 
-from mediaeval.cli.common import Device, Json, print_json, print_table
+from mediaeval.cli.options import Device, Json
+from mediaeval.cli.output import print_json, print_table
 
 EXAMPLE = "Example: mediaeval reproduce first"
 NEEDS_ARGUMENTS = True

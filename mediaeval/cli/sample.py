@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from mediaeval.cli.common import Json, Seed, print_json
+from mediaeval.cli.options import Json, Seed
+from mediaeval.cli.output import print_json
 
 EXAMPLE = "Example: mediaeval sample sample --traps"
 NEEDS_ARGUMENTS = True

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mediaeval.cli.check import Dev
-from mediaeval.cli.common import Json
+from mediaeval.cli.options import Json
 from submission.__main__ import score
 
 EXAMPLE = "Example: mediaeval score runs/first/run.csv --truth sample/truth.csv"

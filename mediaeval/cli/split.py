@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from mediaeval.cli.common import ConfigFile, Json, SkipBad, print_json, print_table
+from mediaeval.cli.options import ConfigFile, Json, SkipBad
+from mediaeval.cli.output import print_json, print_table
 
 EXAMPLE = "Example: mediaeval split sample/devset --out split.csv"
 NEEDS_ARGUMENTS = True

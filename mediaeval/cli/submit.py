@@ -5,7 +5,8 @@ from typing import Annotated
 
 import typer
 
-from mediaeval.cli.common import Device, Json, print_json
+from mediaeval.cli.options import Device, Json
+from mediaeval.cli.output import print_json
 
 logger = logging.getLogger(__name__)
 

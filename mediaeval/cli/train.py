@@ -7,18 +7,8 @@ from typing import Annotated
 
 import typer
 
-from mediaeval.cli.common import (
-    ConfigFile,
-    Device,
-    Engine,
-    Json,
-    Preset,
-    SkipBad,
-    Use,
-    choose_data,
-    print_json,
-    print_table,
-)
+from mediaeval.cli.options import ConfigFile, Device, Engine, Json, Preset, SkipBad, Use, choose_data
+from mediaeval.cli.output import print_json, print_table
 
 logger = logging.getLogger(__name__)
 

@@ -2,7 +2,6 @@
 
 from typing import Annotated
 
-from mediaeval.cli.common import ConfigFile, Device, Json, Seed, SkipBad
 from mediaeval.cli.experiment.options import (
     Datasets,
     Epochs,
@@ -17,6 +16,7 @@ from mediaeval.cli.experiment.options import (
     results_folder,
     weights_option,
 )
+from mediaeval.cli.options import ConfigFile, Device, Json, Seed, SkipBad
 
 EXAMPLE = "Example: mediaeval experiment attention2019 --dataset fi=data/FI --weights alexnet=bvlc_alexnet.caffemodel"
 NEEDS_ARGUMENTS = False

@@ -5,8 +5,8 @@ from typing import Annotated
 
 import typer
 
-from mediaeval.cli.common import ConfigFile, Device, Engine, Json, Seed, SkipBad, Use, choose_data
 from mediaeval.cli.experiment.options import Epochs, Groups, Out, print_report, results_folder
+from mediaeval.cli.options import ConfigFile, Device, Engine, Json, Seed, SkipBad, Use, choose_data
 
 EXAMPLE = "Example: mediaeval experiment certh2021 --data devset --test testset --truth truth.csv"
 NEEDS_ARGUMENTS = False

@@ -4,7 +4,6 @@ from typing import Annotated
 
 import typer
 
-from mediaeval.cli.common import ConfigFile, Device, Engine, Json, Seed, SkipBad
 from mediaeval.cli.experiment.options import (
     Datasets,
     Epochs,
@@ -19,6 +18,7 @@ from mediaeval.cli.experiment.options import (
     results_folder,
     weights_option,
 )
+from mediaeval.cli.options import ConfigFile, Device, Engine, Json, Seed, SkipBad
 from mediaeval.experiments import EXPERIMENTS
 
 EXAMPLE = "Example: mediaeval experiment multigap2020 --dataset fi=data/FI --weights places=vgg16_places365.caffemodel"

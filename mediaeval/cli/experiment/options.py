@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mediaeval.cli.common import choose_data, print_json, print_table
+from mediaeval.cli.options import choose_data
+from mediaeval.cli.output import print_json, print_table
 from mediaeval.experiments import EXPERIMENTS
 
 if TYPE_CHECKING:

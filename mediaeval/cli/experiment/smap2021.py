@@ -1,7 +1,7 @@
 """mediaeval experiment smap2021"""
 
-from mediaeval.cli.common import ConfigFile, Device, Engine, Json, Seed, SkipBad, Use
 from mediaeval.cli.experiment.options import Datasets, Epochs, Groups, Out, drawn_sample, print_report, results_folder
+from mediaeval.cli.options import ConfigFile, Device, Engine, Json, Seed, SkipBad, Use
 
 EXAMPLE = "Example: mediaeval experiment smap2021 --dataset twitter2=data/twitter2 --dataset emotionroi=data/EmotionROI"
 NEEDS_ARGUMENTS = False

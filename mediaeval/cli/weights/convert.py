@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from mediaeval.cli.common import Json, print_json
+from mediaeval.cli.options import Json
+from mediaeval.cli.output import print_json
 
 logger = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mediaeval.cli.common import ConfigFile, Json
+from mediaeval.cli.options import ConfigFile, Json
 from mediaeval.cli.weights.list_files import print_files
 
 EXAMPLE = "Example: mediaeval weights fetch open2026 --mirror /media/usb/weights"

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mediaeval.cli.common import ConfigFile, Json, print_json, print_table
+from mediaeval.cli.options import ConfigFile, Json
+from mediaeval.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
     from mediaeval.steps.weight_files import ExtractorFile

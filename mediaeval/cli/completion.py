@@ -1,0 +1,93 @@
+"""Shell completion: the names that arguments and options take.
+
+Nothing is raised: a traceback would be typed into the user's command line. Nothing heavy is imported either, since a
+key press waits for it.
+"""
+
+from collections.abc import Callable, Iterable
+
+Complete = Callable[[str], list[str]]
+
+
+def _completion(names: Callable[[], Iterable[str]], *, separator: str = "") -> Complete:
+    """Return a completion function for names that are looked up when it is asked.
+
+    `separator`: between several names in one word, the last of which is completed.
+    """
+
+    def complete(incomplete: str) -> list[str]:
+        before, found, last = incomplete.rpartition(separator) if separator else ("", "", incomplete)
+        try:
+            return [f"{before}{found}{name}" for name in names() if name.startswith(last)]
+        except Exception:  # a broken mediaeval.toml or a folder without rights: there is nothing to offer
+            return []
+
+    return complete
+
+
+def _runs() -> list[str]:
+    from mediaeval.runs import all_runs
+
+    return [run.name for run in all_runs()]
+
+
+def _subtasks() -> list[str]:
+    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
+
+    return list(VISUAL_SENTIMENT_2021.names)
+
+
+def _extractors() -> list[str]:
+    """The published ones and those of mediaeval.toml."""
+    from mediaeval.config import load_config
+
+    return list(load_config(None).all_extractors())
+
+
+def _systems() -> list[str]:
+    from mediaeval.finetune import SYSTEMS
+
+    return list(SYSTEMS)
+
+
+def _presets() -> list[str]:
+    from mediaeval.config import PRESETS
+
+    return list(PRESETS)
+
+
+def _settings() -> list[str]:
+    from mediaeval.classifiers import CLASSIFIERS
+
+    return [f"classifier={name}" for name in CLASSIFIERS]
+
+
+def _pretrained_networks() -> list[str]:
+    from mediaeval.pretrain import PRETRAINERS
+
+    return list(PRETRAINERS)
+
+
+def _devices() -> tuple[str, ...]:
+    from mediaeval.devices import DEVICES
+
+    return DEVICES
+
+
+def _engines() -> tuple[str, ...]:
+    from mediaeval.features.engines import ENGINES
+
+    return ENGINES
+
+
+complete_runs = _completion(_runs)
+complete_subtasks = _completion(_subtasks)
+complete_subtasks_or_all = _completion(lambda: [*_subtasks(), "all"])
+complete_extractors = _completion(_extractors, separator=",")
+complete_systems = _completion(_systems)
+complete_presets = _completion(_presets)
+complete_presets_and_extractors = _completion(lambda: [*_presets(), *_extractors()])
+complete_settings = _completion(_settings)
+complete_pretrained_networks = _completion(_pretrained_networks)
+complete_devices = _completion(_devices)
+complete_engines = _completion(_engines)
