@@ -29,10 +29,10 @@ from mediaeval.data.dataset import Dataset, load_dataset
 from mediaeval.data.split import read_csv_by_id
 from mediaeval.features.build import build
 from mediaeval.features.extract import extract
+from mediaeval.features.images import Images
 from mediaeval.features.store import FeatureStore
 from mediaeval.finetune import settings_of
 from mediaeval.finetune.model import SystemModel
-from mediaeval.finetune.pictures import Photographs
 from mediaeval.steps.tables import decide
 from submission.score import score_decisions
 from submission.tasks import TASKS
@@ -57,20 +57,20 @@ def system_row(dataset: Dataset, **system: Any) -> Work:
     """Train a system with these settings."""
 
     def work(train: list[str], test: list[str]) -> Trained:
-        photographs = Photographs(dataset.ids, dataset.image_paths)
+        images = Images(dataset.ids, dataset.image_paths)
         model = SystemModel(TASK, system["name"], settings_of(system), {}, seed=0)
         notes = [""]
         begun = time.perf_counter()
         with tempfile.TemporaryDirectory() as folder:
             model.fit(
-                photographs.some(train),
+                images.some(train),
                 dataset.labels(TASK.name),
                 state=Path(folder) / "state.safetensors",
                 on_progress=lambda done, total, note: notes.append(note),
             )
         seconds = time.perf_counter() - begun
         waited = re.search(r"[\d.]+%", notes[-1])
-        return Trained(model.predict_proba(photographs.some(test)), seconds, waited.group() if waited else "–")
+        return Trained(model.predict_proba(images.some(test)), seconds, waited.group() if waited else "–")
 
     return work
 

@@ -85,7 +85,7 @@ def predict(images: Images, dev: np.ndarray, test: np.ndarray, seed: int) -> np.
         Y = images.Y[dev, start : start + len(task.labels)]
         start += len(task.labels)
         model = SubtaskModel(task, "logistic", {"C": 0.003}, images.blocks, "standard", seed)
-        P = model.fit(images.run[dev], Y).predict_proba(images.run[test]).to_numpy()
+        P = model.fit(images.run[dev], Y).predict_matrix(images.run[test]).to_numpy()
         if task.multi_label:
             cuts = [np.quantile(p, 1 - y.mean()) if y.any() else 2.0 for p, y in zip(P.T, Y.T, strict=True)]
             blocks.append(cuts < P)

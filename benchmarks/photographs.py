@@ -127,7 +127,7 @@ def predict_folds(data: Photographs, row: Row, seed: int) -> np.ndarray:
                 **of_train,
             )
             thresholds = tune_thresholds(Y, P)
-        probabilities = new.fit(data.X[train], data.labels[train], **of_train).predict_proba(data.X[held])
+        probabilities = new.fit(data.X[train], data.labels[train], **of_train).predict_matrix(data.X[held])
         decided[held] = decide(data.task, probabilities, list(thresholds)).to_numpy()
     return decided
 

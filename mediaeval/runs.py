@@ -1,13 +1,16 @@
-"""The run folder: what lies where, and the manifest that says where it came from.
+"""The run folder: what lies where, and how a run is found.
 
 runs/NAME/
     run.toml          every choice that changes a number, resolved
     split.csv         id,side
     manifest.json     command, versions, header and images of the dev set, identity and width of each feature block
-    subtask1/ …       model.safetensors (the 80 %), refit.safetensors (the whole dev set), subtask.json,
-                      validation.csv, history.csv, curves.svg, confusion.svg; ensemble.json in place of models
+    subtask1/ …       model.safetensors (the split model), refit.safetensors (trained on the whole dev set),
+                      subtask.json, validation.csv, history.csv, curves.svg, confusion.svg; ensemble.json in place of
+                      models
     test/             subtask1.csv … (probabilities by id), test.json
     run.csv           the official run file; run.superseded.csv, one of models or predictions replaced since
+
+What the JSON files hold: `mediaeval.records`.
 """
 
 import contextlib
@@ -18,15 +21,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 
 from mediaeval.errors import RunFolderError
 from mediaeval.files import recover, write_atomically
+from mediaeval.records import LAYOUT, EnsembleRecord, PredictionRecord, RunManifest, SubtaskRecord
 from submission.tasks import TASKS
 
-RUNS = Path("runs")
+RUNS_DIR = Path("runs")  # where runs are kept when nothing else is given
 _LIBRARIES = (
     "mediaeval",
     "torch",
@@ -40,14 +44,7 @@ _LIBRARIES = (
     "opencv-python-headless",
     "scikit-image",
 )
-
-# what each of a run's JSON files cannot do without
-_WANTED = {
-    "manifest.json": {"header", "extractors", "images", "left_out"},
-    "subtask.json": {"thresholds", "fallback", "validation", "models"},
-    "ensemble.json": {"how", "members"},
-    "test.json": {"data", "ids", "images", "fallback", "config", "tables", "models", "versions"},
-}
+_Record = TypeVar("_Record", RunManifest, SubtaskRecord, EnsembleRecord, PredictionRecord)
 
 
 @dataclass(frozen=True)
@@ -70,7 +67,7 @@ class RunFolder:
 
     @property
     def manifest(self) -> Path:
-        return self.path / "manifest.json"
+        return self.path / RunManifest.FILE
 
     @property
     def test(self) -> Path:
@@ -86,13 +83,13 @@ class RunFolder:
         return self.path / "run.superseded.csv"
 
     def lock(self) -> FileLock:
-        """Return the lock that whoever changes the run holds."""
+        """Return the lock to hold while the run is changed."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         return FileLock(self.path.with_name(f".{self.name}.lock"))
 
     @contextlib.contextmanager
     def being_trained(self) -> Iterator[None]:
-        """Hold the run against other trainings. Raises RunFolderError where another is under way."""
+        """Keep other trainings out of the run. Raises RunFolderError where another is under way."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         try:
             with FileLock(self.path.with_name(f".{self.name}.training.lock"), timeout=0):
@@ -106,7 +103,7 @@ class RunFolder:
         return self.path / name
 
     def training(self, subtask: str) -> Path:
-        """Return the folder of a training that is not finished, beside the run: a run is whole or not there."""
+        """Return the folder of a training that is not finished; it lies beside the run, which is always complete."""
         return self.path.with_name(f".{self.name}.training") / subtask
 
     @property
@@ -114,64 +111,110 @@ class RunFolder:
         """The subtasks trained in this run, in the task's order."""
         return tuple(name for name in TASKS if self.subtask(name).is_dir())
 
-    def read(self, file: Path) -> dict[str, Any]:
-        """Read one of the run's JSON files. Raises RunFolderError when it is absent or damaged: a half-written run."""
+    @property
+    def runs_dir(self) -> Path:
+        """The folder that this run and others lie in, and the ledger."""
+        return self.path.parent
+
+    @property
+    def retrain(self) -> str:
+        """The command that trains the run again, for error messages."""
+        return f"mediaeval train all --run {self.name} --replace"
+
+    def read_manifest(self) -> RunManifest:
+        """Read manifest.json.
+
+        Raises RunFolderError when it is absent or damaged (a half-written run), or of a layout that is not known.
+        """
+        return self._read(self.manifest, RunManifest)
+
+    def read_subtask(self, name: str) -> SubtaskRecord:
+        """Read a subtask's subtask.json. Raises RunFolderError when it is absent or damaged."""
+        return self._read(self.subtask(name) / SubtaskRecord.FILE, SubtaskRecord)
+
+    def read_ensemble(self, name: str) -> EnsembleRecord:
+        """Read ensemble.json of a subtask that other runs make up. Raises RunFolderError when absent or damaged."""
+        return self._read(self.subtask(name) / EnsembleRecord.FILE, EnsembleRecord)
+
+    def read_predictions(self) -> PredictionRecord:
+        """Read test/test.json. Raises RunFolderError when there are no predictions, or those of a first version."""
+        if not self.test.is_dir():
+            raise RunFolderError(
+                f"{self.path} holds no predictions. Make them: mediaeval predict {self.name} --data TEST."
+            )
+        return self._read(self.test / PredictionRecord.FILE, PredictionRecord)
+
+    def _read(self, file: Path, record: type[_Record]) -> _Record:
         try:
             read = json.loads(file.read_text(encoding="utf-8"))
-            if not isinstance(read, dict) or not _WANTED.get(file.name, set()) <= read.keys():
-                raise ValueError("not what was written")
-            return read
-        except (OSError, ValueError):
+            if record is RunManifest:
+                self._require_known_layout(read.get("format", LAYOUT))
+            return record.from_dict(read)
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+            again = f"Train it again: {self.retrain}."
+            if record is PredictionRecord:
+                again = f"Predict again: mediaeval predict {self.name} --data TEST."
             raise RunFolderError(
-                f"{self.path} is half written: {file.relative_to(self.path)} is absent or damaged. "
-                f"Train it again: mediaeval train all --run {self.name} --replace."
+                f"{self.path} is half written: {file.relative_to(self.path)} is absent or damaged. {again}"
             ) from None
 
+    def _require_known_layout(self, layout: Any) -> None:
+        if layout != LAYOUT:
+            raise RunFolderError(
+                f"{self.path} has layout {layout!r}, and this version of mediaeval reads layout {LAYOUT}. Update "
+                "mediaeval, or train the run again under another name."
+            )
 
-def run_folder(name: str) -> RunFolder:
-    """Return the folder of a run to be written, `runs/NAME`; the path itself may be given too.
 
-    Raises RunFolderError for a name that is no plain folder name.
+def write_record(folder: Path, record: RunManifest | SubtaskRecord | EnsembleRecord | PredictionRecord) -> None:
+    """Write a record into a folder, under the name of its kind: JSON for programs and people."""
+    text = json.dumps(record.to_dict(), indent=2, ensure_ascii=False) + "\n"
+    write_atomically(folder / record.FILE, text.encode())
+
+
+def run_folder(name: str, runs_dir: Path = RUNS_DIR) -> RunFolder:
+    """Return the folder of a run to be written, `RUNS_DIR/NAME`; the path itself may be given too.
+
+    Raises RunFolderError for a name that is not a plain folder name, or where a file is in the way.
     """
-    name = name.removeprefix("./").rstrip("/").removeprefix("runs/")
+    if runs_dir.exists() and not runs_dir.is_dir():
+        raise RunFolderError(f"{runs_dir} is a file; expected the folder that runs are kept in. Move or rename it.")
+    name = name.removeprefix("./").rstrip("/").removeprefix(f"{runs_dir}/")
     if not re.fullmatch(r"\w[\w.+-]{0,99}", name):
-        raise RunFolderError(f"run name '{name}': up to 100 letters, digits and . _ + - are wanted, such as 'first'.")
-    run = RunFolder(RUNS / name)
+        raise RunFolderError(
+            f"run name '{name}': expected up to 100 letters, digits and . _ + -, beginning with a letter or digit, "
+            "such as 'first'."
+        )
+    run = RunFolder(runs_dir / name)
     if run.path.exists() and not run.path.is_dir():
         raise RunFolderError(f"{run.path} is a file. Give the run another name with --run.")
     return run
 
 
-def open_run(name: str) -> RunFolder:
+def open_run(name: str, runs_dir: Path = RUNS_DIR) -> RunFolder:
     """Return an existing run. Raises RunFolderError, naming the runs there are, when it is absent or half written."""
-    run = run_folder(name)
+    run = run_folder(name, runs_dir)
     recover(run.path)
     recover(run.test)
     if not run.path.is_dir():
-        there = ", ".join(r.name for r in all_runs()) or "none yet; make one: mediaeval train all"
+        there = ", ".join(r.name for r in all_runs(runs_dir)) or "none yet; make one: mediaeval train all"
         raise RunFolderError(f"{run.path} does not exist. Runs in this folder: {there}.")
-    run.read(run.manifest)
+    run.read_manifest()
     for file in (run.config, run.split):
         if not file.is_file():
-            raise RunFolderError(
-                f"{run.path} is half written: {file.name} is absent. "
-                f"Train it again: mediaeval train all --run {run.name} --replace."
-            )
+            raise RunFolderError(f"{run.path} is half written: {file.name} is absent. Train it again: {run.retrain}.")
     if not run.subtasks:
         raise RunFolderError(f"{run.path} holds no trained subtask. Train one: mediaeval train all --run {run.name}.")
     return run
 
 
-def all_runs() -> list[RunFolder]:
-    """Return the runs below `runs/`, by name."""
+def all_runs(runs_dir: Path = RUNS_DIR) -> list[RunFolder]:
+    """Return the runs below a folder, by name."""
     return [
-        RunFolder(p) for p in sorted(RUNS.glob("*")) if (p / "manifest.json").is_file() and not p.name.startswith(".")
+        RunFolder(path)
+        for path in sorted(runs_dir.glob("*"))
+        if (path / RunManifest.FILE).is_file() and not path.name.startswith(".")
     ]
-
-
-def write_json(path: Path, value: Any) -> None:
-    """Write JSON for programs and people: indented, sorted as given, one last newline."""
-    write_atomically(path, (json.dumps(value, indent=2, ensure_ascii=False) + "\n").encode())
 
 
 def versions() -> dict[str, str]:

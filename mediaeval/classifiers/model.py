@@ -1,7 +1,7 @@
 """What is trained and saved for a subtask: a scaler and a classifier, fitted together, rebuilt together."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from safetensors.numpy import save
 from mediaeval.classifiers import make_classifier
 from mediaeval.classifiers.scaling import BlockScaler
 from mediaeval.errors import FeaturesError, WeightsError
+from mediaeval.features.images import Images
 from mediaeval.files import write_atomically
 from submission.task import Subtask
 
@@ -81,20 +82,27 @@ class SubtaskModel:
         labels = np.asarray(labels)
         return labels if self.task.multi_label else np.array(self.task.labels)[labels.argmax(axis=1)]
 
-    def predict_proba(self, X: np.ndarray, ids: Sequence[str] | None = None) -> pd.DataFrame:
-        """Return probabilities, 0..1: ids × labels; row k of X belongs to ids[k] (without ids, to k).
+    def predict_proba(self, images: Images) -> pd.DataFrame:
+        """Return probabilities, 0..1: ids × labels.
 
-        Raises FeaturesError when X is not as wide as the features that the model was trained on.
+        Raises FeaturesError when features have another width than those that the model was trained on.
+        """
+        X = images.matrix(list(self.blocks))
+        return self.predict_matrix(X).set_index(pd.Index(images.ids, name="id"))
+
+    def predict_matrix(self, X: np.ndarray) -> pd.DataFrame:
+        """Return probabilities of features X, float32 (n_images, sum of widths): a row each, labels as columns.
+
+        Raises FeaturesError as `predict_proba` does.
         """
         if X.shape[1] != sum(self.blocks.values()):
             raise FeaturesError(
-                f"{self.task.name}: features of width {X.shape[1]} came, {sum(self.blocks.values())} are wanted "
+                f"{self.task.name}: got features of width {X.shape[1]}; expected {sum(self.blocks.values())} "
                 f"({', '.join(f'{name} {width}' for name, width in self.blocks.items())})."
             )
         P = self.estimator.predict_proba(self.scaler.transform(X))
         columns = list(self.task.labels) if self.task.multi_label else list(self.estimator.classes_)
-        index = pd.RangeIndex(len(P)) if ids is None else pd.Index(ids, name="id")
-        frame = pd.DataFrame(P, index=index, columns=columns)
+        frame = pd.DataFrame(P, columns=columns)
         # a class that no training image has gets probability 0
         return frame.reindex(columns=list(self.task.labels), fill_value=0.0)
 

@@ -29,14 +29,14 @@ def command(
     members = [open_run(name) for name in runs]
     fitted = make_ensemble(members, folder, how=how, replace=replace, command="mediaeval " + " ".join(sys.argv[1:]))
     if json:
-        print_json({"run": str(folder.path), "subtasks": [one.summary() for one in fitted]})
+        print_json({"run": str(folder.path), "subtasks": [one.record().summary() for one in fitted]})
         return
     for one in fitted:
         rows = []
         for name in one.settings["ensemble"]["members"]:
             member = open_run(name)
-            score = member.read(member.subtask(one.task.name) / "subtask.json")["validation"]
-            rows.append([name, score["weighted_f1"], *score["interval"]])
+            score = member.read_subtask(one.task.name).score
+            rows.append([name, score.weighted_f1, *score.interval])
         rows.append([f"{folder.name} ({how})", one.score.weighted_f1, *one.score.interval])
         title = f"{one.task.name}: {len(one.truth)} validation images"
         print_table(title, ["run", "weighted F1", "low", "high"], rows)

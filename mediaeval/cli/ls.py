@@ -117,7 +117,7 @@ def _runs(config) -> list[dict]:
         scores: dict[str, float | str] = {}
         for name in run.subtasks:
             try:
-                scores[name] = run.read(run.subtask(name) / "subtask.json")["validation"]["weighted_f1"]
+                scores[name] = run.read_subtask(name).score.weighted_f1
             except RunFolderError:
                 scores[name] = "half written"
         rows.append(

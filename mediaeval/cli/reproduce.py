@@ -25,8 +25,7 @@ def command(
 
     result = reproduce(open_run(run), device=device)
     if json:
-        flips = [vars(one.flip) | {k: v for k, v in vars(one).items() if k != "flip"} for one in result.flips]
-        print_json(vars(result) | {"path": str(result.path), "flips": flips})
+        print_json(result.to_dict())
     else:
         for change in result.changed:
             print(f"changed: {change}")

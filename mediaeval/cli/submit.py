@@ -49,7 +49,7 @@ def command(
                 "images": result.n_images,
                 "cells": result.n_cells,
                 "fallback": result.fallback,
-                "rehearsal": sent.rehearsed and vars(sent.rehearsed),
+                "rehearsal": sent.rehearsed and sent.rehearsed.to_dict(),
                 "replayed": sent.replayed,
                 "warnings": sent.warnings,
             }

@@ -75,7 +75,7 @@ def command(
         command="mediaeval " + " ".join(sys.argv[1:]),
     )
     if json:
-        print_json({"run": str(folder.path), "subtasks": [result.summary() for result in results]})
+        print_json({"run": str(folder.path), "subtasks": [result.record().summary() for result in results]})
         return
     for result in results:
         low, high = result.score.interval

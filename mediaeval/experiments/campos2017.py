@@ -28,9 +28,10 @@ from mediaeval.experiments.inputs import Column, Source
 from mediaeval.experiments.systems import Beginnings, Choices, Plan, Table, begin, by_protocol, run_table
 from mediaeval.experiments.table import Report
 from mediaeval.experiments.trainings import PLAIN, TEN_CROPS, Answers, Reading, Row, Training, read_crops
+from mediaeval.features.images import Images
 from mediaeval.features.networks.caffenet import classes_of, read_caffenet
 from mediaeval.finetune.model import SystemModel
-from mediaeval.finetune.pictures import Photographs, decoded
+from mediaeval.finetune.pictures import decoded
 from mediaeval.finetune.scoring import EVAL_BATCH
 from mediaeval.interpret.activations import Batch, gram_matrices
 from mediaeval.interpret.linear_probes import KINDS, Fold, run_probe
@@ -198,16 +199,16 @@ def read_layers(
     if not probes:
         return found
     train, test = sorted(split.train), sorted(split.test)
-    photographs = Photographs((*train, *test), column.paths)
-    labels = column.labels.loc[list(photographs.ids)].to_numpy()
+    images = Images((*train, *test), column.paths)
+    labels = column.labels.loc[list(images.ids)].to_numpy()
     fold = Fold(np.arange(len(train)), np.arange(len(train), len(labels)))
     folder.mkdir(parents=True, exist_ok=True)
     layers = list(dict.fromkeys(layer for layer, _ in probes))
     grams = gram_matrices(
         model.built,
         layers,
-        lambda: _batches(model, photographs),
-        len(photographs.ids),
+        lambda: _batches(model, images),
+        len(images.ids),
         folder=folder,
         device=torch.device(device),
     )
@@ -220,7 +221,7 @@ def read_layers(
                 labels,
                 [fold],
                 multi_label=False,
-                groups=[column.groups.get(i, i) for i in photographs.ids],
+                groups=[column.groups.get(i, i) for i in images.ids],
                 seed=seed,
                 on_answers=lambda _, said, answers=answers: answers.append(said),
             )
@@ -230,7 +231,7 @@ def read_layers(
     return found
 
 
-def _batches(model: SystemModel, photographs: Photographs) -> Iterator[Batch]:
-    pixels: Iterator[np.ndarray] = (square for _, square in decoded(photographs, model.pixels))
+def _batches(model: SystemModel, images: Images) -> Iterator[Batch]:
+    pixels: Iterator[np.ndarray] = (square for _, square in decoded(images, model.pixels))
     while batch := list(islice(pixels, EVAL_BATCH)):
         yield np.stack(batch), None

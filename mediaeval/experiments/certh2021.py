@@ -21,14 +21,14 @@ from mediaeval.experiments.inputs import try_build
 from mediaeval.experiments.table import Report, Result
 from mediaeval.features.extract import Features
 from mediaeval.features.feature_extractor import FeatureExtractor
+from mediaeval.features.images import Images
 from mediaeval.sample.draw import SamplePaths, is_sample
-from mediaeval.steps.fitting import Fitted, fit_subtask
+from mediaeval.steps.fitting import TrainedSubtask, fit_subtask
 from mediaeval.steps.models import REFIT
 from mediaeval.steps.prepare import features_of
-from mediaeval.steps.split import groups_of, make_split
 from mediaeval.steps.tables import decide
 from mediaeval.steps.trainers import FeatureTrainer
-from mediaeval.steps.training_data import TrainingData
+from mediaeval.steps.training_data import TrainingData, prepare_training
 from submission.labels import read_labels
 from submission.score import SubtaskScore, score_decisions
 from submission.task import Subtask
@@ -108,15 +108,8 @@ def run(
     tested = _test_set(test, truth, config, networks, skip_bad) if test and truth else None
     subtasks = list(dataset.subtasks)
 
-    features = features_of(dataset, config, networks, skip_bad=skip_bad, thumbnails=True)
-    ids = [i for i in dataset.ids if i not in features.failures]
-    groups = groups_of(dataset, features, ids, config.split.groups)
-    sides = make_split(dataset, ids, groups, config.split)
-    if n_views := max(config.subtask(name).augment for name in subtasks):
-        view_ids = ids if tested else list(sides.index[sides == "train"])
-        features = features_of(
-            dataset, config, networks, skip_bad=skip_bad, thumbnails=True, views=n_views, view_ids=view_ids
-        )
+    prepared = prepare_training(dataset, config, networks, subtasks, refit=tested is not None, skip_bad=skip_bad)
+    sides = prepared.sides
 
     results, skipped = [], []
     for name in TASKS:
@@ -125,16 +118,14 @@ def run(
             skipped.append(name)
             continue
         refit = tested is not None and name in tested.dataset.subtasks
-        data = TrainingData(
-            TASKS[name], dataset.labels(name).loc[ids], dataset.image_paths, features, networks, sides, groups
-        )
-        fitted = fit_subtask(data, config, FeatureTrainer(data, config, device), refit=refit)
-        results.append(_dev_result(fitted))
+        data = prepared.of_subtask(name)
+        trained = fit_subtask(data, config, FeatureTrainer(data, config, device), refit=refit)
+        results.append(_dev_result(trained))
         if refit:
-            results.append(_test_result(fitted, data, tested, config.seed))
+            results.append(_test_result(trained, data, tested, config.seed))
         elif tested:
             skipped.append(f"{name} on the test images, for which the truth has no labels")
-    about = {DEV: f"{dev}, {(sides == 'val').sum()} validation images of {len(ids)}"}
+    about = {DEV: f"{dev}, {(sides == 'val').sum()} validation images of {len(prepared.ids)}"}
     if tested:
         about[TEST] = f"{test}, {len(tested.dataset.ids)} images, labels of {truth}"
     return Report(
@@ -144,7 +135,7 @@ def run(
         3,
         results,
         about,
-        [*_drawn(dev, test), *_notes(config, epochs, skipped, tested, features)],
+        [*_drawn(dev, test), *_notes(config, epochs, skipped, tested, prepared.features)],
         {
             "features": config.features.use,
             "seed": config.seed,
@@ -188,19 +179,20 @@ def _test_set(test: Path, truth: Path, config: Config, networks: list[FeatureExt
     return TestSet(replace(dataset, table=table), features)
 
 
-def _dev_result(fitted: Fitted) -> Result:
-    published = PUBLISHED[fitted.task.name].dev
-    return _result(fitted.task, DEV, fitted.score, fitted.baselines, published, "")
+def _dev_result(trained: TrainedSubtask) -> Result:
+    published = PUBLISHED[trained.task.name].dev
+    return _result(trained.task, DEV, trained.score, trained.baselines, published, "")
 
 
-def _test_result(fitted: Fitted, data: TrainingData, tested: TestSet, seed: int) -> Result:
+def _test_result(trained: TrainedSubtask, data: TrainingData, tested: TestSet, seed: int) -> Result:
     """Score the model of the whole dev set; an image without features gets the labels' shares in the dev set."""
-    task = fitted.task
+    task = trained.task
     truth = tested.dataset.labels(task.name)
     known = [i for i in truth.index if i not in tested.features.failures]
     prior = data.labels.mean()
-    P = fitted.models[REFIT].predict_proba(tested.features.matrix(list(data.blocks), known), known).reindex(truth.index)
-    predicted = decide(task, P.fillna(prior), fitted.thresholds)
+    images = Images(tuple(known), tested.dataset.image_paths, tested.features)
+    P = trained.models[REFIT].predict_proba(images).reindex(truth.index)
+    predicted = decide(task, P.fillna(prior), trained.thresholds)
     common = decide(task, prior.to_frame().T, [0.5] * len(task.labels)).to_numpy()
     answers = {"the most common": common} | ({"every label": np.ones_like(common)} if task.multi_label else {})
     baselines = {said: _f1(task, truth, answer.repeat(len(truth), axis=0)) for said, answer in answers.items()}

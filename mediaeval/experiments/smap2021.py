@@ -19,6 +19,7 @@ from mediaeval.experiments.blocks import block_notes, block_settings, stand_ins
 from mediaeval.experiments.inputs import Column, Source, load_columns, try_build
 from mediaeval.experiments.table import Report, Result
 from mediaeval.features.feature_extractor import FeatureExtractor
+from mediaeval.features.images import Images
 from mediaeval.progress import progress
 
 NAME = "smap2021"
@@ -166,7 +167,7 @@ def evaluate(
         model = SubtaskModel(column.task, recipe.classifier, row.params(epochs), blocks, recipe.scale, seed, device)
         train, test = sorted(split.train), sorted(split.test)
         model.fit(column.features.matrix(list(blocks), train), labels.loc[train])
-        probabilities = model.predict_proba(column.features.matrix(list(blocks), test), test)
+        probabilities = model.predict_proba(Images(tuple(test), column.paths, column.features))
         right = probabilities.to_numpy().argmax(axis=1) == labels.loc[test].to_numpy().argmax(axis=1)
         places = labels.index.get_indexer(test)
         tested[places, k], hit[places, k] = True, right

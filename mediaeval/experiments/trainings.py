@@ -19,10 +19,10 @@ from mediaeval.experiments.accuracy import hits, majority, mean_accuracy, split_
 from mediaeval.experiments.datasets.splits import Split
 from mediaeval.experiments.inputs import Column
 from mediaeval.experiments.table import Result
+from mediaeval.features.images import Images
 from mediaeval.finetune.build import build_system
 from mediaeval.finetune.model import SystemModel
 from mediaeval.finetune.settings import TrainingSettings
-from mediaeval.steps.models import Images
 from mediaeval.steps.trainers import fit_system
 
 PLAIN, TEN_CROPS = "plain", "ten crops"
@@ -147,7 +147,7 @@ def _fit(
     with tempfile.TemporaryDirectory() as folder:
         return fit_system(
             SystemModel(column.task, training.system, training.settings, blocks, seed, device),
-            Images(column.paths, column.features),
+            Images(tuple(column.labels.index), column.paths, column.features),
             column.labels,
             sorted(split.train),
             state=Path(folder) / "network.safetensors",
@@ -158,7 +158,7 @@ def _fit(
 def predicted(model: SystemModel, column: Column, ids: Sequence[str], *, ten_crops: bool = False) -> pd.DataFrame:
     """Return the probabilities of some of a column's images, ids × labels; of ten crops the mean."""
     model.settings = model.settings.model_copy(update={"oversample": ten_crops})
-    return model.predict_proba(Images(column.paths, column.features).photographs(ids, list(model.blocks)))
+    return model.predict_proba(Images(tuple(ids), column.paths, column.features))
 
 
 def read_crops(model: SystemModel, column: Column, split: Split, readings: set[str], told: Answers) -> Reading:

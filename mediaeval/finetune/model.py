@@ -15,6 +15,7 @@ from torch import Tensor
 
 from mediaeval.classifiers.scaling import BlockScaler
 from mediaeval.errors import FeaturesError, UserError, WeightsError
+from mediaeval.features.images import Images
 from mediaeval.files import write_atomically
 from mediaeval.finetune.build import build_system
 from mediaeval.finetune.network import SystemNetwork
@@ -58,30 +59,30 @@ class SystemModel:
 
     def fit(
         self,
-        photographs: Photographs,
+        images: Images,
         labels: pd.DataFrame,
         *,
         state: Path,
         resume: bool = False,
-        validation: tuple[Photographs, pd.DataFrame] | None = None,
+        validation: tuple[Images, pd.DataFrame] | None = None,
         on_image: OnImage = lambda done, total: None,
         on_progress: Callable[[int, int, str], None] = lambda done, total, note: None,
     ) -> "SystemModel":
-        """Train on `photographs` with `labels` 0/1, ids × task.labels; return self. See `training.train_system`."""
+        """Train on `images` with `labels` 0/1, ids × task.labels; return self. See `training.train_system`."""
         with seeded(self.seed, self.device):
             self.built = self._build(pretrained=True)
-        targets = _targets(photographs, labels)
-        if photographs.vectors is not None:
-            self.scaler.fit(photographs.matrix())
-        held_out = (self._scaled(validation[0]), _targets(*validation)) if validation else None
+        targets = _targets(images, labels)
+        if self.blocks:
+            self.scaler.fit(self._matrix(images))
+        held_out = (self._photographs(validation[0]), _targets(*validation)) if validation else None
         rows = train_system(
             self.built,
             self.settings,
-            self._scaled(photographs),
+            self._photographs(images),
             targets,
             multi_label=self.task.multi_label,
             state=state,
-            about=self._about(photographs, targets),
+            about=self._about(images, targets),
             seed=self.seed,
             device=self.device,
             resume=resume,
@@ -92,15 +93,17 @@ class SystemModel:
         self.history = [{"train_loss" if key == "loss" else key: x for key, x in row.items()} for row in rows]
         return self
 
-    def predict_proba(self, photographs: Photographs) -> pd.DataFrame:
-        """Return probabilities, 0..1: ids × labels. With `oversample` the mean over ten crops of each photograph.
+    def predict_proba(self, images: Images) -> pd.DataFrame:
+        """Return probabilities, 0..1: ids × labels. With `oversample` the mean over ten crops of each image.
 
-        Raises ImageError, naming the photograph, for one that cannot be decoded.
+        Raises ImageError, naming the image, for one that cannot be decoded; FeaturesError for features of another
+        width than in training.
         """
+        photographs = self._photographs(images)
         view = self.built.view
         ten = self.settings.oversample
         crops = decoded(photographs, lambda image: ten_crops(view, image) if ten else middle(view, image)[None])
-        vectors = self._scaled(photographs).matrix()
+        vectors = photographs.matrix()
         rows, waiting = [], []
         for place, (_, pixels) in enumerate(crops):
             waiting.append(pixels)
@@ -147,21 +150,32 @@ class SystemModel:
         width = sum(self.blocks.values())
         return build_system(self.system, self.settings, len(self.labels), width, pretrained=pretrained)
 
-    def _scaled(self, photographs: Photographs) -> Photographs:
-        """Return photographs with their vectors standardised. Raises FeaturesError where the system lacks its own."""
-        width = sum(self.blocks.values())
-        came = 0 if photographs.vectors is None else photographs.vectors.shape[1]
-        if came != width:
-            raise FeaturesError(f"{self.task.name}: vectors of width {came} came, {width} are wanted ({self.blocks}).")
-        if not width:
-            return photographs
-        X = self.scaler.transform(photographs.matrix())
-        vectors = pd.DataFrame(X, index=pd.Index(photographs.ids, name="id"))
-        return Photographs(photographs.ids, photographs.paths, vectors)
+    def vectors(self, images: Images) -> np.ndarray | None:
+        """Return what the network reads beside pixels, standardised, float32 (n, width); None where it reads nothing.
 
-    def _about(self, photographs: Photographs, targets: np.ndarray) -> dict[str, str]:
+        Raises FeaturesError for features of another width than in training.
+        """
+        return self.scaler.transform(self._matrix(images)) if self.blocks else None
+
+    def _matrix(self, images: Images) -> np.ndarray:
+        X, width = images.matrix(list(self.blocks)), sum(self.blocks.values())
+        if X.shape[1] != width:
+            raise FeaturesError(
+                f"{self.task.name}: got features of width {X.shape[1]}; expected {width} "
+                f"({', '.join(f'{name} {width}' for name, width in self.blocks.items())})."
+            )
+        return X
+
+    def _photographs(self, images: Images) -> Photographs:
+        """Return images as the training loop and the network take them, with their vectors standardised."""
+        X = self.vectors(images)
+        return Photographs(
+            images.ids, images.paths, None if X is None else pd.DataFrame(X, index=pd.Index(images.ids, name="id"))
+        )
+
+    def _about(self, images: Images, targets: np.ndarray) -> dict[str, str]:
         """Return, in words, what a training goes by, but for pixels and vectors: it is resumed with the same only."""
-        digest = hashlib.sha256(json.dumps([list(photographs.ids), targets.tolist()]).encode()).hexdigest()
+        digest = hashlib.sha256(json.dumps([list(images.ids), targets.tolist()]).encode()).hexdigest()
         settings = {key: json.dumps(value) for key, value in self.settings.model_dump(mode="json").items()}
         return {"system": self.system, "labels": ", ".join(self.labels), "photographs": digest} | settings
 
@@ -194,6 +208,6 @@ def load_system(path: Path, task: Subtask, device: str = "cpu") -> SystemModel:
     return model
 
 
-def _targets(photographs: Photographs, labels: pd.DataFrame) -> np.ndarray:
-    """Return float32 (n, n_labels), rows in the order of the photographs."""
-    return labels.loc[list(photographs.ids)].to_numpy(np.float32, copy=True)
+def _targets(images: Images, labels: pd.DataFrame) -> np.ndarray:
+    """Return float32 (n, n_labels), rows in the order of the images."""
+    return labels.loc[list(images.ids)].to_numpy(np.float32, copy=True)

@@ -13,6 +13,7 @@ from PIL import Image
 
 from mediaeval.data.images import decode, read_image
 from mediaeval.errors import ImageError
+from mediaeval.features.images import Images
 from mediaeval.features.preprocess import centre, resized
 from mediaeval.finetune.network import View
 
@@ -59,7 +60,9 @@ def ten_crops(view: View, image: Image.Image) -> np.ndarray:
     return np.stack([*crops, *(crop[:, ::-1] for crop in crops)])
 
 
-def decoded(photographs: Photographs, shape: Callable[[Image.Image], np.ndarray]) -> Iterator[tuple[str, np.ndarray]]:
+def decoded(
+    photographs: Photographs | Images, shape: Callable[[Image.Image], np.ndarray]
+) -> Iterator[tuple[str, np.ndarray]]:
     """Yield (id, shape(image)) in the order of `ids`, decoded a little ahead by all processors.
 
     Raises ImageError, naming the image, for one that cannot be decoded.

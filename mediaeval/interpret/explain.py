@@ -14,14 +14,14 @@ from mediaeval.data.dataset import Dataset, load_dataset
 from mediaeval.data.images import decode, read_image
 from mediaeval.errors import ConfigError, DatasetError, ImageError, choose, some
 from mediaeval.files import write_atomically
+from mediaeval.finetune.model import SystemModel
 from mediaeval.finetune.pictures import middle
 from mediaeval.interpret.gradcam import METHODS, GradCam, default_map, heat_map, heat_map_view
-from mediaeval.interpret.inspectable import Inside, look_into
+from mediaeval.interpret.inspectable import InspectableRun, open_inspectable
 from mediaeval.interpret.overlay import seen_box, shown, with_heat, with_probabilities
 from mediaeval.interpret.sheet import Cell, contact_sheet
 from mediaeval.progress import progress
 from mediaeval.runs import RunFolder
-from mediaeval.steps.tables import decide
 from submission.task import Subtask
 
 SHEET = "sheet.png"
@@ -62,7 +62,7 @@ class Explained:
 
 
 def explain(
-    run: RunFolder,
+    folder: RunFolder,
     source: Path,
     subtask: str | None = None,
     *,
@@ -86,23 +86,23 @@ def explain(
     choose("method", method, METHODS)
     if method == "heat-map" and map_name:
         raise ConfigError(f"--map {map_name} is of --method grad-cam: a heat map is of the whole network.")
-    inside = look_into(run, subtask, device)
-    task, system = inside.task, inside.system
-    wanted = list(dict.fromkeys(_label(task, name) for name in labels))
-    dataset, left_out = _photographs(source, limit)
+    opened = open_inspectable(folder, subtask, device)
+    task, system = opened.subtask, opened.system
+    chosen = list(dict.fromkeys(_label(task, name) for name in labels))
+    dataset, left_out = _images_of(source, limit)
     images = _decoded(dataset)
-    features = inside.features(dataset) if inside.networks else None
-    out = out or run.subtask(task.name) / "explain"
+    features = opened.run.images(dataset) if system.blocks else None
+    out = out or folder.subtask(task.name) / "explain"
 
     pictures, rows = {}, []
-    with progress(f"{method} of {run.path}, {task.name}") as advance:
+    with progress(f"{method} of {folder.path}, {task.name}") as advance:
         for done, (image_id, image) in enumerate(images.items()):
-            vectors = inside.vectors(inside.photographs(dataset, features, [image_id])) if features else None
+            vectors = system.vectors(features.some([image_id])) if features else None
             if method == "grad-cam" and not map_name:
                 map_name = default_map(system.built, system.pixels(image), vectors)
-            look = _look(inside, image, method, map_name, vectors)
+            look = _look(system, image, method, map_name, vectors)
             pictures[image_id], row = (), [Cell(shown(image), image_id)]
-            named = _labels(inside, look.probabilities, wanted)
+            named = _labels(opened, look.probabilities, chosen)
             drawings = look.draw([task.labels.index(label) for label, *_ in named])
             for (label, probability, predicted), (drawn, lit) in zip(named, drawings, strict=True):
                 path = out / f"{image_id}.{_plain(task.short(label))}.png"
@@ -112,7 +112,7 @@ def explain(
                 row.append(Cell(drawn, f"{task.short(label)} {probability:.3f}", ", ".join(notes)))
             rows.append(row)
             advance(done + 1, len(images))
-    title = f"{run.name}, {task.name}, {system.system}: {method}{f' of {map_name}' if map_name else ''}"
+    title = f"{folder.name}, {task.name}, {system.system}: {method}{f' of {map_name}' if map_name else ''}"
     _save(contact_sheet(rows, title, _LEGENDS[method]), out / SHEET)
     return Explained(task, map_name, pictures, out / SHEET, left_out)
 
@@ -126,7 +126,7 @@ def _label(task: Subtask, name: str) -> str:
     return known[name.lower()]
 
 
-def _photographs(source: Path, limit: int) -> tuple[Dataset, int]:
+def _images_of(source: Path, limit: int) -> tuple[Dataset, int]:
     """Return one photograph, or the first of a folder, as a dataset; and how many were left out."""
     if limit < 1:
         raise ConfigError(f"--limit {limit}: 1 or more is wanted.")
@@ -159,14 +159,14 @@ class _Look:
     draw: Callable[[Sequence[int]], list[tuple[Image.Image, bool]]]
 
 
-def _look(inside: Inside, image: Image.Image, method: str, map_name: str, vectors: np.ndarray | None) -> _Look:
-    system, built = inside.system, inside.system.built
+def _look(system: SystemModel, image: Image.Image, method: str, map_name: str, vectors: np.ndarray | None) -> _Look:
+    built = system.built
     photograph, pixels = shown(image), system.pixels(image)
     if method == "heat-map":
         view = heat_map_view(built)
-        maps = heat_map(built, middle(view, image), multi_label=inside.task.multi_label)
+        maps = heat_map(built, middle(view, image), multi_label=system.task.multi_label)
 
-        box, labels = seen_box(view, image), inside.task.labels
+        box, labels = seen_box(view, image), system.task.labels
 
         def coloured(columns: Sequence[int]) -> list[tuple[Image.Image, bool]]:
             return [(with_probabilities(photograph, {labels[k]: maps[k]}, box), True) for k in columns]
@@ -183,14 +183,13 @@ def _look(inside: Inside, image: Image.Image, method: str, map_name: str, vector
     return _Look(system.probabilities(found.scores)[0], heated)
 
 
-def _labels(inside: Inside, P: np.ndarray, wanted: Sequence[str]) -> list[tuple[str, float, bool]]:
+def _labels(opened: InspectableRun, P: np.ndarray, chosen: Sequence[str]) -> list[tuple[str, float, bool]]:
     """Return (label, probability, whether it is predicted) of the labels to draw."""
-    task = inside.task
-    thresholds = inside.run.read(inside.run.subtask(task.name) / "subtask.json")["thresholds"]
+    task = opened.subtask
     table = pd.DataFrame([P], columns=list(task.labels))
-    said = decide(task, table, [thresholds[label] for label in task.labels]).iloc[0]
+    said = opened.run.labels(task, table).iloc[0]
     likeliest = [task.labels[k] for k in np.argsort(-P, kind="stable")[:LIKELIEST]]
-    labels = wanted or (likeliest if task.multi_label else task.labels)
+    labels = chosen or (likeliest if task.multi_label else task.labels)
     return [(label, float(table[label].iloc[0]), bool(said[label])) for label in labels]
 
 

@@ -11,11 +11,12 @@ import torch
 from mediaeval.data.dataset import Dataset, load_dataset
 from mediaeval.data.split import read_split
 from mediaeval.errors import ConfigError, DatasetError, choose, some
-from mediaeval.features.extract import Features
-from mediaeval.finetune.pictures import Photographs, decoded, middle
+from mediaeval.features.images import Images
+from mediaeval.finetune.model import SystemModel
+from mediaeval.finetune.pictures import decoded
 from mediaeval.finetune.scoring import EVAL_BATCH
 from mediaeval.interpret.activations import Batch, gram_matrices
-from mediaeval.interpret.inspectable import Inside, look_into
+from mediaeval.interpret.inspectable import InspectableRun, open_inspectable
 from mediaeval.interpret.linear_probes import KINDS, SELECTIONS, Fold, Probe, constant_answers, make_folds, run_probe
 from mediaeval.progress import progress
 from mediaeval.runs import RunFolder
@@ -51,19 +52,18 @@ class Probed:
 
 
 @dataclass(frozen=True)
-class _Images:
-    """What is probed on: images in order, which of them are tested, and who belongs together."""
+class _Probed:
+    """What is probed on: images in order, which of them are tested, and which belong together."""
 
     dataset: Dataset
-    features: Features
-    ids: list[str]
+    images: Images
     tested: np.ndarray  # bool (n_images,)
     groups: list[str]
     trained_on: tuple[str, ...] = ()
 
 
 def probe(
-    run: RunFolder,
+    folder: RunFolder,
     subtask: str | None = None,
     *,
     taps: Sequence[str] = (),
@@ -88,26 +88,26 @@ def probe(
     choose("selection of C", selection, SELECTIONS)
     for kind in kinds:
         choose("kind of probe", kind, KINDS)
-    inside = look_into(run, subtask, device)
-    known = inside.system.built.taps
+    opened = open_inspectable(folder, subtask, device)
+    system, task = opened.system, opened.subtask
+    known = system.built.taps
     if unknown := [name for name in taps if name not in known]:
-        raise ConfigError(f"no tap {some(unknown)} in system '{inside.system.system}'. It has: {', '.join(known)}.")
-    images = _of_dataset(inside, data, groups, skip_bad) if data else _of_run(inside, groups)
-    labels = images.dataset.labels(inside.task.name).loc[images.ids].to_numpy()
-    parts = make_folds(images.groups, folds, np.random.default_rng(seed), tested=images.tested)
-    photographs = inside.photographs(images.dataset, images.features, images.ids)
-    multi_label = inside.task.multi_label
-    folder = Path(inside.config.features.store)
-    folder.mkdir(parents=True, exist_ok=True)
+        raise ConfigError(f"no tap {some(unknown)} in system '{system.system}'. It has: {', '.join(known)}.")
+    of = _of_dataset(opened, data, groups, skip_bad) if data else _of_run(opened, groups)
+    ids = list(of.images.ids)
+    labels = of.dataset.labels(task.name).loc[ids].to_numpy()
+    parts = make_folds(of.groups, folds, np.random.default_rng(seed), tested=of.tested)
+    store = Path(opened.run.config.features.store)
+    store.mkdir(parents=True, exist_ok=True)
     found = []
-    with progress(f"probes of {run.path}, {inside.task.name}") as advance:
+    with progress(f"probes of {folder.path}, {task.name}") as advance:
         grams = gram_matrices(
-            inside.system.built,
+            system.built,
             list(taps) or list(known),
-            lambda: _batches(inside, photographs),
-            len(images.ids),
-            folder=folder,
-            device=torch.device(inside.device),
+            lambda: _batches(system, of.images),
+            len(ids),
+            folder=store,
+            device=torch.device(opened.run.device),
             on_image=lambda done, total: advance(done, total, "images through the network"),
         )
         for name, gram in grams:
@@ -120,8 +120,8 @@ def probe(
                         gram.matrix,
                         labels,
                         parts,
-                        multi_label=multi_label,
-                        groups=images.groups,
+                        multi_label=task.multi_label,
+                        groups=of.groups,
                         selection=selection,
                         seed=seed,
                         on_fold=lambda done, total, name=name, kind=kind: advance(
@@ -131,59 +131,57 @@ def probe(
                 )
             found.append(ProbedTap(name, gram.dimension, tuple(probes)))
     always = set(parts[0].train.tolist()).intersection(*(part.train.tolist() for part in parts))
-    baselines = constant_answers(labels, parts, multi_label=multi_label)
+    baselines = constant_answers(labels, parts, multi_label=task.multi_label)
     return Probed(
-        inside.task,
-        inside.system.system,
+        task,
+        system.system,
         tuple(parts),
-        int(images.tested.sum()),
+        int(of.tested.sum()),
         len(always),
         tuple(found),
         tuple(baselines),
-        images.trained_on,
+        of.trained_on,
     )
 
 
-def _batches(inside: Inside, photographs: Photographs) -> Iterator[Batch]:
-    view, vectors = inside.system.built.view, inside.vectors(photographs)
-    pixels = (square for _, square in decoded(photographs, lambda image: middle(view, image)))
+def _batches(system: SystemModel, images: Images) -> Iterator[Batch]:
+    vectors = system.vectors(images)
+    pixels = (square for _, square in decoded(images, system.pixels))
     done = 0
     while batch := list(islice(pixels, EVAL_BATCH)):
         yield np.stack(batch), None if vectors is None else vectors[done : done + len(batch)]
         done += len(batch)
 
 
-def _of_run(inside: Inside, groups: str) -> _Images:
+def _of_run(opened: InspectableRun, groups: str) -> _Probed:
     """Return the images that the run was made of; those of the validation side are tested."""
-    run, manifest = inside.run, inside.run.read(inside.run.manifest)
-    dataset = load_dataset(Path(inside.config.data.dev))
-    ids = [i for i in dataset.ids if i not in manifest["left_out"]]
-    sides = read_split(run.split, ids)
+    run, manifest = opened.run, opened.run.manifest
+    dataset = load_dataset(Path(run.config.data.dev))
+    ids = [i for i in dataset.ids if i not in manifest.left_out]
+    sides = read_split(run.folder.split, ids)
     dataset = replace(dataset, ids=tuple(ids), missing=())
-    features = inside.features(dataset, thumbnails=True)
-    if other := [i for i in ids if features.contents[i] != manifest["images"].get(i)]:
+    images = run.images(dataset, thumbnails=True)
+    if other := [i for i in ids if images.features.contents[i] != manifest.images.get(i)]:
         raise DatasetError(
-            f"{dataset.folder}: {len(other)} images are not those that {run.path} was trained on ({some(other)}). "
-            "Put them back, or train the run again."
+            f"{dataset.folder}: {len(other)} images are not those that {run.folder.path} was trained on "
+            f"({some(other)}). Put them back, or train the run again."
         )
-    members = groups_of(dataset, features, ids, groups or inside.config.split.groups)
-    return _Images(dataset, features, ids, (sides == "val").to_numpy(), members)
+    together = groups_of(dataset, images.features, ids, groups or run.config.split.groups)
+    return _Probed(dataset, images, (sides == "val").to_numpy(), together)
 
 
-def _of_dataset(inside: Inside, data: Path, groups: str, skip_bad: bool) -> _Images:
+def _of_dataset(opened: InspectableRun, data: Path, groups: str, skip_bad: bool) -> _Probed:
     """Return all images of another dataset, and which of them the network was trained on."""
+    run, manifest = opened.run, opened.run.manifest
     dataset = load_dataset(data)
-    dataset.labels(inside.task.name)  # raises, before anything is computed, where there are none
-    features = inside.features(dataset, skip_bad=skip_bad, thumbnails=True)
-    ids = [i for i in dataset.ids if i not in features.failures]
-    manifest = inside.run.read(inside.run.manifest)
-    sides = read_split(inside.run.split, [i for i in manifest["images"] if i not in manifest["left_out"]])
-    known = {content for i, content in manifest["images"].items() if sides.get(i) == "train"}
-    return _Images(
+    dataset.labels(opened.subtask.name)  # raises, before anything is computed, where there are none
+    images = run.images(dataset, skip_bad=skip_bad, thumbnails=True)
+    sides = read_split(run.folder.split, [i for i in manifest.images if i not in manifest.left_out])
+    known = {content for i, content in manifest.images.items() if sides.get(i) == "train"}
+    return _Probed(
         dataset,
-        features,
-        ids,
-        np.ones(len(ids), bool),
-        groups_of(dataset, features, ids, groups),
-        tuple(i for i in ids if features.contents[i] in known),
+        images,
+        np.ones(len(images.ids), bool),
+        groups_of(dataset, images.features, images.ids, groups),
+        tuple(i for i in images.ids if images.features.contents[i] in known),
     )

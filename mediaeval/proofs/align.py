@@ -87,7 +87,7 @@ class Judge:
             return Meaning(path, None, (), f"its labels cannot be read ({error.problems[0]})")
         manifest = RunFolder(Path(path).parent).manifest
         if manifest.is_file():
-            made_of = RunFolder(Path(path).parent).read(manifest)["extractors"]
+            made_of = RunFolder(Path(path).parent).read_manifest().extractors
             if same := [name for name in self.names if name in made_of]:
                 self.tell(f"warning: {path} was itself made with {', '.join(same)}: a slip there would go unseen.")
         return Meaning(path, align(run, self.expectation, self.orders), tuple(find_oddities(run, self.dev_table)))

@@ -1,6 +1,6 @@
 """Spot replay: a few test images again, one by one, in a fresh process, from the JPEG to the label.
 
-    python -m mediaeval.proofs.replay RUN TEST    ids on stdin, a line each; JSON on stdout
+    python -m mediaeval.proofs.replay RUN_FOLDER TEST DEVICE    ids on stdin, one per line; JSON on stdout
 
 Nothing is shared with the predictions that are checked: another process, an empty feature store, one image at a time.
 """
@@ -11,6 +11,7 @@ import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -20,73 +21,59 @@ from submission.runfile import read_run, run_header
 from submission.tasks import TASKS
 
 
-def replay(run: RunFolder, file: Path, k: int, *, seed: int = 0, device: str = "cpu") -> list[str]:
+def replay(folder: RunFolder, file: Path, k: int, *, seed: int = 0, device: str = "cpu") -> list[str]:
     """Predict `k` random test images anew and compare them with a run file; return the ids that were replayed.
 
     Raises RunFileError that names every id whose labels come out otherwise.
     """
-    about = run.read(run.test / "test.json")
-    ids = [image_id for image_id in about["ids"] if image_id not in about["fallback"]]
+    predicted = folder.read_predictions()
+    ids = [image_id for image_id in predicted.ids if image_id not in predicted.failures]
     rng = np.random.default_rng(seed)
     chosen = [ids[int(place)] for place in rng.choice(len(ids), min(k, len(ids)), replace=False)]
     done = subprocess.run(
-        [sys.executable, "-m", "mediaeval.proofs.replay", run.name, about["data"], device],
+        [sys.executable, "-m", "mediaeval.proofs.replay", str(folder.path), predicted.data, device],
         input="\n".join(chosen),
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode:
-        raise RunFileError(f"{run.run_csv}: the replay failed: {done.stderr.strip().splitlines()[-1]}")
+        raise RunFileError(f"{folder.run_csv}: the replay failed: {done.stderr.strip().splitlines()[-1]}")
     anew = json.loads(done.stdout)
-    header = run_header(run.read(run.manifest)["header"], list(TASKS))
-    labels = read_run(file, header=header).labels
+    labels = read_run(file, header=run_header(folder.read_manifest().header, list(TASKS))).labels
     problems = []
     for image_id in chosen:
-        for name in run.subtasks:
+        for name in folder.subtasks:
             said, again = labels[name][image_id], anew[image_id][name]
             again = tuple(again) if isinstance(again, list) else again
             if said != again:
                 problems.append(f"{name}: {image_id}: the file says {said}, its image leads to {again}.")
     if problems:
         raise RunFileError(
-            f"{run.run_csv}: {len(problems)} answers of {len(chosen)} replayed images differ.",
+            f"{folder.run_csv}: {len(problems)} answers of {len(chosen)} replayed images differ.",
             *problems[:10],
-            f"Do not send it. Predict again: mediaeval predict {run.name} --data {about['data']}.",
+            f"Do not send it. Predict again: mediaeval predict {folder.name} --data {predicted.data}.",
         )
     return chosen
 
 
-def labels_anew(run: RunFolder, test: Path, ids: list[str], device: str) -> dict[str, dict]:
+def labels_anew(folder: RunFolder, test: Path, ids: list[str], device: str) -> dict[str, dict[str, Any]]:
     """Return image id → subtask → label, each image by itself, with nothing taken from a store."""
     from mediaeval.data.dataset import load_dataset
-    from mediaeval.features.extract import extract
-    from mediaeval.features.store import FeatureStore
-    from mediaeval.steps.models import Images, load_subtask_model, probabilities
-    from mediaeval.steps.predict import require_same_features
-    from mediaeval.steps.prepare import build_networks
-    from mediaeval.steps.record import read_config
-    from mediaeval.steps.tables import cells, decide
+    from mediaeval.steps.tables import cells
+    from mediaeval.steps.trained_run import TrainedRun
 
+    run = TrainedRun.open(folder, device)
     dataset = load_dataset(test, labelled=False)
-    networks = build_networks(read_config(run), device)
-    require_same_features(run, networks)
-    models = {name: load_subtask_model(run, TASKS[name], device=device)[0] for name in run.subtasks}
-    thresholds = {name: run.read(run.subtask(name) / "subtask.json")["thresholds"] for name in run.subtasks}
-    found: dict[str, dict] = {}
+    found: dict[str, dict[str, Any]] = {}
     for image_id in ids:
         with tempfile.TemporaryDirectory() as store:
-            features = extract(replace(dataset, ids=(image_id,)), networks, FeatureStore(Path(store)), workers=1)
-            if features.failures:
-                why = features.failures[image_id]
+            images = run.images_anew(replace(dataset, ids=(image_id,)), Path(store))
+            if image_id not in images.ids:
+                why = images.features.failures[image_id]
                 raise FeaturesError(f"{image_id}: {why}, while a prediction of it is in the run.")
-            images = Images(dataset.image_paths, features)
-            found[image_id] = {}
-            for name, model in models.items():
-                task = TASKS[name]
-                P = probabilities(model, images, [image_id])
-                decided = decide(task, P, [thresholds[name][x] for x in task.labels])
-                found[image_id][name] = cells(task, decided)[image_id]
+            tables = run.probabilities(images)
+        found[image_id] = {s.name: cells(s, run.labels(s, tables[s.name]))[image_id] for s in run.subtasks}
     return found
 
 
@@ -94,10 +81,9 @@ if __name__ == "__main__":
     from submission.errors import UserError
 
     try:
-        run_name, test_folder, wanted_device = sys.argv[1:]
-        print(
-            json.dumps(labels_anew(open_run(run_name), Path(test_folder), sys.stdin.read().split("\n"), wanted_device))
-        )
+        run_path, test_folder, on_device = sys.argv[1:]
+        opened = open_run(Path(run_path).name, Path(run_path).parent)
+        print(json.dumps(labels_anew(opened, Path(test_folder), sys.stdin.read().split("\n"), on_device)))
     except UserError as error:
         print(error, file=sys.stderr)
         sys.exit(1)

@@ -1,26 +1,21 @@
 """Reproducing a run file: from the recorded models and the images, once more, and byte for byte."""
 
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mediaeval.data.dataset import load_dataset
-from mediaeval.devices import resolve_device
 from mediaeval.errors import RunFolderError
-from mediaeval.features.build import build
-from mediaeval.features.extract import extract
-from mediaeval.features.extractors import THUMBNAIL
-from mediaeval.features.store import FeatureStore
 from mediaeval.files import file_digest
 from mediaeval.proofs.submit import write_and_verify
 from mediaeval.runs import RunFolder, versions
-from mediaeval.steps.models import Images, load_subtask_model
-from mediaeval.steps.predict import changed_identities, write_tables
-from mediaeval.steps.prepare import build_networks
-from mediaeval.steps.record import read_config
+from mediaeval.steps.predict import write_tables
 from mediaeval.steps.tables import read_probabilities
+from mediaeval.steps.trained_run import TrainedRun
 from submission.compare import Flip, difference
-from submission.runfile import read_run, run_header
+from submission.runfile import read_run
 from submission.tasks import TASKS
 
 
@@ -33,6 +28,18 @@ class Flipped:
     now: float
     threshold: float
 
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "subtask": self.flip.subtask,
+            "image_id": self.flip.image_id,
+            "label": self.flip.label,
+            "first": self.flip.first,
+            "second": self.flip.second,
+            "before": self.before,
+            "now": self.now,
+            "threshold": self.threshold,
+        }
+
 
 @dataclass(frozen=True)
 class Reproduced:
@@ -44,56 +51,66 @@ class Reproduced:
     changed: tuple[str, ...]
     flips: tuple[Flipped, ...]
 
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "path": str(self.path),
+            "same": self.same,
+            "sha256": self.sha256,
+            "changed": list(self.changed),
+            "flips": [one.to_dict() for one in self.flips],
+        }
 
-def reproduce(run: RunFolder, *, device: str = "auto") -> Reproduced:
+
+def reproduce(folder: RunFolder, *, device: str = "auto") -> Reproduced:
     """Rebuild run.csv from the stored models and the test images, features computed anew, and compare.
 
     Raises RunFolderError when the run has no run file, or WeightsError when a model is absent or damaged.
     """
-    if not run.run_csv.is_file():
-        raise RunFolderError(f"{run.path} holds no run.csv. Write it: mediaeval submit {run.name}.")
-    about, manifest = run.read(run.test / "test.json"), run.read(run.manifest)
-    dataset = load_dataset(Path(about["data"]), labelled=False)
-    device = resolve_device(device)
-    networks = build_networks(read_config(run), device)
-    changed = changed_identities(manifest["extractors"], networks)
-    if about["config"] != file_digest(run.config):
+    if not folder.run_csv.is_file():
+        raise RunFolderError(f"{folder.path} holds no run.csv. Write it: mediaeval submit {folder.name}.")
+    predicted = folder.read_predictions()
+    run = TrainedRun.open(folder, device, checked=False)
+    dataset = load_dataset(Path(predicted.data), labelled=False)
+    changed = run.changed_networks()
+    if predicted.config != file_digest(folder.config):
         changed.append("configuration: run.toml is not what it was when the predictions were made.")
-    for library, version in versions().items():
-        if about["versions"].get(library) != version:
-            changed.append(f"library: {library} was {about['versions'].get(library)}, now {version}.")
-    if list(dataset.ids) != about["ids"]:
-        changed.append(f"test list: {len(about['ids'])} ids then, {len(dataset.ids)} now, or another order.")
-    models = {name: load_subtask_model(run, TASKS[name], changed=changed, device=device) for name in run.subtasks}
-    header = run_header(manifest["header"], list(TASKS))
+    changed += _changed_versions(predicted.versions)
+    if dataset.ids != predicted.ids:
+        changed.append(f"test list: {len(predicted.ids)} ids then, {len(dataset.ids)} now, or another order.")
+    changed += [f"model: {change.what}" for subtask in run.subtasks for change in run.changed_model(subtask)]
+    run.load_models()
     with tempfile.TemporaryDirectory() as temporary:
-        folder = Path(temporary)
-        # systems without extractors: nothing else would find out which images cannot be decoded
-        looked_at = networks or [build("thumbnail", THUMBNAIL)]
-        features = extract(dataset, looked_at, FeatureStore(folder / "features"))
-        then = about["images"]
-        other = [i for i in dataset.ids if features.contents.get(i) != then.get(i)]
-        if other:
+        new = Path(temporary)
+        images = run.images_anew(dataset, new / "features")
+        contents = images.features.contents
+        if other := [i for i in dataset.ids if contents.get(i) != predicted.images.get(i)]:
             changed.append(f"images: {len(other)} are not those predicted then ({', '.join(other[:5])}).")
-        write_tables(run, models, Images(dataset.image_paths, features), dataset.ids, folder)
-        partial = len(run.subtasks) < len(TASKS)
-        sha256, _ = write_and_verify(run, folder, dataset.ids, folder / "run.csv", partial=partial)
-        same = (folder / "run.csv").read_bytes() == run.run_csv.read_bytes()
-        flips = () if same else _flips(run, folder, header)
-    return Reproduced(run.run_csv, same, sha256, tuple(changed), flips)
+        write_tables(run, images, dataset.ids, new)
+        partial = len(run.records) < len(TASKS)
+        sha256, _ = write_and_verify(run, new, dataset.ids, new / "run.csv", partial=partial)
+        same = (new / "run.csv").read_bytes() == folder.run_csv.read_bytes()
+        flips = () if same else _flips(run, new)
+    return Reproduced(folder.run_csv, same, sha256, tuple(changed), flips)
 
 
-def _flips(run: RunFolder, folder: Path, header: tuple[str, ...]) -> tuple[Flipped, ...]:
+def _changed_versions(then: Mapping[str, str]) -> list[str]:
+    return [
+        f"library: {library} was {then.get(library)}, now {version}."
+        for library, version in versions().items()
+        if then.get(library) != version
+    ]
+
+
+def _flips(run: TrainedRun, new: Path) -> tuple[Flipped, ...]:
     """Return every answer that differs, with how far its probability was and is from the threshold."""
-    found = difference(read_run(run.run_csv, header=header), read_run(folder / "run.csv", header=header))
-    told = []
+    found = difference(read_run(run.folder.run_csv, header=run.header), read_run(new / "run.csv", header=run.header))
+    flipped = []
     for flip in found.flips:
-        task = TASKS[flip.subtask]
-        label = flip.label if task.multi_label else flip.first
+        subtask = TASKS[flip.subtask]
+        label = flip.label if subtask.multi_label else flip.first
         before, now = (
-            float(read_probabilities(place / f"{flip.subtask}.csv", task).loc[flip.image_id, label])
-            for place in (run.test, folder)
+            float(read_probabilities(place / f"{flip.subtask}.csv", subtask).loc[flip.image_id, label])
+            for place in (run.folder.test, new)
         )
-        threshold = run.read(run.subtask(flip.subtask) / "subtask.json")["thresholds"][label]
-        told.append(Flipped(flip, before, now, threshold))
-    return tuple(told)
+        flipped.append(Flipped(flip, before, now, run.records[flip.subtask].thresholds[label]))
+    return tuple(flipped)

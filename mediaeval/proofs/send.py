@@ -9,12 +9,12 @@ from mediaeval.files import file_digest
 from mediaeval.proofs.rehearse import Rehearsed, rehearse
 from mediaeval.proofs.replay import replay
 from mediaeval.proofs.submit import Submitted, submit
-from mediaeval.runs import RUNS, RunFolder
+from mediaeval.runs import RunFolder
 from submission.ledger import Entry, Ledger
 
 
 @dataclass(frozen=True)
-class Sent:
+class SubmissionReceipt:
     """What was written, and what was proved on the way."""
 
     submitted: Submitted
@@ -24,24 +24,24 @@ class Sent:
 
 
 def send(
-    run: RunFolder, *, partial: bool = False, rehearsal: bool = True, replays: int = 0, device: str = "auto"
-) -> Sent:
+    folder: RunFolder, *, partial: bool = False, rehearsal: bool = True, replays: int = 0, device: str = "auto"
+) -> SubmissionReceipt:
     """Write runs/NAME/run.csv with every proof, and record it in runs/ledger.jsonl.
 
     Nothing is written when a proof fails, or when the run is recorded with other bytes. Raises as the steps do.
     """
     device = resolve_device(device)
-    ledger = Ledger(RUNS / "ledger.jsonl")
-    rehearsed = rehearse(run, device=device) if rehearsal else None
+    ledger = Ledger(folder.runs_dir / "ledger.jsonl")
+    rehearsed = rehearse(folder, device=device) if rehearsal else None
     replayed: list[str] = []
 
-    def also(unproved: Path) -> None:
-        ledger.require_free(run.name, file_digest(unproved))
+    def prove(unpublished: Path) -> None:
+        ledger.require_free(folder.name, file_digest(unpublished))
         if replays:
-            replayed.extend(replay(run, unproved, replays, device=device))
+            replayed.extend(replay(folder, unpublished, replays, device=device))
 
-    submitted = submit(run, partial=partial, also=also)
-    expected = {n: run.read(run.subtask(n) / "subtask.json")["validation"]["weighted_f1"] for n in submitted.subtasks}
+    submitted = submit(folder, partial=partial, before_publish=prove)
+    expected = {name: folder.read_subtask(name).score.weighted_f1 for name in submitted.subtasks}
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    entry = Entry(run.name, submitted.sha256, now, submitted.subtasks, expected, submitted.n_images)
-    return Sent(submitted, rehearsed, replayed, ledger.record(entry))
+    entry = Entry(folder.name, submitted.sha256, now, submitted.subtasks, expected, submitted.n_images)
+    return SubmissionReceipt(submitted, rehearsed, replayed, ledger.record(entry))

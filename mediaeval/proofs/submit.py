@@ -1,6 +1,7 @@
 """Submitting: stored probabilities → labels → the official bytes, read back and compared cell by cell."""
 
 import csv
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,7 +9,8 @@ from pathlib import Path
 from mediaeval.errors import RunFileError, RunFolderError
 from mediaeval.files import file_digest
 from mediaeval.runs import RunFolder
-from mediaeval.steps.tables import cells, decide, read_probabilities
+from mediaeval.steps.tables import cells, read_probabilities
+from mediaeval.steps.trained_run import TrainedRun
 from submission.runfile import read_run, run_header, write_run
 from submission.tasks import TASKS
 
@@ -27,101 +29,95 @@ class Submitted:
 
 
 def submit(
-    run: RunFolder, *, partial: bool = False, also: Callable[[Path], object] = lambda unproved: None
+    folder: RunFolder, *, partial: bool = False, before_publish: Callable[[Path], object] = lambda unpublished: None
 ) -> Submitted:
     """Write runs/NAME/run.csv, and prove that it says what the stored probabilities say.
 
-    `also` is called with the verified file before it takes its name, and may raise.
+    `before_publish` is called with the verified file before it takes its name, and may raise.
 
     Raises RunFolderError when there are no predictions, or predictions of older models than the run now holds, and
     RunFileError when the official check rejects the bytes or a cell on disk differs; an older file stays as it was.
     """
-    if not run.test.is_dir():
-        raise RunFolderError(f"{run.path} holds no predictions. Make them: mediaeval predict {run.name} --data TEST.")
-    about = run.read(run.test / "test.json")
-    stale = [name for name in run.subtasks if about["models"].get(name) not in _model_digests(run, name)]
+    predicted = folder.read_predictions()
+    again = f"Predict again: mediaeval predict {folder.name} --data {predicted.data}."
+    run = TrainedRun.open(folder)
+    stale = [name for name, one in run.records.items() if predicted.models.get(name) not in one.models.values()]
     if stale:
-        raise RunFolderError(
-            f"{run.path}: {', '.join(stale)} was trained after the predictions were made. "
-            f"Predict again: mediaeval predict {run.name} --data {about['data']}."
-        )
-    changed = [name for name in run.subtasks if file_digest(run.test / f"{name}.csv") != about["tables"].get(name)]
+        raise RunFolderError(f"{folder.path}: {', '.join(stale)} was trained after the predictions were made. {again}")
+    changed = [name for name in run.records if file_digest(folder.test / f"{name}.csv") != predicted.tables.get(name)]
     if changed:
         raise RunFolderError(
-            f"{run.test}: the probabilities of {', '.join(changed)} are not those that predict wrote. "
-            f"Predict again: mediaeval predict {run.name} --data {about['data']}."
+            f"{folder.test}: the probabilities of {', '.join(changed)} are not those that predict wrote. {again}"
         )
-    subtasks, ids = run.subtasks, about["ids"]
-    sha256, n_cells = write_and_verify(run, run.test, ids, run.run_csv, partial=partial, also=also)
-    return Submitted(run.run_csv, sha256, subtasks, about["data"], len(ids), n_cells, about["fallback"])
+    sha256, n_cells = write_and_verify(
+        run, folder.test, predicted.ids, folder.run_csv, partial=partial, before_publish=before_publish
+    )
+    return Submitted(
+        folder.run_csv, sha256, tuple(run.records), predicted.data, len(predicted.ids), n_cells, predicted.failures
+    )
 
 
 def write_and_verify(
-    run: RunFolder,
+    run: TrainedRun,
     tables: Path,
     ids: Sequence[str],
     target: Path,
     *,
     partial: bool,
-    also: Callable[[Path], object] = lambda unproved: None,
+    before_publish: Callable[[Path], object] = lambda unpublished: None,
 ) -> tuple[str, int]:
-    """Write the run file that the tables of probabilities in a folder say, and verify it before it takes its name.
+    """Write the run file that the tables of probabilities in a folder lead to, and verify it before it takes its name.
 
-    Returns its sha256 and the number of cells compared. `also` is called with the verified file first, and may raise.
+    Returns its sha256 and the number of cells compared. `before_publish` is called with the verified file, and may
+    raise.
     """
-    thresholds = {name: run.read(run.subtask(name) / "subtask.json")["thresholds"] for name in run.subtasks}
     labels = {}
-    for name in run.subtasks:
-        task = TASKS[name]
-        table = read_probabilities(tables / f"{name}.csv", task)
-        labels[name] = cells(task, decide(task, table, [thresholds[name][label] for label in task.labels]))
-    header = run_header(run.read(run.manifest)["header"], list(run.subtasks))
+    for subtask in run.subtasks:
+        table = read_probabilities(tables / f"{subtask.name}.csv", subtask)
+        labels[subtask.name] = cells(subtask, run.labels(subtask, table))
+    header = run_header(run.manifest.header, list(run.records))
     compared: list[int] = []
 
-    def prove(unproved: Path) -> None:
-        compared.append(verify(run, tables, unproved, header, thresholds))
-        also(unproved)
+    def prove(unpublished: Path) -> None:
+        compared.append(verify(run.folder, tables, unpublished, header))
+        before_publish(unpublished)
 
     sha256 = write_run(target, header, ids, labels, partial=partial, prove=prove)
     return sha256, compared[0]
 
 
-def verify(
-    run: RunFolder, tables: Path, path: Path, header: Sequence[str], thresholds: dict[str, dict[str, float]]
-) -> int:
+def verify(folder: RunFolder, tables: Path, path: Path, header: Sequence[str]) -> int:
     """Compare a file on disk with the stored probabilities, cell by cell; return the number of cells compared.
 
-    Deliberately shares nothing with the writing but the task table: both files are read anew, by id and by column
-    name, and each label is decided in plain arithmetic. Raises RunFileError that shows the first ids that differ.
+    Deliberately shares nothing with the writing but the task: all files are read anew, by id and by column name, and
+    each label is decided in plain arithmetic. Raises RunFileError that shows the first ids that differ.
     """
     on_disk = read_run(path, header=run_header(header, list(TASKS)))
     problems, compared = [], 0
-    for name in run.subtasks:
-        task = TASKS[name]
+    for name in folder.subtasks:
+        subtask = TASKS[name]
+        thresholds = json.loads((folder.subtask(name) / "subtask.json").read_text(encoding="utf-8"))["thresholds"]
         with (tables / f"{name}.csv").open(newline="", encoding="utf-8") as file:
-            stored = {row["id"]: {label: float(row[label]) for label in task.labels} for row in csv.DictReader(file)}
+            stored = {row["id"]: {label: float(row[label]) for label in subtask.labels} for row in csv.DictReader(file)}
         said = on_disk.labels.get(name, {})
         if said.keys() != stored.keys():
             problems.append(f"{name}: the file holds {len(said)} ids, the predictions {len(stored)}.")
         for image_id in said.keys() & stored.keys():
             p = stored[image_id]
-            if task.multi_label:
-                wanted = tuple(1 if p[label] >= thresholds[name][label] else 0 for label in task.labels)
-                compared += len(wanted)
+            expected: str | tuple[int, ...]
+            if subtask.multi_label:
+                expected = tuple(1 if p[label] >= thresholds[label] else 0 for label in subtask.labels)
+                compared += len(expected)
             else:
-                wanted = max(task.labels, key=lambda label: p[label])
+                expected = max(subtask.labels, key=lambda label: p[label])
                 compared += 1
-            if said[image_id] != wanted:
-                problems.append(f"{name}: {image_id}: the file says {said[image_id]}, the probabilities {wanted}.")
+            if said[image_id] != expected:
+                problems.append(f"{name}: {image_id}: the file says {said[image_id]}, the probabilities {expected}.")
     if problems:
         raise RunFileError(
-            f"{run.run_csv} is not written: read back, it did not say what was predicted.",
+            f"{folder.run_csv} is not written: read back, it did not say what was predicted.",
             *problems[:5],
             *([f"… and {len(problems) - 5} more"] if len(problems) > 5 else []),
             "This is a fault of the tool; please report it with the run folder.",
         )
     return compared
-
-
-def _model_digests(run: RunFolder, subtask: str) -> set[str]:
-    return set(run.read(run.subtask(subtask) / "subtask.json")["models"].values())

@@ -1,14 +1,16 @@
-"""Fitting one subtask: the model of the 80 %, its thresholds, what it says of the 20 %, and the model of everything."""
+"""Training one subtask: the split model, its thresholds, its validation score, and the model of the whole dev set."""
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from mediaeval.config import Config
 from mediaeval.files import file_digest, write_atomically
-from mediaeval.runs import write_json
+from mediaeval.records import SubtaskRecord
+from mediaeval.runs import write_record
 from mediaeval.steps.models import FIT, REFIT, Model
 from mediaeval.steps.plots import plot_confusion, plot_curves
 from mediaeval.steps.tables import MODEL, SOURCE, decide, write_probabilities
@@ -19,41 +21,45 @@ from submission.task import Subtask
 
 
 @dataclass(frozen=True)
-class Fitted:
+class TrainedSubtask:
     """One trained subtask, and how it did on the validation images; F1 is 0..1."""
 
     task: Subtask
-    settings: dict  # the subtask's section of the configuration
+    settings: dict[str, Any]  # the subtask's section of the configuration
     scale: str
     models: dict[str, Model]  # file in the run folder → model; the first is that of the validation images
     probabilities: pd.DataFrame  # of the validation images
     truth: pd.DataFrame
     predicted: pd.DataFrame
-    thresholds: list[float]  # one a label
+    thresholds: list[float]  # one per label
     prior: dict[str, float]  # share of each label in the training data: what an image without features gets
     score: SubtaskScore
-    baselines: dict[str, float]  # what is always said → weighted F1 of it
+    baselines: dict[str, float]  # name of a constant prediction → its weighted F1
     n_train: int
 
     @property
     def model(self) -> Model:
         return next(iter(self.models.values()))
 
-    def summary(self) -> dict:
-        """What the run folder and `--json` tell of the subtask."""
-        return {
-            "subtask": self.task.name,
-            **self.settings,
-            "scale": self.scale,
-            "blocks": dict(self.model.blocks),
-            "thresholds": dict(zip(self.task.labels, self.thresholds, strict=True)),
-            "fallback": self.prior,
-            "images": {"train": self.n_train, "val": len(self.truth), "refit": REFIT in self.models},
-            "validation": self.score.as_json() | {"baselines": self.baselines},
-        }
+    def record(self, digests: dict[str, str] | None = None) -> SubtaskRecord:
+        """Return what the run folder and `--json` keep of it. `digests`: file → sha256, of the models once saved."""
+        return SubtaskRecord(
+            subtask=self.task.name,
+            settings=self.settings,
+            scale=self.scale,
+            blocks=dict(self.model.blocks),
+            thresholds=dict(zip(self.task.labels, self.thresholds, strict=True)),
+            prior=self.prior,
+            n_train=self.n_train,
+            n_val=len(self.truth),
+            refitted=REFIT in self.models,
+            score=self.score,
+            baselines=self.baselines,
+            models=digests or {},
+        )
 
     def write(self, folder: Path, run_name: str) -> None:
-        """Write models, validation probabilities, history, pictures and subtask.json into a folder."""
+        """Write models, validation probabilities, history, plots and subtask.json into a folder."""
         for name, model in self.models.items():
             model.save(folder / name)
         digests = {name: file_digest(folder / name) for name in self.models}
@@ -72,10 +78,10 @@ class Fitted:
             title,
             multi_label=self.task.multi_label,
         )
-        write_json(folder / "subtask.json", self.summary() | {"models": digests})
+        write_record(folder, self.record(digests))
 
 
-def fit_subtask(data: TrainingData, config: Config, trainer: SubtaskTrainer, *, refit: bool) -> Fitted:
+def fit_subtask(data: TrainingData, config: Config, trainer: SubtaskTrainer, *, refit: bool) -> TrainedSubtask:
     """Fit on the training side, score on the validation side, and fit once more on both unless `refit` is off.
 
     The validation side chooses nothing: epochs are fixed beforehand, and tuned thresholds come from the training side.
@@ -87,7 +93,7 @@ def fit_subtask(data: TrainingData, config: Config, trainer: SubtaskTrainer, *, 
         thresholds = trainer.tuned_thresholds(train_ids)
     else:
         thresholds = [0.5 if settings.threshold == "tuned" else settings.threshold] * len(task.labels)
-    probabilities = data.probabilities(model, val_ids)
+    probabilities = model.predict_proba(data.images(val_ids))
     refitted = {REFIT: trainer.fit(list(data.labels.index), REFIT)} if refit else {}
     return scored(
         task,
@@ -105,7 +111,7 @@ def fit_subtask(data: TrainingData, config: Config, trainer: SubtaskTrainer, *, 
 def scored(
     task: Subtask,
     *,
-    settings: dict,
+    settings: dict[str, Any],
     scale: str,
     models: dict[str, Model],
     probabilities: pd.DataFrame,
@@ -113,10 +119,10 @@ def scored(
     thresholds: list[float],
     prior: pd.Series,
     n_train: int,
-) -> Fitted:
+) -> TrainedSubtask:
     """Return a subtask with the labels that its probabilities come to, and their score."""
     predicted = decide(task, probabilities, thresholds)
-    return Fitted(
+    return TrainedSubtask(
         task=task,
         settings=settings,
         scale=scale,
@@ -133,12 +139,12 @@ def scored(
 
 
 def _baselines(task: Subtask, prior: pd.Series, truth: pd.DataFrame) -> dict[str, float]:
-    """Return the weighted F1 of saying the same of every image: what is common, or every label there is."""
+    """Return the weighted F1 of constant predictions: the most common labels, and every label there is."""
     common = decide(task, prior.to_frame().T, [0.5] * len(task.labels)).to_numpy()  # the `dummy` classifier's answer
     answers = {"the most common": common}
     if task.multi_label:
         answers["every label"] = np.ones_like(common)
     Y = truth.to_numpy()
     return {
-        said: score_decisions(task, Y, answer.repeat(len(Y), axis=0)).weighted_f1 for said, answer in answers.items()
+        name: score_decisions(task, Y, answer.repeat(len(Y), axis=0)).weighted_f1 for name, answer in answers.items()
     }

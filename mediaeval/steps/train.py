@@ -1,26 +1,23 @@
-"""Training: fit on the 80 %, report on the 20 %, fit again on everything; a subtask is kept once it is finished."""
+"""Training: fit on one side of the dev set, score on the other, fit again on all; each subtask is kept when done."""
 
 from pathlib import Path
 
-import pandas as pd
 import torch
 
 from mediaeval.config import Config
 from mediaeval.data.dataset import Dataset, load_dataset
-from mediaeval.data.split import read_split
 from mediaeval.devices import resolve_device
 from mediaeval.errors import ConfigError, DatasetError, RunFolderError
 from mediaeval.finetune import settings_of
 from mediaeval.finetune.recipe import resolve_precision
 from mediaeval.progress import STDERR
 from mediaeval.runs import RunFolder
-from mediaeval.steps.fitting import Fitted, fit_subtask
-from mediaeval.steps.prepare import build_networks, features_of, resolve_config_engine
-from mediaeval.steps.record import Record, read_config, require_room
-from mediaeval.steps.split import groups_of, make_split
+from mediaeval.steps.fitting import TrainedSubtask, fit_subtask
+from mediaeval.steps.prepare import build_networks, resolve_config_engine
+from mediaeval.steps.run_writer import RunWriter, require_room
+from mediaeval.steps.trained_run import read_config
 from mediaeval.steps.trainers import FeatureTrainer, SubtaskTrainer, SystemTrainer
-from mediaeval.steps.training_data import TrainingData
-from submission.tasks import TASKS
+from mediaeval.steps.training_data import prepare_training
 
 
 def train(
@@ -35,7 +32,7 @@ def train(
     skip_bad: bool = False,
     device: str = "auto",
     command: str = "",
-) -> list[Fitted]:
+) -> list[TrainedSubtask]:
     """Train `subtasks` on the configured dev set, write each to `run` when it is finished, and return them.
 
     Whatever stops the training leaves the run with the subtasks that were finished, whole; of a system that is trained
@@ -52,34 +49,24 @@ def train(
         require_room(run, config, subtasks, replace)
         networks = build_networks(config, device)
 
-        features = features_of(dataset, config, networks, skip_bad=skip_bad, thumbnails=True)
-        ids = [i for i in dataset.ids if i not in features.failures]
-        groups = groups_of(dataset, features, ids, config.split.groups)
-        sides = read_split(split_file, ids) if split_file else make_split(dataset, ids, groups, config.split)
-        _require_apart(sides, groups, split_file)
-        if n_views := max(config.subtask(name).augment for name in subtasks):
-            view_ids = ids if refit else list(sides.index[sides == "train"])  # never of images that only validate
-            features = features_of(
-                dataset, config, networks, skip_bad=skip_bad, thumbnails=True, views=n_views, view_ids=view_ids
-            )
-
-        record = Record(run, config, subtasks, dataset, features, networks, sides, command)
-        record.require_same_inputs()
+        prepared = prepare_training(
+            dataset, config, networks, subtasks, refit=refit, skip_bad=skip_bad, split_file=split_file
+        )
+        writer = RunWriter(run, config, subtasks, dataset, prepared.features, networks, prepared.sides, command)
+        writer.require_same_inputs()
         results = []
         for name in subtasks:
-            data = TrainingData(
-                TASKS[name], dataset.labels(name).loc[ids], dataset.image_paths, features, networks, sides, groups
-            )
+            data = prepared.of_subtask(name)
             if config.subtask(name).system:
                 trainer: SubtaskTrainer = SystemTrainer(
                     data, config, device, run.training(name), replace=replace, resume=resume
                 )
             else:
                 trainer = FeatureTrainer(data, config, device)
-            fitted = fit_subtask(data, config, trainer, refit=refit)
-            record.keep(fitted)
+            trained = fit_subtask(data, config, trainer, refit=refit)
+            writer.write(trained)
             trainer.finish()
-            results.append(fitted)
+            results.append(trained)
         return results
 
 
@@ -119,16 +106,4 @@ def _require_labels(dataset: Dataset, subtasks: list[str]) -> None:
         raise DatasetError(
             f"{dataset.folder} has no labels for {', '.join(absent)} (it has: {have}). "
             "Train another subtask, or give a dev set that has them."
-        )
-
-
-def _require_apart(sides: pd.Series, groups: list[str], split_file: Path | None) -> None:
-    """Raise DatasetError when a group or a set of duplicates has images on both sides of a split that was given."""
-    group_of = pd.Series(groups, index=sides.index)
-    both = set(group_of[sides == "train"]) & set(group_of[sides == "val"])
-    if both:
-        shown = "; ".join(", ".join(group_of.index[group_of == g][:3]) for g in sorted(both)[:3])
-        raise DatasetError(
-            f"{split_file}: {len(both)} sets of duplicates or groups stand on both sides ({shown}), which flatters the "
-            "score. Make the split anew: mediaeval split."
         )

@@ -15,11 +15,12 @@ from sklearn.base import clone
 from mediaeval.classifiers.model import SubtaskModel
 from mediaeval.classifiers.thresholds import assign_folds, out_of_fold, tune_thresholds
 from mediaeval.config import Config
+from mediaeval.features.images import Images
 from mediaeval.finetune import settings_of
 from mediaeval.finetune.model import SystemModel
 from mediaeval.finetune.recipe import resolve_precision
 from mediaeval.progress import progress
-from mediaeval.steps.models import FIT, REFIT, Images, Model
+from mediaeval.steps.models import FIT, REFIT, Model
 from mediaeval.steps.training_data import TrainingData
 
 logger = logging.getLogger(__name__)
@@ -116,7 +117,7 @@ class SystemTrainer:
         title = f"{data.task.name}, {self.name}{_TITLES[which]}"
         model = fit_system(
             SystemModel(data.task, self.name, self.settings, self.blocks, self.seed, self.device),
-            data.images,
+            data.images(data.labels.index),
             data.labels,
             ids,
             val_ids=val_ids,
@@ -135,7 +136,7 @@ class SystemTrainer:
         held_out = [i for i, f in zip(ids, fold, strict=True) if f == 0]
         model = self.fit(train_ids, TUNING)
         Y = self.data.labels.loc[held_out].to_numpy()
-        return [float(t) for t in tune_thresholds(Y, self.data.probabilities(model, held_out).to_numpy())]
+        return [float(t) for t in tune_thresholds(Y, model.predict_proba(self.data.images(held_out)).to_numpy())]
 
     def chosen(self) -> dict[str, Any]:
         return {"system": {"name": self.name} | self.settings.to_dict()}
@@ -163,7 +164,7 @@ def fit_system(
     state    .safetensors of the weights so far, with what a resume needs beside it; see `finetune.training`
     val_ids  images held out: they change nothing but the history
     """
-    blocks, last = list(model.blocks), ""
+    last = ""
     with progress(title) as advance:
 
         def on_progress(done: int, total: int, note: str) -> None:
@@ -172,11 +173,11 @@ def fit_system(
             advance(done, total, note)
 
         model.fit(
-            images.photographs(ids, blocks),
+            images.some(ids),
             labels.loc[list(ids)],
             state=state,
             resume=resume,
-            validation=(images.photographs(val_ids, blocks), labels.loc[list(val_ids)]) if val_ids else None,
+            validation=(images.some(val_ids), labels.loc[list(val_ids)]) if val_ids else None,
             on_image=lambda done, total: advance(done, total, "photographs read"),
             on_progress=on_progress,
         )

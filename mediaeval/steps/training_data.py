@@ -7,10 +7,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mediaeval.config import Config
+from mediaeval.data.dataset import Dataset
+from mediaeval.data.split import read_split
+from mediaeval.errors import DatasetError
 from mediaeval.features.extract import Features
 from mediaeval.features.feature_extractor import FeatureExtractor
-from mediaeval.steps.models import Images, Model, probabilities
+from mediaeval.features.images import Images
+from mediaeval.steps.prepare import features_of
+from mediaeval.steps.split import groups_of, make_split
 from submission.task import Subtask
+from submission.tasks import TASKS
 
 
 @dataclass(frozen=True)
@@ -30,9 +37,9 @@ class TrainingData:
         """Extractor name → width, in the order of concatenation."""
         return {network.name: network.width for network in self.networks}
 
-    @property
-    def images(self) -> Images:
-        return Images(self.paths, self.features)
+    def images(self, ids: Sequence[str]) -> Images:
+        """Return images as any model reads them."""
+        return Images(tuple(ids), self.paths, self.features)
 
     def ids(self, side: str) -> list[str]:
         return list(self.sides.index[self.sides == side])
@@ -47,5 +54,69 @@ class TrainingData:
         group_of = dict(zip(self.labels.index, self.groups, strict=True))
         return [group_of[i] for i in ids]
 
-    def probabilities(self, model: Model, ids: Sequence[str]) -> pd.DataFrame:
-        return probabilities(model, self.images, ids)
+
+@dataclass(frozen=True)
+class PreparedTraining:
+    """A dev set ready to train on.
+
+    ids     images that take part: those with features
+    groups  what each id belongs to: images of one group are on one side
+    sides   id → `train` or `val`
+    """
+
+    dataset: Dataset
+    networks: list[FeatureExtractor]
+    features: Features
+    ids: list[str]
+    groups: list[str]
+    sides: pd.Series
+
+    def of_subtask(self, name: str) -> TrainingData:
+        """Return the inputs of one subtask."""
+        labels = self.dataset.labels(name).loc[self.ids]
+        return TrainingData(
+            TASKS[name], labels, self.dataset.image_paths, self.features, self.networks, self.sides, self.groups
+        )
+
+
+def prepare_training(
+    dataset: Dataset,
+    config: Config,
+    networks: list[FeatureExtractor],
+    subtasks: Sequence[str],
+    *,
+    refit: bool,
+    skip_bad: bool,
+    split_file: Path | None = None,
+) -> PreparedTraining:
+    """Compute features, find groups and duplicates, and split the dev set, or read the split in `split_file`.
+
+    Augmented views are computed where a subtask asks for them, with `refit` of the validation images too. Raises
+    FeaturesError for images that cannot be decoded, unless `skip_bad`; DatasetError for a split that parts a group.
+    """
+    features = features_of(dataset, config, networks, skip_bad=skip_bad, thumbnails=True)
+    ids = [i for i in dataset.ids if i not in features.failures]
+    groups = groups_of(dataset, features, ids, config.split.groups)
+    if split_file:
+        sides = read_split(split_file, ids)
+        _require_apart(sides, groups, split_file)
+    else:
+        sides = make_split(dataset, ids, groups, config.split)
+    if n_views := max(config.subtask(name).augment for name in subtasks):
+        view_ids = ids if refit else list(sides.index[sides == "train"])  # never of images that only validate
+        features = features_of(
+            dataset, config, networks, skip_bad=skip_bad, thumbnails=True, views=n_views, view_ids=view_ids
+        )
+    return PreparedTraining(dataset, networks, features, ids, groups, sides)
+
+
+def _require_apart(sides: pd.Series, groups: list[str], split_file: Path) -> None:
+    """Raise DatasetError when a group or a set of duplicates has images on both sides of a split that was given."""
+    group_of = pd.Series(groups, index=sides.index)
+    both = set(group_of[sides == "train"]) & set(group_of[sides == "val"])
+    if both:
+        shown = "; ".join(", ".join(group_of.index[group_of == g][:3]) for g in sorted(both)[:3])
+        raise DatasetError(
+            f"{split_file}: {len(both)} sets of duplicates or groups stand on both sides ({shown}), which flatters the "
+            "score. Make the split again: mediaeval split."
+        )

@@ -29,7 +29,7 @@ MAY_IMPORT = {
     "mediaeval.sample": {"submission"} | LEAVES,
     "mediaeval.weights": {"mediaeval.formats"} | LEAVES,
     "mediaeval.features": {"mediaeval.data", "mediaeval.formats", "mediaeval.weights"} | LEAVES,
-    "mediaeval.classifiers": {"submission"} | LEAVES,
+    "mediaeval.classifiers": {"submission", "mediaeval.features"} | LEAVES,
     "mediaeval.training": LEAVES,
     "mediaeval.pretrain": {"mediaeval.formats", "mediaeval.weights", "mediaeval.features", "mediaeval.training"}
     | LEAVES,
@@ -44,7 +44,8 @@ MAY_IMPORT = {
     }
     | LEAVES,
     "mediaeval.config": {"submission", "mediaeval.features", "mediaeval.classifiers", "mediaeval.finetune"} | LEAVES,
-    "mediaeval.runs": {"submission"} | LEAVES,
+    "mediaeval.records": {"submission"},
+    "mediaeval.runs": {"submission", "mediaeval.records"} | LEAVES,
 }
 BELOW = set(MAY_IMPORT) - {"mediaeval.pretrain"}  # of what works on runs; other weights are trained apart from them
 MAY_IMPORT["mediaeval.steps"] = BELOW

@@ -295,7 +295,7 @@ def test_other_features_than_the_runs_are_refused(job):
     manifest = json.loads((job / "runs/first/manifest.json").read_text())
     manifest["extractors"]["handcrafted"]["width"] = 491
     (job / "runs/first/manifest.json").write_text(json.dumps(manifest))
-    with pytest.raises(FeaturesError, match=r"'handcrafted' gives 492 numbers an image; the run was trained with 491"):
+    with pytest.raises(FeaturesError, match=r"'handcrafted' gives 492 numbers per image; the run was trained with 491"):
         predict(open_run("first"), job / "testset")
     manifest["extractors"]["handcrafted"] = {"width": 492, "identity": {"kind": "handcrafted", "version": 0}}
     (job / "runs/first/manifest.json").write_text(json.dumps(manifest))

@@ -193,12 +193,8 @@ def test_explain_draws_the_heat_map_of_caffenet(inside, tmp_path):
     system = SystemModel(TASKS["subtask1"], "caffenet-fc6-2", settings, {}, seed=0)
     system.built = system._build(pretrained=True)
 
-    class Inside:
-        task = system.task
-
-    Inside.system = system
     image = Image.new("RGB", (300, 200), (200, 200, 200))
-    ((drawn, lit),) = _look(Inside, image, "heat-map", "", None).draw([2])
+    ((drawn, lit),) = _look(system, image, "heat-map", "", None).draw([2])
     cells = np.asarray(drawn)
     assert lit and cells.shape == (200, 300, 3)
     assert (cells[..., 0] == 100).all() and (cells[..., 1] >= 100).all()  # half the photograph, and green

@@ -16,10 +16,11 @@ from mediaeval.config import load_config
 from mediaeval.data.dataset import load_dataset
 from mediaeval.data.images import decode
 from mediaeval.errors import ConfigError, DatasetError, RunFolderError, WeightsError
+from mediaeval.features.images import Images
 from mediaeval.finetune import settings_of
 from mediaeval.finetune.averaging import Average
 from mediaeval.finetune.model import SystemModel, load_system
-from mediaeval.finetune.pictures import Photographs, ten_crops
+from mediaeval.finetune.pictures import ten_crops
 from mediaeval.runs import RunFolder, open_run, run_folder
 from mediaeval.steps import trainers
 from mediaeval.steps.predict import predict
@@ -56,11 +57,11 @@ def trained(tmp_path_factory):
     return folder
 
 
-def small(tmp_path, **changes) -> tuple[SystemModel, Photographs, pd.DataFrame]:
+def small(tmp_path, **changes) -> tuple[SystemModel, Images, pd.DataFrame]:
     """A model to be trained on 12 pictures."""
     dataset = load_dataset(make_folder(tmp_path / "small", 12))
     model = SystemModel(TASKS["subtask1"], "timm", settings_of(TINY | changes), {}, seed=0)
-    return model, Photographs(dataset.ids, dataset.image_paths), dataset.labels("subtask1")
+    return model, Images(dataset.ids, dataset.image_paths), dataset.labels("subtask1")
 
 
 # the main job -------------------------------------------------------------------------------------------------------

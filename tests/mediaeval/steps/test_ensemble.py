@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from mediaeval.errors import DatasetError, RunFolderError
+from mediaeval.records import EnsembleMember
 from mediaeval.runs import open_run, run_folder
 from mediaeval.steps.ensemble import make_ensemble
-from mediaeval.steps.models import EnsembleModel, Member
+from mediaeval.steps.models import EnsembleModel
 from mediaeval.steps.predict import predict
 from mediaeval.steps.tables import decide, read_probabilities
 from submission.tasks import TASKS
@@ -69,8 +70,8 @@ def test_votes_are_of_the_members_own_answers(job, capsys):
     command("submit", "voted", "--partial")
 
 
-def member(name: str, threshold: float = 0.5, labels=TASKS["subtask2"].labels) -> Member:
-    return Member(name, {}, dict.fromkeys(labels, threshold))
+def member(name: str, threshold: float = 0.5, labels=TASKS["subtask2"].labels) -> EnsembleMember:
+    return EnsembleMember(name, {}, dict.fromkeys(labels, threshold))
 
 
 @settings(max_examples=80, deadline=None)

@@ -1,0 +1,251 @@
+"""The JSON files of a run folder as records: what each holds, and the one place that knows its keys.
+
+manifest.json   RunManifest       what the run was made of
+subtask.json    SubtaskRecord     how one subtask was trained, and how it scored
+ensemble.json   EnsembleRecord    which runs a subtask of an ensemble is made of
+test.json       PredictionRecord  which images were predicted, by which models
+
+`from_dict` raises KeyError, TypeError or ValueError for what `to_dict` would not have written; keys that a later
+version may add are passed over.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+from submission.score import LabelScore, SubtaskScore
+
+LAYOUT = 1  # of run folders, "format" in manifest.json: the only one there has been
+
+
+@dataclass(frozen=True)
+class ExtractorRecord:
+    """An extractor as the run used it: numbers per image, and everything that changes them."""
+
+    width: int
+    identity: dict[str, Any]
+
+    @classmethod
+    def from_dict(cls, read: dict[str, Any]) -> "ExtractorRecord":
+        return cls(int(read["width"]), _mapping(read["identity"]))
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"width": self.width, "identity": self.identity}
+
+
+@dataclass(frozen=True)
+class RunManifest:
+    """What a run was made of.
+
+    header      of the dev set, as run files are written
+    extractors  name → extractor, in the order in which their vectors are concatenated
+    images      image id → sha256 of the file's bytes
+    left_out    image id → why it took no part
+    """
+
+    FILE: ClassVar[str] = "manifest.json"
+
+    command: str
+    versions: dict[str, str]
+    header: tuple[str, ...]
+    extractors: dict[str, ExtractorRecord]
+    images: dict[str, str]
+    left_out: dict[str, str]
+
+    @classmethod
+    def from_dict(cls, read: dict[str, Any]) -> "RunManifest":
+        extractors = _mapping(read["extractors"])
+        return cls(
+            command=read.get("command", ""),
+            versions=_mapping(read.get("versions", {})),
+            header=tuple(_texts(read["header"])),
+            extractors={name: ExtractorRecord.from_dict(one) for name, one in extractors.items()},
+            images=_mapping(read["images"]),
+            left_out=_mapping(read["left_out"]),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "format": LAYOUT,
+            "command": self.command,
+            "versions": self.versions,
+            "header": list(self.header),
+            "extractors": {name: one.to_dict() for name, one in self.extractors.items()},
+            "images": self.images,
+            "left_out": self.left_out,
+        }
+
+
+_OWN_KEYS = ("subtask", "scale", "blocks", "thresholds", "fallback", "images", "validation", "models")
+
+
+@dataclass(frozen=True)
+class SubtaskRecord:
+    """How one subtask was trained, and how it scored on the validation images; F1, thresholds and shares are 0..1.
+
+    settings    the subtask's section of the configuration, with every default written out
+    blocks      extractor → width, of the vectors that the model reads
+    thresholds  label → threshold
+    prior       label → its share of the training images: what an image without features gets
+    n_train, n_val  images on the two sides
+    refitted    whether there is a model of the whole dev set
+    baselines   name of a constant prediction → its weighted F1
+    models      file → sha256 of its bytes
+    """
+
+    FILE: ClassVar[str] = "subtask.json"
+
+    subtask: str
+    settings: dict[str, Any]
+    scale: str
+    blocks: dict[str, int]
+    thresholds: dict[str, float]
+    prior: dict[str, float]
+    n_train: int
+    n_val: int
+    refitted: bool
+    score: SubtaskScore
+    baselines: dict[str, float]
+    models: dict[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def from_dict(cls, read: dict[str, Any]) -> "SubtaskRecord":
+        images, validation = read["images"], read["validation"]
+        return cls(
+            subtask=read["subtask"],
+            settings={key: value for key, value in read.items() if key not in _OWN_KEYS},
+            scale=read["scale"],
+            blocks=_mapping(read["blocks"]),
+            thresholds={label: float(threshold) for label, threshold in read["thresholds"].items()},
+            prior={label: float(share) for label, share in read["fallback"].items()},
+            n_train=images["train"],
+            n_val=images["val"],
+            refitted=images["refit"],
+            score=_score(validation),
+            baselines=_mapping(validation.get("baselines", {})),  # the first versions had another key for one of them
+            models=_mapping(read["models"]),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return self.summary() | {"models": self.models}
+
+    def summary(self) -> dict[str, Any]:
+        """Return the record without the digests of files: what `--json` reports of a training."""
+        return {
+            "subtask": self.subtask,
+            **self.settings,
+            "scale": self.scale,
+            "blocks": self.blocks,
+            "thresholds": self.thresholds,
+            "fallback": self.prior,
+            "images": {"train": self.n_train, "val": self.n_val, "refit": self.refitted},
+            "validation": self.score.as_json() | {"baselines": self.baselines},
+        }
+
+
+@dataclass(frozen=True)
+class EnsembleMember:
+    """One run in an ensemble: its name, the digests of its models (file → sha256), and its threshold per label."""
+
+    run: str
+    models: dict[str, str]
+    thresholds: dict[str, float]
+
+    @classmethod
+    def from_dict(cls, read: dict[str, Any]) -> "EnsembleMember":
+        return cls(read["run"], _mapping(read["models"]), _mapping(read["thresholds"]))
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"run": self.run, "models": self.models, "thresholds": self.thresholds}
+
+
+@dataclass(frozen=True)
+class EnsembleRecord:
+    """Which runs a subtask of an ensemble is made of, and whether their probabilities are averaged or their votes."""
+
+    FILE: ClassVar[str] = "ensemble.json"
+
+    how: Literal["mean", "vote"]
+    members: tuple[EnsembleMember, ...]
+
+    @classmethod
+    def from_dict(cls, read: dict[str, Any]) -> "EnsembleRecord":
+        if read["how"] not in ("mean", "vote"):
+            raise ValueError(f"how = {read['how']!r}")
+        return cls(read["how"], tuple(EnsembleMember.from_dict(one) for one in read["members"]))
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"how": self.how, "members": [one.to_dict() for one in self.members]}
+
+
+@dataclass(frozen=True)
+class PredictionRecord:
+    """What was predicted.
+
+    data      the test set's folder
+    ids       its images, in the order of the test list
+    images    image id → sha256 of the file's bytes
+    failures  image id → why it has no features, and so got the prior
+    config    sha256 of run.toml
+    tables    subtask → sha256 of its table of probabilities
+    models    subtask → sha256 of the model's file
+    versions  of Python and libraries
+    """
+
+    FILE: ClassVar[str] = "test.json"
+
+    data: str
+    ids: tuple[str, ...]
+    images: dict[str, str]
+    failures: dict[str, str]
+    config: str
+    tables: dict[str, str]
+    models: dict[str, str]
+    versions: dict[str, str]
+
+    @classmethod
+    def from_dict(cls, read: dict[str, Any]) -> "PredictionRecord":
+        return cls(
+            data=read["data"],
+            ids=tuple(_texts(read["ids"])),
+            images=_mapping(read["images"]),
+            failures=_mapping(read["fallback"]),
+            config=read["config"],
+            tables=_mapping(read["tables"]),
+            models=_mapping(read["models"]),
+            versions=_mapping(read["versions"]),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "data": self.data,
+            "ids": list(self.ids),
+            "images": self.images,
+            "fallback": self.failures,
+            "config": self.config,
+            "tables": self.tables,
+            "models": self.models,
+            "versions": self.versions,
+        }
+
+
+def _score(read: dict[str, Any]) -> SubtaskScore:
+    low, high = read["interval"]
+    return SubtaskScore(
+        subtask=read["subtask"],
+        weighted_f1=float(read["weighted_f1"]),
+        interval=(low, high),
+        per_label=[LabelScore(one["label"], one["f1"], one["support"]) for one in read["per_label"]],
+        n_images=read["n_images"],
+    )
+
+
+def _mapping(read: Any) -> dict[str, Any]:
+    if not isinstance(read, dict):
+        raise TypeError(f"got {type(read).__name__}; expected a JSON object")
+    return read
+
+
+def _texts(read: Any) -> list[str]:
+    if not isinstance(read, list) or not all(isinstance(text, str) for text in read):
+        raise TypeError("expected a list of strings")
+    return read

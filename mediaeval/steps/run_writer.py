@@ -1,0 +1,129 @@
+"""Writing what was trained: the run folder changes in one rename per subtask, and records what it was made from."""
+
+import json
+from dataclasses import dataclass
+
+import pandas as pd
+import tomli_w
+
+from mediaeval.config import Config, SubtaskSection
+from mediaeval.data.dataset import Dataset
+from mediaeval.data.split import read_csv_by_id, write_split
+from mediaeval.errors import RunFolderError
+from mediaeval.features.extract import Features
+from mediaeval.features.feature_extractor import FeatureExtractor
+from mediaeval.files import copy_folder, folder_atomically, write_atomically
+from mediaeval.records import ExtractorRecord, RunManifest
+from mediaeval.runs import RunFolder, versions, write_record
+from mediaeval.steps.fitting import TrainedSubtask
+from mediaeval.steps.trained_run import read_config
+from submission.runfile import run_header
+from submission.tasks import OFFICIAL_HEADER, TASKS
+
+SHARED_SECTIONS = ("seed", "data", "split", "features", "extractors")  # one for all subtasks of a run
+
+
+def require_room(run: RunFolder, config: Config, subtasks: list[str], replace: bool) -> None:
+    """Raise RunFolderError when `run` holds one of `subtasks`, or others made from other data or features."""
+    if not run.path.exists() or (not run.manifest.is_file() and (replace or not any(run.path.iterdir()))):
+        return
+    if not run.manifest.is_file():
+        raise RunFolderError(
+            f"{run.path} exists and is not a finished run. Give another name with --run, or pass --replace to "
+            "write over it."
+        )
+    taken = [name for name in subtasks if name in run.subtasks]
+    rest = [name for name in subtasks if name not in taken]
+    if taken and not replace:
+        raise RunFolderError(
+            f"{run.path} already holds {', '.join(taken)}. Give another name with --run, or pass --replace to "
+            "train again" + (f"; {', '.join(rest)} can be trained one by one." if rest else ".")
+        )
+    others = [name for name in run.subtasks if name not in subtasks]
+    if not others:
+        return
+    old = read_config(run)
+    differing = [f"[{key}]" for key in SHARED_SECTIONS if getattr(old, key) != getattr(config, key)]
+    if differing:
+        raise RunFolderError(
+            f"{run.path} holds {', '.join(others)}, made with another {', '.join(differing)}. One run's subtasks share "
+            "these. Give another name with --run."
+        )
+
+
+@dataclass(frozen=True)
+class RunWriter:
+    """Writes subtasks into a run folder, each with what all of the run's subtasks share."""
+
+    run: RunFolder
+    config: Config
+    subtasks: list[str]  # those being trained now
+    dataset: Dataset
+    features: Features
+    networks: list[FeatureExtractor]
+    sides: pd.Series
+    command: str
+
+    def require_same_inputs(self) -> None:
+        """Raise RunFolderError when the run holds other subtasks, made from other images, features or split.
+
+        One run has one set of inputs: its manifest, and `predict`, are valid for all of its subtasks.
+        """
+        others = [name for name in self.run.subtasks if name not in self.subtasks]
+        if others and (differing := self._differences()):
+            raise RunFolderError(
+                f"{self.run.path} holds {', '.join(others)}, made from other {', '.join(differing)}. One run's "
+                "subtasks share these. Give another name with --run, or train all of them again: train all --replace."
+            )
+
+    def _differences(self) -> list[str]:
+        """Return which inputs of the run on disk are not the present ones."""
+        old, new = self.run.read_manifest(), RunManifest.from_dict(json.loads(json.dumps(self._manifest().to_dict())))
+        pairs = {
+            "features": (old.extractors, new.extractors),
+            "images": (old.images, new.images),
+            "left-out images": (old.left_out, new.left_out),
+            "header": (old.header, new.header),
+            "split": (read_csv_by_id(self.run.split)["side"].to_dict(), self.sides.to_dict()),
+        }
+        return [what for what, (before, now) in pairs.items() if before != now]
+
+    def write(self, trained: TrainedSubtask) -> None:
+        """Put one finished subtask into the run folder, with what all share; in one rename.
+
+        Predictions and the run file are of the models before: the former go, the latter is kept as superseded. Other
+        subtasks that are still to be trained stay as they are, unless they were made from other inputs.
+        """
+        name = trained.task.name
+        with self.run.lock():
+            stale = {name}
+            if self.run.manifest.is_file() and self._differences():
+                stale |= set(self.subtasks)
+            sections = {name: SubtaskSection(**trained.settings)}
+            if self.run.manifest.is_file():  # subtasks that were finished before keep their own settings
+                old = read_config(self.run)
+                sections |= {other: old.subtask(other) for other in self.run.subtasks if other not in stale}
+            config = self.config.model_copy(update=sections)
+            with folder_atomically(self.run.path) as folder:
+                if self.run.path.exists():
+                    copy_folder(self.run.path, folder, leave_out=stale | {self.run.test.name})
+                new = RunFolder(folder)
+                if new.run_csv.exists():
+                    new.run_csv.replace(new.superseded)
+                new.subtask(name).mkdir()
+                trained.write(new.subtask(name), self.run.name)
+                tree = config.model_dump(mode="json", exclude_none=True)
+                write_atomically(new.config, tomli_w.dumps(tree).encode())
+                write_split(new.split, self.sides)
+                write_record(folder, self._manifest())
+
+    def _manifest(self) -> RunManifest:
+        header = self.dataset.table.header if self.dataset.table else OFFICIAL_HEADER
+        return RunManifest(
+            command=self.command,
+            versions=versions(),
+            header=run_header(header, list(TASKS)),
+            extractors={n.name: ExtractorRecord(n.width, n.identity) for n in self.networks},
+            images=self.features.contents,
+            left_out=self.features.failures,
+        )

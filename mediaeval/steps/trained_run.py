@@ -1,0 +1,265 @@
+"""A run that was trained, opened once for whatever is done with it: predicting, proving, comparing, looking inside."""
+
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from mediaeval.config import Config, parse_config
+from mediaeval.data.dataset import Dataset
+from mediaeval.devices import resolve_device
+from mediaeval.errors import ConfigError, FeaturesError, RunFolderError, WeightsError
+from mediaeval.features.build import build
+from mediaeval.features.extract import Features, extract
+from mediaeval.features.extractors import THUMBNAIL
+from mediaeval.features.feature_extractor import FeatureExtractor
+from mediaeval.features.images import Images
+from mediaeval.features.store import FeatureStore
+from mediaeval.files import file_digest
+from mediaeval.records import EnsembleMember, RunManifest, SubtaskRecord
+from mediaeval.runs import RunFolder, open_run
+from mediaeval.steps.models import ENSEMBLE, FIT, REFIT, EnsembleModel, Model, load_trained
+from mediaeval.steps.prepare import build_networks, features_of
+from mediaeval.steps.tables import FALLBACK, MODEL, SOURCE, decide, read_probabilities
+from submission.runfile import run_header
+from submission.task import Subtask
+from submission.tasks import TASKS
+
+
+class Change(NamedTuple):
+    """Something that is not what the run recorded, in words, and what to do about it."""
+
+    what: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class TrainedRun:
+    """A run as it was trained.
+
+    Configuration and records are read at once. Networks and models are loaded when they are first asked for, so that
+    runs can be compared, combined and submitted where their weights are not at hand.
+
+    records   subtask → how it was trained, in the task's order
+    of_split  whether models are the split models, which never saw the validation images, in place of those trained
+              on the whole dev set
+    checked   whether networks and models must be those that were recorded; without, `changed_networks` and
+              `changed_models` report what differs, and it is used all the same
+    """
+
+    folder: RunFolder
+    config: Config
+    manifest: RunManifest
+    records: Mapping[str, SubtaskRecord]
+    device: str
+    of_split: bool = False
+    checked: bool = True
+    _models: dict[str, Model] = field(default_factory=dict, repr=False, compare=False)
+
+    @classmethod
+    def open(
+        cls, folder: RunFolder, device: str = "cpu", *, of_split: bool = False, checked: bool = True
+    ) -> "TrainedRun":
+        """Open a run folder. `device`: auto, cpu or cuda, where its networks and models compute.
+
+        Raises RunFolderError for a run that is half written; ConfigError for a device that is not there.
+        """
+        manifest = folder.read_manifest()
+        records = {name: folder.read_subtask(name) for name in folder.subtasks}
+        return cls(folder, read_config(folder), manifest, records, resolve_device(device), of_split, checked)
+
+    @property
+    def name(self) -> str:
+        return self.folder.name
+
+    @property
+    def subtasks(self) -> tuple[Subtask, ...]:
+        """The subtasks that it was trained for, in the task's order."""
+        return tuple(TASKS[name] for name in self.records)
+
+    @property
+    def header(self) -> tuple[str, ...]:
+        """The header of a run file of all of the task's subtasks."""
+        return run_header(self.manifest.header, list(TASKS))
+
+    def thresholds(self, subtask: Subtask) -> list[float]:
+        """Return a threshold per label, in the order of the labels, 0..1."""
+        return [self.records[subtask.name].thresholds[label] for label in subtask.labels]
+
+    def validation(self, subtask: Subtask) -> pd.DataFrame:
+        """Return the split model's probabilities of the validation images, ids × labels, and their source."""
+        return read_probabilities(self.folder.subtask(subtask.name) / "validation.csv", subtask)
+
+    # networks ---------------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def networks(self) -> list[FeatureExtractor]:
+        """The extractors that it reads, in the order in which their vectors are concatenated.
+
+        Raises RunFolderError, FeaturesError or WeightsError when they are not those that the run was trained with, all
+        differences at once; WeightsError when weights are absent.
+        """
+        networks = build_networks(self.config, self.device)
+        recorded = self.manifest.extractors
+        if list(recorded) != [network.name for network in networks]:
+            raise RunFolderError(
+                f"{self.folder.path}: run.toml and manifest.json name different extractors. Train the run again."
+            )
+        if self.checked:
+            widths = [
+                f"extractor '{n.name}' gives {n.width} numbers per image; the run was trained with "
+                f"{recorded[n.name].width}."
+                for n in networks
+                if n.width != recorded[n.name].width
+            ]
+            if widths:
+                raise FeaturesError(*widths, "Put the network and weights back, or train the run again.")
+            if changed := self._changed_identities(networks):
+                raise WeightsError(
+                    *changed,
+                    "Dev and test features must come from the same network. Put it back, or train the run again.",
+                )
+        return networks
+
+    def changed_networks(self) -> list[str]:
+        """Return in words what makes its networks other than those that were recorded."""
+        return self._changed_identities(self.networks)
+
+    def _changed_identities(self, networks: Sequence[FeatureExtractor]) -> list[str]:
+        changed = []
+        for network in networks:
+            old = self.manifest.extractors[network.name].identity
+            for key in sorted(old.keys() | network.identity.keys()):
+                if old.get(key) != network.identity.get(key):
+                    now = network.identity.get(key)
+                    changed.append(f"extractor '{network.name}': {key} was {old.get(key)}, now {now}.")
+        return changed
+
+    def images(self, dataset: Dataset, *, skip_bad: bool = False, thumbnails: bool = False) -> Images:
+        """Return a dataset's images with their features, computing what the run's feature store lacks.
+
+        Raises FeaturesError naming every image that cannot be decoded; with `skip_bad` they are left out, and named in
+        `features.failures`. `thumbnails`: with thumbnails as well, by which duplicates are found.
+        """
+        # without extractors nothing else would find out which images cannot be decoded
+        thumbnails = thumbnails or not self.networks
+        features = features_of(dataset, self.config, self.networks, skip_bad=skip_bad, thumbnails=thumbnails)
+        return _with_features(dataset, features)
+
+    def images_anew(self, dataset: Dataset, store: Path) -> Images:
+        """Return images with features computed anew in the folder `store`; what cannot be decoded is left out."""
+        networks = self.networks or [build("thumbnail", THUMBNAIL)]
+        return _with_features(dataset, extract(dataset, networks, FeatureStore(store)))
+
+    # models -----------------------------------------------------------------------------------------------------------
+
+    def model_file(self, subtask: Subtask) -> Path:
+        """Return the file of the model that predicts a subtask."""
+        saved = self.records[subtask.name].models
+        if ENSEMBLE in saved:
+            name = ENSEMBLE
+        else:
+            name = FIT if self.of_split or REFIT not in saved else REFIT
+        return self.folder.subtask(subtask.name) / name
+
+    def model(self, subtask: Subtask) -> Model:
+        """Return the model that predicts a subtask.
+
+        Raises RunFolderError when it is not the one that was saved in training; WeightsError when it is absent or
+        damaged.
+        """
+        if subtask.name not in self._models:
+            if self.checked and (changed := self.changed_model(subtask)):
+                raise RunFolderError(*(f"{change.what} {change.remedy}" for change in changed))
+            self._models[subtask.name] = self._load(subtask)
+        return self._models[subtask.name]
+
+    def load_models(self) -> None:
+        """Load every subtask's model, so that what is wrong with one is reported before features are computed."""
+        for subtask in self.subtasks:
+            self.model(subtask)
+
+    def changed_model(self, subtask: Subtask) -> list[Change]:
+        """Return what makes a subtask's model another than the one that was saved in training."""
+        path, changed = self.model_file(subtask), []
+        if path.is_file() and file_digest(path) != self.records[subtask.name].models.get(path.name):
+            again = f"Train again: mediaeval train {subtask.name} --run {self.name} --replace."
+            changed.append(Change(f"{path} is not the file that was saved in training.", again))
+        for member, run in self._members(subtask):
+            if run.records[subtask.name].models != member.models:
+                what = f"{run.folder.path} was trained again since {self.folder.path} was made of it."
+                changed.append(Change(what, "Make the ensemble again, with --replace."))
+            changed += run.changed_model(subtask)
+        return changed
+
+    def _load(self, subtask: Subtask) -> Model:
+        path = self.model_file(subtask)
+        if path.name != ENSEMBLE:
+            return load_trained(path, subtask, self.device)
+        record = self.folder.read_ensemble(subtask.name)
+        models = tuple(run.model(subtask) for _, run in self._members(subtask))
+        return EnsembleModel(subtask, record.how, record.members, models)
+
+    def _members(self, subtask: Subtask) -> list[tuple[EnsembleMember, "TrainedRun"]]:
+        """Return the runs that a subtask is made of, () where it is not an ensemble's."""
+        if ENSEMBLE not in self.records[subtask.name].models:
+            return []
+        members = []
+        for member in self.folder.read_ensemble(subtask.name).members:
+            folder = open_run(member.run, self.folder.runs_dir)
+            # what changed in it is looked for through the ensemble
+            run = TrainedRun.open(folder, self.device, of_split=self.of_split, checked=False)
+            if subtask.name not in run.records:
+                raise RunFolderError(
+                    f"{self.folder.path} is made of {folder.path}, which no longer holds {subtask.name}. Make the "
+                    "ensemble again, with --replace."
+                )
+            members.append((member, run))
+        return members
+
+    # predictions ------------------------------------------------------------------------------------------------------
+
+    def probabilities(self, images: Images, all_ids: Sequence[str] | None = None) -> dict[str, pd.DataFrame]:
+        """Return subtask → probabilities, `all_ids` × labels, and a column `source`: the model, or the fallback.
+
+        `all_ids` (without, those of `images`): an image of them that is not among `images` gets each label's share in
+        the training data.
+        """
+        return {s.name: self._with_prior(s, images, images.ids if all_ids is None else all_ids) for s in self.subtasks}
+
+    def _with_prior(self, subtask: Subtask, images: Images, all_ids: Sequence[str]) -> pd.DataFrame:
+        """Return a table in the order of `all_ids`."""
+        there = set(images.ids)
+        known = images.some([i for i in all_ids if i in there])
+        if known.ids:
+            table = self.model(subtask).predict_proba(known).assign(**{SOURCE: MODEL})
+        else:
+            table = pd.DataFrame(columns=[*subtask.labels, SOURCE], index=pd.Index([], name="id"))
+        absent = [i for i in all_ids if i not in table.index]
+        if absent:
+            row = self.records[subtask.name].prior | {SOURCE: FALLBACK}
+            table = pd.concat([table, pd.DataFrame([row] * len(absent), index=absent)])
+        return table.loc[list(all_ids)]
+
+    def labels(self, subtask: Subtask, probabilities: pd.DataFrame) -> pd.DataFrame:
+        """Return the labels that probabilities lead to, 0/1: ids × labels."""
+        return decide(subtask, probabilities, self.thresholds(subtask))
+
+
+def read_config(folder: RunFolder) -> Config:
+    """Return the configuration that a run was made with."""
+    try:
+        return parse_config(tomllib.loads(folder.config.read_text(encoding="utf-8")), folder.config)
+    except (OSError, tomllib.TOMLDecodeError, ConfigError) as error:
+        raise RunFolderError(
+            f"{folder.path} is half written: run.toml is absent or damaged ({error}). Train it again: {folder.retrain}."
+        ) from None
+
+
+def _with_features(dataset: Dataset, features: Features) -> Images:
+    ids = tuple(i for i in dataset.ids if i not in features.failures)
+    return Images(ids, dataset.image_paths, features)
