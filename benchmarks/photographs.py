@@ -82,17 +82,17 @@ class Photographs:
     groups: list[str]
 
 
-def of_preset(preset: str, subtask: str) -> Row:
-    """Return what a preset says of a subtask."""
-    section = {"threshold": 0.5, "augment": 0} | PRESETS[preset][subtask]
+def of_preset(preset: str, subtask: Subtask) -> Row:
+    """Return how a preset trains a subtask."""
+    section = {"threshold": 0.5, "augment": 0, **PRESETS[preset].section(subtask)}
     params = {key: value for key, value in section["classifier"].items() if key != "name"}
-    scale = PRESETS[preset]["features"]["scale"]
+    scale = PRESETS[preset].features["scale"]
     return Row(section["classifier"]["name"], params, scale, section["threshold"], section["augment"])
 
 
 def rows_of(task: Subtask) -> dict[str, Row]:
     """Return what is compared, by title."""
-    default, certh = of_preset("default", task.name), of_preset("certh2021", task.name)
+    default, certh = of_preset("default", task), of_preset("certh2021", task)
     rows = {
         "majority": Row("dummy", {}),
         "logistic": Row("logistic", {"C": "cv"}),

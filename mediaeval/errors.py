@@ -10,7 +10,7 @@ UserError
 └── RunFolderError    a run folder that is absent, half written or already taken
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from submission.errors import LabelFileError, RunFileError, UserError
 
@@ -27,6 +27,7 @@ __all__ = [
     "choose",
     "first_few",
     "first_line",
+    "nearest",
     "some",
 ]
 
@@ -57,14 +58,18 @@ class RunFolderError(UserError):
 
 def choose(kind: str, name: str, known) -> str:
     """Return `name` if it is one of `known`, else raise ConfigError with the nearest name and all that exist."""
-    from difflib import get_close_matches
-
     known = list(known)
     if name in known:
         return name
-    near = get_close_matches(name, known, n=1)
-    hint = f" Did you mean '{near[0]}'?" if near else ""
-    raise ConfigError(f"unknown {kind} '{name}'.{hint} Known: {', '.join(known)}.")
+    raise ConfigError(f"unknown {kind} '{name}'.{nearest(name, known)} Known: {', '.join(known)}.")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return ` Did you mean 'X'?` with the name that is most like `name`, or nothing."""
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, list(known), n=1)
+    return f" Did you mean '{near[0]}'?" if near else ""
 
 
 def some(items: Sequence[str], most: int = 3) -> str:

@@ -9,12 +9,11 @@ A leaf: it imports neither torch nor scikit-learn, so that a wrong setting is re
 """
 
 from collections.abc import Iterable, Mapping
-from difflib import get_close_matches
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from mediaeval.errors import ConfigError
+from mediaeval.errors import ConfigError, nearest
 
 JsonSchema = dict[str, Any]
 
@@ -30,7 +29,7 @@ class Settings(BaseModel):
     )
 
 
-S = TypeVar("S", bound=Settings)
+S = TypeVar("S", bound=BaseModel)
 
 # Path of a file or folder; a relative one in mediaeval.toml is meant from the folder of that file.
 PathText = Annotated[str, Field(json_schema_extra={"format": "path"})]
@@ -66,8 +65,7 @@ def unknown_key(what: str, path: str, known: Iterable[str], reference: str = "")
     "unknown setting 'walk.pase'. Did you mean 'pace'? Known: pace."
     """
     known = list(known)
-    near = get_close_matches(path.rpartition(".")[2], known, n=1)
-    hint = f" Did you mean '{near[0]}'?" if near else ""
+    hint = nearest(path.rpartition(".")[2], known)
     see = f" What they mean: mediaeval ls settings {reference}" if reference else ""
     return f"unknown {what} '{path}'.{hint} Known: {', '.join(known) or 'none'}.{see}"
 
@@ -135,7 +133,7 @@ _TYPES = {
     "integer": "whole number",
     "number": "number",
     "boolean": "true or false",
-    "string": "text",
+    "string": "string",
     "object": "table",
 }
 
@@ -143,6 +141,8 @@ _TYPES = {
 def _type(schema: JsonSchema) -> str:
     if _choices(schema):
         return "choice"
+    if "$ref" in schema:
+        return "table"
     if schema.get("type") == "array":
         length = f"{schema['maxItems']} " if "maxItems" in schema else "list of "
         return f"{length}{_type(_items(schema))}s"
@@ -167,5 +167,5 @@ def _expected(schema: JsonSchema) -> str:
     kind, allowed = _type(schema), _range(schema)
     if kind == "choice":
         return allowed
-    article = "" if kind in ("text", "true or false", "any value") or kind[0].isdigit() else "a "
+    article = "" if kind in ("true or false", "any value") or kind[0].isdigit() else "a "
     return " ".join(filter(None, (article + kind.removesuffix(" choices"), allowed)))

@@ -98,11 +98,11 @@ def _presets(config) -> list[dict]:
     for name, preset in PRESETS.items():
         # the preset's own blocks, whatever mediaeval.toml uses; the user's own extractors of the same names
         used = load_config(config, preset=name, use=",".join(blocks_of(name))).used_extractors()
-        row("", preset["summary"], sum(extractor.width or 0 for extractor in used.values()))
+        row("", preset.summary, sum(extractor.width or 0 for extractor in used.values()))
         for block, extractor in used.items():
             row(block, extractor.summary, extractor.width or "", extractor.weights_in_words(), extractor.licence)
-        for task in TASKS:
-            section = preset[task]
+        for task, subtask in TASKS.items():
+            section = preset.section(subtask)
             settings = section["classifier"] | {k: v for k, v in section.items() if k != "classifier"}
             row(task, " ".join([settings["name"], *(f"{k}={v}" for k, v in settings.items() if k != "name")]))
     return rows

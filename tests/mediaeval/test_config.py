@@ -1,7 +1,13 @@
 """mediaeval.toml, presets and --set: what wins over what, and what a slip of the pen is told."""
 
+import subprocess
+import sys
+import time
+from pathlib import Path
+
 import pytest
 
+from mediaeval.classifiers.recipes import RECIPES
 from mediaeval.config import PRESETS, load_config
 from mediaeval.errors import ConfigError
 
@@ -60,7 +66,7 @@ def test_options_win_over_the_file_and_the_file_over_the_preset(toml):
     assert config.features.use == ["squeeze"]
     assert config.features.scale == "none"
     assert config.split.how == "random", "the preset's, which the file does not mention"
-    assert config.subtask2.classifier["lr"] == PRESETS["certh2021"]["subtask2"]["classifier"]["lr"]
+    assert config.subtask2.classifier["lr"] == RECIPES["certh2021-subtask2"].params["lr"]
 
 
 def test_another_classifier_does_not_inherit_the_presets_parameters(toml):
@@ -82,18 +88,24 @@ def test_a_key_of_a_subtask_goes_to_those_being_trained(workdir):
     ("text", "message"),
     [
         ("[fetures]\nuse=['handcrafted']", r"unknown key 'fetures'. Did you mean 'features'\?"),
-        ("[features]\nscal='unit'", r"unknown key 'features.scal'. Did you mean 'scale'\?.*Known here: use, scale"),
-        ("[features]\nscale='units'", r"features.scale = 'units'.*'none', 'unit' or 'standard'"),
+        ("[features]\nscal='unit'", r"unknown setting 'features.scal'. Did you mean 'scale'\?.*Known: use, scale"),
+        ("[features]\nscale='units'", r"features.scale: got 'units'; expected 'none', 'unit' or 'standard'\."),
         ("[features]\nuse=['handcraft']", r"unknown extractor 'handcraft'. Did you mean 'handcrafted'\?"),
         ("[features]\nuse=['handcrafted', 'handcrafted']", "names an extractor twice"),
-        ("[extractors.a]\nkind='tim'", r"extractors.a.kind = 'tim'"),
-        ("[extractors.a]\nkind='timm'\nwheights='x'", r"unknown key 'extractors.a.wheights'. Did you mean 'weights'\?"),
+        ("[extractors.a]\nkind='tim'", r"extractors.a.kind: got 'tim'; expected 'handcrafted', 'timm', "),
+        (
+            "[extractors.a]\nkind='timm'\nwheights='x'",
+            r"unknown setting 'extractors.a.wheights'. Did you mean 'weights'",
+        ),
         ("[subtask1]\nclassifier='mo'", r"unknown classifier 'mo'. Did you mean 'moe'\?"),
-        ("[subtask1]\nclassifier={epochs=3}\naugment=-1", "subtask1.augment = -1"),
-        ("[subtask2]\nthreshold=1.5", "a probability between 0 and 1, or 'tuned'"),
-        ("[split]\nval=2.0", "split.val = 2.0"),
+        (
+            "[subtask1]\nclassifier={epochs=3}\naugment=-1",
+            "subtask1.augment: got -1; expected a whole number from 0 to",
+        ),
+        ("[subtask2]\nthreshold=1.5", "subtask2.threshold: got 1.5; expected a number above 0 and below 1, or 'tuned'"),
+        ("[split]\nval=2.0", "split.val: got 2.0; expected a number above 0 and below 1"),
         ("preset='certh'", r"unknown preset 'certh'. Did you mean 'certh2021'\?"),
-        ("preset=3", "a name in quotes is wanted"),
+        ("preset=3", "preset: got 3; expected a name in quotes"),
         ("[features\nuse=3", "is not TOML"),
     ],
 )
@@ -104,18 +116,102 @@ def test_a_slip_is_told_with_what_was_meant(tmp_path, text, message):
 
 
 def test_all_slips_are_told_at_once(tmp_path):
-    (tmp_path / "mediaeval.toml").write_text("[split]\nval=2.0\nsede=1\n[features]\nscale='x'")
+    (tmp_path / "mediaeval.toml").write_text(
+        "[split]\nval=2.0\nsede=1\n[features]\nscale='x'\n[subtask1]\nclassifier={name='moe', epoch=3, lr=0}\n"
+        "[subtask2]\nsystem={name='timm', epochs=0}"
+    )
     with pytest.raises(ConfigError) as caught:
         load_config(tmp_path / "mediaeval.toml")
-    assert len(caught.value.problems) == 3
+    assert len(caught.value.problems) == 6
+    assert all(problem.startswith(f"{tmp_path}/mediaeval.toml: ") for problem in caught.value.problems)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[subtask1.classifier]\nepoch=5", r"unknown setting 'subtask1.classifier.epoch'. Did you mean 'epochs'\?"),
+        ("[subtask1.classifier]\nlr=-1", r"subtask1.classifier.lr: got -1; expected a number above 0\."),
+        ("[subtask2.classifier]\nlr='fast'", r"subtask2.classifier.lr: got 'fast'; expected a number above 0\."),
+        ("[subtask3]\nclassifier={name='logistic', C='best'}", r"subtask3.classifier.C: got 'best'; expected a number"),
+        (
+            "[subtask2]\nclassifier={name='moe', loss='nll'}",
+            r"subtask2.classifier.loss: got 'nll'; expected 'bce'",
+        ),
+        ("[subtask1]\nclassifier={name=3}", r"subtask1.classifier: got no name; expected one, such as \{ name = 'moe'"),
+        ("[subtask1]\nclassifier=3", r"subtask1.classifier: got 3; expected a table"),
+        (
+            "[subtask1]\nsystem={name='timm', epoch=5}",
+            r"unknown setting 'subtask1.system.epoch'. Did you mean",
+        ),
+        ("[subtask1]\nsystem={name='timn'}", r"unknown system 'timn'. Did you mean 'timm'"),
+        ("[subtask1]\nsystem={epochs=5}", r"subtask1.system: got no name; expected one, .* or --system"),
+        ("[subtask1]\nsystem={name='multigap', streams=[]}", r"subtask1.system: streams or anp: the network must look"),
+        ("[subtask1]\nsystem={name='multigap', anp='sentibank'}", r"subtask1.system: unknown extractor 'sentibank'"),
+        ("[subtask1]\nclassifier='moe'\nsystem='timm'", r"got classifier and system of classifier, system, ensemble"),
+        ("subtask1=3", r"subtask1: got 3; expected a table of settings"),
+        ("features=3", r"features: got 3; expected a table of settings"),
+        ("extractors=3", r"extractors: got 3; expected a table per name"),
+        (
+            "seed=-1",
+            r": seed: got -1; expected a whole number of at least 0 and below 4294967296",
+        ),
+    ],
+)
+def test_settings_of_classifiers_and_systems_are_checked_with_the_others(tmp_path, text, message):
+    (tmp_path / "mediaeval.toml").write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        load_config(tmp_path / "mediaeval.toml")
+
+
+def test_a_setting_written_alone_is_reported_for_each_subtask_that_it_goes_to(workdir):
+    with pytest.raises(ConfigError) as caught:
+        load_config(sets=["classifier.epoch=5"], subtasks=["subtask1", "subtask2"])
+    assert [problem.partition(". ")[0] for problem in caught.value.problems] == [
+        "--set: unknown setting 'subtask1.classifier.epoch'",
+        "--set: unknown setting 'subtask2.classifier.epoch'",
+    ]
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_is_right(name, workdir):
+    assert load_config(preset=name).preset == name and PRESETS[name].summary
+    assert load_config(preset=name).features.use == PRESETS[name].extractors
+
+
+def test_what_is_wrong_is_refused_without_what_computes():
+    """The whole of it takes a tenth of a second: neither torch nor scikit-learn nor pandas is imported."""
+    code = (
+        "import sys\n"
+        "from mediaeval.config import load_config\n"
+        "from mediaeval.errors import ConfigError\n"
+        "for sets in (['classifier.epochs=5'], ['system.name=timm'], ['classifier.epoch=5'], ['system.epoch=5']):\n"
+        "    try:\n"
+        "        load_config(sets=sets, subtasks=['subtask1'])\n"
+        "    except ConfigError as error:\n"
+        "        print(error)\n"
+        "print([m for m in ('torch', 'sklearn', 'numpy', 'pandas') if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    assert out.splitlines()[-1] == "[]" and "Did you mean 'epochs'?" in out
+
+
+@pytest.mark.parametrize("setting", ["classifier.epoch=5", "classifier.epochs=none", "system=3"])
+def test_train_refuses_a_wrong_setting_before_anything_is_computed_or_stored(setting, workdir):
+    command = [sys.executable, "-X", "importtime", "-m", "mediaeval", "train", "subtask1", "--set", setting]
+    began = time.perf_counter()
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert time.perf_counter() - began < 4, "two seconds on a machine that is not busy"
+    assert done.returncode == 1 and f"subtask1.{setting.partition('=')[0]}" in done.stderr
+    assert " torch\n" not in done.stderr and " sklearn\n" not in done.stderr
+    assert list(Path().iterdir()) == []
 
 
 @pytest.mark.parametrize(
     ("item", "message"),
     [
-        ("classifier.epochs", "KEY=VALUE is wanted"),
+        ("classifier.epochs", "--set classifier.epochs: expected KEY=VALUE, such as"),
         ("featurs.scale=unit", r"unknown key 'featurs'. Did you mean 'features'"),
-        ("features.use=handcrafted", "features.use = 'handcrafted'"),
+        ("features.use=handcrafted", "^--set: features.use: got 'handcrafted'; expected a list of strings"),
     ],
 )
 def test_a_bad_set_is_told(workdir, item, message):
@@ -131,8 +227,11 @@ def test_a_file_that_is_not_there_is_told(workdir):
 @pytest.mark.parametrize(
     ("section", "told"),
     [
-        ('kind = "yt8m"\nsource = "mine"', r"extractors.mine.source = 'mine', which reads vectors itself"),
-        ('kind = "yt8m"\nsource = "inception"', r"extractors.mine.source = 'inception'.*Did you mean 'inception2015'"),
+        ('kind = "yt8m"\nsource = "mine"', r"extractors.mine.source: got 'mine', which reads vectors itself"),
+        (
+            'kind = "yt8m"\nsource = "inception"',
+            r"extractors.mine.source: unknown extractor 'inception'.* you mean 'inception2015'",
+        ),
         ('kind = "timm"\nmodel = "resnet18"\nsource = "squeezenet"', r"kind 'timm' has no source; it takes: model"),
         ('kind = "objects"\nparts = { detectr = "x.pth" }', r"kind 'objects' has no parts.detectr; .*parts.detector"),
         ('kind = "objects"\nimage_size = 400\nmean = [0, 0, 0]', r"kind 'objects' has no image_size, mean"),

@@ -59,7 +59,7 @@ class Walk(Settings):
         ("dog", "true or false", "", "true or false"),
         ("bag", "table", "", "a table"),
         ("sides", "list of choices", "'left' or 'right'", "a list of 'left' or 'right'"),
-        ("name", "text", "", "text"),
+        ("name", "string", "", "a string"),
     ],
 )
 def test_type_and_range_are_read_from_the_model(name, kind, allowed, expected):
@@ -100,7 +100,7 @@ def test_all_problems_are_reported_at_once_with_the_nearest_setting():
         "unknown setting 'walk.pase'. Did you mean 'pace'? Known: "
         f"{', '.join(Walk.model_fields)}. What they mean: mediaeval ls settings walks",
         "walk.days: got 0; expected a whole number of at least 1.",
-        "walk.name is not set; expected text.",
+        "walk.name is not set; expected a string.",
         "walk.view: got 'sky'; expected 'sea' or 'hill'.",
     ]
 

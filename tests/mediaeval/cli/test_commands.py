@@ -281,7 +281,7 @@ def test_a_folder_with_two_lists_takes_the_one_that_is_named(make_devset, workdi
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["train", "subtask1", "--config", "."], "is a folder; a TOML file is wanted"),
+        (["train", "subtask1", "--config", "."], "is a folder; expected a TOML file"),
         (["train", "subtask1", "--run", "x" * 300], "up to 100 letters"),
         (["train", "subtask1", "--run", "taken"], "runs/taken is a file"),
         (["train", "subtask1", "--set", "seed=1000000000000000000000"], "seed"),

@@ -88,7 +88,7 @@ model_args = {{ objects = 3, min_size = 64, max_size = 96 }}
 
 
 def test_the_preset_of_seed_000_is_the_11414_numbers():
-    blocks = PRESETS["certh2021"]["features"]["use"]
+    blocks = PRESETS["certh2021"].extractors
     assert {name: EXTRACTORS[name].width for name in blocks} == E_R_Y_S_G
     assert list(E_R_Y_S_G) == blocks and sum(E_R_Y_S_G.values()) == 11414  # Pournaras et al. 2021, section 3
 

@@ -1,0 +1,167 @@
+"""A run's configuration, and how a nested table becomes one: every section checked, all problems at once."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, Field
+
+from mediaeval.classifiers import classifier_settings
+from mediaeval.config.sections import (
+    DataSection,
+    FeaturesSection,
+    RunSection,
+    SplitSection,
+    SubtaskSection,
+)
+from mediaeval.errors import ConfigError, choose
+from mediaeval.features.extractors import EXTRACTORS, READERS, ExtractorConfig
+from mediaeval.finetune import settings_of
+from mediaeval.settings import Settings, parse_settings, unknown_key
+from submission.task import Subtask
+from submission.tasks import TASKS
+
+M = TypeVar("M", bound=BaseModel)
+
+
+class Config(Settings):
+    """Every choice that changes a number: see `sections`."""
+
+    preset: str = "default"
+    seed: int = 0
+    data: DataSection = Field(default_factory=DataSection)
+    split: SplitSection = Field(default_factory=SplitSection)
+    features: FeaturesSection = Field(default_factory=FeaturesSection)
+    extractors: dict[str, ExtractorConfig] = Field(default_factory=dict)  # the user's own, beside EXTRACTORS
+    subtask1: SubtaskSection
+    subtask2: SubtaskSection
+    subtask3: SubtaskSection
+
+    def subtask(self, name: str) -> SubtaskSection:
+        """Return how a subtask is trained."""
+        section: SubtaskSection = getattr(self, name)
+        return section
+
+    def for_training(self, subtasks: Sequence[str], use: str | None = None) -> "Config":
+        """Return the configuration by which `subtasks` are trained: for systems, with the extractors that they read.
+
+        `use`: what --use gave. Raises ConfigError when some are trained on features and others end to end, since one
+        run has one set of inputs.
+        """
+        systems = {name: system for name in subtasks if (system := self.subtask(name).system)}
+        rest = [name for name in subtasks if name not in systems]
+        if systems and rest:
+            raise ConfigError(
+                f"{', '.join(systems)} by a system and {', '.join(rest)} on features: the subtasks of a run are all "
+                "trained in one of the two ways. Train them as two runs and combine these: mediaeval ensemble RUN RUN "
+                "--run NEW."
+            )
+        if not systems:
+            return self
+        if use is not None:
+            raise ConfigError(f"--use {use}: a system looks at pixels. Leave it out, or leave --system out.")
+        read = dict.fromkeys(name for system in systems.values() for name in settings_of(system).extractors())
+        return self.model_copy(update={"features": self.features.model_copy(update={"use": list(read)})})
+
+    def all_extractors(self) -> dict[str, ExtractorConfig]:
+        """Return the table's extractors and the user's; one in a table entry's place takes over its recorded width."""
+        own = {
+            name: extractor.model_copy(update={"width": extractor.width or EXTRACTORS[name].width})
+            if name in EXTRACTORS
+            else extractor
+            for name, extractor in self.extractors.items()
+        }
+        return EXTRACTORS | own
+
+    def used_extractors(self) -> dict[str, ExtractorConfig]:
+        """Return the extractors in use, in the order in which their blocks are concatenated."""
+        known = self.all_extractors()
+        return {name: known[name] for name in self.features.use}
+
+
+_SECTIONS: dict[str, type[Settings]] = {"data": DataSection, "split": SplitSection, "features": FeaturesSection}
+
+
+def parse_config(tree: Mapping[str, Any], source: Path | str) -> Config:
+    """Return a nested table, such as a TOML file, as a checked configuration.
+
+    `source`: where it is from, for messages. Raises ConfigError with every unknown key and bad value, those of
+    classifiers and systems included: nothing is computed before all of it is known to be right.
+    """
+    parser = _Parser()
+    known = [*RunSection.model_fields, *_SECTIONS, "extractors", *TASKS]
+    parser.problems += [unknown_key("key", key, known) for key in tree if key not in known]
+    run = parser.parse(RunSection, {key: tree[key] for key in RunSection.model_fields if key in tree}, "")
+    sections = {name: parser.parse(model, tree.get(name, {}), name) for name, model in _SECTIONS.items()}
+    extractors = parser.parse_each(ExtractorConfig, tree.get("extractors", {}), "extractors")
+    subtasks = {name: parser.parse_subtask(subtask, tree.get(name, {})) for name, subtask in TASKS.items()}
+    if parser.problems:
+        raise ConfigError(*(f"{source}: {problem}" for problem in dict.fromkeys(parser.problems)))
+    config = Config.model_validate({**dict(run), **sections, "extractors": extractors, **subtasks})
+    if problems := list(_problems_between(config)):
+        raise ConfigError(*dict.fromkeys(problems))
+    return config
+
+
+class _Parser:
+    """Reads sections one after the other and gathers their problems; a section that has one is None."""
+
+    def __init__(self) -> None:
+        self.problems: list[str] = []
+
+    def parse(self, model: type[M], values: object, section: str) -> M | None:
+        try:
+            return parse_settings(model, values, section)
+        except ConfigError as error:
+            self.problems += error.problems
+            return None
+
+    def parse_each(self, model: type[M], tables: object, section: str) -> dict[str, M | None]:
+        if not isinstance(tables, Mapping):
+            self.problems.append(f"{section}: got {tables!r}; expected a table per name, such as [{section}.mine].")
+            return {}
+        return {name: self.parse(model, table, f"{section}.{name}") for name, table in tables.items()}
+
+    def parse_subtask(self, subtask: Subtask, values: object) -> SubtaskSection | None:
+        section = self.parse(SubtaskSection, values, subtask.name)
+        try:
+            if section and section.classifier:
+                where = f"{subtask.name}.classifier"
+                settings = classifier_settings(section.classifier, where)
+                if problem := settings.unsuitable(multi_label=subtask.multi_label):
+                    self.problems.append(f"{where}.{problem}")
+            elif section and section.system:
+                settings_of(section.system, f"{subtask.name}.system")
+        except ConfigError as error:
+            self.problems += error.problems
+        return section
+
+
+def _problems_between(config: Config) -> Iterator[str]:
+    """Yield a sentence for every name that does not exist and for what does not go together."""
+    known = config.all_extractors()
+    yield from _unknown_extractors(config.features.use, known)
+    for name, extractor in config.extractors.items():
+        if extractor.source and extractor.source not in known:
+            yield from _unknown_extractors([extractor.source], known, f"extractors.{name}.source: ")
+        elif extractor.source and known[extractor.source].kind in READERS:
+            yield (
+                f"extractors.{name}.source: got '{extractor.source}', which reads vectors itself; expected an "
+                "extractor that looks at images."
+            )
+    sections = [config.subtask(name) for name in TASKS]
+    for name, section in zip(TASKS, sections, strict=True):
+        if section.system:
+            yield from _unknown_extractors(settings_of(section.system).extractors(), known, f"{name}.system: ")
+    if not config.features.use and all(section.classifier for section in sections):
+        yield "features.use: got []; expected at least one extractor, such as 'handcrafted'."
+    if len(set(config.features.use)) < len(config.features.use):
+        yield f"features.use names an extractor twice: {', '.join(config.features.use)}."
+
+
+def _unknown_extractors(names: Iterable[str], known: Mapping[str, object], where: str = "") -> Iterator[str]:
+    for name in names:
+        try:
+            choose("extractor", name, known)
+        except ConfigError as error:
+            yield from (f"{where}{problem}" for problem in error.problems)

@@ -1,0 +1,150 @@
+"""Reading the configuration of a command: defaults, the preset, mediaeval.toml and the options, one over the other."""
+
+import tomllib
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from mediaeval.config.config import Config, parse_config
+from mediaeval.config.presets import PRESETS
+from mediaeval.config.sections import DataSection, FeaturesSection, SplitSection, SubtaskSection
+from mediaeval.errors import ConfigError, choose
+from mediaeval.finetune import SYSTEMS, settings_model
+from mediaeval.settings import path_settings
+from submission.tasks import TASKS
+
+CONFIG_FILE = "mediaeval.toml"
+
+
+def load_config(
+    file: Path | None = None,
+    *,
+    preset: str | None = None,
+    data: str | None = None,
+    use: str | None = None,
+    engine: str | None = None,
+    system: str | None = None,
+    sets: Sequence[str] = (),
+    subtasks: Sequence[str] = tuple(TASKS),
+) -> Config:
+    """Return the configuration of a command.
+
+    file      mediaeval.toml; None takes the one in this folder, if any. Its relative paths are meant from its folder
+    sets      KEY=VALUE, VALUE as in TOML or a bare word; a key of a subtask's section that is written alone, such as
+              `classifier.epochs`, goes to each of `subtasks`
+    subtasks  those that are trained; `system` and the keys written alone are theirs
+
+    Raises ConfigError with every unknown key and bad value.
+    """
+    path, written = _read_toml(file)
+    name = preset or written.get("preset", "default")
+    if not isinstance(name, str):
+        raise ConfigError(f"preset: got {name!r}; expected a name in quotes.")
+    tree = _merge(PRESETS[choose("preset", name, PRESETS)].tree(TASKS.values()), written) | {"preset": name}
+    if data is not None:
+        tree = _merge(tree, {"data": {"dev": data}})
+    if use is not None:
+        tree = _merge(tree, {"features": {"use": [name.strip() for name in use.split(",") if name.strip()]}})
+    if engine is not None:
+        tree = _merge(tree, {"features": {"engine": engine}})
+    if system is not None:
+        choose("system", system, SYSTEMS)
+        for subtask in subtasks:
+            tree = _merge(tree, {subtask: {"system": {"name": system}}})
+    for item in sets:
+        for keys, value in _parse_set(item, subtasks):
+            tree = _merge(tree, _nest(keys, value))
+    sources = [str(path)] if path else []
+    sources += ["--engine"] if engine is not None else []
+    sources += ["--set"] if sets else []
+    return parse_config(tree, source=" or ".join(sources) or f"preset {name}")
+
+
+def _read_toml(file: Path | None) -> tuple[Path | None, dict[str, Any]]:
+    """Return the configuration file, if there is one, and what it holds."""
+    path = Path(file) if file else Path(CONFIG_FILE)
+    if not path.exists():
+        if file:
+            raise ConfigError(f"{file} does not exist.")
+        return None, {}
+    if path.is_dir():
+        raise ConfigError(f"{path} is a folder; expected a TOML file.")
+    try:
+        tree = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not TOML: {error}.") from None
+    _resolve_paths(path.parent, tree)
+    return path, tree
+
+
+def _resolve_paths(folder: Path, tree: Mapping[str, Any]) -> None:
+    """Make the file's relative paths, which are meant from its folder, hold wherever the command is run; in place."""
+
+    def resolve(section: Any, names: Iterable[str]) -> None:
+        for name in names:
+            if isinstance(section, dict) and isinstance(section.get(name), str) and section[name]:
+                section[name] = str(folder / section[name])
+
+    sections: dict[str, type[BaseModel]] = {"data": DataSection, "split": SplitSection, "features": FeaturesSection}
+    for name, model in sections.items():
+        resolve(tree.get(name), path_settings(model))
+    of_systems = {name for system in SYSTEMS for name in path_settings(settings_model(system))}
+    for name in TASKS:
+        section = tree.get(name)
+        resolve(section.get("system") if isinstance(section, dict) else None, of_systems)
+    extractors = tree.get("extractors")
+    for section in extractors.values() if isinstance(extractors, dict) else ():
+        resolve(section, ["weights"])
+        parts = section.get("parts") if isinstance(section, dict) else None
+        resolve(parts, list(parts) if isinstance(parts, dict) else [])
+
+
+def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Return `below` with `above` laid over it, table by table.
+
+    Naming another classifier or system drops the settings below; naming a system drops the classifier and what is of
+    features, and the other way round.
+    """
+    merged = dict(below)
+    if above.get("system") is not None and below.get("system") is None:
+        merged = {key: value for key, value in below.items() if key not in ("classifier", "augment")}
+    elif above.get("classifier") is not None:
+        merged.pop("system", None)
+    for key, value in above.items():
+        old = merged.get(key)
+        if key in ("classifier", "system"):
+            old, value = _as_table(old), _as_table(value)
+            if isinstance(old, Mapping) and isinstance(value, Mapping):
+                renamed = value.get("name", old.get("name")) != old.get("name")
+                old = None if renamed else old
+        both = isinstance(old, Mapping) and isinstance(value, Mapping)
+        merged[key] = _merge(old, value) if both else value
+    return merged
+
+
+def _as_table(value: Any) -> Any:
+    """Return a name alone as the table that it stands for."""
+    return {"name": value} if isinstance(value, str) else value
+
+
+def _parse_set(item: str, subtasks: Sequence[str]) -> list[tuple[list[str], Any]]:
+    """Return what --set KEY=VALUE sets: keys from the outermost section inwards, and the value."""
+    key, equals, text = item.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"--set {item}: expected KEY=VALUE, such as classifier.epochs=100.")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    keys = key.strip().split(".")
+    if keys[0] in SubtaskSection.model_fields:
+        return [([subtask, *keys], value) for subtask in subtasks]
+    return [(keys, value)]
+
+
+def _nest(keys: Sequence[str], value: Any) -> dict[str, Any]:
+    for key in reversed(keys):
+        value = {key: value}
+    return value
