@@ -1,15 +1,15 @@
-"""Captioned videos in the layout of danieljf24/dual_encoding: what a folder of one collection holds, checked.
+"""Captioned videos in the layout of danieljf24/dual_encoding: reading and checking the folder of one collection.
 
     FOLDER/FeatureData/FEATURE/   id.txt, shape.txt, feature.bin: a vector for every frame (`BigFile`)
     FOLDER/FeatureData/FEATURE/video2frames.txt   {'video0': ['video0_0', 'video0_1', …], …}: frames in their order
-    FOLDER/TextData/NAME.caption.txt              a line a caption: video0#0 a man is talking
+    FOLDER/TextData/NAME.caption.txt              a line per caption: video0#0 a man is talking
     FOLDER/word2vec/              optional: vectors of words, in the files of a feature folder
 
-`video2frames.txt` may lie in FeatureData itself, too. Of two caption files the one with `val` in its name is for
+`video2frames.txt` may also lie in FeatureData itself. Of two caption files the one with `val` in its name is for
 validation; with one file a share of its videos is held out.
 
-All text is read as ISO-8859-1, as the public code reads id.txt: bytes are kept one by one, so that an id of any
-alphabet is the same in each file, and words are made of A–Z and 0–9 alone.
+All text is read as ISO-8859-1, as the public code reads id.txt: each byte is a character, so an id in any alphabet is
+the same in each file, and words consist of A–Z and 0–9 only.
 """
 
 import ast
@@ -38,7 +38,7 @@ class Caption:
 
 @dataclass(frozen=True)
 class CaptionedVideos:
-    """Captions to train and to validate on, without a video in common, and the frames of each video of either."""
+    """Captions for training and for validation, with no video in common, and the frames of each video."""
 
     train: list[Caption]
     val: list[Caption]
@@ -50,19 +50,21 @@ class CaptionedVideos:
 
 def words_of(text: str) -> tuple[str, ...]:
     """Return the words as the public code cleans them: runs of A–Z, a–z and 0–9, in lower case."""
-    # interned: of millions of words in captions few are different
+    # interned, since captions repeat few different words millions of times
     return tuple(sys.intern(word.lower()) for word in _WORD.findall(text))
 
 
 def read_captioned_videos(
     folder: Path, *, feature: str | None = None, val: float = 0.05, seed: int = 0
 ) -> CaptionedVideos:
-    """Read a collection. `feature`: the folder in FeatureData, needed where there are several.
+    """Read a collection.
 
-    `val`: share of videos, 0..1, held out with all their captions, at least one, drawn by `seed`; of no account
-    where there is a caption file for validation.
-    Raises DatasetError with all problems: files absent or damaged, lines that are no captions, videos without frames,
-    frames without vectors, a video on both sides.
+    feature  name of the folder in FeatureData; needed if there are several
+    val      share of the videos, 0..1, at least one, that are held out with all their captions, drawn by `seed`;
+             ignored if there is a caption file for validation
+
+    Raises DatasetError with all problems at once: files missing or damaged, lines that are not captions, videos without
+    frames, frames without vectors, videos both in training and in validation.
     """
     problems: list[str] = []
     feature_folder = _feature_folder(Path(folder) / "FeatureData", feature, problems)
@@ -82,11 +84,11 @@ def read_captioned_videos(
             if absent:
                 problems.append(_count(absent, f"frames of captioned videos have no vector in {feature_folder}/id.txt"))
     if both := sorted({c.video for c in train} & {c.video for c in held_out}):
-        problems.append(_count(both, "videos are captioned for training and for validation: leave them out of one"))
+        problems.append(_count(both, "videos are captioned both for training and for validation; remove them from one"))
     if not held_out:
         train, held_out = _hold_out(train, val, seed)
     if not problems and len({caption.video for caption in train}) < 2:
-        problems.append(f"{folder}: captions of 2 videos at least are wanted for training, beside validation's.")
+        problems.append(f"{folder}: expected captions of at least 2 videos for training, besides those for validation.")
     if problems:
         raise DatasetError(*problems)
     return CaptionedVideos(train, held_out, frames, features, word_vectors, feature_folder.name)
@@ -96,12 +98,12 @@ def _feature_folder(folder: Path, feature: str | None, problems: list[str]) -> P
     found = sorted(p.parent.name for p in folder.glob("*/shape.txt"))
     if not found:
         problems.append(
-            f"{folder}/FEATURE/shape.txt not found: no folder of frame vectors (id.txt, shape.txt, feature.bin)."
+            f"{folder}/FEATURE/shape.txt not found. Expected frame vectors: id.txt, shape.txt and feature.bin."
         )
     elif feature is not None:
         return folder / choose("feature", feature, found)
     elif len(found) > 1:
-        problems.append(f"{folder} holds several features: {', '.join(found)}. Name one: feature.")
+        problems.append(f"{folder} has several features: {', '.join(found)}. Choose one with the setting 'feature'.")
     else:
         return folder / found[0]
     return None
@@ -116,19 +118,19 @@ def _bigfile(folder: Path, problems: list[str]) -> BigFile | None:
 
 
 def _video2frames(feature_folder: Path, problems: list[str]) -> dict[str, list[str]] | None:
-    """Return what video2frames.txt says; it is read as a literal, never run as the public code does."""
+    """Return the contents of video2frames.txt; it is parsed as a literal, not executed as in the public code."""
     places = [place / "video2frames.txt" for place in (feature_folder, feature_folder.parent)]
     path = next((place for place in places if place.is_file()), None)
     if path is None:
-        problems.append(f"{places[0]} not found, nor {places[1]}. Wanted: {{'video': ['frame id', …], …}}.")
+        problems.append(f"{places[0]} and {places[1]} not found. Expected {{'video': ['frame id', …], …}}.")
         return None
     try:
         frames = ast.literal_eval(path.read_text(encoding=ENCODING).strip())
     except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError) as error:
-        problems.append(f"{path} is no Python literal ({error}). Wanted: {{'video': ['frame id', …], …}}.")
+        problems.append(f"{path} is not a Python literal ({error}). Expected {{'video': ['frame id', …], …}}.")
         return None
     if not isinstance(frames, dict):
-        problems.append(f"{path} holds a {type(frames).__name__}. Wanted: {{'video': ['frame id', …], …}}.")
+        problems.append(f"{path} is a {type(frames).__name__}. Expected {{'video': ['frame id', …], …}}.")
         return None
     strange = [
         repr(video)
@@ -142,15 +144,15 @@ def _video2frames(feature_folder: Path, problems: list[str]) -> dict[str, list[s
 
 
 def _captions(folder: Path, problems: list[str]) -> tuple[list[Caption], list[Caption]]:
-    """Return the captions for training and those for validation, none where there is one file."""
+    """Return the captions for training and for validation; the latter are empty if there is only one file."""
     found = sorted(folder.glob("*.caption.txt"))
     val = [path for path in found if "val" in path.name] if len(found) > 1 else []
     train = [path for path in found if path not in val]
     if len(train) != 1 or len(val) > 1:
         names = ", ".join(path.name for path in found) or "none"
         problems.append(
-            f"{folder}: one NAME.caption.txt is wanted for training, and at most one with val in its name for "
-            f"validation; found: {names}."
+            f"{folder}: got {names}; expected one NAME.caption.txt for training, and at most one with 'val' in its "
+            "name for validation."
         )
         return [], []
     return _read_captions(train[0], problems), _read_captions(val[0], problems) if val else []
@@ -158,7 +160,7 @@ def _captions(folder: Path, problems: list[str]) -> tuple[list[Caption], list[Ca
 
 def _read_captions(path: Path, problems: list[str]) -> list[Caption]:
     captions, strange = [], []
-    # split at line feeds alone: ISO-8859-1 has a letter (0x85, part of UTF-8 ones) that `splitlines` takes for an end
+    # split at line feeds only: `splitlines` also splits at 0x85, which is part of some letters in UTF-8
     for number, line in enumerate(path.read_text(encoding=ENCODING).split("\n"), start=1):
         if not line.strip():
             continue
@@ -169,10 +171,10 @@ def _read_captions(path: Path, problems: list[str]) -> list[Caption]:
         captions.append(Caption(video, words_of(text)))
     if strange:
         problems.append(
-            f"{path}: lines without an id or without a word: {some(strange, 5)}. Wanted: video0#0 a man is …"
+            f"{path}: lines without an id or without a word: {some(strange, 5)}. Expected such as: video0#0 a man"
         )
     if not captions:
-        problems.append(f"{path} holds no caption. Wanted a line for each: video0#0 a man is …")
+        problems.append(f"{path} has no captions. Expected lines such as: video0#0 a man")
     return captions
 
 

@@ -1,6 +1,6 @@
 """Training the graph of ObjectGraphs (feature G) on events in videos, as `pretrain.events` reads them.
 
-bmezaris/ObjectGraphs trains for 60 epochs and takes the last; so does this. B videos, F frames, N objects, W width.
+As in bmezaris/ObjectGraphs, training takes 60 epochs and keeps the last. B videos, F frames, N objects, W width.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -36,10 +36,11 @@ def train_objectgraphs(
     tell: Callable[[str], None] = lambda text: None,
     on_progress: OnProgress = no_progress,
 ) -> list[EpochMetrics]:
-    """Train the event network on FOLDER's videos, write its graph to `out`, return the history.
+    """Train the event network on the videos of a folder, write its graph to `out`, return the history.
 
-    With test videos a row has `map`, their mean average precision over the classes that they have, 0..1; it chooses
-    nothing, `out` keeps the last epoch. Videos without features are left out, and told. `load_graph` reads the file.
+    With test videos the history has `map`, 0..1, of each epoch: their mean average precision over the classes that
+    occur in them. It selects nothing: the weights of the last epoch are written. Videos without features are left out,
+    with a message. `load_graph` reads the file.
     Raises DatasetError for a folder that cannot be used and ConfigError for settings, all problems at once.
     """
     check_training({"epochs": epochs, "lr": lr, "batch_size": batch_size, "seed": seed}, out, resume)
@@ -49,7 +50,7 @@ def train_objectgraphs(
 
 
 class EventObjective(TrainingObjective[EventBatch]):
-    """The event network on the videos of a folder: binary cross entropy and, with test videos, their mean precision."""
+    """The event network, trained with binary cross-entropy on the videos of a folder; scored by mAP in testing."""
 
     def __init__(
         self,
@@ -65,10 +66,10 @@ class EventObjective(TrainingObjective[EventBatch]):
         self.events = read_events(folder)
         absent = self.events.absent
         if absent:
-            tell(f"{folder}: videos without features, left out: {len(absent)} ({some(absent, 5)})")
+            tell(f"{folder}: {len(absent)} videos without features are left out: {some(absent, 5)}")
         if not self.events.videos["test"]:
-            tell(f"{folder}: no test video has features, so nothing is scored")
-        with seeded(seed, torch.device("cpu")):  # drawn on the CPU, whatever the device
+            tell(f"{folder}: no test video has features, so no score is computed")
+        with seeded(seed, torch.device("cpu")):  # drawn on the CPU, so that every device starts from the same weights
             model = EventModel(self.events.classes, self.events.shape[2])
         self.model = model.to(device)
         self.modules = {"model": self.model}
@@ -112,9 +113,10 @@ class EventObjective(TrainingObjective[EventBatch]):
 
 
 def mean_average_precision(scores: np.ndarray, truth: np.ndarray) -> float:
-    """Return the mean over classes of the average precision, 0..1; classes without a video in `truth` have none.
+    """Return the average precision, 0..1, averaged over the classes that have a video; NaN if no class has one.
 
-    Scores, the larger the likelier, and 0/1 truth, both (videos, classes). NaN where no class has a video.
+    scores  larger is more likely, (videos, classes)
+    truth   0 or 1, (videos, classes)
     """
     present = [k for k in range(truth.shape[1]) if truth[:, k].any()]
     return float(np.mean([average_precision_score(truth[:, k], scores[:, k]) for k in present])) if present else np.nan

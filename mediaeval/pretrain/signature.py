@@ -1,8 +1,8 @@
 """Training the signature network (feature S) on captioned videos: Dong et al. 2019, Galanopoulos and Mezaris 2020.
 
-A video and its captions are brought near to each other in one space, other pairs of a batch apart. What is kept is the
-visual branch. The authors' model of four data sets (MSR-VTT, TGIF, VATEX and ActivityNet, some 680,000 pairs) is not
-published. Their text branch also reads BERT's word vectors and has an attention layer: this one does not.
+A video and its captions are brought close to each other in one space, other pairs of a batch apart. The visual branch
+is kept. The authors' model of four datasets (MSR-VTT, TGIF, VATEX and ActivityNet, about 680,000 pairs) is not
+published. Their text branch also reads BERT's word vectors and has an attention layer; this one does not.
 
 B pairs, V held-out videos, C their captions, D the width of the space.
 """
@@ -25,7 +25,7 @@ from mediaeval.training.loop import LoopOptions, OnProgress, no_progress, train
 from mediaeval.training.objective import EpochMetrics, TrainingObjective, all_finite, epoch_rng
 
 RANKS = (1, 5, 10)
-EMBEDDING = 500  # of words where there are no word vectors, as in the public code
+EMBEDDING = 500  # width of the words' vectors if the folder has none, as in the public code
 _CHUNK = 1000  # rows of a matrix of scores at a time
 
 
@@ -34,7 +34,7 @@ def train_signature(
     out: Path,
     *,
     epochs: int = 20,
-    lr: float = 1e-4,  # the public code's default; the README of Galanopoulos and Mezaris says 1e-5
+    lr: float = 1e-4,  # as in the public code; the README of Galanopoulos and Mezaris has 1e-5
     batch_size: int = 128,
     seed: int = 0,
     device: str | torch.device = "auto",
@@ -50,21 +50,21 @@ def train_signature(
     space: int = 2048,
     on_progress: OnProgress = no_progress,
 ) -> list[EpochMetrics]:
-    """Train on a collection, whose layout `pretrain.captions` says; write the visual branch to `out`.
+    """Train on a collection in the layout of `pretrain.captions`; write the visual branch to `out`; return the history.
 
-    feature      name of the feature folder, where FOLDER/FeatureData has several
-    device       "cpu", "cuda", or "auto": cuda where there is one
-    val          share of videos held out where there is no caption file for validation, 0..1
+    feature      name of the feature folder, if FOLDER/FeatureData has several
+    device       "cpu", "cuda", or "auto": cuda if there is one
+    val          share of videos, 0..1, held out if there is no caption file for validation
     min_count    how often a word must occur in the training captions to be in the vocabulary
-    margin       of the triplet loss, in cosines
+    margin       of the triplet loss, a difference of cosines, 0..2
     clip         largest norm of the gradient
     hidden, filters, space   widths of both branches, see `VisualEncoder`
 
-    Returns the history. A row has, beside the loop's, recalls in per cent, such as text_R5: captions that have their
-    video among their 5 nearest; video_R5: videos with one of their captions among the 5 nearest; and `recall`, the sum
-    of all six (0..600), whose best epoch `out` keeps. Its loss is the mean of the batches' sums. `load_visual` reads
-    the file.
-    Raises DatasetError for a folder that cannot be used and ConfigError for settings that cannot, all problems at once.
+    The history has recalls of each epoch, in per cent. text_R5: captions whose video is among the 5 nearest videos;
+    video_R5: videos with one of their captions among the 5 nearest captions; and likewise for 1 and 10. `recall` is the
+    sum of all six, 0..600; the weights of its best epoch are written. The loss is a sum over each batch. `load_visual`
+    reads the file.
+    Raises DatasetError for a folder that cannot be used and ConfigError for settings, all problems at once.
     """
     values = {"epochs": epochs, "lr": lr, "batch_size": batch_size, "seed": seed, "val": val, "min_count": min_count}
     values |= {"margin": margin, "dropout": dropout, "clip": clip}
@@ -91,7 +91,7 @@ def train_signature(
 
 
 class SignatureObjective(TrainingObjective[PairBatch]):
-    """Both branches on the captioned videos of a folder: the triplet loss, and the recalls of held-out videos."""
+    """Both branches, trained with a triplet loss on the captioned videos of a folder; scored by recalls."""
 
     def __init__(
         self,
@@ -120,7 +120,7 @@ class SignatureObjective(TrainingObjective[PairBatch]):
 
         n_words = len(self.vocabulary)
         embedding = data.word_vectors.dim if data.word_vectors else EMBEDDING
-        with seeded(seed, torch.device("cpu")):  # drawn on the CPU, whatever the device
+        with seeded(seed, torch.device("cpu")):  # drawn on the CPU, so that every device starts from the same weights
             visual = VisualEncoder(data.features.dim, hidden, filters=filters, space=space, dropout=dropout)
             text = TextEncoder(n_words, embedding, hidden, filters=filters, space=space, dropout=dropout)
         if data.word_vectors:
@@ -169,8 +169,8 @@ class SignatureObjective(TrainingObjective[PairBatch]):
 def rate(lr: float, scores: Sequence[float]) -> float:
     """Return the learning rate of the epoch that follows epochs with these validation scores.
 
-    × 0.99 after every epoch; halved after an epoch that is no new best, when the last halving is 3 epochs or more ago.
-    So the public code has it: each rate is kept for 3 epochs at least.
+    As in the public code, the rate is multiplied by 0.99 after every epoch, and halved after an epoch that is not a new
+    best if the last halving is at least 3 epochs ago.
     """
     best, kept = 0.0, 0
     for score in scores:
@@ -185,9 +185,9 @@ def rate(lr: float, scores: Sequence[float]) -> float:
 def triplet_loss(visual: Tensor, text: Tensor, same: Tensor, margin: float) -> Tensor:
     """Return Σ_i [margin + hardest text − own]₊ + [margin + hardest video − own]₊ over the pairs of a batch.
 
-    visual, text   (B, D) of unit length, so that a product is the cosine; row i of one belongs to row i of the other
-    same           (B, B) bool: pairs of one video, its own included, which are no negatives. In the public code only
-                   the pair itself is none, so that a video's other captions are pushed away.
+    visual, text   (B, D), of unit length, so that products are cosines; row i of one belongs to row i of the other
+    same           (B, B) bool: whether two pairs, or a pair and itself, are of one video and so not negatives. In the
+                   public code the captions of one video are negatives of each other.
     """
     scores = visual @ text.T  # (videos, captions)
     own = scores.diagonal()
@@ -203,7 +203,7 @@ def validate(
     batch_size: int,
     device: torch.device,
 ) -> dict[str, float]:
-    """Return the recalls of the held-out videos and captions, for networks in eval mode; see `recalls`."""
+    """Return the recalls of the held-out videos and captions; the networks are in eval mode. See `recalls`."""
     numbers = {video: k for k, video in enumerate(dict.fromkeys(caption.video for caption in data.val))}
     videos = list(numbers)
     V = torch.cat([visual(*padded_frames(part, data, device)) for part in _parts(videos, batch_size)])
@@ -214,10 +214,13 @@ def validate(
 
 
 def recalls(videos: Tensor, captions: Tensor, owner: Tensor) -> dict[str, float]:
-    """Return recalls at 1, 5 and 10 both ways, in per cent, and `recall`, their sum, 0..600.
+    """Return the recalls at 1, 5 and 10 in both directions, in per cent, and `recall`, their sum, 0..600.
 
-    videos (V, D) and captions (C, D), of unit length; owner (C,): the row of a caption's video, each has one caption
-    at least. Ties count against: a network that gives all the same vector has found nothing.
+    videos    (V, D), of unit length
+    captions  (C, D), of unit length
+    owner     (C,), the row of each caption's video; each video has at least one caption
+
+    A tie counts as a miss, so a network that returns the same vector for everything has a recall of 0.
     """
     text_ranks, video_ranks = [], []
     for part, own in zip(captions.split(_CHUNK), owner.split(_CHUNK), strict=True):

@@ -1,10 +1,10 @@
-"""TensorFlow's record files and the examples in them, read without TensorFlow.
+"""TensorFlow's record files and their examples, read without TensorFlow.
 
     record    uint64 length · uint32 masked crc32c of it · data · uint32 masked crc32c of the data      (little-endian)
     masked    (crc rotated right by 15 bits) + 0xa282ead8, modulo 2³²       (tensorflow/core/lib/hash/crc32c.h)
 
-Examples are messages of tensorflow/core/example/{example,feature}.proto: YouTube-8M's video-level files hold an
-Example a record, its frame-level files a SequenceExample.
+Examples are messages of tensorflow/core/example/{example,feature}.proto: each record of YouTube-8M's video-level files
+is an Example, each of its frame-level files a SequenceExample.
 """
 
 from collections.abc import Iterator
@@ -17,15 +17,14 @@ from mediaeval.errors import FeaturesError
 from mediaeval.formats.bounded import BoundedFile
 from mediaeval.formats.protobuf import BITS32, BYTES, VARINT, WireError, fields, packed_floats, packed_varints, signed
 
-# One feature: a list of bytes, int64 (n,) or float32 (n,)
-Feature = list[bytes] | np.ndarray
+Feature = list[bytes] | np.ndarray  # a list of bytes, int64 (n,) or float32 (n,)
 
 
 def records(path: Path) -> Iterator[bytes]:
-    """Give the records of a TFRecord file, both checksums of each compared.
+    """Yield the records of a TFRecord file, after comparing both checksums of each.
 
-    Raises FeaturesError when the file is absent, compressed, damaged or ends within a record, with the number of
-    whole records before that place.
+    Raises FeaturesError if the file is missing, compressed, damaged or ends within a record, with the number of
+    complete records before that place.
     """
     with BoundedFile(path, FeaturesError, "A TFRecord file") as file:
         whole = 0
@@ -35,18 +34,18 @@ def records(path: Path) -> Iterator[bytes]:
             (check,) = file.numbers("I", f"the checksum of the length of {of}")
             if masked_crc32c(head) != check:
                 if whole == 0 and head[:2] == b"\x1f\x8b":
-                    raise file.wrong("it is compressed with gzip", "Unpack it: gunzip.")
-                raise file.wrong(f"the length of {of} has another checksum")
+                    raise file.wrong("it is compressed with gzip", "Decompress it with gunzip.")
+                raise file.wrong(f"the length of {of} does not match its checksum")
             data = file.read(int.from_bytes(head, "little"), of)
             (check,) = file.numbers("I", f"the checksum of {of}")
             if masked_crc32c(data) != check:
-                raise file.wrong(f"the data of {of} have another checksum")
+                raise file.wrong(f"the data of {of} do not match their checksum")
             yield data
             whole += 1
 
 
 def masked_crc32c(data: bytes) -> int:
-    """Return the checksum that a TFRecord file holds beside `data`, 0..2³²-1."""
+    """Return the checksum that a TFRecord file stores for `data`, 0..2³² − 1."""
     crc = google_crc32c.value(data)
     return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
 
@@ -54,7 +53,7 @@ def masked_crc32c(data: bytes) -> int:
 def read_example(record: bytes | memoryview) -> dict[str, Feature]:
     """Return the features of a tf.train.Example by name.
 
-    A feature without a list in it is an empty list of bytes. Raises FeaturesError when the record is no Example.
+    A feature without values is an empty list of bytes. Raises FeaturesError if the record is not an Example.
     """
     try:
         return _features(_last(record, 1, "an Example"))
@@ -63,9 +62,9 @@ def read_example(record: bytes | memoryview) -> dict[str, Feature]:
 
 
 def read_sequence_example(record: bytes | memoryview) -> tuple[dict[str, Feature], dict[str, list[Feature]]]:
-    """Return a tf.train.SequenceExample: its context's features, and a list of features, one a step, by name.
+    """Return a tf.train.SequenceExample: the features of its context, and lists of features, one per step; by name.
 
-    Raises FeaturesError when the record is no SequenceExample.
+    Raises FeaturesError if the record is not a SequenceExample.
     """
     try:
         context = _features(_last(record, 1, "a SequenceExample"))
@@ -83,8 +82,9 @@ def _features(message: memoryview) -> dict[str, Feature]:
 
 
 def _feature(message: memoryview) -> Feature:
-    """Return one feature: of its three kinds of list the one that the message names last, as protobuf has it."""
-    kind, parts = 1, []
+    """Return one feature: of its three kinds of list the last one in the message counts, as in protobuf."""
+    kind = 1
+    parts: list[memoryview] = []
     for number, wire, value in fields(message):
         if number in _LISTS:
             _want(wire == BYTES, "a Feature", number, wire)
@@ -102,7 +102,7 @@ def _float_list(parts: list[memoryview]) -> np.ndarray:
         for number, wire, value in fields(part):
             if number == 1:
                 _want(wire in (BYTES, BITS32), "a FloatList", number, wire)
-                pieces.append(packed_floats(value))  # one alone has the bytes of a list of one
+                pieces.append(packed_floats(value))  # a single value has the bytes of a list of one
     return np.concatenate([np.zeros(0, np.float32), *pieces]).astype(np.float32)
 
 
@@ -120,7 +120,7 @@ _LISTS = {1: _bytes_list, 2: _float_list, 3: _int64_list}
 
 
 def _map(message: memoryview, of: str) -> Iterator[tuple[str, memoryview]]:
-    """Give (key, value) of a map<string, message>, which is written as a list of entries."""
+    """Yield (key, value) of a map<string, message>, which is written as a list of entries."""
     for entry in _parts(message, 1, of):
         name = bytes(_last(entry, 1, f"an entry of {of}"))
         try:
@@ -130,7 +130,7 @@ def _map(message: memoryview, of: str) -> Iterator[tuple[str, memoryview]]:
 
 
 def _parts(message: bytes | memoryview, wanted: int, of: str) -> Iterator[memoryview]:
-    """Give every value of a field that has a length; other fields are passed over, as protobuf has it."""
+    """Yield every value of field `wanted`, which has a length; other fields are skipped, as in protobuf."""
     for number, wire, value in fields(message):
         if number == wanted:
             _want(wire == BYTES, of, number, wire)
@@ -138,10 +138,11 @@ def _parts(message: bytes | memoryview, wanted: int, of: str) -> Iterator[memory
 
 
 def _last(message: bytes | memoryview, wanted: int, of: str) -> memoryview:
-    value = memoryview(b"")
-    for value in _parts(message, wanted, of):  # noqa: B007 - the last one counts
-        pass
-    return value
+    """Return the last value of a field that has a length, or nothing where it is absent."""
+    last = memoryview(b"")
+    for value in _parts(message, wanted, of):
+        last = value
+    return last
 
 
 def _want(fits: bool, of: str, number: int, wire: int) -> None:
@@ -150,8 +151,8 @@ def _want(fits: bool, of: str, number: int, wire: int) -> None:
 
 
 def _not(what: str, error: WireError) -> FeaturesError:
-    return FeaturesError(f"a record is not {what}: {error}. Name the file whose records are.")
+    return FeaturesError(f"a record is not {what}: {error}. Choose a file whose records are.")
 
 
 def _counted(whole: int) -> str:
-    return f"{whole} whole record" + ("" if whole == 1 else "s")
+    return f"{whole} complete record" + ("" if whole == 1 else "s")

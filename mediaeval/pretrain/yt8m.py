@@ -1,7 +1,7 @@
 """Training the YouTube-8M classifier (feature Y) on the records that YouTube-8M publishes.
 
-bmezaris/subclass_deep_neural_networks trains this network, with sound and with artificial subclasses; both are left
-out, since images have no sound and Y has the 3862 classes themselves.
+bmezaris/subclass_deep_neural_networks trains this network with sound and with artificial subclasses. Both are left out
+here: images have no sound, and Y consists of the 3862 classes themselves.
 
 B examples, L = 1024.
 """
@@ -23,7 +23,7 @@ from mediaeval.training.loop import LoopOptions, OnProgress, no_progress, train
 from mediaeval.training.objective import EpochMetrics, TrainingObjective, all_finite, epoch_rng
 
 EPSILON = 1e-5  # inside the logarithm of the loss
-TOP = 20  # predictions of a video that GAP looks at
+TOP = 20  # predictions per video that GAP counts
 DECAY, DECAY_EXAMPLES = 0.95, 4_000_000
 
 
@@ -31,27 +31,27 @@ def train_yt8m(
     folder: Path,
     out: Path,
     *,
-    epochs: int = 2,  # the public code's
+    epochs: int = 2,  # as in the public code
     lr: float = 1e-3,
     batch_size: int = 512,
     seed: int = 0,
     device: str | torch.device = "cpu",
     resume: bool = False,
     classes: int = CLASSES,
-    l2: float = 0.0,  # the public code names .005 for both kernels, but what it minimises does not hold that term
+    l2: float = 0.0,  # the public code sets .005 for both kernels, but the loss that it minimises does not include it
     buffer: int = 10_000,
     on_progress: OnProgress = no_progress,
 ) -> list[EpochMetrics]:
     """Train on FOLDER/train*.tfrecord, video-level or frame-level; write the network to `out`; return the history.
 
-    classes   numbers that labels may have: 0..classes − 1
-    l2        factor of Σw² of the two kernels, added to each batch's loss
-    buffer    examples to shuffle among; 10,000 take 42 MB
+    classes   number of classes; labels are 0..classes − 1
+    l2        factor of Σw² of the two kernels, which is added to the loss of each batch
+    buffer    number of examples from which the next one is drawn; 10,000 take 42 MB
 
-    With FOLDER/validate*.tfrecord a row of the history has `gap`, 0..1 (see `Gap`), and `out` keeps its best epoch;
-    without, the last. `load_head` reads the file.
-    Raises DatasetError for files that are absent or whose first record cannot be used, all at once; FeaturesError for
-    a later record; ConfigError for settings.
+    With FOLDER/validate*.tfrecord the history has `gap`, 0..1 (see `Gap`), of each epoch, and the weights of the best
+    epoch are written; without, those of the last. `load_head` reads the file.
+    Raises DatasetError for missing files and those whose first record cannot be used, all at once; FeaturesError for a
+    later record; ConfigError for settings.
     """
     values = {"epochs": epochs, "lr": lr, "batch_size": batch_size, "seed": seed}
     check_training(values | {"classes": classes, "l2": l2, "buffer": buffer}, out, resume)
@@ -76,7 +76,7 @@ def train_yt8m(
 
 
 class YouTube8MObjective(TrainingObjective[VideoBatch]):
-    """The classifier on the records of a folder: cross entropy and, with validation files, the GAP of every epoch."""
+    """The classifier, trained with cross-entropy on the records of a folder; scored by GAP in validation."""
 
     def __init__(
         self,
@@ -93,7 +93,7 @@ class YouTube8MObjective(TrainingObjective[VideoBatch]):
         self.lr, self.batch_size, self.seed, self.device = lr, batch_size, seed, device
         self.classes, self.l2, self.buffer = classes, l2, buffer
         self.training, self.validation = record_files(folder, classes)
-        with seeded(seed, torch.device("cpu")):  # drawn on the CPU, whatever the device
+        with seeded(seed, torch.device("cpu")):  # drawn on the CPU, so that every device starts from the same weights
             head = YT8MHead(classes)
         self.head = head.to(device)
         self.modules = {"head": self.head}
@@ -144,8 +144,8 @@ class YouTube8MObjective(TrainingObjective[VideoBatch]):
 def cross_entropy(logits: Tensor, y: Tensor) -> Tensor:
     """Return −Σ_c [y log(p + ε) + (1 − y) log(1 − p + ε)], (B,), of p = σ(logits); both (B, classes).
 
-    As logarithms all through: log(σ(z) + ε) is log(exp(log σ(z)) + exp(log ε)), and 1 − σ(z) is σ(−z), so that no
-    digit is lost where p is near 0 or 1.
+    Computed in logarithms throughout, so that no digits are lost where p is near 0 or 1: log(σ(z) + ε) is
+    log(exp(log σ(z)) + exp(log ε)), and 1 − σ(z) is σ(−z).
     """
     floor = logits.new_tensor(math.log(EPSILON))
     yes = torch.logaddexp(logsigmoid(logits), floor)
@@ -154,26 +154,27 @@ def cross_entropy(logits: Tensor, y: Tensor) -> Tensor:
 
 
 class Gap:
-    """Global average precision at 20, YouTube-8M's metric: the 20 likeliest classes of every video in one ranking.
+    """Global average precision at 20, the metric of YouTube-8M: one ranking of the top 20 classes of every video.
 
-    Precision at each hit, summed, over all labels that there are, those outside the 20 too. Equal scores share the
-    precision at the last of them, so that their order does not matter. Keeps 20 numbers a video: 100 bytes.
+    It is the sum of the precision at each hit, divided by the number of all labels, including those outside the top 20.
+    Equal scores share the precision at the last of them, so their order does not matter. It keeps 20 numbers per video,
+    100 bytes.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.scores: list[np.ndarray] = []
         self.hits: list[np.ndarray] = []
         self.positives = 0
 
     def add(self, scores: np.ndarray, truth: np.ndarray) -> None:
-        """Take in some videos: scores, the larger the likelier, and bool truth, both (B, classes)."""
+        """Add videos: scores, larger is more likely, and bool truth, both (B, classes)."""
         top = np.argpartition(-scores, min(TOP, scores.shape[1]) - 1, axis=1)[:, :TOP]
         self.scores.append(np.take_along_axis(scores, top, axis=1).ravel())
         self.hits.append(np.take_along_axis(truth, top, axis=1).ravel())
         self.positives += int(truth.sum())
 
     def value(self) -> float:
-        """Return the GAP, 0..1, of all that was taken in; 0 where there is no label."""
+        """Return the GAP, 0..1, of all videos added so far; 0 if they have no labels."""
         if not self.positives:
             return 0.0
         scores, hits = np.concatenate(self.scores), np.concatenate(self.hits)

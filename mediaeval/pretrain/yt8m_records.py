@@ -1,6 +1,6 @@
-"""The records of YouTube-8M as batches: vectors of videos, and the classes of each.
+"""The records of YouTube-8M: reading, shuffling and batching videos and their classes.
 
-The records are read as a stream: memory holds a buffer of examples to shuffle, whatever the size of the dataset.
+Records are read as a stream: memory holds only a buffer of examples to shuffle, whatever the size of the dataset.
 B examples, L = 1024.
 """
 
@@ -14,32 +14,34 @@ from torch import Tensor
 
 from mediaeval.errors import DatasetError, FeaturesError, first_few
 from mediaeval.features.networks.yt8m import PICTURE, dequantise
-from mediaeval.pretrain.tfrecord import read_sequence_example, records
+from mediaeval.pretrain.tfrecord import Feature, read_sequence_example, records
 
-FRAMES = 360  # of a video, at one a second, that YouTube-8M keeps
+FRAMES = 360  # most frames per video, one per second, that YouTube-8M has
 
 VideoBatch = tuple[Tensor, Tensor]  # vectors (B, L), 0/1 labels (B, classes), both float32
 
 
 class Example(NamedTuple):
-    """One video: float32 (L,), and the numbers of its classes, int64 (any number,)."""
+    """One video: its vector, float32 (L,), and the numbers of its classes, int64 (n,) with any n."""
 
     x: np.ndarray
     labels: np.ndarray
 
 
 def record_files(folder: Path, classes: int) -> tuple[list[Path], list[Path]]:
-    """Return the files to train on and those to validate on, each in the order of its names.
+    """Return the training and the validation files of a folder, each sorted by name.
 
-    Raises DatasetError, all at once, when there is none to train on, or the first record of any cannot be used.
+    classes  number of classes; labels must be below it
+
+    Raises DatasetError if there is no training file, or, for all files at once, if the first record cannot be used.
     """
     folder = Path(folder)
     found = sorted(path for path in folder.glob("*.tfrecord") if path.is_file())
     training = [path for path in found if path.name.startswith("train")]
     validation = [path for path in found if path.name.startswith("validate")]
     if not training:
-        there = f"{len(found)} others, such as {found[0].name}, are" if found else "no .tfrecord file is"
-        raise DatasetError(f"{folder}: {there} there. Files named train*.tfrecord, of YouTube-8M, are wanted.")
+        got = f"{len(found)} other .tfrecord files, such as {found[0].name}" if found else "no .tfrecord file"
+        raise DatasetError(f"{folder}: got {got}; expected files of YouTube-8M named train*.tfrecord.")
     problems = []
     for path in [*training, *validation]:
         try:
@@ -52,7 +54,7 @@ def record_files(folder: Path, classes: int) -> tuple[list[Path], list[Path]]:
 
 
 def read_examples(files: Iterable[Path], classes: int) -> Iterator[Example]:
-    """Give the examples of files, one after the other. Raises FeaturesError with file and record."""
+    """Yield the examples of all files in turn. Raises FeaturesError, naming file and record."""
     for path in files:
         for number, record in enumerate(records(path), start=1):
             try:
@@ -61,34 +63,34 @@ def read_examples(files: Iterable[Path], classes: int) -> Iterator[Example]:
                 raise FeaturesError(f"{path}, record {number}: {error.problems[0]}") from None
 
 
-def read_video(context: Mapping, lists: Mapping, classes: int) -> Example:
-    """Return the example of one record, of either kind.
+def read_video(context: Mapping[str, Feature], lists: Mapping[str, list[Feature]], classes: int) -> Example:
+    """Return the example of one record, video-level or frame-level.
 
-    An Example is read as a SequenceExample that has no lists: its `mean_rgb` is the vector. Else `rgb` has a frame
-    each, of 8-bit numbers, and their mean is the vector. Raises FeaturesError for anything else.
+    A video-level record is an Example, read as a SequenceExample without lists; `mean_rgb` is its vector. A frame-level
+    record has a list `rgb` of frames, each of 8-bit numbers; the vector is their mean. Raises FeaturesError for
+    anything else, and for labels outside 0..classes − 1.
     """
     if "mean_rgb" in context:
         x = context["mean_rgb"]
         if not isinstance(x, np.ndarray) or x.dtype != np.float32 or x.shape != (PICTURE,):
-            raise FeaturesError(f"mean_rgb has {len(x)} numbers, wanted {PICTURE} floats.")
+            raise FeaturesError(f"mean_rgb: got {len(x)} values; expected {PICTURE} floats.")
     elif "rgb" in lists:
         frames = lists["rgb"][:FRAMES]
         if not frames:
             raise FeaturesError("rgb has no frames.")
         for k, frame in enumerate(frames):
             if not isinstance(frame, list) or [len(part) for part in frame] != [PICTURE]:
-                raise FeaturesError(f"frame {k} of rgb is not one string of {PICTURE} bytes.")
-        x = dequantise(np.frombuffer(b"".join(frame[0] for frame in frames), np.uint8).reshape(-1, PICTURE)).mean(
-            axis=0
-        )
+                raise FeaturesError(f"frame {k} of rgb is not a string of {PICTURE} bytes.")
+        bytes_of_frames = b"".join(frame[0] for frame in frames)
+        x = dequantise(np.frombuffer(bytes_of_frames, np.uint8).reshape(-1, PICTURE)).mean(axis=0)
     else:
-        has = ", ".join(sorted([*context, *lists])) or "nothing"
-        raise FeaturesError(f"it has {has}; mean_rgb (video-level) or rgb (frame-level) is wanted.")
+        names = ", ".join(sorted([*context, *lists])) or "nothing"
+        raise FeaturesError(f"got {names}; expected mean_rgb (video-level) or rgb (frame-level).")
     if not np.isfinite(x).all():
-        raise FeaturesError("its vector has numbers that are not finite.")
+        raise FeaturesError("its vector has NaN or infinite values.")
     labels = context.get("labels")
     if labels is None:
-        raise FeaturesError("it has no labels. Files of YouTube-8M's test part have none, and cannot be trained on.")
+        raise FeaturesError("it has no labels. The test files of YouTube-8M have none and cannot be trained on.")
     if len(labels) == 0:
         return Example(x, np.zeros(0, np.int64))
     if not isinstance(labels, np.ndarray) or labels.dtype != np.int64:
@@ -100,7 +102,7 @@ def read_video(context: Mapping, lists: Mapping, classes: int) -> Example:
 
 
 def shuffled(stream: Iterable[Example], size: int, rng: np.random.Generator) -> Iterator[Example]:
-    """Give all of a stream in another order, holding at most `size` of it: each leaves as another comes."""
+    """Yield the examples of a stream in random order, keeping at most `size` of them in memory."""
     held: list[Example] = []
     for example in stream:
         if len(held) < size:
@@ -116,7 +118,7 @@ def shuffled(stream: Iterable[Example], size: int, rng: np.random.Generator) -> 
 def video_batches(
     stream: Iterable[Example], batch_size: int, classes: int, device: torch.device
 ) -> Iterator[VideoBatch]:
-    """Give batches, the last may be smaller: vectors (B, L), and 0/1 float32 (B, classes)."""
+    """Yield batches of `batch_size` examples; the last one may be smaller."""
     held: list[Example] = []
     for example in stream:
         held.append(example)

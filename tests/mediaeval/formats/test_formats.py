@@ -2,7 +2,6 @@
 
 import struct
 
-import google_crc32c
 import h5py
 import numpy as np
 import pytest
@@ -10,12 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
-from mediaeval.errors import FeaturesError, WeightsError
+from mediaeval.errors import WeightsError
 from mediaeval.formats.keras import read_keras
 from mediaeval.formats.mxnet import read_mxnet
 from mediaeval.formats.protobuf import WireError, fields, packed_floats, packed_varints, signed
-from mediaeval.pretrain.bigfile import BigFile
-from mediaeval.pretrain.tfrecord import read_example, read_sequence_example, records
 
 # A file in tmp_path is written anew by every example
 quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -138,8 +135,6 @@ def test_absent_files_are_told(tmp_path):
         read_mxnet(tmp_path / "a.params")
     with pytest.raises(WeightsError, match=r"is no file; a Keras \.h5 file is wanted"):
         read_keras(tmp_path)
-    with pytest.raises(FeaturesError, match=r"is no file\. A TFRecord file is wanted"):
-        list(records(tmp_path))
 
 
 def test_an_mxnet_file_cut_anywhere_is_told(tmp_path):
@@ -384,215 +379,3 @@ def test_lists_that_end_within_a_number_are_told():
         packed_varints(b"\x80" * 10 + b"\1")
     with pytest.raises(WireError, match="5 bytes, no multiple of 4"):
         packed_floats(bytes(5))
-
-
-# --- TFRecord -------------------------------------------------------------------------------------------------------
-
-
-def masked(data: bytes) -> bytes:
-    crc = google_crc32c.value(data)
-    rotated = (crc >> 15) + ((crc & 0x7FFF) << 17)
-    return struct.pack("<I", (rotated + 0xA282EAD8) % 2**32)
-
-
-def record(data: bytes) -> bytes:
-    length = struct.pack("<Q", len(data))
-    return length + masked(length) + data + masked(data)
-
-
-def feature(values, packed: bool = True) -> bytes:
-    """A Feature: bytes, floats or ints, the numbers packed or one by one."""
-    if all(isinstance(v, bytes) for v in values):
-        return field(1, b"".join(field(1, v) for v in values))
-    if all(isinstance(v, float) for v in values):
-        inner = struct.pack(f"<{len(values)}f", *values)
-        return field(2, field(1, inner) if packed else b"".join(field(1, v) for v in values))
-    inner = b"".join(map(varint, values))
-    return field(3, field(1, inner) if packed else b"".join(field(1, v) for v in values))
-
-
-def features(values: dict, packed: bool = True) -> bytes:
-    return b"".join(
-        field(1, field(1, name.encode()) + field(2, feature(value, packed))) for name, value in values.items()
-    )
-
-
-VALUES = st.one_of(
-    st.lists(st.binary(max_size=9), max_size=4),
-    st.lists(st.floats(width=32, allow_nan=False), min_size=1, max_size=5),
-    st.lists(st.integers(-(2**63), 2**63 - 1), min_size=1, max_size=5),
-)
-
-
-def same(read, written) -> bool:
-    kind = {bytes: list, float: np.float32, int: np.int64}[type(written[0]) if written else bytes]
-    return (type(read) is list or read.dtype == kind) and list(read) == list(written)
-
-
-@quick
-@given(values=st.dictionaries(names, VALUES, max_size=4), packed=st.booleans())
-def test_examples_come_back_whether_packed_or_not(values, packed, tmp_path):
-    path = tmp_path / "a.tfrecord"
-    path.write_bytes(record(field(1, features(values, packed))) + record(b""))
-    first, second = (read_example(r) for r in records(path))
-    assert set(first) == set(values) and second == {}
-    assert all(same(first[name], value) for name, value in values.items())
-
-
-def test_a_sequence_example_like_those_of_youtube8m_comes_back():
-    context = field(1, features({"id": [b"abcd"], "labels": [3, 12]}))
-    steps = [feature([bytes([k] * 4)]) for k in range(3)]
-    lists = field(2, field(1, field(1, b"rgb") + field(2, b"".join(field(1, step) for step in steps))))
-    read, sequences = read_sequence_example(context + lists)
-    assert read["id"] == [b"abcd"] and read["labels"].tolist() == [3, 12]
-    assert sequences == {"rgb": [[b"\0\0\0\0"], [b"\1\1\1\1"], [b"\2\2\2\2"]]}
-
-
-def test_empty_lists_keep_their_kind_and_other_fields_are_passed_over():
-    entry = field(1, field(1, b"none") + field(2, field(2, b""))) + field(9, b"of a later version")
-    read = read_example(field(1, entry) + field(8, 5))
-    assert read["none"].dtype == np.float32 and read["none"].shape == (0,)
-    assert read_example(field(1, field(1, field(1, b"a")))) == {"a": []}
-
-
-@pytest.mark.parametrize(
-    "message",
-    [
-        field(1, 5),
-        b"text, not a message",
-        field(1, field(1, field(1, b"\xff") + field(2, feature([1])))),
-        field(1, field(1, field(1, b"a") + field(2, field(2, field(1, b"abc"))))),
-        field(1, field(1, field(1, b"a") + field(2, field(3, field(1, b"\x80"))))),
-        field(1, field(1, field(1, b"a") + field(2, field(1, field(1, 7))))),
-    ],
-)
-def test_records_that_are_no_example_are_told(message):
-    with pytest.raises(FeaturesError, match=r"a record is not a tf\.train\.Example: .*"):
-        read_example(message)
-    with pytest.raises(FeaturesError, match=r"a record is not a tf\.train\.SequenceExample: .*"):
-        read_sequence_example(message)
-
-
-@given(st.binary(max_size=60))
-@settings(quick, max_examples=200)
-def test_any_bytes_are_an_example_or_told(data):
-    for read in (read_example, read_sequence_example):
-        try:
-            read(data)
-        except FeaturesError as error:
-            assert "a record is not" in str(error)
-
-
-def test_a_record_file_cut_anywhere_tells_how_many_records_are_whole(tmp_path):
-    path = tmp_path / "a.tfrecord"
-    pieces = [record(b"first"), record(b""), record(b"the third")]
-    data = b"".join(pieces)
-    ends = np.cumsum([0, *map(len, pieces)]).tolist()
-    for length in range(len(data) + 1):
-        path.write_bytes(data[:length])
-        whole = sum(end <= length for end in ends) - 1
-        if length in ends:
-            assert len(list(records(path))) == whole
-            continue
-        came = []
-        with pytest.raises(FeaturesError, match=rf"record {whole + 1} \(after {whole} whole records?\).*cut short"):
-            came.extend(records(path))
-        got = []
-        with pytest.raises(FeaturesError):
-            for item in records(path):
-                got.append(item)
-        assert len(got) == whole
-
-
-def test_damaged_records_never_come_through(tmp_path):
-    path = tmp_path / "a.tfrecord"
-    data = record(b"first") + record(b"second")
-    for place in range(len(data)):
-        damaged = bytearray(data)
-        damaged[place] ^= 4
-        path.write_bytes(damaged)
-        with pytest.raises(FeaturesError, match=rf"{path}, byte \d+: .*checksum"):
-            list(records(path))
-
-
-def test_a_compressed_record_file_says_what_to_do(tmp_path):
-    import gzip
-
-    path = tmp_path / "a.tfrecord.gz"
-    path.write_bytes(gzip.compress(record(b"first")))
-    with pytest.raises(FeaturesError, match=r"compressed with gzip.*gunzip"):
-        list(records(path))
-
-
-# --- BigFile --------------------------------------------------------------------------------------------------------
-
-
-def bigfile(folder, ids: list[str], vectors: np.ndarray):
-    folder.mkdir(exist_ok=True)
-    (folder / "shape.txt").write_text(f"{vectors.shape[0]} {vectors.shape[1]}\n")
-    (folder / "id.txt").write_bytes(" ".join(ids).encode("iso-8859-1"))
-    vectors.astype("<f4").tofile(folder / "feature.bin")
-    return folder
-
-
-word = st.text(st.characters(min_codepoint=33, max_codepoint=255, exclude_characters="\x7f"), min_size=1, max_size=5)
-
-
-@quick
-@given(ids=st.lists(word, min_size=1, max_size=6, unique=True), dim=st.integers(1, 4), data=st.data())
-def test_vectors_are_read_by_name_in_any_order(ids, dim, data, tmp_path):
-    vectors = np.random.default_rng(0).normal(size=(len(ids), dim)).astype(np.float32)
-    big = BigFile(bigfile(tmp_path / "f", ids, vectors))
-    assert big.names == ids and big.dim == dim and len(big) == len(ids)
-    order = data.draw(st.permutations(ids))
-    rows = [ids.index(name) for name in order]
-    np.testing.assert_array_equal(big.get(order), vectors[rows])
-    assert big[ids[-1]].dtype == np.float32 and big[ids[-1]].shape == (dim,)
-    np.testing.assert_array_equal(big[ids[-1]], vectors[-1])
-    assert big.get([]).shape == (0, dim)
-    assert "no such name" not in big and ids[0] in big
-
-
-def test_what_is_read_can_be_written_to_without_changing_the_file(tmp_path):
-    big = BigFile(bigfile(tmp_path / "f", ["a"], np.ones((1, 2))))
-    vector = big["a"]
-    vector += 1
-    assert big["a"].tolist() == [1, 1]
-
-
-def test_names_that_the_folder_lacks_are_told_together(tmp_path):
-    big = BigFile(bigfile(tmp_path / "f", ["a", "b"], np.zeros((2, 3))))
-    with pytest.raises(FeaturesError, match="has no features of c, d, e … and 1 more; it holds 2 names"):
-        big.get(["a", "c", "d", "e", "f"])
-
-
-def test_a_feature_folder_that_contradicts_itself_tells_everything(tmp_path):
-    folder = bigfile(tmp_path / "f", ["a", "b", "a"], np.zeros((3, 2)))
-    (folder / "shape.txt").write_text("4 2")
-    with pytest.raises(FeaturesError) as caught:
-        BigFile(folder)
-    told = "\n".join(caught.value.problems)
-    assert "says 4 rows, id.txt has 3 names" in told
-    assert "24 bytes, 4 × 2 float32 take 32" in told
-    assert "names 1 twice: a" in told
-
-
-@pytest.mark.parametrize("text", ["", "3", "3 2 1", "a b", "-1 2", "0 2", "3 0", "3.0 2", "9" * 200])
-def test_shapes_that_are_none_are_told(text, tmp_path):
-    folder = bigfile(tmp_path / "f", ["a"], np.zeros((1, 1)))
-    (folder / "shape.txt").write_text(text)
-    with pytest.raises(FeaturesError, match=r"shape\.txt says .*two numbers above 0"):
-        BigFile(folder)
-
-
-def test_a_feature_folder_cut_short_or_incomplete_is_told(tmp_path):
-    folder = bigfile(tmp_path / "f", ["a", "b"], np.zeros((2, 2)))
-    data = (folder / "feature.bin").read_bytes()
-    for length in range(len(data)):
-        (folder / "feature.bin").write_bytes(data[:length])
-        with pytest.raises(FeaturesError, match=f"has {length} bytes, 2 × 2 float32 take 16"):
-            BigFile(folder)
-    (folder / "feature.bin").unlink()
-    (folder / "id.txt").unlink()
-    with pytest.raises(FeaturesError, match=r"has no id\.txt, feature\.bin"):
-        BigFile(folder)

@@ -63,12 +63,12 @@ def test_the_rate_falls_to_a_tenth_at_epoch_50(videos, tmp_path):
     assert [history[k]["lr"] for k in (0, 49, 50, 51)] == pytest.approx([1e-4, 1e-4, 1e-5, 1e-5])
 
 
-def test_videos_without_features_are_left_out_and_told(videos, tmp_path):
+def test_videos_without_features_are_left_out_and_reported(videos, tmp_path):
     (videos / "R152/Class1/v1.npy").unlink()
     (videos / "R152_global/Class2/v5.npy").unlink()
     told = []
     train_objectgraphs(videos, tmp_path / "g.safetensors", epochs=1, tell=told.append)
-    assert told == [f"{videos}: videos without features, left out: 2 (Class1/v1, Class2/v5)"]
+    assert told == [f"{videos}: 2 videos without features are left out: Class1/v1, Class2/v5"]
     events = read_events(videos)
     assert events.videos == {"train": ["Class0/v0", "Class2/v2"], "test": ["Class0/v3", "Class1/v4"]}
     assert {video: events.labels[video].argmax() for video in events.videos["test"]} == {"Class0/v3": 0, "Class1/v4": 1}
@@ -79,7 +79,7 @@ def test_without_test_videos_nothing_is_scored(tmp_path):
     told = []
     history = train_objectgraphs(folder, tmp_path / "g.safetensors", epochs=1, tell=told.append)
     assert set(history[0]) == {"epoch", "lr", "loss"}
-    assert told == [f"{folder}: no test video has features, so nothing is scored"]
+    assert told == [f"{folder}: no test video has features, so no score is computed"]
 
 
 @pytest.mark.parametrize(
@@ -95,32 +95,32 @@ def test_without_test_videos_nothing_is_scored(tmp_path):
             "1\n1\n",
             r"line 1: '../../etc/passwd' leads out(.|\n)*line 2: '/etc",
         ),
-        ("a.mp4 train\na.avi test\n", "1\n1\n", "line 2: 'a' is to train on and to test on"),
+        ("a.mp4 train\na.avi test\n", "1\n1\n", "line 2: 'a' is listed both as train and as test"),
         (
             "a.mp4 train\n\nb.mp4 train\na.mp4 train\nb.avi train\n",
             "1 0\n1 0\n0 1\n1 0\n",
-            r"2 lines cannot be used(.|\n)*line 4: 'a' is listed already, on line 1; keep one, and its row of labels"
-            r"(.|\n)*line 5: 'b' is listed already, on line 3",
+            r"2 lines cannot be used(.|\n)*line 4: 'a' is already on line 1; keep one of them, and its row of labels"
+            r"(.|\n)*line 5: 'b' is already on line 3",
         ),
-        ("a.mp4 train\n", "1\n0\n", r"has 1 videos, .*FCVID_Label.txt 2 rows"),
-        ("a.mp4 train\n", "1 x\n", "a line of 0 and 1 for each video is wanted"),
-        ("a.mp4 train\nb.mp4 train\n", "1 0\n1\n", "a line of 0 and 1 for each video is wanted"),
-        ("a.mp4 train\nb.mp4 train\n", "1 0\n1 -1\n", r"1 rows have others(.|\n)*row 2 has -1"),
-        ("a.mp4 train\n", "1\n", r"none of the 1 videos to train on has features. Wanted are R152/<video>.npy"),
+        ("a.mp4 train\n", "1\n0\n", r"has 1 videos, .*FCVID_Label.txt has 2 rows"),
+        ("a.mp4 train\n", "1 x\n", "Expected a line of 0 and 1 per video"),
+        ("a.mp4 train\nb.mp4 train\n", "1 0\n1\n", "Expected a line of 0 and 1 per video"),
+        ("a.mp4 train\nb.mp4 train\n", "1 0\n1 -1\n", r"1 rows have labels other than 0 and 1(.|\n)*row 2 has -1"),
+        ("a.mp4 train\n", "1\n", r"none of the 1 training videos has features. Expected R152/<video>.npy"),
     ],
 )
-def test_lists_that_cannot_be_used_are_told_by_line(tmp_path, split, labels, message):
+def test_lists_that_cannot_be_used_are_reported_by_line(tmp_path, split, labels, message):
     write_lists(tmp_path, split, labels)
     with pytest.raises(DatasetError, match=message):
         read_events(tmp_path)
 
 
-def test_absent_lists_are_told_by_name(tmp_path):
-    with pytest.raises(DatasetError, match=r"FCVID_VideoName_TrainTestSplit.txt is not there"):
+def test_absent_lists_are_reported_by_name(tmp_path):
+    with pytest.raises(DatasetError, match=r"FCVID_VideoName_TrainTestSplit.txt not found"):
         read_events(tmp_path)
 
 
-def test_arrays_of_another_shape_or_kind_are_told_together(videos):
+def test_arrays_of_another_shape_or_kind_are_reported_together(videos):
     np.save(videos / "R152/Class1/v1.npy", np.zeros((FRAMES, OBJECTS, W + 1), np.float32))
     np.save(videos / "R152_global/Class1/v1.npy", np.zeros((FRAMES, W), np.int64))
     np.save(videos / "R152/Class2/v2.npy", np.array([{}], object))
@@ -129,23 +129,23 @@ def test_arrays_of_another_shape_or_kind_are_told_together(videos):
         read_events(videos)
     text = str(raised.value)
     assert "4 arrays cannot be used" in text
-    assert f"R152/Class1/v1.npy is (2, 4, {W + 1}) float32, wanted (2, 4, {W}) of floats" in text
-    assert f"R152_global/Class1/v1.npy is (2, {W}) int64" in text
+    assert f"R152/Class1/v1.npy: got shape (2, 4, {W + 1}) of float32; expected (2, 4, {W}) of floats" in text
+    assert f"R152_global/Class1/v1.npy: got shape (2, {W}) of int64" in text
     assert "R152/Class2/v2.npy cannot be read as an array" in text and "R152_global/Class0/v3.npy cannot be" in text
 
 
-def test_numbers_that_are_not_finite_are_told_by_name(videos, tmp_path):
+def test_numbers_that_are_not_finite_are_reported_by_name(videos, tmp_path):
     np.save(videos / "R152/Class1/v1.npy", np.full((FRAMES, OBJECTS, W), np.nan, np.float32))
-    with pytest.raises(DatasetError, match=r"not finite: .*R152/Class1/v1.npy\."):
+    with pytest.raises(DatasetError, match=r"NaN or infinite values in .*R152/Class1/v1.npy\."):
         train_objectgraphs(videos, tmp_path / "g.safetensors", epochs=1)
 
 
-def test_settings_that_cannot_be_are_told_together(videos, tmp_path):
+def test_settings_that_cannot_be_are_reported_together(videos, tmp_path):
     with pytest.raises(ConfigError, match=r"epochs 0: (.|\n)*lr 0: (.|\n)*batch_size 0: "):
         train_objectgraphs(videos, tmp_path / "g.safetensors", epochs=0, lr=0, batch_size=0)
 
 
-def test_a_rate_that_breaks_the_network_stops_as_a_loss_that_is_no_number_does(videos, tmp_path):
+def test_a_rate_that_breaks_the_network_stops_as_a_loss_that_is_nan_does(videos, tmp_path):
     """One batch an epoch: its loss is of before the step, and finite, as the weights are; their scores are not."""
     with pytest.raises(
         ConfigError,

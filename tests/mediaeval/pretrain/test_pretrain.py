@@ -47,7 +47,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in WRONG.items() for value in values])
-def test_values_that_cannot_be_are_told_by_name(out, name, value):
+def test_values_that_cannot_be_are_reported_by_name(out, name, value):
     with pytest.raises(ConfigError, match=rf"^{name} {value}: .* is wanted\.$"):
         check_training({name: value}, out, resume=False)
 
@@ -81,7 +81,7 @@ def test_every_entry_is_a_trainer_that_takes_what_the_command_gives(name):
     assert PRETRAINERS[name].summary and PRETRAINERS[name].layout and "/" in PRETRAINERS[name].source
 
 
-def test_options_are_read_as_what_they_are_and_all_wrong_ones_told():
+def test_options_are_read_as_what_they_are_and_all_wrong_ones_reported():
     assert read_options("yt8m", ["classes=10", "l2 = 0.005"]) == {"classes": 10, "l2": 0.005}
     assert read_options("signature", ["feature=resnet"]) == {"feature": "resnet"}
     with pytest.raises(ConfigError) as raised:
@@ -98,7 +98,7 @@ def test_the_command_trains_tells_and_resumes(run, workdir):
     (folder / "R152/Class1/v1.npy").unlink()
     arguments = ["pretrain", "objectgraphs", "--features", folder, "--epochs", "2", "--device", "cpu"]
     result = run(*arguments, "--out", "g.safetensors", "--json")
-    assert "videos without features, left out: 1 (Class1/v1)" in result.stderr
+    assert "1 videos without features are left out: Class1/v1" in result.stderr
     found = json.loads(result.stdout)
     assert [row["epoch"] for row in found["history"]] == [0, 1] and found["out"] == "g.safetensors"
     assert "exists already" in run(*arguments, "--out", "g.safetensors", "--resume", code=1).stderr
@@ -112,7 +112,7 @@ def test_the_command_trains_tells_and_resumes(run, workdir):
     [
         (["objectgraph"], "unknown network 'objectgraph'. Did you mean 'objectgraphs'?"),
         (["yt8m", "--set", "epochs=3"], "unknown option of 'yt8m' 'epochs'"),
-        (["yt8m"], "no .tfrecord file is there"),
+        (["yt8m"], "empty: got no .tfrecord file; expected files of YouTube-8M named train*.tfrecord"),
         (["yt8m", "--features", "nowhere"], "--features nowhere: no such folder. It is to hold train*.tfrecord"),
         (["yt8m", "--device", "tpu"], "--device: got 'tpu'; expected one of auto, cpu, cuda"),
         (["signature", "--set", "dropout=nan"], "dropout nan: a share from 0 to below 1 is wanted"),

@@ -142,7 +142,7 @@ def test_a_training_that_was_killed_goes_on_to_the_same_weights(planted, tmp_pat
     assert other[0]["loss"] != expected[0]["loss"], "another seed is another training"
 
 
-def test_settings_that_cannot_be_are_told_together(tmp_path):
+def test_settings_that_cannot_be_are_reported_together(tmp_path):
     with pytest.raises(ConfigError) as error:
         train_signature(tmp_path, tmp_path / "x.safetensors", batch_size=1, val=1.0, min_count=0, lr=0, epochs=0)
     assert len(error.value.problems) == 5
@@ -181,7 +181,7 @@ def test_vectors_that_are_not_finite_stop_the_training(tmp_path, monkeypatch):
     assert not list(tmp_path.glob("x.*"))
 
 
-def test_captions_of_rare_words_alone_are_told(tmp_path):
+def test_captions_of_rare_words_alone_are_reported(tmp_path):
     folder = tiny(tmp_path / "set")
     with pytest.raises(ConfigError, match="no word occurs 99 times in the captions"):
         train_signature(folder, tmp_path / "x.safetensors", min_count=99, **SMALL)
@@ -343,7 +343,7 @@ def test_of_several_features_one_is_named(tmp_path):
     folder = tiny(tmp_path / "set")
     (folder / "FeatureData/resnet").rename(folder / "FeatureData/resnext")
     write_bigfile(folder / "FeatureData/other", {"x": np.zeros(2)})
-    with pytest.raises(DatasetError, match=r"holds several features: other, resnext\. Name one"):
+    with pytest.raises(DatasetError, match=r"has several features: other, resnext\. Choose one"):
         read_captioned_videos(folder)
     assert read_captioned_videos(folder, feature="resnext").features.dim == 3
     with pytest.raises(ConfigError, match=r"unknown feature 'resnet'\. Did you mean 'resnext'"):
@@ -370,31 +370,34 @@ V2F, CAPTIONS = "FeatureData/resnet/video2frames.txt", "TextData/drawn.caption.t
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda folder: (folder / V2F).unlink(), r"video2frames\.txt not found, nor .*FeatureData/video2frames\.txt"),
-        (lambda folder: (folder / CAPTIONS).unlink(), r"one NAME\.caption\.txt is wanted for training.*found: none"),
-        (write("TextData/test.caption.txt", "v#0 a"), r"found: drawn\.caption\.txt, test\.caption\.txt"),
-        (write("TextData/aval.caption.txt", "video0#9 a man"), r"1 videos are captioned for training and for .*video0"),
-        (write(CAPTIONS, "\n\n"), "holds no caption"),
-        (write(CAPTIONS, "video0#0 a man"), "captions of 2 videos at least are wanted"),
-        (replace(CAPTIONS, "video1#0 a water burns, video 1", "video1#0 …"), r"without a word: 3\. Wanted"),
+        (lambda folder: (folder / V2F).unlink(), r"video2frames\.txt and .*FeatureData/video2frames\.txt not found"),
+        (lambda folder: (folder / CAPTIONS).unlink(), r"got none; expected one NAME\.caption\.txt for training"),
+        (write("TextData/test.caption.txt", "v#0 a"), r"got drawn\.caption\.txt, test\.caption\.txt; expected one"),
+        (
+            write("TextData/aval.caption.txt", "video0#9 a man"),
+            r"1 videos are captioned both for training and .*video0",
+        ),
+        (write(CAPTIONS, "\n\n"), "has no captions"),
+        (write(CAPTIONS, "video0#0 a man"), "expected captions of at least 2 videos for training"),
+        (replace(CAPTIONS, "video1#0 a water burns, video 1", "video1#0 …"), r"without a word: 3\. Expected"),
         (replace(CAPTIONS, "video2#0", "video9#0"), r"1 captioned videos have no frames in video2frames.txt: video9\."),
         (replace(V2F, "['video0_0']", "[]"), r"1 captioned videos have no frames in video2frames.txt: video0\."),
         (replace(V2F, "video3_1", "video3_7"), r"1 frames of captioned videos have no vector in .*id\.txt: video3_7"),
-        (write(V2F, "__import__('os').getcwd()"), "is no Python literal"),
-        (write(V2F, "{'video0': ["), "is no Python literal"),
-        (write(V2F, "[1, 2]"), r"holds a list\. Wanted: \{'video'"),
+        (write(V2F, "__import__('os').getcwd()"), "is not a Python literal"),
+        (write(V2F, "{'video0': ["), "is not a Python literal"),
+        (write(V2F, "[1, 2]"), r"is a list\. Expected \{'video'"),
         (write(V2F, "{'video0': 'video0_0', 'video1': [1]}"), r"2 entries are not 'video'.*: 'video0', 'video1'"),
-        (write("FeatureData/resnet/feature.bin", "short"), r"feature\.bin has 5 bytes, 6 × 3 float32 take 72"),
+        (write("FeatureData/resnet/feature.bin", "short"), r"feature\.bin has 5 bytes; expected 72 for 6 × 3 float32"),
         (lambda folder: (folder / "word2vec").mkdir(), r"word2vec has no shape\.txt, id\.txt, feature\.bin"),
     ],
 )
-def test_folders_that_cannot_be_used_are_told(tmp_path, change, message):
+def test_folders_that_cannot_be_used_are_reported(tmp_path, change, message):
     change(tiny(tmp_path / "set"))
     with pytest.raises(DatasetError, match=message):
         read_captioned_videos(tmp_path / "set")
 
 
-def test_all_that_is_wrong_is_told_at_once(tmp_path):
+def test_all_that_is_wrong_is_reported_at_once(tmp_path):
     folder = tiny(tmp_path / "set")
     write("FeatureData/resnet/feature.bin", "short")(folder)
     replace(V2F, "'video3': ", "'video4': ")(folder)
@@ -402,7 +405,7 @@ def test_all_that_is_wrong_is_told_at_once(tmp_path):
     with pytest.raises(DatasetError) as error:
         train_signature(folder, tmp_path / "x.safetensors", **SMALL)
     told = str(error.value)
-    for part in ("feature.bin has 5 bytes", "video3, video8", "without a word: 2.", "for validation: leave"):
+    for part in ("feature.bin has 5 bytes", "video3, video8", "without a word: 2.", "for validation; remove"):
         assert part in told
     with pytest.raises(DatasetError) as error:
         read_captioned_videos(tmp_path / "nowhere")

@@ -126,16 +126,16 @@ X = np.zeros(1024)
         (video(X, [4]), r"record 1: label 4 is outside 0 to 3"),
         (video(X, [-1]), r"label -1 is outside 0 to 3"),
         (video(X, b"1"), "its labels are not whole numbers"),
-        (video(X[:128], [1]), "mean_rgb has 128 numbers, wanted 1024"),
-        (video(X + np.inf, [1]), "not finite"),
-        (field(1, features({"mean_rgb": X})), "it has no labels. Files of YouTube-8M's test part"),
-        (frames(np.zeros((1, 100), np.uint8), [1]), "frame 0 of rgb is not one string of 1024 bytes"),
+        (video(X[:128], [1]), "mean_rgb: got 128 values; expected 1024 floats"),
+        (video(X + np.inf, [1]), "its vector has NaN or infinite values"),
+        (field(1, features({"mean_rgb": X})), "it has no labels. The test files of YouTube-8M"),
+        (frames(np.zeros((1, 100), np.uint8), [1]), "frame 0 of rgb is not a string of 1024 bytes"),
         (frames(np.zeros((0, 1024), np.uint8), [1]), "rgb has no frames"),
-        (field(1, features({"image/encoded": b"x"})), "it has image/encoded; mean_rgb"),
+        (field(1, features({"image/encoded": b"x"})), "got image/encoded; expected mean_rgb"),
         (b"\xff\xff", "record 1: "),
     ],
 )
-def test_records_that_cannot_be_used_are_told_before_training(tmp_path, record, message):
+def test_records_that_cannot_be_used_are_reported_before_training(tmp_path, record, message):
     write_records(tmp_path / "train0.tfrecord", [record])
     write_records(tmp_path / "validate0.tfrecord", [record])
     with pytest.raises(DatasetError, match=message) as raised:
@@ -144,11 +144,11 @@ def test_records_that_cannot_be_used_are_told_before_training(tmp_path, record, 
     assert not list(tmp_path.glob("y.*"))
 
 
-def test_a_folder_without_files_to_train_on_is_told(tmp_path):
-    with pytest.raises(DatasetError, match=r"no .tfrecord file is there. Files named train"):
+def test_a_folder_without_files_to_train_on_is_reported(tmp_path):
+    with pytest.raises(DatasetError, match=r"got no .tfrecord file; expected files of YouTube-8M named train"):
         train_yt8m(tmp_path, tmp_path / "y.safetensors")
     write_records(tmp_path / "test0.tfrecord", [])
-    with pytest.raises(DatasetError, match=r"1 others, such as test0.tfrecord, are there"):
+    with pytest.raises(DatasetError, match=r"got 1 other .tfrecord files, such as test0.tfrecord"):
         train_yt8m(tmp_path, tmp_path / "y.safetensors")
 
 
@@ -247,6 +247,6 @@ def test_resuming_with_other_classes_names_them(planted, tmp_path):
         train_yt8m(planted, tmp_path / "y.safetensors", **SMALL | {"classes": 9}, resume=True)
 
 
-def test_settings_that_cannot_be_are_told_together(tmp_path):
+def test_settings_that_cannot_be_are_reported_together(tmp_path):
     with pytest.raises(ConfigError, match=r"epochs 0: (.|\n)*lr -1: (.|\n)*buffer 0: "):
         train_yt8m(tmp_path, tmp_path / "y.safetensors", epochs=0, lr=-1, buffer=0)
