@@ -73,9 +73,7 @@ def command(
                 "map": result.map_name,
                 "sheet": str(result.sheet),
                 "left_out": result.left_out,
-                "pictures": [
-                    {"id": i, **vars(p), "path": str(p.path)} for i, ps in result.pictures.items() for p in ps
-                ],
+                "pictures": [{"id": i, **p.to_dict()} for i, ps in result.pictures.items() for p in ps],
             }
         )
         return

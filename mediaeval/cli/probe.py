@@ -90,9 +90,9 @@ def _as_json(folder, result, selection: str, seed: int) -> dict:
         "images": {"tested": result.tested, "always_trained_on": result.always_trained_on},
         "folds": [{"train": len(fold.train), "test": len(fold.test)} for fold in result.folds],
         "trained_on": result.trained_on,
-        "baselines": [vars(p) for p in result.baselines],
+        "baselines": [p.to_dict() for p in result.baselines],
         "taps": [
-            {"tap": tap.name, "dimension": tap.dimension, "probes": [vars(p) for p in tap.probes]}
+            {"tap": tap.name, "dimension": tap.dimension, "probes": [p.to_dict() for p in tap.probes]}
             for tap in result.taps
         ],
     }

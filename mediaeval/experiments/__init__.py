@@ -42,7 +42,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         "Pournaras et al. 2021, MediaEval (seed 000), Table 2",
     ),
     "campos2017": Experiment(
-        "accuracy of CaffeNet on TwitterI: fine-tuned, layer by layer, cut short, from nine beginnings",
+        "accuracy of CaffeNet on TwitterI: fine-tuned, layer by layer, cut short, from nine initialisations",
         "Campos, Jou and Giró-i-Nieto 2017 (seed 002), Tables 2 to 6",
         weights={
             "caffenet": "bvlc_reference_caffenet.caffemodel of Caffe's model zoo",

@@ -6,12 +6,12 @@ import numpy as np
 import pandas as pd
 
 from mediaeval.experiments.datasets.splits import Split
-from mediaeval.experiments.inputs import Column
+from mediaeval.experiments.inputs import TableColumn
 
 RESAMPLES = 1000
 
 
-def hits(column: Column, tables: Sequence[pd.DataFrame]) -> tuple[np.ndarray, np.ndarray]:
+def hits(column: TableColumn, tables: Sequence[pd.DataFrame]) -> tuple[np.ndarray, np.ndarray]:
     """Return which images were tested and which answers were right, both bool (n_images, n_splits).
 
     tables  of each split the test images' probabilities, ids × labels; the largest is the answer
@@ -53,7 +53,7 @@ def mean_accuracy(
     return float(accuracies[0]), float(low), float(high)
 
 
-def majority(column: Column) -> float:
+def majority(column: TableColumn) -> float:
     """Return the accuracy in per cent, mean over splits, of always saying the training images' most common class."""
 
     def of_split(split: Split) -> float:

@@ -15,10 +15,10 @@ from dataclasses import replace
 
 from mediaeval.config import Config
 from mediaeval.experiments.datasets.splits import Split
-from mediaeval.experiments.inputs import Column, Source
-from mediaeval.experiments.systems import Choices, Plan, Table, begin, run_table
-from mediaeval.experiments.table import Report
-from mediaeval.experiments.trainings import PLAIN, Row
+from mediaeval.experiments.inputs import Source, TableColumn
+from mediaeval.experiments.systems import Choices, Plan, PublishedTable, initialise, run_table
+from mediaeval.experiments.table import TableReport
+from mediaeval.experiments.trainings import PLAIN, TableRow
 from mediaeval.finetune import SYSTEMS, settings_model
 
 NAME = "attention2019"
@@ -40,16 +40,14 @@ PUBLISHED = 54.0
 CITED = 58.0  # of the well labelled images
 
 
-def rows() -> list[Row]:
+def rows() -> list[TableRow]:
     """Return the rows: both readings of the report, what it cites, our variants."""
-    found = [
-        Row("report", title, ((title, PLAIN),), {COLUMN: (PUBLISHED, None)}, "published: highest, partial training")
-        for title in READINGS
-    ]
+    published, note = {COLUMN: (PUBLISHED, None)}, "published: highest, partial training"
+    found = [TableRow("report", title, ((title, PLAIN),), published, note) for title in READINGS]
     cited = "as cited: 58, or around 59, of well labelled images; 45 of the noisy ones"
-    found.append(Row("report", "state of the art", (), {COLUMN: (CITED, None)}, cited))
-    found += [Row("variants", title, ((title, PLAIN),)) for title in VARIANTS]
-    return [*found, Row("plain", PLAIN_TITLE, ((PLAIN_TITLE, PLAIN),))]
+    found.append(TableRow("report", "state of the art", (), {COLUMN: (CITED, None)}, cited))
+    found += [TableRow("variants", title, ((title, PLAIN),)) for title in VARIANTS]
+    return [*found, TableRow("plain", PLAIN_TITLE, ((PLAIN_TITLE, PLAIN),))]
 
 
 def plans() -> dict[str, Plan]:
@@ -63,18 +61,25 @@ def plans() -> dict[str, Plan]:
     return found | {PLAIN_TITLE: Plan("caffenet", defaults | recipe, {"caffenet": "weights"})}
 
 
-def run(config: Config, sources: Sequence[Source], choices: Choices) -> Report:
+def run(config: Config, sources: Sequence[Source], choices: Choices) -> TableReport:
     """Train and test the chosen rows on every dataset; see `systems.run_table`."""
-    table = Table(NAME, "Chapter 3 of the attention AlexNet", 1, 2, rows(), plans(), (COLUMN,))
+    table = PublishedTable(NAME, "Chapter 3 of the attention AlexNet", 1, 2, rows(), plans(), (COLUMN,))
     notes = [
         "the report says neither optimiser nor rates, nor what its networks begin with",
         "validation parts are tested too, as the report splits 80/20; the epochs are fixed",
     ]
     return run_table(
-        table, begin(table, choices), config, sources, choices, fine=True, notes=notes, resplit=tested_with_validation
+        table,
+        initialise(table, choices),
+        config,
+        sources,
+        choices,
+        fine=True,
+        notes=notes,
+        resplit=tested_with_validation,
     ).report
 
 
-def tested_with_validation(column: Column) -> Column:
+def tested_with_validation(column: TableColumn) -> TableColumn:
     """Return the column with each split's validation part in its test part."""
     return replace(column, splits=[Split(s.train, (), (*s.validation, *s.test)) for s in column.splits])

@@ -24,10 +24,18 @@ import torch
 
 from mediaeval.config import Config
 from mediaeval.experiments.datasets.splits import Split
-from mediaeval.experiments.inputs import Column, Source
-from mediaeval.experiments.systems import Beginnings, Choices, Plan, Table, begin, by_protocol, run_table
-from mediaeval.experiments.table import Report
-from mediaeval.experiments.trainings import PLAIN, TEN_CROPS, Answers, Reading, Row, Training, read_crops
+from mediaeval.experiments.inputs import Source, TableColumn
+from mediaeval.experiments.systems import (
+    Choices,
+    Initialisations,
+    Plan,
+    PublishedTable,
+    by_protocol,
+    initialise,
+    run_table,
+)
+from mediaeval.experiments.table import TableReport
+from mediaeval.experiments.trainings import PLAIN, TEN_CROPS, Answers, Reading, TableRow, Training, read_crops
 from mediaeval.features.images import Images
 from mediaeval.features.networks.caffenet import classes_of, read_caffenet
 from mediaeval.finetune.model import SystemModel
@@ -42,7 +50,7 @@ PROTOCOL = "folds"
 OURS = ("folds", "shipped")  # protocols that are the authors': their way, and their own lists
 # BGR, 0..255, as scripts that use Places205's networks have it; places205CNN_mean.npy itself we have not seen
 PLACES_MEAN = (105.90887, 114.06384, 116.28284)
-BEGINNINGS = {
+WEIGHT_FILES = {
     "caffenet": "CaffeNet",
     "places": "PlacesCNN",
     "deepsentibank": "DeepSentiBank",
@@ -95,31 +103,31 @@ FC9_TITLES = {"caffenet": "CaffeNet-fc9", "mvso-en": "MVSO-EN-fc9"}
 
 def _both(
     group: str, title: str, training: str, published: Sequence[tuple[float, float]], column: str = COLUMNS[0]
-) -> list[Row]:
+) -> list[TableRow]:
     """Return the rows of one network: from the middle of the photographs, and from ten crops."""
     plain, ten = ({column: numbers} for numbers in published)
     return [
-        Row(group, title, ((training, PLAIN),), plain),
-        Row(group, f"{title} with oversampling", ((training, TEN_CROPS),), ten),
+        TableRow(group, title, ((training, PLAIN),), plain),
+        TableRow(group, f"{title} with oversampling", ((training, TEN_CROPS),), ten),
     ]
 
 
-def rows() -> list[Row]:
+def rows() -> list[TableRow]:
     """Return the rows of the paper's tables, in their order; those of one network share its training."""
     plain, ten = ({column: TUNED[column][k] for column in COLUMNS} for k in (0, 1))
     found = [
-        Row("fine-tuning", "PCNN", (), {column: (accuracy, None) for column, accuracy in PCNN.items()}),
-        Row("fine-tuning", "fine-tuned CaffeNet", (("caffenet", PLAIN),), plain),
-        Row("fine-tuning", "fine-tuned CaffeNet with oversampling", (("caffenet", TEN_CROPS),), ten),
+        TableRow("fine-tuning", "PCNN", (), {column: (accuracy, None) for column, accuracy in PCNN.items()}),
+        TableRow("fine-tuning", "fine-tuned CaffeNet", (("caffenet", PLAIN),), plain),
+        TableRow("fine-tuning", "fine-tuned CaffeNet with oversampling", (("caffenet", TEN_CROPS),), ten),
     ]
     for layer, published in LAYERS.items():
         for kind, numbers in zip(KINDS, published, strict=True):
             title = f"{layer} {'SVM' if kind == 'svm' else kind}"
-            found.append(Row("layers", title, (("caffenet", f"{layer} {kind}"),), {COLUMNS[0]: numbers}))
+            found.append(TableRow("layers", title, (("caffenet", f"{layer} {kind}"),), {COLUMNS[0]: numbers}))
     for form, published in ABLATION.items():
         found += _both("ablation", form, f"caffenet-{form}", published)
     for name, published in INITIALISATION.items():
-        found += _both("initialisation", f"from {BEGINNINGS[name]}", name, published)
+        found += _both("initialisation", f"from {WEIGHT_FILES[name]}", name, published)
     for name, published in FC9.items():
         found += _both("fc9", FC9_TITLES[name], f"{name}-fc9", published)
     return found
@@ -128,7 +136,7 @@ def rows() -> list[Row]:
 def plans() -> dict[str, Plan]:
     """Return the networks of the tables: name → system, settings and weight file."""
     means = {"places": {"mean": PLACES_MEAN}}
-    found = {name: Plan("caffenet", means.get(name, {}), {name: "weights"}) for name in BEGINNINGS}
+    found = {name: Plan("caffenet", means.get(name, {}), {name: "weights"}) for name in WEIGHT_FILES}
     found |= {f"caffenet-{form}": Plan(f"caffenet-{form}", {}, {"caffenet": "weights"}) for form in ABLATION}
     return found | {f"{name}-fc9": Plan("caffenet-fc9", {"classes": CLASSES[name]}, {name: "weights"}) for name in FC9}
 
@@ -139,14 +147,14 @@ def published_as(column: str) -> str:
     return name if name in COLUMNS and protocol in OURS else ""
 
 
-def runs_on(column: str, row: Row) -> bool:
+def runs_on(column: str, row: TableRow) -> bool:
     """Return whether a row is run on a column (see `published_as`): of the 4- and 3-agree sets, those printed."""
     return column in row.published or column not in COLUMNS[1:]
 
 
-def run(config: Config, sources: Sequence[Source], choices: Choices) -> Report:
+def run(config: Config, sources: Sequence[Source], choices: Choices) -> TableReport:
     """Train and test the chosen rows on every dataset; see `systems.run_table`."""
-    table = Table(
+    table = PublishedTable(
         NAME,
         "Tables 2 to 6 of Campos, Jou and Giró-i-Nieto 2017",
         0.01,
@@ -157,7 +165,7 @@ def run(config: Config, sources: Sequence[Source], choices: Choices) -> Report:
         published_as,
         runs_on,
     )
-    beginnings = _with_classes(begin(table, choices))
+    initialisations = _with_classes(initialise(table, choices))
     notes = [
         "C of a probe is chosen by five folds of its training images; the authors' script chooses it on the test folds",
         "published deviations: the paper does not say whether they are divided by 5 or by 4",
@@ -165,26 +173,26 @@ def run(config: Config, sources: Sequence[Source], choices: Choices) -> Report:
     folder = Path(config.features.store)
     read = partial(read_layers, folder=folder, device=choices.device, seed=config.seed)
     sources = by_protocol(sources, dict.fromkeys(COLUMNS, PROTOCOL))
-    return run_table(table, beginnings, config, sources, choices, read=read, notes=notes).report
+    return run_table(table, initialisations, config, sources, choices, read=read, notes=notes).report
 
 
-def _with_classes(beginnings: Beginnings) -> Beginnings:
-    """Return the beginnings with as many classes in front of fc9 as its weight file has."""
-    trainings = dict(beginnings.trainings)
+def _with_classes(initialisations: Initialisations) -> Initialisations:
+    """Return the initialisations with as many classes in front of fc9 as its weight file has."""
+    trainings = dict(initialisations.trainings)
     for name, training in trainings.items():
         if training.system == "caffenet-fc9" and training.settings.init == "pretrained":
             state = read_caffenet(Path(training.settings.weights), f"system '{training.system}'", "after-pool")
             settings = training.settings.model_copy(update={"classes": classes_of(state)})
             trainings[name] = Training(training.system, settings)
-    return replace(beginnings, trainings=trainings)
+    return replace(initialisations, trainings=trainings)
 
 
 def read_layers(
     model: SystemModel,
-    column: Column,
+    column: TableColumn,
     split: Split,
     readings: set[str],
-    told: Answers,
+    answers: Answers,
     *,
     folder: Path,
     device: str,
@@ -194,7 +202,7 @@ def read_layers(
 
     `folder`: where activations are written for a while. Readings of probes are called "LAYER KIND".
     """
-    found = dict(read_crops(model, column, split, readings, told))
+    found = dict(read_crops(model, column, split, readings, answers))
     probes = {tuple(reading.split(" ")): reading for reading in readings - set(found)}
     if not probes:
         return found
@@ -214,7 +222,6 @@ def read_layers(
     )
     for layer, gram in grams:
         for kind in [kind for kind in KINDS if (layer, kind) in probes]:
-            answers: list[np.ndarray] = []
             probe = run_probe(
                 kind,
                 gram.matrix,
@@ -223,11 +230,10 @@ def read_layers(
                 multi_label=False,
                 groups=[column.groups.get(i, i) for i in images.ids],
                 seed=seed,
-                on_answers=lambda _, said, answers=answers: answers.append(said),
             )
             if probe.unconverged:
-                told.notes.append(f"{layer} {kind}: {probe.unconverged} of {probe.fits} fits had not converged")
-            found[probes[layer, kind]] = pd.DataFrame(answers[0], index=test, columns=list(column.task.labels))
+                answers.notes.append(f"{layer} {kind}: {probe.unconverged} of {probe.fits} fits had not converged")
+            found[probes[layer, kind]] = pd.DataFrame(probe.answers[0], index=test, columns=list(column.task.labels))
     return found
 
 

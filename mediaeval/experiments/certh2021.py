@@ -18,7 +18,7 @@ from mediaeval.errors import ConfigError, DatasetError, WeightsError
 from mediaeval.experiments.blocks import block_notes, block_settings
 from mediaeval.experiments.datasets.splits import Split
 from mediaeval.experiments.inputs import try_build
-from mediaeval.experiments.table import Report, Result
+from mediaeval.experiments.table import TableCell, TableReport
 from mediaeval.features.extract import Features
 from mediaeval.features.feature_extractor import FeatureExtractor
 from mediaeval.features.images import Images
@@ -83,7 +83,7 @@ def run(
     device: str = "cpu",
     epochs: int | None = None,
     skip_bad: bool = False,
-) -> Report:
+) -> TableReport:
     """Train every subtask that the dev set has labels for, and score it; no run folder is written.
 
     `config` from `read_settings`; `test` and `truth`: the test set's folder and the CSV of its labels; without them
@@ -114,7 +114,7 @@ def run(
     results, skipped = [], []
     for name in TASKS:
         if name not in subtasks:
-            results.append(Result(NAME, name, DEV, published=PUBLISHED[name].dev, note="skipped: no labels"))
+            results.append(TableCell(NAME, name, DEV, published=PUBLISHED[name].dev, note="skipped: no labels"))
             skipped.append(name)
             continue
         refit = tested is not None and name in tested.dataset.subtasks
@@ -128,7 +128,7 @@ def run(
     about = {DEV: f"{dev}, {(sides == 'val').sum()} validation images of {len(prepared.ids)}"}
     if tested:
         about[TEST] = f"{test}, {len(tested.dataset.ids)} images, labels of {truth}"
-    return Report(
+    return TableReport(
         NAME,
         "Table 2 of Pournaras et al. 2021 (MediaEval)",
         "Weighted F1, 0..1; the interval is a bootstrap over images",
@@ -179,12 +179,12 @@ def _test_set(test: Path, truth: Path, config: Config, networks: list[FeatureExt
     return TestSet(replace(dataset, table=table), features)
 
 
-def _dev_result(trained: TrainedSubtask) -> Result:
+def _dev_result(trained: TrainedSubtask) -> TableCell:
     published = PUBLISHED[trained.task.name].dev
     return _result(trained.task, DEV, trained.score, trained.baselines, published, "")
 
 
-def _test_result(trained: TrainedSubtask, data: TrainingData, tested: TestSet, seed: int) -> Result:
+def _test_result(trained: TrainedSubtask, data: TrainingData, tested: TestSet, seed: int) -> TableCell:
     """Score the model of the whole dev set; an image without features gets the labels' shares in the dev set."""
     task = trained.task
     truth = tested.dataset.labels(task.name)
@@ -208,10 +208,10 @@ def _f1(task: Subtask, truth: pd.DataFrame, predicted: np.ndarray) -> float:
 
 def _result(
     task: Subtask, column: str, score: SubtaskScore, baselines: dict[str, float], published: float, note: str
-) -> Result:
+) -> TableCell:
     every = [f"every label, always: {baselines['every label']:.3f}"] if "every label" in baselines else []
     note = "; ".join([*every, *([note] if note else [])])
-    return Result(
+    return TableCell(
         NAME,
         task.name,
         column,

@@ -44,7 +44,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Column:
+class TableColumn:
     """One dataset ready to be learned from: labels 0/1, ids × `task.labels`, and splits of these ids.
 
     `groups`: id → what it belongs to, where images of one group stay together.
@@ -167,12 +167,12 @@ def _is_official(folder: Path) -> bool:
 
 def load_columns(
     sources: Sequence[Source], config: Config, networks: list[FeatureExtractor], *, skip_bad: bool, fine: bool = False
-) -> tuple[dict[str, Column], dict[str, str]]:
+) -> tuple[dict[str, TableColumn], dict[str, str]]:
     """Return what could be read of the datasets, name → column, and name → why the others could not.
 
     See `load_column`. Raises DatasetError when none could be read.
     """
-    columns: dict[str, Column] = {}
+    columns: dict[str, TableColumn] = {}
     unread: dict[str, str] = {}
     for source in sources:
         try:
@@ -188,7 +188,7 @@ def load_columns(
 
 def load_column(
     source: Source, config: Config, networks: list[FeatureExtractor], *, skip_bad: bool, fine: bool = False
-) -> Column:
+) -> TableColumn:
     """Read a dataset, make sure of its features, and split it.
 
     A name of SENTIMENT_SETS is read as that set: of two labels, or with `fine` of its emotions, where it has such. Any
@@ -213,12 +213,14 @@ def load_column(
     about = f"{source.folder}, {len(ids)} images in {len(set(groups))} groups, {len(splits)} folds{kept}"
     together = dict(zip(ids, groups, strict=True))
     left_out = _left_out(features)
-    return Column(source.name, about, task, labels.loc[ids], splits, features, left_out, dataset.image_paths, together)
+    return TableColumn(
+        source.name, about, task, labels.loc[ids], splits, features, left_out, dataset.image_paths, together
+    )
 
 
 def _sentiment_column(
     source: Source, config: Config, networks: list[FeatureExtractor], skip_bad: bool, fine: bool
-) -> Column:
+) -> TableColumn:
     found = load_sentiment_set(source.set_name, source.folder, config.seed, source.protocol)
     # without networks the thumbnails alone tell which images cannot be decoded
     features = features_of(found.dataset, config, networks, skip_bad=skip_bad, thumbnails=not networks)
@@ -229,7 +231,7 @@ def _sentiment_column(
     protocol = f"protocol {found.protocol}" if source.protocol else entry.protocol
     about = f"{entry.title}, {len(labels) - len(features.failures)} images; {protocol}"
     notes = (*found.notes, *_left_out(features))
-    return Column(source.name, about, task, labels, splits, features, notes, found.dataset.image_paths)
+    return TableColumn(source.name, about, task, labels, splits, features, notes, found.dataset.image_paths)
 
 
 def _classes(found: SentimentSet, fine: bool) -> tuple[Subtask, pd.Series]:

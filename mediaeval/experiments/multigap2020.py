@@ -25,10 +25,18 @@ from mediaeval.errors import ConfigError, DatasetError, LabelFileError, WeightsE
 from mediaeval.experiments.accuracy import mean_accuracy
 from mediaeval.experiments.blocks import block_settings, stand_ins
 from mediaeval.experiments.datasets.splits import Split
-from mediaeval.experiments.inputs import Column, Source, load_column, try_build
-from mediaeval.experiments.systems import Beginnings, Choices, Plan, Ran, Table, begin, run_table
-from mediaeval.experiments.table import Report, Result
-from mediaeval.experiments.trainings import PLAIN, Answers, Reading, Row, predicted, read_crops
+from mediaeval.experiments.inputs import Source, TableColumn, load_column, try_build
+from mediaeval.experiments.systems import (
+    Choices,
+    Initialisations,
+    Plan,
+    PublishedTable,
+    TableRun,
+    initialise,
+    run_table,
+)
+from mediaeval.experiments.table import TableCell, TableReport
+from mediaeval.experiments.trainings import PLAIN, Answers, Reading, TableRow, predicted, read_crops
 from mediaeval.features.feature_extractor import FeatureExtractor
 from mediaeval.finetune.model import SystemModel
 from mediaeval.finetune.systems.gap_weights import object_file
@@ -90,16 +98,16 @@ def _truncated(stream: str, blocks: int) -> tuple[str, str]:
     return f"{gaps} ({stream})", f"{stream} + Bi-GRU + Att {gaps}"
 
 
-def rows() -> list[Row]:
+def rows() -> list[TableRow]:
     """Return the rows: Table 1, the truncations of Figure 4, and what the paper cites."""
     found = [
-        Row("table", title, tuple((name, PLAIN) for name in names), {COLUMN: (accuracy, None)})
+        TableRow("table", title, tuple((name, PLAIN) for name in names), {COLUMN: (accuracy, None)})
         for title, (names, accuracy) in TABLE.items()
     ]
     for stream in STREAMS:
         for title, name in (_truncated(stream, blocks) for blocks in (4, 3, 2, 1)):
-            found.append(Row("truncation", title, ((name, PLAIN),), note=f"of MG + Bi-GRU + Att ({stream})"))
-    return found + [Row("cited", title, (), {COLUMN: (accuracy, None)}) for title, accuracy in CITED.items()]
+            found.append(TableRow("truncation", title, ((name, PLAIN),), note=f"of MG + Bi-GRU + Att ({stream})"))
+    return found + [TableRow("cited", title, (), {COLUMN: (accuracy, None)}) for title, accuracy in CITED.items()]
 
 
 def plans(anp: str) -> dict[str, Plan]:
@@ -120,7 +128,7 @@ def _of_stream(stream: str, **own: Any) -> Plan:
     return Plan("multigap", {"streams": [STREAMS[stream]], **own}, WEIGHTS[stream])
 
 
-def run(config: Config, sources: Sequence[Source], choices: Choices) -> Report:
+def run(config: Config, sources: Sequence[Source], choices: Choices) -> TableReport:
     """Train and test the chosen rows on every dataset but WEBEmo; see `systems.run_table`.
 
     `config.features.use`: one extractor, of ANP scores. Raises ConfigError for several.
@@ -133,21 +141,21 @@ def run(config: Config, sources: Sequence[Source], choices: Choices) -> Report:
         raise DatasetError(f"{WEBEMO} is only tested on. Give what is trained on: --dataset fi=FOLDER.")
     if len(webemo) > 1:
         raise ConfigError(f"--dataset {webemo[1].name} comes twice: all of {WEBEMO} is tested on, however it is split.")
-    table = Table(NAME, "Table 1 and Figure 4 of Multi-GAP 2020", 1, 2, rows(), plans(anp), (COLUMN,))
-    beginnings = begin(table, choices, _published_object(table, choices))
-    reads = any(training.settings.extractors() for training in beginnings.trainings.values())
+    table = PublishedTable(NAME, "Table 1 and Figure 4 of Multi-GAP 2020", 1, 2, rows(), plans(anp), (COLUMN,))
+    initialisations = initialise(table, choices, _published_object(table, choices))
+    reads = any(training.settings.extractors() for training in initialisations.trainings.values())
     networks, absent = try_build([anp], config, choices.device) if reads else ([], {})
-    beginnings = _without(beginnings, absent)
+    initialisations = _without(initialisations, absent)
     web, unread = _load_webemo(webemo, config, choices)
     ran = run_table(
         table,
-        beginnings,
+        initialisations,
         config,
         sources,
         choices,
         networks=networks,
         read=partial(_read, web=web),
-        also=[(name, WEBEMO) for name in ON_WEBEMO if web and name in beginnings.trainings],
+        extra=[(name, WEBEMO) for name in ON_WEBEMO if web and name in initialisations.trainings],
         fine=True,
         notes=[
             "the validation part is neither trained nor tested on: the epochs are fixed",
@@ -160,16 +168,16 @@ def run(config: Config, sources: Sequence[Source], choices: Choices) -> Report:
     report = replace(ran.report, results=_with_falls(ran.report.results))
     if not webemo:
         return report
-    tested = _on_webemo(ran, web, beginnings, config.seed) if web else []
+    tested = _on_webemo(ran, web, initialisations, config.seed) if web else []
     if not tested:
         why = unread or "nothing was trained on the eight emotions of FI"
-        tested = [Result(NAME, "every row", WEBEMO, note=f"skipped: {why}")]
+        tested = [TableCell(NAME, "every row", WEBEMO, note=f"skipped: {why}")]
     about = f"{web.about}; seven classes, by networks trained on FI" if web else "not read"
     columns = report.columns | {WEBEMO: about}
     return replace(report, results=[*report.results, *tested], columns=columns)
 
 
-def _published_object(table: Table, choices: Choices) -> dict[str, Path]:
+def _published_object(table: PublishedTable, choices: Choices) -> dict[str, Path]:
     """Return torchvision's MobileNetV2, if it is wanted, not given, and to be had."""
     wanted = any("object" in plan.needs for plan in table.needs(choices).values())
     if not wanted or choices.random_weights or "object" in choices.weights:
@@ -180,16 +188,16 @@ def _published_object(table: Table, choices: Choices) -> dict[str, Path]:
         return {}  # the rows say that the file is absent
 
 
-def _without(beginnings: Beginnings, absent: Mapping[str, str]) -> Beginnings:
-    """Return the beginnings without networks that read what could not be built: extractor → why."""
+def _without(initialisations: Initialisations, absent: Mapping[str, str]) -> Initialisations:
+    """Return the initialisations without networks that read what could not be built: extractor → why."""
     why = {
         name: f"no weights of {extractor}"
-        for name, training in beginnings.trainings.items()
+        for name, training in initialisations.trainings.items()
         for extractor in training.settings.extractors()
         if extractor in absent
     }
-    trainings = {name: training for name, training in beginnings.trainings.items() if name not in why}
-    return replace(beginnings, trainings=trainings, absent={**beginnings.absent, **why})
+    trainings = {name: training for name, training in initialisations.trainings.items() if name not in why}
+    return replace(initialisations, trainings=trainings, absent={**initialisations.absent, **why})
 
 
 def _anp_notes(config: Config, network: FeatureExtractor) -> list[str]:
@@ -201,11 +209,11 @@ def _anp_notes(config: Config, network: FeatureExtractor) -> list[str]:
     return [f"ANP scores: {network.width} of {network.name}; the paper does not say whose it took, nor how many"]
 
 
-def _with_falls(results: Sequence[Result]) -> list[Result]:
+def _with_falls(results: Sequence[TableCell]) -> list[TableCell]:
     """Return the results, with what was lost from three blocks to two told beside what the paper lost."""
     ours = {(r.column, r.row): r.ours for r in results}
 
-    def told(r: Result) -> Result:
+    def with_fall(r: TableCell) -> TableCell:
         for stream, published in FALL.items():
             before, after = (_truncated(stream, blocks)[0] for blocks in (3, 2))
             if r.row == after:
@@ -214,10 +222,10 @@ def _with_falls(results: Sequence[Result]) -> list[Result]:
                 return replace(r, note=f"{r.note}; {fall}published {published:+.2f}")
         return r
 
-    return [told(r) for r in results]
+    return [with_fall(r) for r in results]
 
 
-def _load_webemo(sources: Sequence[Source], config: Config, choices: Choices) -> tuple[Column | None, str]:
+def _load_webemo(sources: Sequence[Source], config: Config, choices: Choices) -> tuple[TableColumn | None, str]:
     """Return WEBEmo with its 25 classes, or None and why it could not be read."""
     try:
         columns = [load_column(s, config, [], skip_bad=choices.skip_bad, fine=True) for s in sources]
@@ -227,16 +235,22 @@ def _load_webemo(sources: Sequence[Source], config: Config, choices: Choices) ->
 
 
 def _read(
-    model: SystemModel, column: Column, split: Split, readings: set[str], told: Answers, *, web: Column | None
+    model: SystemModel,
+    column: TableColumn,
+    split: Split,
+    readings: set[str],
+    answers: Answers,
+    *,
+    web: TableColumn | None,
 ) -> Reading:
     """Return what a network says of the test images and, where it knows FI's emotions, of WEBEmo's."""
-    found = dict(read_crops(model, column, split, readings, told))
+    found = dict(read_crops(model, column, split, readings, answers))
     if WEBEMO in readings and web and set(column.task.labels) == set(MIDDLE_OF_FI):
         found[WEBEMO] = predicted(model, web, [i for i in web.labels.index if i not in web.features.failures])
     return found
 
 
-def _on_webemo(ran: Ran, web: Column, beginnings: Beginnings, seed: int) -> list[Result]:
+def _on_webemo(ran: TableRun, web: TableColumn, initialisations: Initialisations, seed: int) -> list[TableCell]:
     """Return two results a network: on all seven classes, and on those that FI's emotions reach."""
     truth = web.labels.idxmax(axis=1).map(MIDDLE_OF_WEBEMO)
     results = []
@@ -257,9 +271,9 @@ def _on_webemo(ran: Ran, web: Column, beginnings: Beginnings, seed: int) -> list
                 note = f"trained on {column}; published {ON_WEBEMO[name]:.2f}, by a mapping that is not told"
                 if classes == "reached":
                     note = f"trained on {column}; without images of love and confusion, which no emotion of FI means"
-                if beginnings.trainings[name].settings.init == "random":
+                if initialisations.trainings[name].settings.init == "random":
                     note += f"; random weights: {name}"
                 always = 100 * float((wanted == MIDDLE_OF_FI[common]).mean())
                 title = f"MG ({name}), {'seven classes' if classes == 'all' else 'five classes'}"
-                results.append(Result(NAME, title, WEBEMO, ours, low, high, always, None, len(wanted), note))
+                results.append(TableCell(NAME, title, WEBEMO, ours, low, high, always, None, len(wanted), note))
     return results

@@ -16,8 +16,8 @@ from mediaeval.config import Config
 from mediaeval.errors import WeightsError
 from mediaeval.experiments.accuracy import majority, mean_accuracy
 from mediaeval.experiments.blocks import block_notes, block_settings, stand_ins
-from mediaeval.experiments.inputs import Column, Source, load_columns, try_build
-from mediaeval.experiments.table import Report, Result
+from mediaeval.experiments.inputs import Source, TableColumn, load_columns, try_build
+from mediaeval.experiments.table import TableCell, TableReport
 from mediaeval.features.feature_extractor import FeatureExtractor
 from mediaeval.features.images import Images
 from mediaeval.progress import progress
@@ -50,7 +50,7 @@ PUBLISHED = {
 
 
 @dataclass(frozen=True)
-class Row:
+class FeatureRow:
     """One row: the blocks that are concatenated, and the recipe that is trained on them."""
 
     title: str
@@ -67,19 +67,19 @@ class Row:
         return {"recipe": self.recipe, "classifier": recipe.classifier, "scale": recipe.scale, **self.params(epochs)}
 
 
-def rows_of(use: Sequence[str], others: Mapping[str, str] | None = None) -> list[Row]:
+def rows_of(use: Sequence[str], others: Mapping[str, str] | None = None) -> list[FeatureRow]:
     """Return the rows for these extractors, in the order of the paper.
 
     `others`: stand-ins by name (see `stand_ins`); a row of one bears no name of the paper, and so no published figure.
     """
     titles = SINGLE | {name: f"{name} (stand-in)+NN" for name in others or ()}
-    single = [Row(titles.get(name, f"{name}+NN"), (name,), "smap2021-nn") for name in use]
-    return single + [Row(title, tuple(use), recipe) for title, recipe in COMBINED.items()]
+    single = [FeatureRow(titles.get(name, f"{name}+NN"), (name,), "smap2021-nn") for name in use]
+    return single + [FeatureRow(title, tuple(use), recipe) for title, recipe in COMBINED.items()]
 
 
 def run(
     config: Config, sources: Sequence[Source], *, device: str = "cpu", epochs: int | None = None, skip_bad: bool = False
-) -> Report:
+) -> TableReport:
     """Train and test every row on every dataset.
 
     `config` from `read_settings`; `epochs` takes the place of every recipe's, for a quick look. Rows whose weights are
@@ -102,9 +102,9 @@ def run(
             results += _column_results(columns[source.name], rows, networks, config, device, epochs, absent, others)
         else:
             note = f"skipped: {unread[source.name]}"
-            results.append(Result(NAME, "every method", source.name, published=None, note=note))
+            results.append(TableCell(NAME, "every method", source.name, published=None, note=note))
     about = {s.name: columns[s.name].about if s.name in columns else "not read" for s in sources}
-    return Report(
+    return TableReport(
         NAME,
         "Table II of Pournaras et al. 2021 (SMAP)",
         "Accuracy in per cent, mean over the splits; the interval is a bootstrap over test images",
@@ -124,15 +124,15 @@ def run(
 
 
 def _column_results(
-    column: Column,
-    rows: list[Row],
+    column: TableColumn,
+    rows: list[FeatureRow],
     networks: list[FeatureExtractor],
     config: Config,
     device: str,
     epochs: int | None,
     absent: dict[str, str],
     others: dict[str, str],
-) -> list[Result]:
+) -> list[TableCell]:
     widths = {network.name: network.width for network in networks}
     baseline = majority(column)
     results = []
@@ -142,19 +142,19 @@ def _column_results(
             published = _published(row.title, column.name)
             if lacking := [name for name in row.blocks if name in absent]:
                 note = f"skipped: no weights for {', '.join(lacking)}"
-                results.append(Result(NAME, row.title, column.name, None, None, None, baseline, published, 0, note))
+                results.append(TableCell(NAME, row.title, column.name, None, None, None, baseline, published, 0, note))
                 continue
             blocks = {name: widths[name] for name in row.blocks}
             note = "; ".join(f"{name} is a stand-in: {others[name]}" for name in row.blocks if name in others)
             tested, hit = evaluate(column, row, blocks, config.seed, device, epochs)
             ours, low, high = mean_accuracy(tested, hit, np.random.default_rng(config.seed))
             n = int(tested.any(axis=1).sum())
-            results.append(Result(NAME, row.title, column.name, ours, low, high, baseline, published, n, note))
+            results.append(TableCell(NAME, row.title, column.name, ours, low, high, baseline, published, n, note))
     return results
 
 
 def evaluate(
-    column: Column, row: Row, blocks: dict[str, int], seed: int, device: str, epochs: int | None = None
+    column: TableColumn, row: FeatureRow, blocks: dict[str, int], seed: int, device: str, epochs: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Train on each split's training images; return which images were tested and which answers were right.
 
@@ -181,7 +181,7 @@ def _published(row: str, column: str) -> float | None:
 
 
 def _notes(
-    config: Config, absent: dict[str, str], unread: dict[str, str], columns: dict[str, Column], epochs: int | None
+    config: Config, absent: dict[str, str], unread: dict[str, str], columns: dict[str, TableColumn], epochs: int | None
 ) -> list[str]:
     """Tell everything that makes the table another than the published one."""
     notes = block_notes(config, absent)

@@ -9,13 +9,13 @@ from mediaeval.config import Config
 from mediaeval.errors import ConfigError
 from mediaeval.experiments import EXPERIMENTS
 from mediaeval.experiments.datasets.splits import Split
-from mediaeval.experiments.inputs import Column, Source, load_columns
-from mediaeval.experiments.table import Report, Result
+from mediaeval.experiments.inputs import Source, TableColumn, load_columns
+from mediaeval.experiments.table import TableCell, TableReport
 from mediaeval.experiments.trainings import (
+    AnswerKey,
     Answers,
-    Member,
     Reading,
-    Row,
+    TableRow,
     Training,
     answers_of,
     choose_rows,
@@ -60,7 +60,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Table:
+class PublishedTable:
     """A published table: its rows, in order, and the networks that they read.
 
     unit          what per cent are multiplied by: 1, or 0.01 for shares
@@ -72,20 +72,20 @@ class Table:
     title: str
     unit: float
     digits: int
-    rows: Sequence[Row]
+    rows: Sequence[TableRow]
     plans: Mapping[str, Plan]
     columns: Sequence[str]  # with published figures
     published_as: Callable[[str], str] = lambda column: column
-    runs_on: Callable[[str, Row], bool] = lambda published_as, row: True
+    runs_on: Callable[[str, TableRow], bool] = lambda published_as, row: True
 
     def needs(self, choices: Choices) -> dict[str, Plan]:
         """Return the networks that the chosen rows read. Raises ConfigError for `--rows` that name none."""
-        named = {name for row in choose_rows(self.rows, choices.rows) for name, _ in row.members}
+        named = {name for row in choose_rows(self.rows, choices.rows) for name, _ in row.answers}
         return {name: plan for name, plan in self.plans.items() if name in named}
 
 
 @dataclass(frozen=True)
-class Beginnings:
+class Initialisations:
     """What the networks of the chosen rows begin with: those that can be trained, and why the others cannot.
 
     `files`: name of a weight file that is used → the file. `lacking`: name of one that is not there → whose it is.
@@ -98,16 +98,16 @@ class Beginnings:
 
 
 @dataclass(frozen=True)
-class Ran:
+class TableRun:
     """A table that was run; `answers` by column, for what else is to be told of them."""
 
-    report: Report
-    columns: Mapping[str, Column]
+    report: TableReport
+    columns: Mapping[str, TableColumn]
     answers: Mapping[str, Answers]
     same: Mapping[str, str]  # training → the first equal one, whose name its answers bear
 
 
-def begin(table: Table, choices: Choices, found: Mapping[str, Path] | None = None) -> Beginnings:
+def initialise(table: PublishedTable, choices: Choices, found: Mapping[str, Path] | None = None) -> Initialisations:
     """Return the networks that the chosen rows read. `found`: weight files that are there without being given."""
     files = {**(found or {}), **choices.weights}
     trainings, absent, used, without = {}, {}, set(), {}
@@ -123,29 +123,29 @@ def begin(table: Table, choices: Choices, found: Mapping[str, Path] | None = Non
         epochs = {"epochs": choices.epochs} if choices.epochs else {}
         settings = settings_of({"name": plan.system, **plan.own, **loaded, **epochs}, name)
         trainings[name] = Training(plan.system, settings)
-    return Beginnings(trainings, absent, {need: path for need, path in files.items() if need in used}, without)
+    return Initialisations(trainings, absent, {need: path for need, path in files.items() if need in used}, without)
 
 
 def run_table(
-    table: Table,
-    beginnings: Beginnings,
+    table: PublishedTable,
+    initialisations: Initialisations,
     config: Config,
     sources: Sequence[Source],
     choices: Choices,
     *,
     networks: Sequence[FeatureExtractor] = (),
-    read: Callable[[SystemModel, Column, Split, set[str], Answers], Reading] = read_crops,
-    also: Sequence[Member] = (),
+    read: Callable[[SystemModel, TableColumn, Split, set[str], Answers], Reading] = read_crops,
+    extra: Sequence[AnswerKey] = (),
     fine: bool = False,
     notes: Sequence[str] = (),
     settings: Mapping[str, Any] | None = None,
-    resplit: Callable[[Column], Column] = lambda column: column,
-) -> Ran:
+    resplit: Callable[[TableColumn], TableColumn] = lambda column: column,
+) -> TableRun:
     """Train what the chosen rows read, on every dataset; return the report.
 
     networks  extractors whose vectors systems read
     read      what is read of a trained network; see `answers_of`
-    also      answers wanted beside those of the rows
+    extra     answers needed beside those of the rows
     fine      emotions in place of polarity, where a set has them
     notes, settings  what the report tells beside its own
 
@@ -154,38 +154,43 @@ def run_table(
     """
     chosen = choose_rows(table.rows, choices.rows)
     widths = {network.name: network.width for network in networks}
-    require_buildable(beginnings.trainings.values(), widths)
+    require_buildable(initialisations.trainings.values(), widths)
     columns, unread = load_columns(sources, config, list(networks), skip_bad=choices.skip_bad, fine=fine)
     columns = {name: _first_splits(resplit(column), choices.splits) for name, column in columns.items()}
-    same = first_equals(beginnings.trainings)
+    same = first_equals(initialisations.trainings)
     answers: dict[str, Answers] = {}
-    results: list[Result] = []
+    results: list[TableCell] = []
     for source in sources:
         if source.name not in columns:
-            results.append(Result(table.name, "every row", source.name, note=f"skipped: {unread[source.name]}"))
+            results.append(TableCell(table.name, "every row", source.name, note=f"skipped: {unread[source.name]}"))
             continue
         column, published_as = columns[source.name], table.published_as(source.name)
-        rows = [row for row in chosen if row.members or published_as in row.published]
+        rows = [row for row in chosen if row.answers or published_as in row.published]
         rows = [row for row in rows if choices.rows or table.runs_on(published_as, row)]
-        rows = [replace(row, members=tuple((same.get(name, name), how) for name, how in row.members)) for row in rows]
+        rows = [replace(row, answers=tuple((same.get(name, name), how) for name, how in row.answers)) for row in rows]
         wanted = [
-            m for row in rows if not {name for name, _ in row.members} & set(beginnings.absent) for m in row.members
+            m
+            for row in rows
+            if not {name for name, _ in row.answers} & set(initialisations.absent)
+            for m in row.answers
         ]
-        wanted = list(dict.fromkeys([*wanted, *((same[name], how) for name, how in also if name in same)]))
-        _tell(table.name, column, beginnings.trainings, list(dict.fromkeys(name for name, _ in wanted)))
-        answers[column.name] = answers_of(column, beginnings.trainings, wanted, read, widths, config, choices.device)
+        wanted = list(dict.fromkeys([*wanted, *((same[name], how) for name, how in extra if name in same)]))
+        _tell(table.name, column, initialisations.trainings, list(dict.fromkeys(name for name, _ in wanted)))
+        answers[column.name] = answers_of(
+            column, initialisations.trainings, wanted, read, widths, config, choices.device
+        )
         results += results_of(
             table.name,
             column,
             rows,
             answers[column.name],
-            beginnings.absent,
-            beginnings.trainings,
+            initialisations.absent,
+            initialisations.trainings,
             published_as=published_as,
             unit=table.unit,
             seed=config.seed,
         )
-    report = Report(
+    report = TableReport(
         table.name,
         table.title,
         f"Accuracy {'0..1' if table.unit != 1 else 'in per cent'}, mean ± standard deviation over the splits "
@@ -195,20 +200,24 @@ def run_table(
         {s.name: columns[s.name].about if s.name in columns else "not read" for s in sources},
         [
             *notes,
-            *_notes(table, beginnings, choices, chosen, columns, unread),
+            *_notes(table, initialisations, choices, chosen, columns, unread),
             *dict.fromkeys(note for one in answers.values() for note in one.notes),
         ],
         {
             "seed": config.seed,
             "groups": config.split.groups or "none",
             "splits": choices.splits or "all",
-            **{f"weights {n}": f"{path.name}, sha256 {file_digest(path)}" for n, path in beginnings.files.items()},
+            **{f"weights {n}": f"{path.name}, sha256 {file_digest(path)}" for n, path in initialisations.files.items()},
             **(settings or {}),
-            **{n: {"system": t.system} | t.settings.to_dict() for n, t in beginnings.trainings.items() if same[n] == n},
+            **{
+                n: {"system": t.system} | t.settings.to_dict()
+                for n, t in initialisations.trainings.items()
+                if same[n] == n
+            },
         },
         {name: column.splits for name, column in columns.items()},
     )
-    return Ran(report, columns, answers, same)
+    return TableRun(report, columns, answers, same)
 
 
 def by_protocol(sources: Sequence[Source], protocols: Mapping[str, str]) -> list[Source]:
@@ -224,12 +233,12 @@ def by_protocol(sources: Sequence[Source], protocols: Mapping[str, str]) -> list
     return named
 
 
-def _first_splits(column: Column, most: int | None) -> Column:
+def _first_splits(column: TableColumn, most: int | None) -> TableColumn:
     """Return the column with its first splits alone."""
     return replace(column, splits=column.splits[:most])
 
 
-def _tell(experiment: str, column: Column, trainings: Mapping[str, Training], names: Sequence[str]) -> None:
+def _tell(experiment: str, column: TableColumn, trainings: Mapping[str, Training], names: Sequence[str]) -> None:
     """Say what is going to be trained, before it takes its hours."""
     splits = column.splits
     most = max(len(split.train) for split in splits)
@@ -244,11 +253,11 @@ def _tell(experiment: str, column: Column, trainings: Mapping[str, Training], na
 
 
 def _notes(
-    table: Table,
-    beginnings: Beginnings,
+    table: PublishedTable,
+    initialisations: Initialisations,
     choices: Choices,
-    chosen: Sequence[Row],
-    columns: Mapping[str, Column],
+    chosen: Sequence[TableRow],
+    columns: Mapping[str, TableColumn],
     unread: Mapping[str, str],
 ) -> list[str]:
     """Tell everything that makes the table another than the published one."""
@@ -258,13 +267,13 @@ def _notes(
         notes.append(f"{choices.epochs} epochs in place of every recipe's: {other}")
     if choices.splits:
         notes.append(f"only the first {choices.splits} of each dataset's splits: {other}")
-    if random := [name for name, t in beginnings.trainings.items() if t.settings.init == "random"]:
+    if random := [name for name, t in initialisations.trainings.items() if t.settings.init == "random"]:
         notes.append(f"{', '.join(random)} began with random weights: {other}")
     if left := len(table.rows) - len(chosen):
         notes.append(f"{left} of {len(table.rows)} rows not chosen (--rows)")
-    notes += [f"weights {name}: {path}" for name, path in beginnings.files.items()]
+    notes += [f"weights {name}: {path}" for name, path in initialisations.files.items()]
     what = EXPERIMENTS[table.name].weights
-    for need, names in beginnings.lacking.items():
+    for need, names in initialisations.lacking.items():
         notes.append(f"no --weights {need}=FILE ({what[need]}): rows with {', '.join(names)} skipped")
     notes += [f"{name} skipped: {reason}" for name, reason in unread.items()]
     asked = {table.published_as(name) for name in [*columns, *unread]}

@@ -5,7 +5,7 @@ import io
 import re
 import tempfile
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ CSV_FILE, MARKDOWN_FILE = "results.csv", "results.md"
 
 
 @dataclass(frozen=True)
-class Result:
+class TableCell:
     """One cell of the table. Numbers are in the report's unit; None: not computed, or not published.
 
     `low`, `high`: the interval that 95 % of the bootstrap samples over test images fall in. `baseline`: the majority's
@@ -42,16 +42,32 @@ class Result:
     std: float | None = None
     published_std: float | None = None
 
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "experiment": self.experiment,
+            "row": self.row,
+            "column": self.column,
+            "ours": self.ours,
+            "low": self.low,
+            "high": self.high,
+            "baseline": self.baseline,
+            "published": self.published,
+            "n": self.n,
+            "note": self.note,
+            "std": self.std,
+            "published_std": self.published_std,
+        }
+
 
 @dataclass(frozen=True)
-class Report:
+class TableReport:
     """The records of one experiment, in the order of the published table, and what is to be known of all of them."""
 
     experiment: str
     title: str
     metric: str  # with its unit
     digits: int  # decimals that are printed
-    results: list[Result]
+    results: list[TableCell]
     columns: dict[str, str]  # column → what it is, in words
     notes: list[str]
     settings: dict[str, Any]  # every choice that changes a number
@@ -70,7 +86,7 @@ class Report:
                 rows = [[*cells, r.note] for cells, r in zip(rows, results, strict=True)]
             yield f"{column}: {about}", headings, rows
 
-    def _cells(self, r: Result) -> list[str]:
+    def _cells(self, r: TableCell) -> list[str]:
         def text(value: float | None) -> str:
             return "–" if value is None else f"{value:.{self.digits}f}"
 
@@ -81,19 +97,26 @@ class Report:
         ours, published = spread(r.ours, r.std), spread(r.published, r.published_std)
         return [r.row, ours, interval, text(r.baseline), published, str(r.n) if r.n else "–"]
 
-    def as_json(self) -> dict[str, Any]:
-        """Return everything but the splits as a dictionary for `json.dumps`; numbers unrounded."""
-        everything = asdict(replace(self, splits={}))
-        del everything["splits"]
-        return everything
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but the splits for `json.dumps`; numbers unrounded."""
+        return {
+            "experiment": self.experiment,
+            "title": self.title,
+            "metric": self.metric,
+            "digits": self.digits,
+            "results": [cell.to_dict() for cell in self.results],
+            "columns": self.columns,
+            "notes": self.notes,
+            "settings": self.settings,
+        }
 
     def as_csv(self) -> str:
-        """Return a line a record; numbers with all their digits, empty where there is none."""
+        """Return a line per cell; numbers with all their digits, empty where there is none."""
         text = io.StringIO()
-        names = [f.name for f in fields(Result)]
+        names = [f.name for f in fields(TableCell)]
         writer = csv.DictWriter(text, names, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(asdict(result) for result in self.results)
+        writer.writerows(cell.to_dict() for cell in self.results)
         return text.getvalue()
 
     def as_markdown(self) -> str:

@@ -17,8 +17,8 @@ from mediaeval.config import Config
 from mediaeval.errors import ConfigError
 from mediaeval.experiments.accuracy import hits, majority, mean_accuracy, split_accuracies
 from mediaeval.experiments.datasets.splits import Split
-from mediaeval.experiments.inputs import Column
-from mediaeval.experiments.table import Result
+from mediaeval.experiments.inputs import TableColumn
+from mediaeval.experiments.table import TableCell
 from mediaeval.features.images import Images
 from mediaeval.finetune.build import build_system
 from mediaeval.finetune.model import SystemModel
@@ -27,7 +27,7 @@ from mediaeval.steps.trainers import fit_system
 
 PLAIN, TEN_CROPS = "plain", "ten crops"
 
-Member = tuple[str, str]  # a training, by its name, and how its network is read
+AnswerKey = tuple[str, str]  # a training, by its name, and how its network is read
 Reading = Mapping[str, pd.DataFrame]  # reading → probabilities of the test images, ids × labels
 
 
@@ -40,16 +40,16 @@ class Training:
 
 
 @dataclass(frozen=True)
-class Row:
+class TableRow:
     """One row of a table.
 
-    members    whose answers are averaged; () where another's figure is cited
+    answers    keys of the answers that are averaged; () where somebody else's figure is cited
     published  column → (accuracy, standard deviation or None), in the report's unit
     """
 
     group: str
     title: str
-    members: tuple[Member, ...]
+    answers: tuple[AnswerKey, ...]
     published: Mapping[str, tuple[float, float | None]] = field(default_factory=dict)
     note: str = ""
 
@@ -58,16 +58,17 @@ class Row:
 class Answers:
     """What the networks said of one column's test images, a table a split; and what became of their trainings."""
 
-    tables: dict[Member, list[pd.DataFrame]] = field(default_factory=dict)
+    tables: dict[AnswerKey, list[pd.DataFrame]] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)  # training → why it came to no end
     notes: list[str] = field(default_factory=list)
 
-    def mean(self, members: Sequence[Member]) -> list[pd.DataFrame]:
-        """Return the mean of the members' probabilities, a table a split: late fusion, where there are several."""
-        return [sum(tables[1:], tables[0]) / len(tables) for tables in zip(*map(self.tables.get, members), strict=True)]
+    def mean(self, keys: Sequence[AnswerKey]) -> list[pd.DataFrame]:
+        """Return the mean of some answers' probabilities, a table per split: late fusion, where there are several."""
+        of_splits = zip(*(self.tables[key] for key in keys), strict=True)
+        return [sum(tables[1:], tables[0]) / len(tables) for tables in of_splits]
 
 
-def choose_rows(rows: Sequence[Row], words: Sequence[str]) -> list[Row]:
+def choose_rows(rows: Sequence[TableRow], words: Sequence[str]) -> list[TableRow]:
     """Return the rows that any of `words` names, in the table's order; all of them without words.
 
     A word is a group, or a part of titles, in whatever case. Raises ConfigError with every word that is none.
@@ -89,7 +90,7 @@ def choose_rows(rows: Sequence[Row], words: Sequence[str]) -> list[Row]:
 
 
 def first_equals(trainings: Mapping[str, Training]) -> dict[str, str]:
-    """Return, for each training, the first that is equal to it: random beginnings of one network are all the same."""
+    """Return, for each training, the first equal one: networks initialised at random are trained alike."""
     first: dict[tuple[str, str], str] = {}
     keys = {name: (training.system, training.settings.model_dump_json()) for name, training in trainings.items()}
     return {name: first.setdefault(key, name) for name, key in keys.items()}
@@ -107,10 +108,10 @@ def require_buildable(trainings: Iterable[Training], widths: Mapping[str, int]) 
 
 
 def answers_of(
-    column: Column,
+    column: TableColumn,
     trainings: Mapping[str, Training],
-    wanted: Iterable[Member],
-    read: Callable[[SystemModel, Column, Split, set[str], Answers], Reading],
+    wanted: Iterable[AnswerKey],
+    read: Callable[[SystemModel, TableColumn, Split, set[str], Answers], Reading],
     widths: Mapping[str, int],
     config: Config,
     device: str,
@@ -141,7 +142,7 @@ def answers_of(
 
 
 def _fit(
-    column: Column, training: Training, split: Split, widths: Mapping[str, int], seed: int, device: str, title: str
+    column: TableColumn, training: Training, split: Split, widths: Mapping[str, int], seed: int, device: str, title: str
 ) -> SystemModel:
     blocks = {name: widths[name] for name in training.settings.extractors()}
     with tempfile.TemporaryDirectory() as folder:
@@ -155,13 +156,13 @@ def _fit(
         )
 
 
-def predicted(model: SystemModel, column: Column, ids: Sequence[str], *, ten_crops: bool = False) -> pd.DataFrame:
+def predicted(model: SystemModel, column: TableColumn, ids: Sequence[str], *, ten_crops: bool = False) -> pd.DataFrame:
     """Return the probabilities of some of a column's images, ids × labels; of ten crops the mean."""
     model.settings = model.settings.model_copy(update={"oversample": ten_crops})
     return model.predict_proba(Images(tuple(ids), column.paths, column.features))
 
 
-def read_crops(model: SystemModel, column: Column, split: Split, readings: set[str], told: Answers) -> Reading:
+def read_crops(model: SystemModel, column: TableColumn, split: Split, readings: set[str], answers: Answers) -> Reading:
     """Return what a network says of the test images: from the middle, from ten crops, or both."""
     ids = sorted(split.test)
     known = {PLAIN: False, TEN_CROPS: True}
@@ -170,8 +171,8 @@ def read_crops(model: SystemModel, column: Column, split: Split, readings: set[s
 
 def results_of(
     experiment: str,
-    column: Column,
-    rows: Sequence[Row],
+    column: TableColumn,
+    rows: Sequence[TableRow],
     answers: Answers,
     absent: Mapping[str, str],
     trainings: Mapping[str, Training],
@@ -179,7 +180,7 @@ def results_of(
     published_as: str,
     unit: float,
     seed: int,
-) -> list[Result]:
+) -> list[TableCell]:
     """Return a result a row.
 
     absent        training → why it was not begun
@@ -190,23 +191,23 @@ def results_of(
     results = []
     for row in rows:
         published, published_std = row.published.get(published_as, (None, None))
-        names = [name for name, _ in row.members]
+        names = [name for name, _ in row.answers]
         why = [absent[name] for name in names if name in absent]
         why += [f"{name}: {answers.failed[name]}" for name in names if name in answers.failed]
         numbers: dict[str, float | int | None] = {"baseline": baseline, "published": published}
         numbers["published_std"] = published_std
         notes = [row.note] if row.note else []
-        if not row.members:
+        if not row.answers:
             notes.insert(0, "cited, not run")
         elif why:
             notes.insert(0, f"skipped: {'; '.join(dict.fromkeys(why))}")
         else:
-            tested, hit = hits(column, answers.mean(row.members))
+            tested, hit = hits(column, answers.mean(row.answers))
             ours, low, high = mean_accuracy(tested, hit, np.random.default_rng(seed))
             numbers |= {"ours": unit * ours, "low": unit * low, "high": unit * high, "n": int(tested.any(axis=1).sum())}
             if tested.shape[1] > 1:
                 numbers["std"] = unit * float(split_accuracies(tested, hit).std())
             if begun := [name for name in names if trainings[name].settings.init == "random"]:
                 notes.append(f"random weights: {', '.join(dict.fromkeys(begun))}")
-        results.append(Result(experiment, row.title, column.name, note="; ".join(notes), **numbers))
+        results.append(TableCell(experiment, row.title, column.name, note="; ".join(notes), **numbers))
     return results

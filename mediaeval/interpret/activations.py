@@ -10,6 +10,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
@@ -67,7 +68,7 @@ def gram_matrices(
     for number, group in enumerate(passes):
         with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
             layout = _Layout(group, sizes, n_images)
-            hooks = _Hooks(built, group, lambda name, rows, layout=layout, file=file: layout.write(file, name, rows))
+            hooks = _Hooks(built, group, partial(layout.write, file))
             done = 0
             with hooks, torch.inference_mode():
                 for pixels, vectors in batches():

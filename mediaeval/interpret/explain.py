@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -48,6 +49,15 @@ class Picture:
     predicted: bool
     lit: bool
     path: Path
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "label": self.label,
+            "probability": self.probability,
+            "predicted": self.predicted,
+            "lit": self.lit,
+            "path": str(self.path),
+        }
 
 
 @dataclass(frozen=True)

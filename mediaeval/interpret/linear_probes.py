@@ -7,7 +7,8 @@ training images in the space that they span. Nothing is scaled and no mean is ta
 
 import warnings
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from sklearn.linear_model import LogisticRegression
@@ -37,8 +38,8 @@ class Fold:
 class Probe:
     """How one kind of probe did on one layer; scores 0..1 and C have an entry a fold.
 
-    `accuracy` is of one label an image, and empty where images have several. `unconverged`: how many of all `fits`,
-    those that chose C among them, stopped at the limit of iterations.
+    `accuracy` is empty where an image may have several labels. `unconverged`: how many of all `fits`, those that chose
+    C among them, stopped at the limit of iterations. `answers`: 0/1 (n_test, n_labels) for each fold.
     """
 
     kind: str
@@ -47,6 +48,18 @@ class Probe:
     C: tuple[float, ...] = ()
     fits: int = 0
     unconverged: int = 0
+    answers: tuple[np.ndarray, ...] = field(default=(), repr=False, compare=False)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the probe for `json.dumps`, without its answers."""
+        return {
+            "kind": self.kind,
+            "accuracy": list(self.accuracy),
+            "weighted_f1": list(self.weighted_f1),
+            "C": list(self.C),
+            "fits": self.fits,
+            "unconverged": self.unconverged,
+        }
 
 
 def make_folds(
@@ -87,7 +100,6 @@ def run_probe(
     candidates: Sequence[float] = CANDIDATES,
     seed: int = 0,
     on_fold: Callable[[int, int], None] = lambda done, total: None,
-    on_answers: Callable[[int, np.ndarray], None] = lambda number, answers: None,
 ) -> Probe:
     """Probe one layer.
 
@@ -99,7 +111,6 @@ def run_probe(
                together; paper: the one C with the best mean over the test folds themselves, as the authors' script
                chooses it, which flatters. Best in accuracy, or in weighted F1 with several labels; the smallest
                of equally good ones
-    on_answers (number of the fold, what is said of its test rows: 0/1, (n_test, n_labels)), for each fold in the end
 
     A label that all training images have, or none, is always said, or never.
     """
@@ -134,8 +145,6 @@ def run_probe(
         found = [[score(labels[f.test], answer) for answer in a] for f, a in zip(folds, answers, strict=True)]
         best = int(np.mean(found, axis=0).argmax())
         chosen, answers = [candidates[best]] * len(folds), [a[best] for a in answers]
-    for number, answer in enumerate(answers):
-        on_answers(number, answer)
     return _scored(kind, labels, folds, answers, multi_label, tuple(chosen), fits, unconverged)
 
 
@@ -165,7 +174,7 @@ def _scored(
 ) -> Probe:
     pairs = [(labels[fold.test], answer) for fold, answer in zip(folds, answers, strict=True)]
     accuracy = () if multi_label else tuple(_accuracy(*pair) for pair in pairs)
-    return Probe(kind, accuracy, tuple(_weighted_f1(*pair) for pair in pairs), C, fits, unconverged)
+    return Probe(kind, accuracy, tuple(_weighted_f1(*pair) for pair in pairs), C, fits, unconverged, tuple(answers))
 
 
 def _accuracy(truth: np.ndarray, answer: np.ndarray) -> float:

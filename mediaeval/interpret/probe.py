@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -124,9 +125,7 @@ def probe(
                         groups=of.groups,
                         selection=selection,
                         seed=seed,
-                        on_fold=lambda done, total, name=name, kind=kind: advance(
-                            done, total, f"folds of {name}, {kind}"
-                        ),
+                        on_fold=partial(advance, note=f"folds of {name}, {kind}"),
                     )
                 )
             found.append(ProbedTap(name, gram.dimension, tuple(probes)))

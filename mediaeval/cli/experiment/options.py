@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from mediaeval.config import Config
     from mediaeval.experiments.inputs import Source
     from mediaeval.experiments.systems import Choices
-    from mediaeval.experiments.table import Report
+    from mediaeval.experiments.table import TableReport
 
 Datasets = Annotated[
     list[str] | None,
@@ -108,11 +108,11 @@ def network_choices(
     return Choices(files, random_weights, words, splits, epochs, device, skip_bad)
 
 
-def print_report(report: "Report", folder: Path, json: bool) -> None:
+def print_report(report: "TableReport", folder: Path, json: bool) -> None:
     """Write a table's results to a folder and print them."""
     written = report.write(folder)
     if json:
-        print_json(report.as_json() | {"files": [str(path) for path in written]})
+        print_json(report.to_dict() | {"files": [str(path) for path in written]})
         return
     for title, headings, rows in report.tables():
         print_table(title, headings, rows)

@@ -19,9 +19,9 @@ from mediaeval.errors import ConfigError
 from mediaeval.experiments import EXPERIMENTS, certh2021, smap2021
 from mediaeval.experiments.blocks import block_notes, block_settings, stand_ins
 from mediaeval.experiments.datasets.splits import Split, read_splits
-from mediaeval.experiments.inputs import POLARITY, Column, Source, load_column, read_settings, read_sources
-from mediaeval.experiments.smap2021 import Row, evaluate, majority, mean_accuracy, rows_of
-from mediaeval.experiments.table import Report, Result, require_writable
+from mediaeval.experiments.inputs import POLARITY, Source, TableColumn, load_column, read_settings, read_sources
+from mediaeval.experiments.smap2021 import FeatureRow, evaluate, majority, mean_accuracy, rows_of
+from mediaeval.experiments.table import TableCell, TableReport, require_writable
 from mediaeval.features.feature_extractor import FeatureExtractor
 from submission.tasks import TASKS
 from tests.conftest import make_folder
@@ -116,7 +116,7 @@ def column(n=60):
     labels = pd.DataFrame({"negative": ~positive, "positive": positive}, index=ids).astype("int8")
     folds = [Split(tuple(ids[:f]) + tuple(ids[f + 20 :]), (), tuple(ids[f : f + 20])) for f in range(0, n, 20)]
     vectors = {i: np.array([10.0 if p else -10.0, 1]) for i, p in zip(ids, positive, strict=True)}
-    return Column("c", "", POLARITY, labels, folds, Vectors(vectors))
+    return TableColumn("c", "", POLARITY, labels, folds, Vectors(vectors))
 
 
 def test_majority_is_that_of_the_training_images():
@@ -130,13 +130,13 @@ def test_majority_is_that_of_the_training_images():
 @pytest.mark.parametrize("recipe", ["smap2021-nn", "smap2021-moe1"])
 def test_each_split_is_tested_once_by_a_model_of_its_training_images(recipe):
     one = column()
-    tested, hit = evaluate(one, Row("r", ("f",), recipe), {"f": 2}, 0, "cpu", epochs=40)
+    tested, hit = evaluate(one, FeatureRow("r", ("f",), recipe), {"f": 2}, 0, "cpu", epochs=40)
     assert (tested.sum(axis=0) == 20).all() and (tested.sum(axis=1) == 1).all()
     assert hit[tested].mean() > 0.95
     # where training images say the opposite, so do the answers: nothing of the test labels is seen
     lying = replace(one, splits=one.splits[:1], labels=one.labels.copy())
     lying.labels.loc[list(one.splits[0].train)] = 1 - lying.labels.loc[list(one.splits[0].train)]
-    tested, hit = evaluate(lying, Row("r", ("f",), recipe), {"f": 2}, 0, "cpu", epochs=40)
+    tested, hit = evaluate(lying, FeatureRow("r", ("f",), recipe), {"f": 2}, 0, "cpu", epochs=40)
     assert hit[tested].mean() < 0.05
 
 
@@ -185,7 +185,7 @@ def test_the_order_of_a_splits_ids_changes_no_answer():
     noise = np.random.default_rng(0).normal(size=(60, 8)) * 9  # nothing to be learned, so that any difference is seen
     one = replace(column(), features=Vectors(dict(zip(column().labels.index, noise, strict=True))))
     turned = replace(one, splits=[Split(s.train[::-1], (), s.test[::-1]) for s in one.splits])
-    row = Row("r", ("f",), "smap2021-nn")
+    row = FeatureRow("r", ("f",), "smap2021-nn")
     _, hit = evaluate(one, row, {"f": 8}, 0, "cpu", epochs=20)
     _, again = evaluate(turned, row, {"f": 8}, 0, "cpu", epochs=20)
     assert (hit == again).all()
@@ -365,7 +365,7 @@ def test_splits_of_a_run_are_written_and_can_be_stored(run, workdir):
 def test_files_of_splits_have_safe_names_of_their_own(tmp_path):
     split = [Split(("a",), (), ("b",))]
     splits = dict.fromkeys(["fi-2", "fi", "FI", "../fi", "a/b", "a:b", "ü" * 300 + "x" * 300], split)
-    report = Report("x", "T", "A", 2, [], {}, [], {}, splits)
+    report = TableReport("x", "T", "A", 2, [], {}, [], {}, splits)
     files = report.write(tmp_path / "out")[2:]
     assert len({path.name.lower() for path in files}) == len(splits)
     assert all(
@@ -534,10 +534,12 @@ def test_asking_whether_a_folder_can_be_written_makes_nothing(tmp_path):
 
 def test_a_table_says_the_same_in_every_form():
     results = [
-        Result("x", "a|b", "one", 81.234567890123, 80.0, 82.5, 70.0, None, 9),
-        Result("x", "c", "one", baseline=70.0, published=83.1, note="skipped:\nno weights"),
+        TableCell("x", "a|b", "one", 81.234567890123, 80.0, 82.5, 70.0, None, 9),
+        TableCell("x", "c", "one", baseline=70.0, published=83.1, note="skipped:\nno weights"),
     ]
-    report = Report("x", "Title", "Accuracy", 2, results, {"one": "a set", "two": "another"}, ["a note"], {"seed": 0})
+    report = TableReport(
+        "x", "Title", "Accuracy", 2, results, {"one": "a set", "two": "another"}, ["a note"], {"seed": 0}
+    )
     ((title, headings, rows),) = report.tables()
     assert title == "one: a set" and rows[0][:3] == ["a|b", "81.23", "80.00 to 82.50"] and headings[-1] == "note"
     assert rows[1][:6] == ["c", "–", "–", "70.00", "83.10", "–"]
@@ -546,7 +548,7 @@ def test_a_table_says_the_same_in_every_form():
     lines = report.as_markdown().splitlines()
     assert "| a\\|b | 81.23 | 80.00 to 82.50 | 70.00 | – | 9 |  |" in lines, "each row is one line of the table"
     assert "| c | – | – | 70.00 | 83.10 | – | skipped: no weights |" in lines and "- a note" in lines
-    assert json.loads(json.dumps(report.as_json()))["results"][0]["ours"] == 81.234567890123
+    assert json.loads(json.dumps(report.to_dict()))["results"][0]["ours"] == 81.234567890123
 
 
 def test_listing_experiments_imports_nothing_heavy():

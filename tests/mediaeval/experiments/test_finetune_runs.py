@@ -100,7 +100,7 @@ def test_campos_trains_a_network_once_a_fold_for_all_rows_that_read_it(run, work
     result = run("experiment", "campos2017", *options, "--json")
     report = json.loads(result.stdout)
     found = by_row(report)
-    # nine beginnings, one of them with other pixels' mean: two different networks, where all begin with nothing
+    # nine initialisations, one of them with other pixels' mean: two different networks, where all begin with nothing
     assert [system for system, _ in fits] == ["caffenet"] * 10
     assert "10 trainings, of 2 network(s) on 5 split(s) of up to 24 photographs; epochs: 1" in result.stderr
     splits = read_splits(workdir / "runs/experiments/campos2017/splits-twitter1-5-folds.csv")

@@ -12,10 +12,10 @@ from mediaeval.errors import ConfigError
 from mediaeval.experiments import EXPERIMENTS, attention2019, campos2017, multigap2020
 from mediaeval.experiments.accuracy import hits, split_accuracies
 from mediaeval.experiments.datasets.splits import Split
-from mediaeval.experiments.inputs import POLARITY, Column, Source, read_weights
+from mediaeval.experiments.inputs import POLARITY, Source, TableColumn, read_weights
 from mediaeval.experiments.systems import by_protocol
-from mediaeval.experiments.table import Report, Result
-from mediaeval.experiments.trainings import Answers, Row, Training, choose_rows, first_equals, results_of
+from mediaeval.experiments.table import TableCell, TableReport
+from mediaeval.experiments.trainings import Answers, TableRow, Training, choose_rows, first_equals, results_of
 from mediaeval.finetune import SYSTEMS, settings_of
 
 # What was printed, as the fact sheet has it (H3, H4, H5)
@@ -116,7 +116,7 @@ def test_rows_read_networks_that_there_are_and_weights_that_can_be_named(module)
     rows = module.rows()
     titles = [row.title for row in rows]
     assert len(set(titles)) == len(titles) and not any("," in word for row in rows for word in (row.title, row.group))
-    assert {name for row in rows for name, _ in row.members} == set(plans)
+    assert {name for row in rows for name, _ in row.answers} == set(plans)
     assert {need for plan in plans.values() for need in plan.needs} == set(EXPERIMENTS[module.NAME].weights)
     for plan in plans.values():
         settings_of({"name": plan.system, **plan.own, **dict.fromkeys(plan.needs.values(), "a file")})
@@ -129,7 +129,7 @@ def test_networks_are_those_of_the_papers():
     assert about["EF"] == (["object", "places"], 5, "none", "deepsentibank")
     assert about["ANP"] == ([], 5, "none", "deepsentibank") and about["O + Bi-GRU"] == (["object"], 5, "gru", "")
     assert about["P + Bi-GRU + Att GAP 1-3"] == (["places"], 3, "gru-attention", "")
-    members = {row.title: [name for name, how in row.members] for row in multigap2020.rows()}
+    members = {row.title: [name for name, how in row.answers] for row in multigap2020.rows()}
     assert members["MG LF (O+P+ANP)"] == ["O", "P", "ANP"] and members["MG LF (O+P)"] == ["O", "P"]
     assert members["MG + Bi-GRU + Att LF (O+P)"] == ["O + Bi-GRU + Att", "P + Bi-GRU + Att"]
     # CaffeNet beside the attention networks learns as they do, in all that a recipe says
@@ -147,10 +147,10 @@ def test_networks_are_those_of_the_papers():
 
 
 ROWS = [
-    Row("tuning", "plain", (("a", "plain"),)),
-    Row("tuning", "plain with more", (("a", "ten crops"),)),
-    Row("layers", "fc6 SVM", (("a", "fc6 svm"),)),
-    Row("layers", "fc6-2", (("b", "plain"),)),
+    TableRow("tuning", "plain", (("a", "plain"),)),
+    TableRow("tuning", "plain with more", (("a", "ten crops"),)),
+    TableRow("layers", "fc6 SVM", (("a", "fc6 svm"),)),
+    TableRow("layers", "fc6-2", (("b", "plain"),)),
 ]
 
 
@@ -213,15 +213,15 @@ def test_the_papers_protocol_is_taken_where_none_is_named():
 # Numbers
 
 
-def column(n=40, splits=2) -> Column:
+def column(n=40, splits=2) -> TableColumn:
     ids = [f"i{k}" for k in range(n)]
     positive = np.arange(n) % 4 > 0
     labels = pd.DataFrame({"negative": ~positive, "positive": positive}, index=ids).astype("int8")
     folds = [Split(tuple(ids[k + 1 :: splits]), (), tuple(ids[k::splits])) for k in range(splits)]
-    return Column("c", "", POLARITY, labels, folds, features=None)
+    return TableColumn("c", "", POLARITY, labels, folds, features=None)
 
 
-def tables(one: Column, rng: np.random.Generator) -> list[pd.DataFrame]:
+def tables(one: TableColumn, rng: np.random.Generator) -> list[pd.DataFrame]:
     """Probabilities of each split's test images, rows in no order."""
     found = []
     for split in one.splits:
@@ -236,7 +236,7 @@ def test_a_row_is_the_mean_of_its_members_and_is_scored_by_id():
     settings = settings_of({"name": "caffenet"})
     trainings = {"a": Training("caffenet", settings), "b": Training("caffenet", settings)}
     answers = Answers({("a", "plain"): first, ("b", "plain"): second})
-    row = Row("g", "both", (("a", "plain"), ("b", "plain")), {"c": (0.5, 0.1)})
+    row = TableRow("g", "both", (("a", "plain"), ("b", "plain")), {"c": (0.5, 0.1)})
     (result,) = results_of("x", one, [row], answers, {}, trainings, published_as="c", unit=0.01, seed=0)
     shares = []
     for a, b, split in zip(first, second, one.splits, strict=True):
@@ -266,7 +266,7 @@ def test_what_could_not_be_trained_is_told_in_its_rows():
     settings = settings_of({"name": "caffenet", "init": "random"})
     trainings = {name: Training("caffenet", settings) for name in "abc"}
     answers = Answers({("a", "plain"): tables(one, np.random.default_rng(0))}, {"b": "split 1: the loss became nan"})
-    rows = [Row("g", "+".join(names), tuple((n, "plain") for n in names)) for names in ("a", "ab", "ac", "")]
+    rows = [TableRow("g", "+".join(names), tuple((n, "plain") for n in names)) for names in ("a", "ab", "ac", "")]
     found = results_of("x", one, rows, answers, {"c": "no weights c"}, trainings, published_as="", unit=1, seed=0)
     assert [r.ours is None for r in found] == [False, True, True, True]
     assert found[0].note == "random weights: a" and found[1].note == "skipped: b: split 1: the loss became nan"
@@ -274,8 +274,8 @@ def test_what_could_not_be_trained_is_told_in_its_rows():
 
 
 def test_deviations_are_printed_beside_their_means():
-    result = Result("x", "r", "c", 0.8171, 0.8, 0.83, 0.7, 0.817, 9, std=0.0382, published_std=0.038)
-    report = Report("x", "T", "A", 3, [result], {"c": "a set"}, [], {})
+    result = TableCell("x", "r", "c", 0.8171, 0.8, 0.83, 0.7, 0.817, 9, std=0.0382, published_std=0.038)
+    report = TableReport("x", "T", "A", 3, [result], {"c": "a set"}, [], {})
     ((_, _, rows),) = report.tables()
     assert rows[0][1] == "0.817 ± 0.038" and rows[0][4] == "0.817 ± 0.038"
     (line,) = csv.DictReader(report.as_csv().splitlines())
