@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := demo
 
-.PHONY: demo test lint bench bench-memory bench-finetune bench-photographs bench-thresholds bench-integrity
+.PHONY: demo test lint docs bench bench-memory bench-finetune bench-photographs bench-thresholds bench-integrity
 
 demo: .venv/installed
 	rm -rf runs/$(RUN)
@@ -23,7 +23,11 @@ lint: .venv/tests-installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 
-# The tables of the README. DATA holds oasis/, coco/ and weights/.
+# Write what the commands print now into README.md and docs/.
+docs: .venv/tests-installed
+	$(BIN)/python -m tests.docs.record $(ARGS)
+
+# The tables of docs/benchmarks.md. DATA holds oasis/, coco/ and weights/.
 DATA := ../shared/data
 
 bench: .venv/fast-installed

@@ -1,1 +1,1 @@
-"""Measurements that anyone can run again; see the README."""
+"""Measurements that anyone can run again; see docs/benchmarks.md."""

@@ -1,4 +1,4 @@
-"""How well a spoilt run file is told from a sound one: the table of the README.
+"""How well a spoilt run file is told from a sound one: the table of docs/benchmarks.md.
 
     python -m benchmarks.integrity ../shared/data
 

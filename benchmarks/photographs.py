@@ -1,4 +1,4 @@
-"""Scores on real photographs not trained on: the tables of the README.
+"""Scores on real photographs not trained on: the tables of docs/benchmarks.md.
 
     python -m benchmarks.photographs oasis ../shared/data
     python -m benchmarks.photographs coco ../shared/data
