@@ -27,8 +27,8 @@ __all__ = [
     "choose",
     "first_few",
     "first_line",
+    "first_problems",
     "nearest",
-    "some",
 ]
 
 
@@ -72,14 +72,19 @@ def nearest(name: str, known: Iterable[str]) -> str:
     return f" Did you mean '{near[0]}'?" if near else ""
 
 
-def some(items: Sequence[str], most: int = 3) -> str:
-    """Return the first few of some names, and how many more there are: `a, b, c … and 4 more`."""
-    return ", ".join(items[:most]) + (f" … and {len(items) - most} more" if len(items) > most else "")
+def first_few(items: Iterable[object], n: int = 3) -> str:
+    """Return the first `n` of some names in one line, and how many more there are: `a, b, c … and 4 more`."""
+    names = [str(item) for item in items]
+    return ", ".join(names[:n]) + (f" {_more(len(names) - n)}" if len(names) > n else "")
 
 
-def first_few(lines: Sequence[str], most: int = 5) -> list[str]:
-    """Return the first few lines, and one that counts the others: `… and 4 more`."""
-    return [*lines[:most], f"… and {len(lines) - most} more"] if len(lines) > most else list(lines)
+def first_problems(problems: Sequence[str], n: int = 5) -> list[str]:
+    """Return the first `n` problems, and a line that counts the others: `… and 4 more`."""
+    return [*problems[:n], _more(len(problems) - n)] if len(problems) > n else list(problems)
+
+
+def _more(n: int) -> str:
+    return f"… and {n} more"
 
 
 def first_line(error: BaseException) -> str:

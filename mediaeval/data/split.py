@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mediaeval.errors import ConfigError, DatasetError
+from mediaeval.errors import ConfigError, DatasetError, first_problems
 from mediaeval.files import write_atomically
 
 SIDES = ("train", "val")
@@ -114,7 +114,7 @@ def read_split(path: Path, ids: Sequence[str]) -> pd.Series:
     ]
     problems += [f"{path}: no image on the {side} side." for side in SIDES if side not in set(sides)]
     if problems:
-        raise DatasetError(*problems[:20], *([f"… and {len(problems) - 20} more"] if len(problems) > 20 else []))
+        raise DatasetError(*first_problems(problems, 20))
     return sides.reindex(list(ids))
 
 

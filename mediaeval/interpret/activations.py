@@ -19,7 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mediaeval.errors import ConfigError, FeaturesError, some
+from mediaeval.errors import ConfigError, FeaturesError, first_few
 from mediaeval.finetune.network import SystemNetwork
 
 Batch = tuple[np.ndarray, np.ndarray | None]  # pixels uint8 (b, crop, crop, 3), vectors float32 (b, width) or None
@@ -60,7 +60,7 @@ def gram_matrices(
     for outputs that are not finite.
     """
     if unknown := [name for name in taps if name not in built.taps]:
-        raise ConfigError(f"no tap {some(unknown)} in this system. It has: {', '.join(built.taps)}.")
+        raise ConfigError(f"no tap {first_few(unknown)} in this system. It has: {', '.join(built.taps)}.")
     taps = [name for name in built.taps if name in set(taps)]
     network = built.network.to(device).eval()
     sizes = _sizes(built, taps, batches, device)

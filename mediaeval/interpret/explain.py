@@ -13,7 +13,7 @@ from PIL import Image
 
 from mediaeval.data.dataset import Dataset, load_dataset
 from mediaeval.data.images import decode, read_image
-from mediaeval.errors import ConfigError, DatasetError, ImageError, choose, some
+from mediaeval.errors import ConfigError, DatasetError, ImageError, choose, first_few
 from mediaeval.files import write_atomically
 from mediaeval.finetune.model import SystemModel
 from mediaeval.finetune.pictures import middle
@@ -145,7 +145,9 @@ def _images_of(source: Path, limit: int) -> tuple[Dataset, int]:
     dataset = load_dataset(source, labelled=False)
     ids = dataset.ids[:limit]
     if absent := [i for i in ids if i in dataset.missing]:
-        raise DatasetError(f"{dataset.folder}: no image file for {some(absent)}. Put them there, or name one image.")
+        raise DatasetError(
+            f"{dataset.folder}: no image file for {first_few(absent)}. Put them there, or name one image."
+        )
     return replace(dataset, ids=ids, missing=()), len(dataset.ids) - len(ids)
 
 

@@ -11,7 +11,7 @@ import torch
 
 from mediaeval.data.dataset import Dataset, load_dataset
 from mediaeval.data.split import read_split
-from mediaeval.errors import ConfigError, DatasetError, choose, some
+from mediaeval.errors import ConfigError, DatasetError, choose, first_few
 from mediaeval.features.images import Images
 from mediaeval.finetune.model import SystemModel
 from mediaeval.finetune.pictures import decoded
@@ -93,7 +93,7 @@ def probe(
     system, task = opened.system, opened.subtask
     known = system.built.taps
     if unknown := [name for name in taps if name not in known]:
-        raise ConfigError(f"no tap {some(unknown)} in system '{system.system}'. It has: {', '.join(known)}.")
+        raise ConfigError(f"no tap {first_few(unknown)} in system '{system.system}'. It has: {', '.join(known)}.")
     of = _of_dataset(opened, data, groups, skip_bad) if data else _of_run(opened, groups)
     ids = list(of.images.ids)
     labels = of.dataset.labels(task.name).loc[ids].to_numpy()
@@ -163,7 +163,7 @@ def _of_run(opened: InspectableRun, groups: str) -> _Probed:
     if other := [i for i in ids if images.features.contents[i] != manifest.images.get(i)]:
         raise DatasetError(
             f"{dataset.folder}: {len(other)} images are not those that {run.folder.path} was trained on "
-            f"({some(other)}). Put them back, or train the run again."
+            f"({first_few(other)}). Put them back, or train the run again."
         )
     together = groups_of(dataset, images.features, ids, groups or run.config.split.groups)
     return _Probed(dataset, images, (sides == "val").to_numpy(), together)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mediaeval.errors import FeaturesError, some
+from mediaeval.errors import FeaturesError, first_few
 
 
 class BigFile:
@@ -36,7 +36,7 @@ class BigFile:
         problems = {
             f"shape.txt says {n} rows, id.txt has {len(self.names)} names": len(self.names) != n,
             f"feature.bin has {stored} bytes; expected {expected} for {n} × {self.dim} float32": stored != expected,
-            f"id.txt has {len(twice)} names twice: {some(twice)}": bool(twice),
+            f"id.txt has {len(twice)} names twice: {first_few(twice)}": bool(twice),
         }
         if any(problems.values()):
             raise FeaturesError(
@@ -69,7 +69,7 @@ class BigFile:
         names = list(names)
         if missing := [name for name in names if name not in self._rows]:
             raise FeaturesError(
-                f"{self.folder} has no features of {some(missing)}; it has {len(self)} names. "
+                f"{self.folder} has no features of {first_few(missing)}; it has {len(self)} names. "
                 "Extract the missing features, or leave these names out."
             )
         return np.array(self._vectors[[self._rows[name] for name in names]], np.float32).reshape(len(names), self.dim)

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mediaeval.errors import DatasetError, UserError, choose, some
+from mediaeval.errors import DatasetError, UserError, choose, first_few
 from mediaeval.pretrain.bigfile import BigFile
 
 ENCODING = "iso-8859-1"
@@ -171,7 +171,7 @@ def _read_captions(path: Path, problems: list[str]) -> list[Caption]:
         captions.append(Caption(video, words_of(text)))
     if strange:
         problems.append(
-            f"{path}: lines without an id or without a word: {some(strange, 5)}. Expected such as: video0#0 a man"
+            f"{path}: lines without an id or without a word: {first_few(strange, 5)}. Expected such as: video0#0 a man"
         )
     if not captions:
         problems.append(f"{path} has no captions. Expected lines such as: video0#0 a man")
@@ -186,4 +186,4 @@ def _hold_out(captions: list[Caption], share: float, seed: int) -> tuple[list[Ca
 
 
 def _count(names: Sequence[str], what: str) -> str:
-    return f"{len(names)} {what}: {some(names, 5)}."
+    return f"{len(names)} {what}: {first_few(names, 5)}."

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mediaeval.errors import DatasetError, first_few, some
+from mediaeval.errors import DatasetError, first_few, first_problems
 
 OBJECTS, FRAMES = "R152", "R152_global"
 SPLIT, LABELS = "materials/FCVID_VideoName_TrainTestSplit.txt", "materials/FCVID_Label.txt"
@@ -99,7 +99,7 @@ def _read_split(path: Path) -> tuple[list[str], list[str]]:
         names.append(video)
         sides.append(side)
     if problems:
-        raise DatasetError(f"{path}: {len(problems)} lines cannot be used.", *first_few(problems))
+        raise DatasetError(f"{path}: {len(problems)} lines cannot be used.", *first_problems(problems))
     return names, sides
 
 
@@ -113,7 +113,7 @@ def _read_labels(path: Path) -> np.ndarray:
     strange = np.flatnonzero(~np.isin(labels, (0, 1)).all(axis=1))
     if len(strange):
         rows = [f"row {k + 1} has {labels[k][~np.isin(labels[k], (0, 1))][0]:g}" for k in strange]
-        raise DatasetError(f"{path}: {len(strange)} rows have labels other than 0 and 1.", *first_few(rows))
+        raise DatasetError(f"{path}: {len(strange)} rows have labels other than 0 and 1.", *first_problems(rows))
     if not labels.size:
         raise DatasetError(f"{path} is empty. Expected a line of 0 and 1 per video.")
     return labels
@@ -152,7 +152,7 @@ def _common_shape(folder: Path, videos: Sequence[str]) -> tuple[int, int, int]:
                 shape = expected.get(kind, words[kind])
                 problems.append(f"{path}: got shape {found} of {dtype}; expected {shape} of floats")
     if problems:
-        raise DatasetError(f"{folder}: {len(problems)} arrays cannot be used.", *first_few(problems))
+        raise DatasetError(f"{folder}: {len(problems)} arrays cannot be used.", *first_problems(problems))
     n_frames, n_objects, width = expected[OBJECTS]
     return n_frames, n_objects, width
 
@@ -171,5 +171,5 @@ def _stack(folder: Path, kind: str, videos: Sequence[str]) -> Tensor:
     stacked = np.stack([np.load(path, allow_pickle=False).astype(np.float32) for path in paths])
     if not np.isfinite(stacked).all():
         bad = [str(path) for path, array in zip(paths, stacked, strict=True) if not np.isfinite(array).all()]
-        raise DatasetError(f"NaN or infinite values in {some(bad, 5)}. Compute these features again.")
+        raise DatasetError(f"NaN or infinite values in {first_few(bad, 5)}. Compute these features again.")
     return torch.from_numpy(stacked)

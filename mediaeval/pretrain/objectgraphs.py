@@ -12,7 +12,7 @@ from sklearn.metrics import average_precision_score
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from mediaeval.errors import some
+from mediaeval.errors import first_few
 from mediaeval.features.networks.objectgraphs import EventModel
 from mediaeval.pretrain.checks import check_training
 from mediaeval.pretrain.events import SIDES, EventBatch, event_batches, read_events
@@ -66,7 +66,7 @@ class EventObjective(TrainingObjective[EventBatch]):
         self.events = read_events(folder)
         absent = self.events.absent
         if absent:
-            tell(f"{folder}: {len(absent)} videos without features are left out: {some(absent, 5)}")
+            tell(f"{folder}: {len(absent)} videos without features are left out: {first_few(absent, 5)}")
         if not self.events.videos["test"]:
             tell(f"{folder}: no test video has features, so no score is computed")
         with seeded(seed, torch.device("cpu")):  # drawn on the CPU, so that every device starts from the same weights

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mediaeval.errors import DatasetError, FeaturesError, first_few
+from mediaeval.errors import DatasetError, FeaturesError, first_problems
 from mediaeval.features.networks.yt8m import PICTURE, dequantise
 from mediaeval.pretrain.tfrecord import Feature, read_sequence_example, records
 
@@ -49,7 +49,7 @@ def record_files(folder: Path, classes: int) -> tuple[list[Path], list[Path]]:
         except FeaturesError as error:
             problems += error.problems
     if problems:
-        raise DatasetError(*first_few(problems))
+        raise DatasetError(*first_problems(problems))
     return training, validation
 
 

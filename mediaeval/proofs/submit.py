@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mediaeval.errors import RunFileError, RunFolderError
+from mediaeval.errors import RunFileError, RunFolderError, first_problems
 from mediaeval.files import file_digest
 from mediaeval.runs import RunFolder
 from mediaeval.steps.tables import cells, read_probabilities
@@ -116,8 +116,7 @@ def verify(folder: RunFolder, tables: Path, path: Path, header: Sequence[str]) -
     if problems:
         raise RunFileError(
             f"{folder.run_csv} is not written: read back, it did not say what was predicted.",
-            *problems[:5],
-            *([f"… and {len(problems) - 5} more"] if len(problems) > 5 else []),
+            *first_problems(problems),
             "This is a fault of the tool; please report it with the run folder.",
         )
     return compared

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from mediaeval.errors import WeightsError, first_line, some
+from mediaeval.errors import WeightsError, first_few, first_line
 from mediaeval.files import write_atomically
 from mediaeval.weights.read import tensors_of
 
@@ -41,7 +41,7 @@ def convert(path: Path, out: Path, trust: bool = False) -> Converted:
     leaves = dict(_leaves(loaded))
     tensors = tensors_of(_tensors_alone(loaded))
     if not tensors:
-        held = f": only {some(list(leaves))}" if leaves else ""
+        held = f": only {first_few(list(leaves))}" if leaves else ""
         raise WeightsError(f"{path} holds no state dict (key → tensor){held}. Save model.state_dict().")
     from safetensors.torch import save
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import torch
 
-from mediaeval.errors import WeightsError, first_line, some
+from mediaeval.errors import WeightsError, first_few, first_line
 from mediaeval.formats.caffe import is_caffe, read_caffe
 from mediaeval.formats.keras import read_keras
 from mediaeval.formats.mxnet import read_mxnet
@@ -99,7 +99,7 @@ def load_state(
     if extra or missing or shapes:
         raise WeightsError(
             f"{owner}: {source} does not fit the network; it is from another one, or from one with other arguments.",
-            *(f"  {what}: {some(keys)}" for what, keys in _named(extra, missing, shapes) if keys),
+            *(f"  {what}: {first_few(keys)}" for what, keys in _named(extra, missing, shapes) if keys),
         )
     model.load_state_dict({k: v for k, v in state.items() if k in wanted}, strict=False)
 

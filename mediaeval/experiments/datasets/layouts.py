@@ -8,7 +8,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mediaeval.errors import DatasetError
+from mediaeval.errors import DatasetError, first_few
 from mediaeval.experiments.datasets.lists import (
     NEGATIVE,
     POSITIVE,
@@ -22,7 +22,6 @@ from mediaeval.experiments.datasets.lists import (
     parse_urls,
     raise_problems,
     read_text,
-    some,
 )
 from mediaeval.experiments.datasets.splits import Split
 
@@ -77,7 +76,9 @@ def read_twitter1(folder: Path, agreed: int) -> Found:
                 "are cumulative"
             )
         if other := [i for i in of_level if listed.get(i, of_level[i]) != of_level[i]]:
-            notes.append(f"another label in the {level}-agree list: {some(other)}; the {agreed}-agree list's is kept")
+            notes.append(
+                f"another label in the {level}-agree list: {first_few(other)}; the {agreed}-agree list's is kept"
+            )
         listed = of_level | listed
     raise_problems(problems)
     found = _present(folder, files, listed, notes)
@@ -92,7 +93,7 @@ def _agreed_lists(folder: Path, agreed: int, problems: list[str]) -> tuple[dict[
     lists = [p for p in entries if p.suffix.lower() == ".txt" and pattern.fullmatch(p.stem) and p.is_file()]
     folders = [p for p in entries if p.is_dir() and pattern.fullmatch(p.name)]
     if len(lists) > 1 or len(folders) > 1:
-        problems.append(f"{folder}: several lists of {agreed}-agree ({some([*lists, *folders])}). Keep one.")
+        problems.append(f"{folder}: several lists of {agreed}-agree ({first_few([*lists, *folders])}). Keep one.")
     labels: dict[str, str] = {}
     for path in lists[:1]:
         labels = _by_id(parse_labelled(read_text(path), path, problems))
@@ -142,7 +143,7 @@ def read_twitter2(folder: Path) -> Found:
     raise_problems(problems)
     notes = [] if len(places) == 5 else [f"{len(places)} partitions; 5 are published"]
     if unlabelled := [i for i in files if i not in listed]:
-        notes.append(f"{images(len(unlabelled))} without a label left out: {some(unlabelled)}")
+        notes.append(f"{images(len(unlabelled))} without a label left out: {first_few(unlabelled)}")
     found = _present(folder, files, listed, notes)
     for place in places:
         test = tuple(i for i in found.paths if partition[i] == place)
@@ -170,7 +171,7 @@ def read_emotionroi(folder: Path) -> Found:
         problems += [f"{path}: class '{c}'; {', '.join(sorted(EMOTIONROI))} is wanted." for c in unknown]
         sides.append(list(dict.fromkeys(ids)))
     if both := set(sides[0]) & set(sides[1]):
-        problems.append(f"{folder}: {images(len(both))} in both lists ({some(sorted(both))}). Keep each in one.")
+        problems.append(f"{folder}: {images(len(both))} in both lists ({first_few(sorted(both))}). Keep each in one.")
     raise_problems(problems)
     train, test = map(len, sides)
     share = 100 * test / max(train + test, 1)
@@ -179,7 +180,7 @@ def read_emotionroi(folder: Path) -> Found:
     ]
     emotions = {i: i.rpartition("/")[0] for side in sides for i in side}
     if unlisted := [i for i in files if i not in emotions]:
-        notes.append(f"{images(len(unlisted))} in neither list left out: {some(unlisted)}")
+        notes.append(f"{images(len(unlisted))} in neither list left out: {first_few(unlisted)}")
     found = _present(folder, files, {i: EMOTIONROI[c] for i, c in emotions.items()}, notes, emotions)
     found.shipped = [Split(tuple(sides[0]), (), tuple(sides[1])).without(found.absent)]
     return found
@@ -241,7 +242,7 @@ def read_webemo(folder: Path) -> Found:
     sure = {i: said.pop() for i, said in meant.items() if len(said) == 1}
     if unsure := [i for i in meant if i not in sure]:
         notes.append(
-            f"{images(len(unsure))} left out: lines of several classes or parts end in the name: {some(unsure)}"
+            f"{images(len(unsure))} left out: lines of several classes or parts end in the name: {first_few(unsure)}"
         )
     emotions = {i: classes[index] for i, (_, index) in sure.items()}
     found = _present(folder, files, {i: WEBEMO[c] for i, c in emotions.items()}, notes, emotions)
@@ -269,8 +270,8 @@ def _present(
     there = [i for i in listed if i in files]
     if not there:
         raise DatasetError(
-            f"{folder}: none of {images(len(listed))} listed is there ({some(listed)}); {images(len(files))} of other "
-            "names found. Put the images where the set has them."
+            f"{folder}: none of {images(len(listed))} listed is there ({first_few(listed)}); {images(len(files))} of "
+            "other names found. Put the images where the set has them."
         )
     found = Found(
         {i: files[i] for i in there},
@@ -285,7 +286,7 @@ def _present(
 def _tell_absent(found: Found, absent: list[str]) -> None:
     if absent:
         found.absent += absent
-        found.notes.append(f"{images(len(absent))} listed but absent, left out: {some(absent)}")
+        found.notes.append(f"{images(len(absent))} listed but absent, left out: {first_few(absent)}")
 
 
 def _by_id(labels: dict[str, str]) -> dict[str, str]:

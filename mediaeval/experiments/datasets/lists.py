@@ -9,22 +9,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
-from mediaeval.errors import DatasetError
+from mediaeval.errors import DatasetError, first_few, first_problems
 from submission.labels import IMAGE_SUFFIXES
 
 VIDEO_SUFFIXES = (".3gp", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv")
 OTHER_SUFFIXES = (".bmp", ".gif", ".tif", ".tiff")  # images that are not read; as part of a name they are no id
-SHOWN = 5
 
 NEGATIVE, POSITIVE = "negative", "positive"
 POLARITIES = {"0": NEGATIVE, "negative": NEGATIVE, "1": POSITIVE, "positive": POSITIVE}
-
-
-def some(items) -> str:
-    """Return the first few of some names in words, and how many more there are."""
-    items = list(items)
-    more = f" and {len(items) - SHOWN} more" if len(items) > SHOWN else ""
-    return ", ".join(map(str, items[:SHOWN])) + more
 
 
 def images(n: int) -> str:
@@ -35,7 +27,7 @@ def images(n: int) -> str:
 def raise_problems(problems: list[str]) -> None:
     """Raise DatasetError with the problems, if there are any; more than twenty are counted."""
     if problems:
-        raise DatasetError(*problems[:20], *([f"… and {len(problems) - 20} more"] if len(problems) > 20 else []))
+        raise DatasetError(*first_problems(problems, 20))
 
 
 def read_text(path: Path) -> str:
@@ -155,7 +147,7 @@ def image_files(folder: Path, problems: list[str], *, deep: bool = False) -> dic
                 found[image_id] = path
     if videos and not found:
         raise DatasetError(
-            f"{folder} holds videos ({some(v.name for v in videos)}) and no images. Images are wanted "
+            f"{folder} holds videos ({first_few(v.name for v in videos)}) and no images. Images are wanted "
             f"({', '.join(IMAGE_SUFFIXES)}): take stills of the videos, or give the set's image folder."
         )
     return found

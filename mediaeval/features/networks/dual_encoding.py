@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn.functional import normalize
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from mediaeval.errors import WeightsError, choose, some
+from mediaeval.errors import WeightsError, choose, first_few
 from mediaeval.weights.read import load_state
 
 MOST_FRAMES = 64  # that the GRU sees of a video; level 1 sees all
@@ -250,8 +250,8 @@ def load_visual(
     if wrong:
         raise WeightsError(
             f"{owner}: {source} is no visual branch of a dual encoding network.",
-            f"  {some(wrong)}",
-            f"  keys that it has: {some(sorted(state)) or 'none'}",
+            f"  {first_few(wrong)}",
+            f"  keys that it has: {first_few(sorted(state)) or 'none'}",
             "  Wanted: model_best.pth.tar of danieljf24/dual_encoding or bmezaris/AVS_dual_encoding_attention_network, "
             "or what `mediaeval pretrain signature` writes.",
         )

@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import max_pool1d, normalize
 
-from mediaeval.errors import FeaturesError, WeightsError, choose
+from mediaeval.errors import FeaturesError, WeightsError, choose, first_few
 
 INCEPTION, PICTURE, SOUND = 2048, 1024, 128  # widths of the vectors
 CLASSES = 3862
@@ -175,11 +175,10 @@ def load_head(
     dense_biases = [key for key, shape in shapes.items() if shape == (classes,)]
     alone = len(kernels) == len(dense) == len(conv_biases) == len(dense_biases) == 1
     if not alone or len(state) != 4 or flat == 0 or flat % FILTERS or conv_biases == dense_biases:
-        came = ", ".join(f"{key} {shape}" for key, shape in list(shapes.items())[:6]) or "no tensors"
-        more = f" … and {len(shapes) - 6} more" if len(shapes) > 6 else ""
+        tensors = first_few([f"{key} {shape}" for key, shape in shapes.items()], 6) or "no tensors"
         raise WeightsError(
             f"{owner}: {source} is no YouTube-8M classifier.",
-            f"  it has: {came}{more}",
+            f"  it has: {tensors}",
             f"  wanted: four tensors; PyTorch's (64, 1, 3), (64,), (classes, {FILTERS * PICTURE // 2}), (classes,), or "
             f"Keras' (3, 1, 64), (64,), ({FILTERS * PICTURE // 2}, classes), (classes,); of a width of 1024",
         )

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from torch import Tensor, nn
 
-from mediaeval.errors import WeightsError, some
+from mediaeval.errors import WeightsError, first_few
 from mediaeval.features.extractors import ExtractorConfig
 from mediaeval.features.sources import locate
 from mediaeval.finetune.systems.gap_streams import MOBILENET_LAYERS, VGG16, Stream
@@ -127,4 +127,4 @@ def _from_keras(state: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
 
 def _refuse(strange: list[str], path: Path, network: str) -> None:
     if strange:
-        raise WeightsError(f"{OWNER}: {path} is no {network}: it has keys that are none of its: {some(strange)}.")
+        raise WeightsError(f"{OWNER}: {path} is no {network}: it has keys that are none of its: {first_few(strange)}.")
