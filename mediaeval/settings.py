@@ -42,11 +42,14 @@ PositiveTriple = Annotated[
 ]
 
 
-def parse_settings(model: type[S], values: object, section: str, *, reference: str = "") -> S:
+def parse_settings(
+    model: type[S], values: object, section: str, *, reference: str = "", beside: Iterable[str] = ()
+) -> S:
     """Return `values`, a table of settings, as a checked `model`.
 
     section    where the table stands, such as `subtask1.classifier`; messages begin with it
     reference  what `mediaeval ls settings` calls these settings; messages about unknown ones name it
+    beside     further names that the table may have and `values` lacks, for messages about unknown ones
 
     Raises ConfigError with every unknown setting, giving the nearest, and with every value that does not fit.
     """
@@ -55,7 +58,7 @@ def parse_settings(model: type[S], values: object, section: str, *, reference: s
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:
-        raise ConfigError(*_sentences(error, model, values, section, reference)) from None
+        raise ConfigError(*_sentences(error, model, values, section, reference, beside)) from None
 
 
 def unknown_key(what: str, path: str, known: Iterable[str], reference: str = "") -> str:
@@ -71,13 +74,22 @@ def unknown_key(what: str, path: str, known: Iterable[str], reference: str = "")
 
 
 def path_settings(model: type[BaseModel]) -> tuple[str, ...]:
-    """Return the names of the settings that are paths."""
+    """Return the names of the settings that are paths; of a table's, with a dot: `parts.pca`."""
     return tuple(name for name, schema in properties(model).items() if schema.get("format") == "path")
 
 
 def properties(model: type[BaseModel]) -> dict[str, JsonSchema]:
-    """Return the JSON schema of each field of a model, by name."""
-    return model.model_json_schema()["properties"] if model.model_fields else {}
+    """Return the JSON schema of each field of a model, by name; the fields of a table within it as `table.field`."""
+    if not model.model_fields:
+        return {}
+    schemas: dict[str, JsonSchema] = {}
+    for name, schema in model.model_json_schema()["properties"].items():
+        table = model.model_fields[name].annotation
+        if isinstance(table, type) and issubclass(table, BaseModel):
+            schemas |= {f"{name}.{field}": of_field for field, of_field in properties(table).items()}
+        else:
+            schemas[name] = schema
+    return schemas
 
 
 def type_in_words(schema: JsonSchema) -> str:
@@ -96,23 +108,43 @@ def expected_in_words(schema: JsonSchema) -> str:
 
 
 def _sentences(
-    error: ValidationError, model: type[BaseModel], values: Mapping[str, Any], section: str, reference: str
+    error: ValidationError,
+    model: type[BaseModel],
+    values: Mapping[str, Any],
+    section: str,
+    reference: str,
+    beside: Iterable[str],
 ) -> list[str]:
     """Return a sentence for every setting that pydantic objects to."""
     schemas = properties(model)
     found: dict[str, str] = {}  # a setting of several types has an error for each of them: one sentence says it all
     for problem in error.errors():
-        name = str(problem["loc"][0]) if problem["loc"] else ""
+        name = _name(problem["loc"], schemas)
         path = ".".join(filter(None, (section, name)))
+        schema = schemas.get(name, {"type": "object"})
         if problem["type"] == "extra_forbidden":
-            found[name] = unknown_key("setting", path, schemas, reference)
-        elif problem["type"] == "missing" and len(problem["loc"]) == 1:
-            found[name] = f"{path} is not set; expected {expected_in_words(schemas[name])}."
+            table = name[: name.rfind(".") + 1]
+            known = [key.removeprefix(table) for key in schemas if key.startswith(table)]
+            found[name] = unknown_key("setting", path, known if table else [*known, *beside], reference)
+        elif problem["type"] == "missing" and name == ".".join(str(part) for part in problem["loc"]):
+            found[name] = f"{path} is not set; expected {expected_in_words(schema)}."
         elif problem["type"] == "value_error":
             found[name] = f"{path}: {problem['msg'].removeprefix('Value error, ')}."
         else:
-            found[name] = f"{path}: got {values[name]!r}; expected {expected_in_words(schemas[name])}."
+            found[name] = f"{path}: got {_value(values, name)!r}; expected {expected_in_words(schema)}."
     return list(found.values())
+
+
+def _name(place: tuple[int | str, ...], schemas: Mapping[str, JsonSchema]) -> str:
+    """Return the setting that a place in a table belongs to: `hidden` for (hidden, 0), an item of that list."""
+    names = [".".join(str(part) for part in place[:n]) for n in range(1, len(place) + 1)]
+    return next((name for name in names if name in schemas), names[-1] if names else "")
+
+
+def _value(values: Mapping[str, Any], name: str) -> Any:
+    """Return the value of a setting, also of one in a table within."""
+    table, _, field = name.partition(".")
+    return values[table][field] if field else values[table]
 
 
 def _options(schema: JsonSchema) -> list[JsonSchema]:
@@ -167,5 +199,6 @@ def _expected(schema: JsonSchema) -> str:
     kind, allowed = _type(schema), _range(schema)
     if kind == "choice":
         return allowed
+    example = f", such as {schema['examples'][0]!r}" if "examples" in schema else ""
     article = "" if kind in ("true or false", "any value") or kind[0].isdigit() else "a "
-    return " ".join(filter(None, (article + kind.removesuffix(" choices"), allowed)))
+    return " ".join(filter(None, (article + kind.removesuffix(" choices"), allowed))) + example

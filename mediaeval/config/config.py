@@ -15,7 +15,8 @@ from mediaeval.config.sections import (
     SubtaskSection,
 )
 from mediaeval.errors import ConfigError, choose
-from mediaeval.features.extractors import EXTRACTORS, READERS, ExtractorConfig
+from mediaeval.features.extractors import EXTRACTORS, ExtractorConfig, require_settings
+from mediaeval.features.kinds import KINDS
 from mediaeval.finetune import settings_of
 from mediaeval.settings import Settings, parse_settings, unknown_key
 from submission.task import Subtask
@@ -93,7 +94,7 @@ def parse_config(tree: Mapping[str, Any], source: Path | str) -> Config:
     parser.problems += [unknown_key("key", key, known) for key in tree if key not in known]
     run = parser.parse(RunSection, {key: tree[key] for key in RunSection.model_fields if key in tree}, "")
     sections = {name: parser.parse(model, tree.get(name, {}), name) for name, model in _SECTIONS.items()}
-    extractors = parser.parse_each(ExtractorConfig, tree.get("extractors", {}), "extractors")
+    extractors = parser.parse_extractors(tree.get("extractors", {}))
     subtasks = {name: parser.parse_subtask(subtask, tree.get(name, {})) for name, subtask in TASKS.items()}
     if parser.problems:
         raise ConfigError(*(f"{source}: {problem}" for problem in dict.fromkeys(parser.problems)))
@@ -116,11 +117,20 @@ class _Parser:
             self.problems += error.problems
             return None
 
-    def parse_each(self, model: type[M], tables: object, section: str) -> dict[str, M | None]:
+    def parse_extractors(self, tables: object) -> dict[str, ExtractorConfig | None]:
         if not isinstance(tables, Mapping):
-            self.problems.append(f"{section}: got {tables!r}; expected a table per name, such as [{section}.mine].")
+            self.problems.append(f"extractors: got {tables!r}; expected a table per name, such as [extractors.mine].")
             return {}
-        return {name: self.parse(model, table, f"{section}.{name}") for name, table in tables.items()}
+        return {name: self.parse_extractor(name, table) for name, table in tables.items()}
+
+    def parse_extractor(self, name: str, table: object) -> ExtractorConfig | None:
+        extractor = self.parse(ExtractorConfig, table, f"extractors.{name}")
+        try:
+            if extractor:
+                require_settings(name, extractor)
+        except ConfigError as error:
+            self.problems += error.problems
+        return extractor
 
     def parse_subtask(self, subtask: Subtask, values: object) -> SubtaskSection | None:
         section = self.parse(SubtaskSection, values, subtask.name)
@@ -144,7 +154,7 @@ def _problems_between(config: Config) -> Iterator[str]:
     for name, extractor in config.extractors.items():
         if extractor.source and extractor.source not in known:
             yield from _unknown_extractors([extractor.source], known, f"extractors.{name}.source: ")
-        elif extractor.source and known[extractor.source].kind in READERS:
+        elif extractor.source and KINDS[known[extractor.source].kind].reads_vectors:
             yield (
                 f"extractors.{name}.source: got '{extractor.source}', which reads vectors itself; expected an "
                 "extractor that looks at images."

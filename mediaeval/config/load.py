@@ -11,6 +11,7 @@ from mediaeval.config.config import Config, parse_config
 from mediaeval.config.presets import PRESETS
 from mediaeval.config.sections import DataSection, FeaturesSection, SplitSection, SubtaskSection
 from mediaeval.errors import ConfigError, choose
+from mediaeval.features.kinds import KINDS
 from mediaeval.finetune import SYSTEMS, settings_model
 from mediaeval.settings import path_settings
 from submission.tasks import TASKS
@@ -96,9 +97,10 @@ def _resolve_paths(folder: Path, tree: Mapping[str, Any]) -> None:
         resolve(section.get("system") if isinstance(section, dict) else None, of_systems)
     extractors = tree.get("extractors")
     for section in extractors.values() if isinstance(extractors, dict) else ():
-        resolve(section, ["weights"])
-        parts = section.get("parts") if isinstance(section, dict) else None
-        resolve(parts, list(parts) if isinstance(parts, dict) else [])
+        kind = KINDS.get(str(section.get("kind"))) if isinstance(section, dict) else None
+        for path in path_settings(kind.settings) if kind else ():
+            table, _, name = path.rpartition(".")
+            resolve(section.get(table) if table else section, [name])
 
 
 def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

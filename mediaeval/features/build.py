@@ -2,14 +2,14 @@
 
 import contextlib
 from collections.abc import Mapping, Sequence
-from importlib import import_module
 
 from mediaeval.errors import FeaturesError, UserError, WeightsError, choose
 from mediaeval.features.engines import TORCH, Engine
-from mediaeval.features.extractors import EXTRACTORS, ExtractorConfig
+from mediaeval.features.extractors import EXTRACTORS, ExtractorConfig, require_settings
 from mediaeval.features.feature_extractor import FeatureExtractor, NetworkLookup, decoded_by
-from mediaeval.features.sources import locate
-from mediaeval.features.weight_files import files_of
+from mediaeval.features.kinds import KINDS
+from mediaeval.features.kinds.kind import import_function
+from mediaeval.features.weight_files import files_of, locate
 
 
 def build_all(
@@ -59,7 +59,7 @@ def _absent(name: str, known: Mapping[str, ExtractorConfig]) -> list[WeightsErro
     """Return what is wrong with the weight files of an extractor and of the one it reads."""
     found = []
     for part in filter(None, [name, known[name].source if name in known else ""]):
-        for file in files_of(part, known[part]) if part in known else ():
+        for file in files_of(known[part]) if part in known else ():
             try:
                 locate(part, known[part], file.role)
             except WeightsError as error:
@@ -81,8 +81,9 @@ def build(
         def built(source: str) -> FeatureExtractor:
             return build(source, EXTRACTORS[choose("extractor", source, EXTRACTORS)], engine)
 
-    kind = import_module(f"mediaeval.features.kinds.{extractor.kind}")  # some need torch, some never do
-    network = kind.build(name, extractor, engine, built)
+    require_settings(name, extractor)
+    builder = import_function(KINDS[extractor.kind].builder)  # some need torch, some never do
+    network: FeatureExtractor = builder(name, extractor, engine, built)
     if extractor.width not in (None, network.width):
         raise FeaturesError(
             f"extractor '{name}': {extractor.model or extractor.kind} gives {network.width} numbers an image, "

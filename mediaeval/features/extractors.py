@@ -1,112 +1,76 @@
-"""The table of extractors: a name → which network, where its weights come from, and how its images are prepared.
+"""The table of extractors: a name → which kind of network, where its weights come from, how its images are prepared.
 
 A user's own are added in mediaeval.toml under [extractors.NAME], with the same fields. Importing this needs no torch.
 """
 
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-Kind = Literal[
-    "handcrafted",
-    "timm",
-    "torchvision",
-    "resnet152_11k",
-    "inception2015",
-    "caffenet",
-    "yt8m",
-    "dual_encoding",
-    "objectgraphs",
-    "objects",
-    "thumbnail",
-    "witness",
-]
+from mediaeval.errors import ConfigError, choose
+from mediaeval.features.kinds import KINDS
+from mediaeval.settings import Settings, parse_settings
+
+S = TypeVar("S", bound=Settings)
 
 
 class ExtractorConfig(BaseModel):
-    """One extractor as written in the table below or in mediaeval.toml.
+    """One extractor as written in the table below or in mediaeval.toml: its kind, the kind's settings, its features.
 
-    Size, crop, interpolation, mean and std belong to the weights and come with them from timm or torchvision; what is
-    set here replaces them, for weights whose library entry says something else.
+    The settings that several kinds share are fields; a setting that one kind alone has is a further attribute. Which of
+    them a kind takes, their ranges and meanings are in KINDS[kind].settings, and checked by `require_settings`.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, protected_namespaces=())
+    model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=())
 
-    kind: Kind
+    kind: str
     model: str = ""  # the network's name in its library
     model_args: dict[str, Any] = Field(default_factory=dict)  # further arguments for building the network
-    source: str = (
-        ""  # another extractor: its vectors (yt8m, dual_encoding) or its network for crops (objects…) are read
-    )
+    source: str = ""  # another extractor, whose vectors or whose network this one reads
     weights: str = ""  # a file; empty: the published one, from the cache of `mediaeval weights fetch` or the network
     parts: dict[str, str] = Field(default_factory=dict)  # further weight files by role: pca, detector
-    # What the network gives: the vector that its classifier reads, the classifier's own output (class scores), or that
-    # at unit length (an embedding that is compared by cosine).
     output: Literal["features", "scores", "unit"] = "features"
     mean: tuple[float, float, float] | None = None  # of pixel values 0..1, RGB
     std: tuple[float, float, float] | None = None
-    image_size: int | None = Field(default=None, ge=8, le=4096)  # pixels a side
-    width: int | None = Field(default=None, ge=1)  # numbers an image; another width is refused
+    image_size: int | None = None  # pixels per side
+
+    width: int | None = Field(default=None, ge=1)  # numbers per image; features of another width are refused
     licence: str = ""  # of the weights
     summary: str = ""
 
-    @model_validator(mode="after")
-    def _takes_what_is_set(self) -> "ExtractorConfig":
-        """Refuse what the kind has no use for: a setting that changes nothing would be believed to."""
-        takes = _TAKES[self.kind]
-        default = type(self).model_fields
-        useless = [
-            f for f in _SETTINGS - takes.keys() if getattr(self, f) != default[f].get_default(call_default_factory=True)
-        ]
-        useless += [f"parts.{role}" for role in self.parts if role not in takes.get("parts", ())]
-        if useless:
-            known = ", ".join(
-                [*(k for k in takes if k != "parts"), *(f"parts.{role}" for role in takes.get("parts", ()))]
-            )
-            raise ValueError(f"kind '{self.kind}' has no {', '.join(sorted(useless))}; it takes: {known or 'nothing'}")
-        if "model" in takes and not self.model:
-            raise ValueError(f"kind '{self.kind}' wants a model, such as model = 'resnet50'")
-        return self
+    @field_validator("kind")
+    @classmethod
+    def _kind_exists(cls, kind: str) -> str:
+        try:
+            return choose("kind", kind, KINDS)
+        except ConfigError as error:
+            raise ValueError(str(error).rstrip(".")) from None
+
+    def settings(self) -> dict[str, Any]:
+        """Return the settings of its kind that are set: those of the shared ones that differ from their default."""
+        shared = {key: getattr(self, key) for key in type(self).model_fields if key not in _OF_ALL_KINDS}
+        unset = {key: type(self).model_fields[key].get_default(call_default_factory=True) for key in shared}
+        return {key: value for key, value in shared.items() if value != unset[key]} | (self.model_extra or {})
+
+    def settings_as(self, model: type[S], name: str) -> S:
+        """Return its settings as the settings model of its kind; `name`: of the extractor, for messages.
+
+        Raises ConfigError with every setting that the kind does not have, and every value out of range.
+        """
+        section = f"extractors.{name}"
+        return parse_settings(model, self.settings(), section, reference=self.kind, beside=_OF_ALL_KINDS)
 
     def weights_in_words(self) -> str:
         """Return where the weights come from, in a few words for a table."""
-        return self.weights or " ".join(filter(None, (_WEIGHTS[self.kind], self.model)))
+        return self.weights or " ".join(filter(None, (KINDS[self.kind].weights, self.model)))
 
 
-_SETTINGS = {"model", "model_args", "source", "weights", "parts", "output", "mean", "std", "image_size"}
-_LIBRARY = dict.fromkeys(["model", "model_args", "weights", "output", "mean", "std", "image_size"])
-# Which settings a kind takes; of `parts`, which roles
-_TAKES: dict[str, dict[str, Any]] = {
-    "handcrafted": {},
-    "timm": _LIBRARY,
-    "torchvision": _LIBRARY,
-    "resnet152_11k": dict.fromkeys(["model_args", "weights"]),
-    "inception2015": dict.fromkeys(["model_args", "weights"]),
-    "caffenet": dict.fromkeys(["model", "weights", "output", "mean"]),
-    "yt8m": dict.fromkeys(["model_args", "source", "weights"]) | {"parts": ("pca",)},
-    "dual_encoding": dict.fromkeys(["model_args", "source", "weights"]),
-    "objectgraphs": dict.fromkeys(["model_args", "source", "weights"]) | {"parts": ("detector",)},
-    "objects": dict.fromkeys(["model_args"]) | {"parts": ("detector",)},
-    "thumbnail": {},
-    "witness": {},
-}
-READERS = {"yt8m", "dual_encoding"}  # kinds that read the vectors of their source, not images
+_OF_ALL_KINDS = ("kind", "width", "licence", "summary")
 
-# Who gives the weights of a kind; the files themselves: mediaeval weights list
-_WEIGHTS = {
-    "handcrafted": "none needed",
-    "timm": "timm",
-    "torchvision": "torchvision",
-    "resnet152_11k": "public: MXNet model zoo, or its Keras port",
-    "inception2015": "public: pytorch-fid",
-    "caffenet": "a .caffemodel that you bring:",
-    "yt8m": "trained by you: pretrain yt8m; PCA public",
-    "dual_encoding": "trained by you: pretrain signature",
-    "objectgraphs": "trained by you: pretrain objectgraphs; detector public",
-    "objects": "torchvision fasterrcnn_resnet50_fpn_v2",
-    "thumbnail": "none needed",
-    "witness": "none needed",
-}
+
+def require_settings(name: str, extractor: ExtractorConfig) -> None:
+    """Raise ConfigError with what is set for an extractor and its kind has no use for: it would be believed to act."""
+    extractor.settings_as(KINDS[extractor.kind].settings, name)
 
 
 EXTRACTORS: dict[str, ExtractorConfig] = {

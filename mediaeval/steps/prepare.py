@@ -10,6 +10,7 @@ from mediaeval.features.engines import TORCH, Engine, resolve_engine
 from mediaeval.features.extract import Features, extract, require_complete
 from mediaeval.features.extractors import THUMBNAIL
 from mediaeval.features.feature_extractor import FeatureExtractor, decoded_by
+from mediaeval.features.kinds import KINDS
 from mediaeval.features.store import FeatureStore
 from mediaeval.progress import STDERR, progress
 
@@ -19,7 +20,7 @@ def resolve_config_engine(config: Config, device: str) -> Engine:
 
     Where no network is in use, no engine is: such a run goes on wherever it is taken.
     """
-    if all(extractor.kind == "handcrafted" for extractor in config.used_extractors().values()):
+    if not any(KINDS[extractor.kind].uses_engine for extractor in config.used_extractors().values()):
         return TORCH
     engine = resolve_engine(config.features.engine, device)
     config.features.engine = engine.setting

@@ -9,8 +9,7 @@ from typing import Any
 from mediaeval.config import PRESETS, Config, blocks_of
 from mediaeval.errors import ConfigError, WeightsError, choose
 from mediaeval.features.extractors import ExtractorConfig
-from mediaeval.features.sources import given
-from mediaeval.features.weight_files import files_of
+from mediaeval.features.weight_files import files_of, own_file
 from mediaeval.progress import progress
 from mediaeval.weights.fetch import fetch, status
 from mediaeval.weights.files import WeightFile
@@ -37,7 +36,7 @@ class ExtractorFile:
             "status": self.status,
             "sha256": self.digest[:12],
             "licence": "yours" if self.own else self.file.licence,
-            "from": self.file.url or self.file.about,
+            "from": self.file.url or self.file.origin,
         }
 
 
@@ -61,7 +60,7 @@ def extractors_named(config: Config, name: str | None) -> dict[str, ExtractorCon
 def files_of_extractors(extractors: Mapping[str, ExtractorConfig]) -> Iterator[ExtractorFile]:
     """Yield every file that the extractors need, and where it stands."""
     for name, extractor in extractors.items():
-        for file, own in _files(name, extractor):
+        for file, own in _files(extractor):
             yield ExtractorFile(name, file, own, *_status(file, own))
 
 
@@ -89,7 +88,7 @@ def fetch_files(
                 found = replace(found, status=f"{found.status}, not fetched")
         elif unpublished:
             file = found.file
-            problems.append(f"extractor '{found.extractor}': {file.name} is not published; it is {file.about}.")
+            problems.append(f"extractor '{found.extractor}': {file.name} is not published; it is {file.origin}.")
         files.append(found)
     return files, problems
 
@@ -106,14 +105,14 @@ def _fetch(found: ExtractorFile, mirror: Path | None, replace_recorded: bool) ->
     return replace(found, status="fetched", digest=status(file)[1])
 
 
-def _files(name: str, extractor: ExtractorConfig) -> list[tuple[WeightFile, str]]:
+def _files(extractor: ExtractorConfig) -> list[tuple[WeightFile, str]]:
     """Return (file, the user's own path or "") for all that an extractor needs itself."""
     # a model that its library publishes no weights of may still be used with a file of one's own
     if extractor.weights and extractor.kind in ("timm", "torchvision"):
-        about = f"{extractor.kind} {extractor.model}"
-        own = WeightFile("weights", Path(extractor.weights).name, "", extractor.licence, about)
+        origin = f"{extractor.kind} {extractor.model}"
+        own = WeightFile("weights", Path(extractor.weights).name, "", extractor.licence, origin)
         return [(own, extractor.weights)]
-    return [(file, given(extractor, file.role)) for file in files_of(name, extractor)]
+    return [(file, own_file(extractor, file.role)) for file in files_of(extractor)]
 
 
 def _status(file: WeightFile, own: str) -> tuple[str, str]:

@@ -35,7 +35,7 @@ def fetch(
     """
     folder = cache_folder()
     if mirror is None and not file.url:
-        raise WeightsError(f"{file.name}: nobody publishes it: {file.about}.")
+        raise WeightsError(f"{file.name}: nobody publishes it: {file.origin}.")
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / f".{file.name}.lock"):
         before = "" if replace else recorded(folder).get(file.name, {}).get("sha256", "")

@@ -92,10 +92,10 @@ def test_a_key_of_a_subtask_goes_to_those_being_trained(workdir):
         ("[features]\nscale='units'", r"features.scale: got 'units'; expected 'none', 'unit' or 'standard'\."),
         ("[features]\nuse=['handcraft']", r"unknown extractor 'handcraft'. Did you mean 'handcrafted'\?"),
         ("[features]\nuse=['handcrafted', 'handcrafted']", "names an extractor twice"),
-        ("[extractors.a]\nkind='tim'", r"extractors.a.kind: got 'tim'; expected 'handcrafted', 'timm', "),
+        ("[extractors.a]\nkind='tim'", r"extractors.a.kind: unknown kind 'tim'. Did you mean 'timm'\?"),
         (
             "[extractors.a]\nkind='timm'\nwheights='x'",
-            r"unknown setting 'extractors.a.wheights'. Did you mean 'weights'",
+            r"unknown setting 'extractors.a.wheights'. Did you mean 'weights'\?",
         ),
         ("[subtask1]\nclassifier='mo'", r"unknown classifier 'mo'. Did you mean 'moe'\?"),
         (
@@ -232,11 +232,26 @@ def test_a_file_that_is_not_there_is_told(workdir):
             'kind = "yt8m"\nsource = "inception"',
             r"extractors.mine.source: unknown extractor 'inception'.* you mean 'inception2015'",
         ),
-        ('kind = "timm"\nmodel = "resnet18"\nsource = "squeezenet"', r"kind 'timm' has no source; it takes: model"),
-        ('kind = "objects"\nparts = { detectr = "x.pth" }', r"kind 'objects' has no parts.detectr; .*parts.detector"),
-        ('kind = "objects"\nimage_size = 400\nmean = [0, 0, 0]', r"kind 'objects' has no image_size, mean"),
-        ('kind = "handcrafted"\nweights = "x.pth"', r"kind 'handcrafted' has no weights; it takes: nothing"),
-        ('kind = "timm"', r"kind 'timm' wants a model"),
+        (
+            'kind = "timm"\nmodel = "resnet18"\nsource = "squeezenet"',
+            r"unknown setting '.*mine.source'\. Known: .*model",
+        ),
+        (
+            'kind = "objects"\nparts = { detectr = "x.pth" }',
+            r"'extractors.mine.parts.detectr'\. Did you mean 'detector'",
+        ),
+        ('kind = "objects"\nimage_size = 400\nmean = [0, 0, 0]', r"'.*mine.mean'.*\n.*'extractors.mine.image_size'"),
+        ('kind = "handcrafted"\nweights = "x.pth"', r"unknown setting 'extractors.mine.weights'\. Known: kind, width"),
+        ('kind = "timm"', r"extractors.mine.model is not set; expected a string, such as 'resnet50'"),
+        ('kind = "tim"', r"extractors.mine.kind: unknown kind 'tim'. Did you mean 'timm'\? Known: handcrafted"),
+        ('kind = "timm"\nmodel = "resnet18"\nimage_size = 4', r"mine.image_size: got 4; expected .* from 8 to 4096"),
+        ('kind = "timm"\nmodel = "resnet18"\nmodle = "x"', r"'extractors.mine.modle'. Did you mean 'model'"),
+        ('kind = "caffenet"\nmodel = "x"\noutput = "unit"', r"got 'unit'; expected 'features' or 'scores'"),
+        ('kind = "yt8m"', r"extractors.mine.source is not set; expected a string, such as 'inception2015'"),
+        (
+            'kind = "objects"\nmodel_args = { objects = "many" }',
+            r"mine.model_args.objects: got 'many'; expected a whole",
+        ),
     ],
 )
 def test_what_an_extractor_has_no_use_for_is_told(section, told, tmp_path):

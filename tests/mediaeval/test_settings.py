@@ -123,3 +123,31 @@ def test_paths_are_known_by_their_type():
 def test_examples_in_docstrings():
     result = doctest.testmod(mediaeval.settings)
     assert result.attempted and not result.failed
+
+
+class Pack(Settings):
+    """What is carried."""
+
+    bags: int = Field(default=1, ge=1, examples=[2])
+    letter: PathText = ""
+
+
+class Journey(Settings):
+    """A walk with a pack."""
+
+    days: int = 1
+    pack: Pack = Pack()
+
+
+def test_settings_of_a_table_within_are_named_with_it():
+    assert list(properties(Journey)) == ["days", "pack.bags", "pack.letter"]
+    assert path_settings(Journey) == ("pack.letter",)
+    with pytest.raises(ConfigError) as caught:
+        parse_settings(Journey, {"pack": {"bags": 0, "bag": 1}, "pick": {}}, "trip", beside=["name"])
+    assert sorted(caught.value.problems) == [
+        "trip.pack.bags: got 0; expected a whole number of at least 1, such as 2.",
+        "unknown setting 'trip.pack.bag'. Did you mean 'bags'? Known: bags, letter.",
+        "unknown setting 'trip.pick'. Known: days, pack.bags, pack.letter, name.",
+    ]
+    with pytest.raises(ConfigError, match=r"^trip.pack: got 3; expected a table\.$"):
+        parse_settings(Journey, {"pack": 3}, "trip")

@@ -10,13 +10,13 @@ import numpy as np
 from PIL import Image
 
 from mediaeval.data.images import DECODER
-from mediaeval.errors import ConfigError
 from mediaeval.features.engines import Engine, ModuleSpec
 from mediaeval.features.extractors import ExtractorConfig
 from mediaeval.features.feature_extractor import FeatureExtractor, NetworkLookup
 from mediaeval.features.kinds.library import identity_of, network_of
-from mediaeval.features.sources import locate
+from mediaeval.features.weight_files import locate
 from mediaeval.files import file_digest
+from mediaeval.weights.files import WeightFile, plain_name
 
 SQUASHED, SIDE = 256, 227  # pixels: the whole image squashed, then its middle cut out
 # BGR, 0..255: over the pixels of Caffe's ilsvrc_2012_mean.npy. DeepSentiBank's script subtracts that image pixel by
@@ -29,8 +29,6 @@ def build(name: str, extractor: ExtractorConfig, engine: Engine, built: NetworkL
 
     `mean` of the extractor, RGB 0..1 as for other kinds, stands in the place of ImageNet's.
     """
-    if extractor.output == "unit":
-        raise ConfigError(f"extractor '{name}': output = 'unit': caffenet gives 'features' (fc7) or 'scores'.")
     scores = extractor.output == "scores"
     mean = tuple(255 * part for part in reversed(extractor.mean)) if extractor.mean else MEAN
     path = locate(name, extractor)
@@ -64,3 +62,37 @@ def prepared(image: Image.Image, mean: tuple[float, float, float] = MEAN) -> np.
     edge = (SQUASHED - SIDE) // 2
     middle = square[edge : edge + SIDE, edge : edge + SIDE, ::-1]  # RGB becomes BGR
     return np.ascontiguousarray((middle - np.float32(mean)).transpose(2, 0, 1))
+
+
+_FILES = {
+    "caffenet": WeightFile(
+        "weights",
+        "bvlc_reference_caffenet.caffemodel",
+        "",
+        "unrestricted use",
+        "bvlc_reference_caffenet of Caffe's model zoo (sha1 4c8d77deb20ea792f84eb5e6d0a11ca0a8660a46)",
+    ),
+    "deepsentibank": WeightFile(
+        "weights",
+        "caffe_sentibank_train_iter_250000",
+        "",
+        "not checked by us",
+        "the Caffe model in DeepSentiBank.zip, which its authors (Columbia University, DVMM) give on request",
+    ),
+    "mvso_en": WeightFile(
+        "weights",
+        "mvso_en.caffemodel",
+        "",
+        "not checked by us",
+        "the English detectors of the Multilingual Visual Sentiment Ontology (Columbia University, DVMM), "
+        "fine-tuned from DeepSentiBank, under this name",
+    ),
+}
+
+
+def weight_file(extractor: ExtractorConfig) -> WeightFile:
+    """Return the file of a model; nobody publishes any of them under an address."""
+    own = f"{plain_name(extractor.model)}.caffemodel"
+    return _FILES.get(
+        extractor.model, WeightFile("weights", own, "", "not stated", "a file of CaffeNet's shape, yours")
+    )

@@ -1,45 +1,43 @@
 """What kinds share that look at objects: the detector with its weights, and how it is given one image at a time."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 
 from mediaeval.data.images import DECODER
-from mediaeval.errors import ConfigError
 from mediaeval.features.engines import Engine, torch_on
 from mediaeval.features.extractors import ExtractorConfig
 from mediaeval.features.feature_extractor import FeatureExtractor
-from mediaeval.features.kinds.library import arguments_of, identity_of
+from mediaeval.features.kinds.library import identity_of
+from mediaeval.features.kinds.settings import DetectorArguments
 from mediaeval.features.modules import frozen
-from mediaeval.features.networks.detector import N_OBJECTS, SCORE, Objects, detect, detector
-from mediaeval.features.sources import locate
+from mediaeval.features.networks.detector import Objects, detect, detector
+from mediaeval.features.weight_files import locate
 from mediaeval.files import file_digest
 from mediaeval.weights.read import load_into
 
-DETECTOR = {"objects": N_OBJECTS, "score": SCORE, "min_size": 800, "max_size": 1333}
 LONGEST = 20  # times the shorter side; see `_not_too_long`
 NOTHING_FOUND = "nothing was detected: the whole image stands for the only object"
 
 
-def loaded_detector(name: str, extractor: ExtractorConfig, engine: Engine) -> tuple[torch.nn.Module, dict]:
+def loaded_detector(
+    name: str, extractor: ExtractorConfig, arguments: DetectorArguments, engine: Engine
+) -> tuple[torch.nn.Module, dict[str, Any]]:
     """Return the detector with its weights, and the identity of what it finds."""
-    arguments = arguments_of(name, extractor, DETECTOR)
-    wrong = {
-        "objects: 1 or more is wanted": arguments["objects"] < 1,
-        "score: 0 or more, and below 1, is wanted": not 0 <= arguments["score"] < 1,
-        "min_size: 32 pixels or more are wanted": arguments["min_size"] < 32,
-        "max_size: min_size or more is wanted": arguments["max_size"] < arguments["min_size"],
-    }
-    if any(wrong.values()):
-        raise ConfigError(*(f"extractor '{name}': model_args.{text}." for text, holds in wrong.items() if holds))
     path = locate(name, extractor, "detector")
-    network = detector(**arguments)
+    network = detector(
+        objects=arguments.objects,
+        score=arguments.score,
+        min_size=arguments.min_size,
+        max_size=arguments.max_size,
+    )
     load_into(network, path, f"extractor '{name}'")
     identity = {
         **identity_of(extractor, str(torch_on(engine))),
         "detector": f"fasterrcnn_resnet50_fpn_v2, file sha256 {file_digest(path)}",
-        "found": arguments,
+        "found": arguments.model_dump(),
         "decoder": DECODER,
     }
     return frozen(network, engine.device), identity

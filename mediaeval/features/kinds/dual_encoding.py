@@ -5,9 +5,10 @@ import numpy as np
 from mediaeval.features.engines import Engine, torch_on
 from mediaeval.features.extractors import ExtractorConfig
 from mediaeval.features.feature_extractor import FeatureExtractor, NetworkLookup
-from mediaeval.features.kinds.library import arguments_of, identity_of
+from mediaeval.features.kinds.library import identity_of
+from mediaeval.features.kinds.settings import DualEncodingSettings
 from mediaeval.features.kinds.vectors import no_image, source_of
-from mediaeval.features.sources import locate
+from mediaeval.features.weight_files import locate
 from mediaeval.files import file_digest
 
 
@@ -20,9 +21,15 @@ def build(name: str, extractor: ExtractorConfig, engine: Engine, built: NetworkL
     from mediaeval.weights.read import read_weights
 
     path = locate(name, extractor)
-    arguments_of(name, extractor, {"attention_axis": "time", "normalise": True})  # unsaid: what the file's layout says
+    arguments = extractor.settings_as(DualEncodingSettings, name).model_args
     owner = f"extractor '{name}'"
-    network = dual.load_visual(read_weights(path, owner), owner, path, **extractor.model_args)
+    network = dual.load_visual(
+        read_weights(path, owner),
+        owner,
+        path,
+        attention_axis=arguments.attention_axis,
+        normalise=arguments.normalise,
+    )
     source = source_of(name, extractor, built, network.frame_width)
     network = frozen(network, engine.device)
 

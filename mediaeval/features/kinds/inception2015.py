@@ -7,9 +7,9 @@ from mediaeval.data.images import DECODER
 from mediaeval.features.engines import Engine, ModuleSpec
 from mediaeval.features.extractors import ExtractorConfig
 from mediaeval.features.feature_extractor import FeatureExtractor, NetworkLookup
-from mediaeval.features.kinds.library import arguments_of, identity_of, network_of
-from mediaeval.features.sources import locate
+from mediaeval.features.kinds.library import identity_of, network_of
 from mediaeval.features.tensorflow1 import normalise, resize
+from mediaeval.features.weight_files import locate
 from mediaeval.files import file_digest
 
 SIDE = 299  # pixels
@@ -17,7 +17,6 @@ SIDE = 299  # pixels
 
 def build(name: str, extractor: ExtractorConfig, engine: Engine, built: NetworkLookup) -> FeatureExtractor:
     """Inception of 2015-12-05: image squashed to 299² as TensorFlow 1 did → `pool_3`, 2048."""
-    arguments_of(name, extractor, {})
     path = locate(name, extractor)
     digest = f"file sha256 {file_digest(path)}"
 

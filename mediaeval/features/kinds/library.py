@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
 # what the libraries' builders raise for names and arguments that they do not know
 UNBUILT = (RuntimeError, TypeError, ValueError, AttributeError, AssertionError, KeyError, NotImplementedError)
-_IN_WORDS = {int: "a whole number", float: "a number", str: "a word", bool: "true or false"}
 
 
 def network_of(
@@ -56,27 +55,6 @@ def identity_of(extractor: ExtractorConfig, engine: str, library: str = "torchvi
 
 def _library(library: str) -> str:
     return f"{library} {version(library)}, torch {version('torch')}"
-
-
-def arguments_of(name: str, extractor: ExtractorConfig, known: dict[str, Any]) -> dict[str, Any]:
-    """Return `known`, arguments with their defaults, with the extractor's model_args in their place.
-
-    Raises ConfigError, all at once, for an argument that is not known, or is not of the default's type.
-    """
-    problems = [
-        f"extractor '{name}': model_args.{key}: unknown. Known for {extractor.kind}: {', '.join(known) or 'none'}."
-        for key in extractor.model_args
-        if key not in known
-    ]
-    problems += [
-        f"extractor '{name}': model_args.{key} = {value!r}: {_IN_WORDS[type(known[key])]} is wanted, such as "
-        f"{known[key]!r}."
-        for key, value in extractor.model_args.items()
-        if key in known and not isinstance(value, int | float if isinstance(known[key], float) else type(known[key]))
-    ]
-    if problems:
-        raise ConfigError(*problems)
-    return known | extractor.model_args
 
 
 def library_module(

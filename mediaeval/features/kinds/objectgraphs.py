@@ -12,10 +12,11 @@ from mediaeval.features.engines import Engine
 from mediaeval.features.extractors import ExtractorConfig
 from mediaeval.features.feature_extractor import FeatureExtractor, NetworkLookup
 from mediaeval.features.kinds.detection import loaded_detector, object_network
+from mediaeval.features.kinds.settings import ObjectGraphsSettings
 from mediaeval.features.modules import frozen
 from mediaeval.features.networks.detector import VECTOR, Objects, whole_pixels
 from mediaeval.features.networks.objectgraphs import load_graph
-from mediaeval.features.sources import locate
+from mediaeval.features.weight_files import locate
 from mediaeval.files import file_digest
 from mediaeval.weights.read import read_weights
 
@@ -38,7 +39,8 @@ def build(name: str, extractor: ExtractorConfig, engine: Engine, built: NetworkL
             f"{f'source {source.name}' if source else 'the detector'} gives {width}. "
             "Take weights that were trained on these vectors, or another source."
         )
-    detector, identity = loaded_detector(name, extractor, engine)
+    arguments = extractor.settings_as(ObjectGraphsSettings, name).model_args
+    detector, identity = loaded_detector(name, extractor, arguments, engine)
     graph = frozen(graph, engine.device)
     identity |= {
         "weights": f"file sha256 {file_digest(path)}",

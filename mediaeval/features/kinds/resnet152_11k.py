@@ -5,12 +5,12 @@ import numpy as np
 from PIL import Image
 
 from mediaeval.data.images import DECODER
-from mediaeval.errors import ConfigError
 from mediaeval.features.engines import Engine, ModuleSpec
 from mediaeval.features.extractors import ExtractorConfig
 from mediaeval.features.feature_extractor import FeatureExtractor, NetworkLookup
-from mediaeval.features.kinds.library import arguments_of, identity_of, network_of
-from mediaeval.features.sources import locate
+from mediaeval.features.kinds.library import identity_of, network_of
+from mediaeval.features.kinds.settings import ResNet11kSettings
+from mediaeval.features.weight_files import locate
 from mediaeval.files import file_digest
 
 SQUASHED, CROP = 256, 224  # pixels: the whole image squashed, then cut, as the group's video features were made
@@ -18,9 +18,7 @@ SQUASHED, CROP = 256, 224  # pixels: the whole image squashed, then cut, as the 
 
 def build(name: str, extractor: ExtractorConfig, engine: Engine, built: NetworkLookup) -> FeatureExtractor:
     """R: image squashed to 256², centre crop of 224² or the mean over ten, pixels 0..255 → 2048."""
-    how = arguments_of(name, extractor, {"crops": "centre"})["crops"]
-    if how not in ("centre", "ten"):
-        raise ConfigError(f"extractor '{name}': model_args.crops = '{how}': 'centre' or 'ten' is wanted.")
+    how = extractor.settings_as(ResNet11kSettings, name).model_args.crops
     path = locate(name, extractor)
     digest = f"file sha256 {file_digest(path)}"
 

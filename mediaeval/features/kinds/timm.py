@@ -6,7 +6,7 @@ Imports neither timm nor torch before a network has to be built: what an engine 
 import json
 import sys
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,7 +18,8 @@ from mediaeval.features.engines import Engine, ModuleSpec
 from mediaeval.features.extractors import ExtractorConfig
 from mediaeval.features.feature_extractor import FeatureExtractor, NetworkLookup
 from mediaeval.features.kinds.library import UNBUILT, library_module, library_network, unknown_model
-from mediaeval.features.sources import locate
+from mediaeval.features.weight_files import locate
+from mediaeval.weights.files import HUB, WeightFile, file_at, plain_name
 
 if TYPE_CHECKING:
     import torch
@@ -85,3 +86,29 @@ def _timm_transform(config: dict[str, Any]) -> Callable[[Image.Image], np.ndarra
 
     transform = timm.data.create_transform(**config | {"input_size": tuple(config["input_size"])}, is_training=False)
     return lambda image: transform(image).numpy()
+
+
+def weight_file(extractor: ExtractorConfig) -> WeightFile:
+    """Return the file that timm publishes for a model; without an address where it publishes none."""
+    import timm
+
+    try:
+        entry = timm.get_pretrained_cfg(extractor.model)
+    except RuntimeError:  # a tag that the model does not have
+        entry = None
+    name = plain_name(extractor.model)
+    licence = (entry.license if entry else "") or extractor.licence or "not stated"
+    spdx = _SPDX.get(licence, licence)
+    origin = f"timm's {extractor.model}"
+    if entry and entry.hf_hub_id:
+        filename = entry.hf_hub_filename or "model.safetensors"
+        suffix = PurePosixPath(filename).suffix
+        return WeightFile("weights", name + suffix, f"{HUB}{entry.hf_hub_id}/{filename}", spdx, origin)
+    if entry and entry.url:
+        return file_at("weights", entry.url, spdx, origin)
+    origin = f"timm publishes no weights of {extractor.model}"
+    return WeightFile("weights", f"{name}.safetensors", "", licence, origin)
+
+
+# licences as they are usually written; timm has them in small letters
+_SPDX = {"apache-2.0": "Apache-2.0", "mit": "MIT", "bsd-3-clause": "BSD-3-Clause"}

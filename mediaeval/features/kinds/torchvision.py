@@ -15,7 +15,8 @@ from mediaeval.features.engines import Engine, ModuleSpec
 from mediaeval.features.extractors import ExtractorConfig
 from mediaeval.features.feature_extractor import FeatureExtractor, NetworkLookup
 from mediaeval.features.kinds.library import UNBUILT, library_module, library_network, unknown_model
-from mediaeval.features.sources import locate
+from mediaeval.features.weight_files import locate
+from mediaeval.weights.files import WeightFile, file_at, plain_name
 
 if TYPE_CHECKING:
     import torch
@@ -87,3 +88,24 @@ def remove_head(model: "torch.nn.Module") -> str:
         setattr(model, attribute, torch.nn.Identity())
         return attribute
     raise ConfigError(f"{type(model).__name__} has no classifier to take off. Choose a classification network.")
+
+
+def weight_file(extractor: ExtractorConfig) -> WeightFile:
+    """Return the file that torchvision publishes for a model; without an address where it publishes none."""
+    return _published("weights", extractor.model)
+
+
+def detector_file(extractor: ExtractorConfig) -> WeightFile:
+    """Return the published file of the detector that finds the objects for `objects` and `objectgraphs`."""
+    return _published("detector", "fasterrcnn_resnet50_fpn_v2")
+
+
+def _published(role: str, model: str) -> WeightFile:
+    import torchvision
+
+    try:
+        entry = torchvision.models.get_model_weights(model).DEFAULT
+    except ValueError:
+        origin = f"torchvision publishes no weights of {model}"
+        return WeightFile(role, f"{plain_name(model)}.pth", "", "not stated", origin)
+    return file_at(role, entry.url, "BSD-3-Clause", f"torchvision's {entry}")

@@ -10,11 +10,6 @@ from mediaeval.features.feature_extractor import FeatureExtractor, NetworkLookup
 
 def source_of(name: str, extractor: ExtractorConfig, built: NetworkLookup, width: int) -> FeatureExtractor:
     """Return the network whose vectors the extractor reads. Raises unless they are as wide as its weights want."""
-    if not extractor.source:
-        raise ConfigError(
-            f"extractor '{name}': {extractor.kind} reads another extractor's vectors; "
-            f"name it: [extractors.{name}] source = 'resnet152_11k'."
-        )
     source = built(extractor.source)
     if source.source:
         raise ConfigError(f"extractor '{name}': source '{source.name}' reads vectors itself; one of images is wanted.")

@@ -5,9 +5,10 @@ import numpy as np
 from mediaeval.features.engines import Engine, torch_on
 from mediaeval.features.extractors import ExtractorConfig
 from mediaeval.features.feature_extractor import FeatureExtractor, NetworkLookup
-from mediaeval.features.kinds.library import arguments_of, identity_of
+from mediaeval.features.kinds.library import identity_of
+from mediaeval.features.kinds.settings import YT8MSettings
 from mediaeval.features.kinds.vectors import no_image, source_of
-from mediaeval.features.sources import locate
+from mediaeval.features.weight_files import locate
 from mediaeval.files import file_digest
 
 
@@ -17,11 +18,11 @@ def build(name: str, extractor: ExtractorConfig, engine: Engine, built: NetworkL
     from mediaeval.features.networks import yt8m as youtube
     from mediaeval.weights.read import read_weights
 
-    arguments = arguments_of(name, extractor, {"flatten": "channels_first"})
+    arguments = extractor.settings_as(YT8MSettings, name).model_args
     source = source_of(name, extractor, built, 2048)
     path = locate(name, extractor)
     owner = f"extractor '{name}'"
-    head = youtube.load_head(read_weights(path, owner), owner, path, **arguments)
+    head = youtube.load_head(read_weights(path, owner), owner, path, flatten=arguments.flatten)
     # a head on the 2048 numbers themselves wants no PCA
     pca_path = None if head.width == source.width else locate(name, extractor, "pca")
     pca = youtube.read_pca(pca_path) if pca_path else None

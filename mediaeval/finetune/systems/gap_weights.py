@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from mediaeval.errors import WeightsError, first_few
 from mediaeval.features.extractors import ExtractorConfig
-from mediaeval.features.sources import locate
+from mediaeval.features.weight_files import locate
 from mediaeval.finetune.systems.gap_streams import MOBILENET_LAYERS, VGG16, Stream
 from mediaeval.weights.read import load_state, read_weights
 

@@ -9,7 +9,7 @@ from mediaeval.errors import ConfigError
 from mediaeval.features.extractors import ExtractorConfig
 from mediaeval.features.kinds.timm import published_state, timm_config, timm_model
 from mediaeval.features.preprocess import of_timm
-from mediaeval.features.sources import locate
+from mediaeval.features.weight_files import locate
 from mediaeval.finetune.network import RgbNormalised, SystemNetwork, View
 from mediaeval.finetune.settings import TimmSettings
 from mediaeval.weights.read import load_state, read_weights

@@ -360,7 +360,7 @@ def test_a_run_refuses_vectors_of_another_engine(weights, workdir, run, make_dev
     toml.write_text(toml.read_text().replace('engine = "openvino"', 'engine = "torch"'))
     refused = run("predict", "first", "--data", make_testset(3), code=1)
     assert "extractor 'net': engine was openvino" in refused.stderr and "now torch, float32" in refused.stderr
-    assert "Dev and test features must come from one and the same" in " ".join(refused.stderr.split())
+    assert "Dev and test features must come from the same network" in " ".join(refused.stderr.split())
 
 
 def test_a_run_is_predicted_by_the_decoder_that_it_was_trained_with(workdir, run, make_devset, make_testset):

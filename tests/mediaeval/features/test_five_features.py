@@ -190,7 +190,7 @@ def test_the_readmes_table_of_the_five_is_true():
     for letter, name, width, _, weights in rows:
         extractor = EXTRACTORS[name.strip("`")]
         assert int(width) == extractor.width and extractor.summary.startswith(f"{letter}: ")
-        public = all(file.url for file in files_of(name, extractor) if file.role == "weights")
+        public = all(file.url for file in files_of(extractor) if file.role == "weights")
         assert weights.startswith("public weights" if public else "trainable"), name
         if not public:
             assert (

@@ -167,9 +167,11 @@ def test_weights_of_another_width_are_refused(weights):
 
 
 def test_the_detectors_settings_are_checked_and_part_of_the_identity(weights):
-    with pytest.raises(ConfigError, match=r"model_args.boxes: unknown. Known for objects: objects, score"):
+    with pytest.raises(
+        ConfigError, match=r"unknown setting 'extractors.objects.model_args.boxes'.* Known: objects, score"
+    ):
         mean_of(weights, boxes=50)
-    with pytest.raises(ConfigError, match=r"model_args.objects = 'many': a whole number is wanted"):
+    with pytest.raises(ConfigError, match=r"objects.model_args.objects: got 'many'; expected a whole number"):
         mean_of(weights, objects="many")
     assert mean_of(weights).identity != mean_of(weights, score=0.5).identity
 
@@ -177,9 +179,12 @@ def test_the_detectors_settings_are_checked_and_part_of_the_identity(weights):
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ({"min_size": 0}, "min_size: 32 pixels or more"),
-        ({"objects": 0, "score": 1.0}, r"objects: 1 or more is wanted.\n.*score: 0 or more, and below 1"),
-        ({"min_size": 200, "max_size": 100}, "max_size: min_size or more"),
+        ({"min_size": 0}, "min_size: got 0; expected a whole number of at least 32"),
+        (
+            {"objects": 0, "score": 1.0},
+            r"objects: got 0; .* of at least 1.\n.*score: got 1.0; .* of at least 0 and below 1",
+        ),
+        ({"min_size": 200, "max_size": 100}, "max_size: got 100; expected at least min_size, 200"),
     ],
 )
 def test_settings_that_find_nothing_are_refused(weights, arguments, told):

@@ -191,7 +191,9 @@ def test_another_network_is_refused(tmp_path):
         file["block1_conv1/block1_conv1/kernel:0"] = np.zeros((3, 3, 3, 64), np.float32)
     with pytest.raises(WeightsError, match="keys that the network lacks: block1_conv1"):
         build("R", ExtractorConfig(kind="resnet152_11k", weights=str(tmp_path / "other.h5")))
-    with pytest.raises(ConfigError, match="crops = 'five': 'centre' or 'ten' is wanted"):
+    with pytest.raises(ConfigError, match=r"extractors.R.model_args.crops: got 'five'; expected 'centre' or 'ten'"):
         build("R", ExtractorConfig(kind="resnet152_11k", weights="x.h5", model_args={"crops": "five"}))
-    with pytest.raises(ConfigError, match=r"model_args.crop: unknown. Known for resnet152_11k: crops"):
+    with pytest.raises(
+        ConfigError, match=r"unknown setting 'extractors.R.model_args.crop'. Did you mean 'crops'\? Known: crops"
+    ):
         build("R", ExtractorConfig(kind="resnet152_11k", weights="x.h5", model_args={"crop": "ten"}))

@@ -538,7 +538,7 @@ def test_absent_files_say_where_they_come_from(tmp_path, monkeypatch):
             build_extractor(name, EXTRACTORS[name])
     with pytest.raises(WeightsError, match=r"weights of caffenet mine are absent: .*mine.caffemodel .*name it under"):
         build_extractor("mine", ExtractorConfig(kind="caffenet", model="mine"))
-    with pytest.raises(ConfigError, match=r"output = 'unit': caffenet gives 'features' \(fc7\) or 'scores'"):
+    with pytest.raises(ConfigError, match=r"extractors.mine.output: got 'unit'; expected 'features' or 'scores'"):
         build_extractor("mine", ExtractorConfig(kind="caffenet", model="mine", output="unit"))
 
 

@@ -15,10 +15,9 @@ from safetensors.numpy import save
 from safetensors.torch import load_file
 
 from mediaeval.errors import WeightsError
-from mediaeval.features import weight_files
 from mediaeval.features.extractors import EXTRACTORS, ExtractorConfig
-from mediaeval.features.sources import locate
-from mediaeval.features.weight_files import files_of
+from mediaeval.features.kinds import KINDS
+from mediaeval.features.weight_files import files_of, locate
 from mediaeval.weights.convert import convert
 from mediaeval.weights.fetch import fetch
 from mediaeval.weights.files import WeightFile
@@ -75,7 +74,7 @@ def server():
 def published(monkeypatch, url: str, **digests) -> WeightFile:
     """Let R's file be one of our server's, or of any other address."""
     file = WeightFile("weights", "r.h5", url, "MIT", "a test's file", **digests)
-    monkeypatch.setitem(weight_files.FILES, "resnet152_11k", [file])
+    monkeypatch.setitem(KINDS, "resnet152_11k", replace(KINDS["resnet152_11k"], files=(file,)))
     return file
 
 
@@ -113,7 +112,7 @@ def test_what_is_cut_short_or_another_file_is_told_and_leaves_nothing(page, dige
     ) as caught:
         locate("resnet152_11k", R)
     with pytest.raises(WeightsError, match=told):
-        fetch(files_of("resnet152_11k", R)[0])
+        fetch(files_of(R)[0])
     assert "r.h5" in str(caught.value)
     assert visible(cache) == []
 
@@ -204,10 +203,9 @@ def test_another_machines_cache_is_a_mirror_and_brings_what_nobody_publishes(tmp
 def test_fetch_tries_all_and_tells_all(server, monkeypatch, run):
     """Y and R of one preset: one cannot be had, the others are fetched nevertheless."""
     published(monkeypatch, f"{server.url}/absent")
-    given = {kind: [replace(f, url=f.url and f"{server.url}/{f.name}", sha256="", md5="") for f in files]
-             for kind, files in weight_files.FILES.items() if kind != "resnet152_11k"}  # fmt: skip
-    for kind, files in given.items():
-        monkeypatch.setitem(weight_files.FILES, kind, files)
+    for name in ("yt8m", "inception2015", "dual_encoding"):
+        files = [replace(f, url=f.url and f"{server.url}/{f.name}", sha256="", md5="") for f in KINDS[name].files]
+        monkeypatch.setitem(KINDS, name, replace(KINDS[name], files=tuple(files)))
     monkeypatch.setattr("mediaeval.steps.weight_files.blocks_of", lambda name: ["signature", "yt8m"])
     result = run("weights", "fetch", "certh2021", "--json", code=1)
     rows = {(row["extractor"], row["role"]): row["status"] for row in json.loads(result.stdout)}
@@ -428,5 +426,5 @@ def test_a_file_put_there_by_hand_is_held_against_what_is_known(cache, server, m
 
 @pytest.mark.parametrize("model", ["resnet18.nosuch", "../escape", "no_such_model"])
 def test_a_name_that_timm_lacks_becomes_no_path_and_no_address(model):
-    (file,) = files_of("mine", ExtractorConfig(kind="timm", model=model))
-    assert "/" not in file.name and file.url == "" and model in file.about
+    (file,) = files_of(ExtractorConfig(kind="timm", model=model))
+    assert "/" not in file.name and file.url == "" and model in file.origin
