@@ -8,6 +8,7 @@ A leaf: it imports neither torch nor scikit-learn, so that a wrong setting is re
     parse_settings(WalkSettings, {"pase": 3}, "walk")  # ConfigError: unknown setting 'walk.pase'. Did you mean 'pace'?
 """
 
+import tomllib
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, TypeVar
 
@@ -43,11 +44,11 @@ PositiveTriple = Annotated[
 
 
 def parse_settings(
-    model: type[S], values: object, section: str, *, reference: str = "", beside: Iterable[str] = ()
+    model: type[S], values: object, section: str = "", *, reference: str = "", beside: Iterable[str] = ()
 ) -> S:
     """Return `values`, a table of settings, as a checked `model`.
 
-    section    where the table stands, such as `subtask1.classifier`; messages begin with it
+    section    where the table stands, such as `subtask1.classifier`, for messages; empty: at the top
     reference  what `mediaeval ls settings` calls these settings; messages about unknown ones name it
     beside     further names that the table may have and `values` lacks, for messages about unknown ones
 
@@ -59,6 +60,32 @@ def parse_settings(
         return model.model_validate(dict(values))
     except ValidationError as error:
         raise ConfigError(*_sentences(error, model, values, section, reference, beside)) from None
+
+
+def setting_problems(model: type[BaseModel], values: object, section: str = "", *, reference: str = "") -> list[str]:
+    """Return the sentences with which `parse_settings` would refuse `values`; none where they are right."""
+    try:
+        parse_settings(model, values, section, reference=reference)
+    except ConfigError as error:
+        return list(error.problems)
+    return []
+
+
+def parse_assignment(text: str, example: str) -> tuple[str, Any]:
+    """Return the key and the value of --set KEY=VALUE; a VALUE that is not TOML is a string.
+
+    Raises ConfigError, with `example`, for a text of another form.
+
+    >>> parse_assignment("walk.legs = [3, 4]", "walk.pace=5"), parse_assignment("map=a.pdf", "walk.pace=5")
+    (('walk.legs', [3, 4]), ('map', 'a.pdf'))
+    """
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"--set {text}: expected KEY=VALUE, such as {example}.")
+    try:
+        return key.strip(), tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return key.strip(), value.strip()
 
 
 def unknown_key(what: str, path: str, known: Iterable[str], reference: str = "") -> str:

@@ -23,7 +23,8 @@ def command(
     lr: Annotated[float | None, typer.Option("--lr", help="First learning rate; without it, the authors'.")] = None,
     batch_size: Annotated[int | None, typer.Option("--batch-size", help="Without it, the authors'.")] = None,
     sets: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change an option of this network alone.")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting; see: mediaeval ls settings NETWORK."),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with a training that was interrupted.")] = False,
     seed: Seed = 0,
@@ -38,18 +39,17 @@ def command(
     import math
 
     from mediaeval.errors import DatasetError, choose
-    from mediaeval.pretrain import PRETRAINERS, read_options, trainer
+    from mediaeval.pretrain import PRETRAINERS, read_settings, trainer
     from mediaeval.progress import progress
 
     entry = PRETRAINERS[choose("network", network, PRETRAINERS)]
     if not features.is_dir():
         raise DatasetError(f"--features {features}: no such folder. It is to hold {entry.layout}.")
 
+    options = read_settings(network, sets or [], {"epochs": epochs, "lr": lr, "batch_size": batch_size})
+
     from mediaeval.devices import resolve_device
 
-    options = dict(read_options(network, sets or []))
-    given = {"epochs": epochs, "lr": lr, "batch_size": batch_size}
-    options |= {key: value for key, value in given.items() if value is not None}
     train = trainer(network)
     if "tell" in inspect.signature(train).parameters:
         options["tell"] = logger.info

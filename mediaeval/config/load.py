@@ -13,7 +13,7 @@ from mediaeval.config.sections import DataSection, FeaturesSection, SplitSection
 from mediaeval.errors import ConfigError, choose
 from mediaeval.features.kinds import KINDS
 from mediaeval.finetune import SYSTEMS, settings_model
-from mediaeval.settings import path_settings
+from mediaeval.settings import parse_assignment, path_settings
 from submission.tasks import TASKS
 
 CONFIG_FILE = "mediaeval.toml"
@@ -133,14 +133,8 @@ def _as_table(value: Any) -> Any:
 
 def _parse_set(item: str, subtasks: Sequence[str]) -> list[tuple[list[str], Any]]:
     """Return what --set KEY=VALUE sets: keys from the outermost section inwards, and the value."""
-    key, equals, text = item.partition("=")
-    if not equals or not key.strip():
-        raise ConfigError(f"--set {item}: expected KEY=VALUE, such as classifier.epochs=100.")
-    try:
-        value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        value = text.strip()
-    keys = key.strip().split(".")
+    key, value = parse_assignment(item, "classifier.epochs=100")
+    keys = key.split(".")
     if keys[0] in SubtaskSection.model_fields:
         return [([subtask, *keys], value) for subtask in subtasks]
     return [(keys, value)]

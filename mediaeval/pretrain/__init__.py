@@ -1,78 +1,84 @@
-"""Training networks whose weights nobody publishes, from features in the layouts of the public code."""
+"""Training networks whose weights nobody publishes, from features in the layouts of the public code.
 
-import inspect
-from collections.abc import Callable, Mapping
-from importlib import import_module
-from typing import Any, NamedTuple
+To add one, write a file with a function such as `yt8m.train_yt8m`, put its settings into `settings.py` and add a record
+to PRETRAINERS.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pkgutil import resolve_name
+from typing import Any
 
 from mediaeval.errors import ConfigError, choose
+from mediaeval.pretrain.settings import PretrainSettings
+from mediaeval.settings import parse_assignment, setting_problems
 
 
-class Entry(NamedTuple):
-    """A network that can be trained."""
+@dataclass(frozen=True)
+class PretrainerRecord:
+    """A network that can be trained: where its trainer is, what can be chosen, and what it reads.
 
-    path: str  # module:function; imported when it is used
+    Both paths are `module:name`; the modules are imported when they are used.
+    """
+
+    trainer: str  # (folder, out, *, seed, device, resume, on_progress, **settings) → history
+    settings: str  # a subclass of `PretrainSettings`
     summary: str
     source: str
     layout: str  # what the folder of features holds
 
 
-PRETRAINERS = {
-    "yt8m": Entry(
+PRETRAINERS: dict[str, PretrainerRecord] = {
+    "yt8m": PretrainerRecord(
         "mediaeval.pretrain.yt8m:train_yt8m",
+        "mediaeval.pretrain.settings:YouTube8MSettings",
         "YouTube-8M classifier, feature Y",
         "bmezaris/subclass_deep_neural_networks",
         "train*.tfrecord and validate*.tfrecord of YouTube-8M, video-level or frame-level",
     ),
-    "signature": Entry(
+    "signature": PretrainerRecord(
         "mediaeval.pretrain.signature:train_signature",
+        "mediaeval.pretrain.settings:SignatureSettings",
         "visual branch of dual encoding, feature S",
         "danieljf24/dual_encoding, bmezaris/AVS_dual_encoding_attention_network",
         "FeatureData/<feature>/{id.txt,shape.txt,feature.bin,video2frames.txt} and TextData/*.caption.txt",
     ),
-    "objectgraphs": Entry(
+    "objectgraphs": PretrainerRecord(
         "mediaeval.pretrain.objectgraphs:train_objectgraphs",
-        "graph over the objects of a picture, feature G",
+        "mediaeval.pretrain.settings:ObjectGraphsSettings",
+        "graph over the objects of an image, feature G",
         "bmezaris/ObjectGraphs",
         "R152/<video>.npy, R152_global/<video>.npy and materials/FCVID_{VideoName_TrainTestSplit,Label}.txt",
     ),
 }
 
-# What the command passes to every trainer; its other keyword arguments are its own options.
-SHARED = ("epochs", "lr", "batch_size", "seed", "device", "resume", "tell", "on_progress")
 
-
-def trainer(name: str) -> Callable:
+def trainer(name: str) -> Callable[..., Any]:
     """Return the function that trains a network; an unknown name is a ConfigError."""
-    module, function = PRETRAINERS[choose("network", name, PRETRAINERS)].path.split(":")
-    return getattr(import_module(module), function)
+    found: Callable[..., Any] = resolve_name(PRETRAINERS[choose("network", name, PRETRAINERS)].trainer)
+    return found
 
 
-def own_options(name: str) -> dict[str, Any]:
-    """Return the options that one trainer alone has, with their defaults."""
-    parameters = inspect.signature(trainer(name)).parameters.values()
-    return {p.name: p.default for p in parameters if p.kind is p.KEYWORD_ONLY and p.name not in SHARED}
+def settings_model(name: str) -> type[PretrainSettings]:
+    """Return the model of the settings of a network of the table."""
+    return resolve_name(PRETRAINERS[choose("network", name, PRETRAINERS)].settings)
 
 
-def read_options(name: str, texts: list[str]) -> Mapping[str, Any]:
-    """Return options written as KEY=VALUE, each of the kind of its default.
+def read_settings(name: str, sets: Sequence[str], options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings of a network that were given: as KEY=VALUE, and as options of their own, None if left out.
 
-    Raises ConfigError, all problems at once, for a key that the trainer lacks or a value of another kind.
+    Raises ConfigError, all problems at once, for a setting that the network lacks or a value that does not fit.
     """
-    known, options, problems = own_options(name), {}, []
-    for text in texts:
-        key, equals, value = text.partition("=")
+    settings: dict[str, Any] = {}
+    problems: list[str] = []
+    for text in sets:
         try:
-            if not equals:
-                raise ConfigError(f"--set {text}: KEY=VALUE is wanted.")
-            default = known[choose(f"option of '{name}'", key.strip(), known)]
-            kind = str if default is None else type(default)
-            options[key.strip()] = kind(value.strip())
+            key, value = parse_assignment(text, "epochs=5")
+            settings[key] = value
         except ConfigError as error:
             problems += error.problems
-        except ValueError:
-            kind_of_number = "a whole number" if kind is int else "a number"
-            problems.append(f"--set {text}: {kind_of_number} such as {default} is wanted.")
+    settings |= {key: value for key, value in options.items() if value is not None}
+    problems += setting_problems(settings_model(name), settings, reference=name)
     if problems:
         raise ConfigError(*problems)
-    return options
+    return settings

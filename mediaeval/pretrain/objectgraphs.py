@@ -5,6 +5,7 @@ As in bmezaris/ObjectGraphs, training takes 60 epochs and keeps the last. B vide
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,8 +15,8 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 
 from mediaeval.errors import first_few
 from mediaeval.features.networks.objectgraphs import EventModel
-from mediaeval.pretrain.checks import check_training
 from mediaeval.pretrain.events import SIDES, EventBatch, event_batches, read_events
+from mediaeval.pretrain.settings import ObjectGraphsSettings, check_training
 from mediaeval.seeding import seeded
 from mediaeval.training.loop import LoopOptions, OnProgress, no_progress, train
 from mediaeval.training.objective import EpochMetrics, TrainingObjective, all_finite, epoch_rng
@@ -27,25 +28,24 @@ def train_objectgraphs(
     folder: Path,
     out: Path,
     *,
-    epochs: int = 60,
-    lr: float = 1e-4,
-    batch_size: int = 64,  # of 9 × 50 × 2048 objects: 236 MB
     seed: int = 0,
     device: str | torch.device = "cpu",
     resume: bool = False,
     tell: Callable[[str], None] = lambda text: None,
     on_progress: OnProgress = no_progress,
+    **settings: Any,
 ) -> list[EpochMetrics]:
     """Train the event network on the videos of a folder, write its graph to `out`, return the history.
 
     With test videos the history has `map`, 0..1, of each epoch: their mean average precision over the classes that
     occur in them. It selects nothing: the weights of the last epoch are written. Videos without features are left out,
     with a message. `load_graph` reads the file.
-    Raises DatasetError for a folder that cannot be used and ConfigError for settings, all problems at once.
+    `settings`: those of `ObjectGraphsSettings`. Raises DatasetError for a folder that cannot be used and ConfigError
+    for settings, all problems at once.
     """
-    check_training({"epochs": epochs, "lr": lr, "batch_size": batch_size, "seed": seed}, out, resume)
-    objective = EventObjective(folder, lr=lr, batch_size=batch_size, seed=seed, device=torch.device(device), tell=tell)
-    options = LoopOptions(epochs=epochs, seed=seed, device=objective.device, resume=resume)
+    checked = check_training(ObjectGraphsSettings, settings, seed=seed, out=out, resume=resume)
+    objective = EventObjective(folder, checked, seed=seed, device=torch.device(device), tell=tell)
+    options = LoopOptions(epochs=checked.epochs, seed=seed, device=objective.device, resume=resume)
     return train(objective, options, out, on_progress)
 
 
@@ -55,14 +55,13 @@ class EventObjective(TrainingObjective[EventBatch]):
     def __init__(
         self,
         folder: Path,
+        settings: ObjectGraphsSettings,
         *,
-        lr: float,
-        batch_size: int,
         seed: int,
         device: torch.device,
         tell: Callable[[str], None],
     ):
-        self.lr, self.batch_size, self.seed, self.device = lr, batch_size, seed, device
+        self.settings, self.seed, self.device = settings, seed, device
         self.events = read_events(folder)
         absent = self.events.absent
         if absent:
@@ -73,21 +72,21 @@ class EventObjective(TrainingObjective[EventBatch]):
             model = EventModel(self.events.classes, self.events.shape[2])
         self.model = model.to(device)
         self.modules = {"model": self.model}
-        self.optimiser = torch.optim.Adam(self.model.parameters(), lr=lr)
+        self.optimiser = torch.optim.Adam(self.model.parameters(), lr=settings.lr)
         n_train, n_test = (len(self.events.videos[side]) for side in SIDES)
         frames, objects, width = self.events.shape
         self.metadata = {
             "network": "ObjectGraphs, the graph alone",
             "videos": f"{n_train} for training, {n_test} for testing, {len(absent)} without features",
             "shape": f"{frames} frames, {objects} objects, width {width}, {self.events.classes} classes",
-            "lr": f"{lr:g}, × {GAMMA} every {STEP} epochs",
-            "batch_size": str(batch_size),
+            "lr": f"{settings.lr:g}, × {GAMMA} every {STEP} epochs",
+            "batch_size": str(settings.batch_size),
         }
 
     def batches(self, epoch: int) -> Iterator[EventBatch]:
         videos = self.events.videos["train"]
         order = epoch_rng(self.seed, epoch).permutation(len(videos))
-        return event_batches(self.events, [videos[k] for k in order], self.batch_size, self.device)
+        return event_batches(self.events, [videos[k] for k in order], self.settings.batch_size, self.device)
 
     def loss(self, batch: EventBatch) -> Tensor:
         objects, frames, y = batch
@@ -97,7 +96,7 @@ class EventObjective(TrainingObjective[EventBatch]):
         return len(batch[2])
 
     def lr_at(self, epoch: int, examples: int, history: Sequence[EpochMetrics]) -> float:
-        return self.lr * GAMMA ** (epoch // STEP)
+        return self.settings.lr * GAMMA ** (epoch // STEP)
 
     def weights(self) -> Mapping[str, Tensor]:
         return self.model.graph.state_dict()
@@ -106,7 +105,9 @@ class EventObjective(TrainingObjective[EventBatch]):
         if not self.events.videos["test"]:
             return {}
         scores, truth = [], []
-        for objects, frames, y in event_batches(self.events, self.events.videos["test"], self.batch_size, self.device):
+        for objects, frames, y in event_batches(
+            self.events, self.events.videos["test"], self.settings.batch_size, self.device
+        ):
             scores.append(all_finite(self.model(objects, frames), "scores of test videos").cpu().numpy())
             truth.append(y.cpu().numpy())
         return {"map": mean_average_precision(np.concatenate(scores), np.concatenate(truth))}

@@ -9,6 +9,7 @@ B pairs, V held-out videos, C their captions, D the width of the space.
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,8 +19,8 @@ from mediaeval.devices import resolve_device
 from mediaeval.errors import ConfigError
 from mediaeval.features.networks.dual_encoding import TextEncoder, VisualEncoder
 from mediaeval.pretrain.captions import CaptionedVideos, read_captioned_videos
-from mediaeval.pretrain.checks import PAIRS, check_training
 from mediaeval.pretrain.pairs import PairBatch, padded_frames, padded_words, pair_batches, vocabulary_of, word_embedding
+from mediaeval.pretrain.settings import SignatureSettings, check_training
 from mediaeval.seeding import seeded
 from mediaeval.training.loop import LoopOptions, OnProgress, no_progress, train
 from mediaeval.training.objective import EpochMetrics, TrainingObjective, all_finite, epoch_rng
@@ -33,32 +34,16 @@ def train_signature(
     folder: Path,
     out: Path,
     *,
-    epochs: int = 20,
-    lr: float = 1e-4,  # as in the public code; the README of Galanopoulos and Mezaris has 1e-5
-    batch_size: int = 128,
     seed: int = 0,
     device: str | torch.device = "auto",
     resume: bool = False,
-    feature: str | None = None,
-    val: float = 0.05,
-    min_count: int = 5,
-    margin: float = 0.2,
-    dropout: float = 0.2,
-    clip: float = 2.0,
-    hidden: int = 1024,
-    filters: int = 512,
-    space: int = 2048,
     on_progress: OnProgress = no_progress,
+    **settings: Any,
 ) -> list[EpochMetrics]:
     """Train on a collection in the layout of `pretrain.captions`; write the visual branch to `out`; return the history.
 
-    feature      name of the feature folder, if FOLDER/FeatureData has several
-    device       "cpu", "cuda", or "auto": cuda if there is one
-    val          share of videos, 0..1, held out if there is no caption file for validation
-    min_count    how often a word must occur in the training captions to be in the vocabulary
-    margin       of the triplet loss, a difference of cosines, 0..2
-    clip         largest norm of the gradient
-    hidden, filters, space   widths of both branches, see `VisualEncoder`
+    device    "cpu", "cuda", or "auto": cuda if there is one
+    settings  those of `SignatureSettings`
 
     The history has recalls of each epoch, in per cent. text_R5: captions whose video is among the 5 nearest videos;
     video_R5: videos with one of their captions among the 5 nearest captions; and likewise for 1 and 10. `recall` is the
@@ -66,104 +51,75 @@ def train_signature(
     reads the file.
     Raises DatasetError for a folder that cannot be used and ConfigError for settings, all problems at once.
     """
-    values = {"epochs": epochs, "lr": lr, "batch_size": batch_size, "seed": seed, "val": val, "min_count": min_count}
-    values |= {"margin": margin, "dropout": dropout, "clip": clip}
-    values |= {"hidden": hidden, "filters": filters, "space": space}
-    check_training(values, out, resume, batch_size=PAIRS)
-    objective = SignatureObjective(
-        folder,
-        lr=lr,
-        batch_size=batch_size,
-        seed=seed,
-        device=torch.device(resolve_device(device) if device == "auto" else device),
-        feature=feature,
-        val=val,
-        min_count=min_count,
-        margin=margin,
-        dropout=dropout,
-        clip=clip,
-        hidden=hidden,
-        filters=filters,
-        space=space,
+    checked = check_training(SignatureSettings, settings, seed=seed, out=out, resume=resume)
+    found = torch.device(resolve_device(device) if device == "auto" else device)
+    objective = SignatureObjective(folder, checked, seed=seed, device=found)
+    options = LoopOptions(
+        epochs=checked.epochs, seed=seed, device=found, clip=checked.clip, best="recall", resume=resume
     )
-    options = LoopOptions(epochs=epochs, seed=seed, device=objective.device, clip=clip, best="recall", resume=resume)
     return train(objective, options, out, on_progress)
 
 
 class SignatureObjective(TrainingObjective[PairBatch]):
     """Both branches, trained with a triplet loss on the captioned videos of a folder; scored by recalls."""
 
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        lr: float,
-        batch_size: int,
-        seed: int,
-        device: torch.device,
-        feature: str | None,
-        val: float,
-        min_count: int,
-        margin: float,
-        dropout: float,
-        clip: float,
-        hidden: int,
-        filters: int,
-        space: int,
-    ):
-        self.lr, self.batch_size, self.seed, self.device, self.margin = lr, batch_size, seed, device, margin
-        self.data = read_captioned_videos(folder, feature=feature, val=val, seed=seed)
+    def __init__(self, folder: Path, settings: SignatureSettings, *, seed: int, device: torch.device):
+        self.settings, self.seed, self.device = settings, seed, device
+        self.data = read_captioned_videos(folder, feature=settings.feature, val=settings.val, seed=seed)
         data = self.data
-        self.vocabulary = vocabulary_of(data.train, min_count)
+        self.vocabulary = vocabulary_of(data.train, settings.min_count)
         if not self.vocabulary:
-            raise ConfigError(f"{folder}: no word occurs {min_count} times in the captions. Lower min_count.")
+            raise ConfigError(f"{folder}: no word occurs {settings.min_count} times in the captions. Lower min_count.")
 
         n_words = len(self.vocabulary)
         embedding = data.word_vectors.dim if data.word_vectors else EMBEDDING
         with seeded(seed, torch.device("cpu")):  # drawn on the CPU, so that every device starts from the same weights
-            visual = VisualEncoder(data.features.dim, hidden, filters=filters, space=space, dropout=dropout)
-            text = TextEncoder(n_words, embedding, hidden, filters=filters, space=space, dropout=dropout)
+            sizes = {"filters": settings.filters, "space": settings.space, "dropout": settings.dropout}
+            visual = VisualEncoder(data.features.dim, settings.hidden, **sizes)
+            text = TextEncoder(n_words, embedding, settings.hidden, **sizes)
         if data.word_vectors:
             vectors = word_embedding(self.vocabulary, data.word_vectors, np.random.default_rng(seed))
             text.embed.weight.data.copy_(vectors)
         self.visual, self.text = visual.to(device), text.to(device)
         self.modules = {"visual": self.visual, "text": self.text}
-        self.optimiser = torch.optim.Adam([*self.visual.parameters(), *self.text.parameters()], lr=lr)
+        self.optimiser = torch.optim.Adam([*self.visual.parameters(), *self.text.parameters()], lr=settings.lr)
         self.metadata = {
             "network": "dual encoding, visual branch",
             "feature": f"{data.feature}, width {data.features.dim}",
             "pairs": f"{len(data.train)} for training, {len(data.val)} for validation",
-            "vocabulary": f"{n_words} words that occur {min_count} times or more",
+            "vocabulary": f"{n_words} words that occur {settings.min_count} times or more",
             "word_vectors": f"width {embedding}" if data.word_vectors else "none",
-            "hidden": str(hidden),
-            "filters": str(filters),
-            "space": str(space),
-            "lr": f"{lr:g}, × 0.99 an epoch, halved on a plateau",
-            "batch_size": str(batch_size),
-            "loss": f"triplet, margin {margin:g}, hardest negative",
-            "dropout": f"{dropout:g}",
-            "clip": f"{clip:g}",
+            "hidden": str(settings.hidden),
+            "filters": str(settings.filters),
+            "space": str(settings.space),
+            "lr": f"{settings.lr:g}, × 0.99 an epoch, halved on a plateau",
+            "batch_size": str(settings.batch_size),
+            "loss": f"triplet, margin {settings.margin:g}, hardest negative",
+            "dropout": f"{settings.dropout:g}",
+            "clip": f"{settings.clip:g}",
         }
 
     def batches(self, epoch: int) -> Iterator[PairBatch]:
-        return pair_batches(self.data, self.vocabulary, self.batch_size, epoch_rng(self.seed, epoch), self.device)
+        return pair_batches(
+            self.data, self.vocabulary, self.settings.batch_size, epoch_rng(self.seed, epoch), self.device
+        )
 
     def loss(self, batch: PairBatch) -> Tensor:
         same = batch.videos[:, None] == batch.videos
         visual, text = self.visual(batch.frames, batch.n_frames), self.text(batch.words, batch.n_words)
-        return triplet_loss(visual, text, same, self.margin)
+        return triplet_loss(visual, text, same, self.settings.margin)
 
     def size(self, batch: PairBatch) -> int:
         return len(batch.videos)
 
     def lr_at(self, epoch: int, examples: int, history: Sequence[EpochMetrics]) -> float:
-        return rate(self.lr, [metrics["recall"] for metrics in history])
+        return rate(self.settings.lr, [metrics["recall"] for metrics in history])
 
     def weights(self) -> Mapping[str, Tensor]:
         return self.visual.state_dict()
 
     def after_epoch(self, epoch: int) -> dict[str, float]:
-        return validate(self.visual, self.text, self.data, self.vocabulary, self.batch_size, self.device)
+        return validate(self.visual, self.text, self.data, self.vocabulary, self.settings.batch_size, self.device)
 
 
 def rate(lr: float, scores: Sequence[float]) -> float:

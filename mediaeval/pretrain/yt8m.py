@@ -9,14 +9,15 @@ B examples, L = 1024.
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from mediaeval.features.networks.yt8m import CLASSES, PICTURE, YT8MHead
-from mediaeval.pretrain.checks import check_training
+from mediaeval.features.networks.yt8m import PICTURE, YT8MHead
+from mediaeval.pretrain.settings import YouTube8MSettings, check_training
 from mediaeval.pretrain.yt8m_records import VideoBatch, read_examples, record_files, shuffled, video_batches
 from mediaeval.seeding import seeded
 from mediaeval.training.loop import LoopOptions, OnProgress, no_progress, train
@@ -31,42 +32,25 @@ def train_yt8m(
     folder: Path,
     out: Path,
     *,
-    epochs: int = 2,  # as in the public code
-    lr: float = 1e-3,
-    batch_size: int = 512,
     seed: int = 0,
     device: str | torch.device = "cpu",
     resume: bool = False,
-    classes: int = CLASSES,
-    l2: float = 0.0,  # the public code sets .005 for both kernels, but the loss that it minimises does not include it
-    buffer: int = 10_000,
     on_progress: OnProgress = no_progress,
+    **settings: Any,
 ) -> list[EpochMetrics]:
     """Train on FOLDER/train*.tfrecord, video-level or frame-level; write the network to `out`; return the history.
 
-    classes   number of classes; labels are 0..classes − 1
-    l2        factor of Σw² of the two kernels, which is added to the loss of each batch
-    buffer    number of examples from which the next one is drawn; 10,000 take 42 MB
+    settings  those of `YouTube8MSettings`
 
     With FOLDER/validate*.tfrecord the history has `gap`, 0..1 (see `Gap`), of each epoch, and the weights of the best
     epoch are written; without, those of the last. `load_head` reads the file.
     Raises DatasetError for missing files and those whose first record cannot be used, all at once; FeaturesError for a
     later record; ConfigError for settings.
     """
-    values = {"epochs": epochs, "lr": lr, "batch_size": batch_size, "seed": seed}
-    check_training(values | {"classes": classes, "l2": l2, "buffer": buffer}, out, resume)
-    objective = YouTube8MObjective(
-        folder,
-        lr=lr,
-        batch_size=batch_size,
-        seed=seed,
-        device=torch.device(device),
-        classes=classes,
-        l2=l2,
-        buffer=buffer,
-    )
+    checked = check_training(YouTube8MSettings, settings, seed=seed, out=out, resume=resume)
+    objective = YouTube8MObjective(folder, checked, seed=seed, device=torch.device(device))
     options = LoopOptions(
-        epochs=epochs,
+        epochs=checked.epochs,
         seed=seed,
         device=objective.device,
         best="gap" if objective.validation else None,
@@ -78,54 +62,44 @@ def train_yt8m(
 class YouTube8MObjective(TrainingObjective[VideoBatch]):
     """The classifier, trained with cross-entropy on the records of a folder; scored by GAP in validation."""
 
-    def __init__(
-        self,
-        folder: Path,
-        *,
-        lr: float,
-        batch_size: int,
-        seed: int,
-        device: torch.device,
-        classes: int,
-        l2: float,
-        buffer: int,
-    ):
-        self.lr, self.batch_size, self.seed, self.device = lr, batch_size, seed, device
-        self.classes, self.l2, self.buffer = classes, l2, buffer
-        self.training, self.validation = record_files(folder, classes)
+    def __init__(self, folder: Path, settings: YouTube8MSettings, *, seed: int, device: torch.device):
+        self.settings, self.seed, self.device = settings, seed, device
+        self.training, self.validation = record_files(folder, settings.classes)
         with seeded(seed, torch.device("cpu")):  # drawn on the CPU, so that every device starts from the same weights
-            head = YT8MHead(classes)
+            head = YT8MHead(settings.classes)
         self.head = head.to(device)
         self.modules = {"head": self.head}
-        self.optimiser = torch.optim.Adam(self.head.parameters(), lr=lr)
+        self.optimiser = torch.optim.Adam(self.head.parameters(), lr=settings.lr)
         self.metadata = {
             "network": f"YouTube-8M classifier of width {PICTURE}",
-            "classes": str(classes),
+            "classes": str(settings.classes),
             "files": f"{len(self.training)} for training, {len(self.validation)} for validation",
-            "lr": f"{lr:g}, × {DECAY} every {DECAY_EXAMPLES} examples",
-            "batch_size": str(batch_size),
-            "l2": f"{l2:g}",
-            "buffer": str(buffer),
+            "lr": f"{settings.lr:g}, × {DECAY} every {DECAY_EXAMPLES} examples",
+            "batch_size": str(settings.batch_size),
+            "l2": f"{settings.l2:g}",
+            "buffer": str(settings.buffer),
         }
 
     def batches(self, epoch: int) -> Iterator[VideoBatch]:
         rng = epoch_rng(self.seed, epoch)
         files = [self.training[k] for k in rng.permutation(len(self.training))]
-        stream = shuffled(read_examples(files, self.classes), self.buffer, rng)
-        return video_batches(stream, self.batch_size, self.classes, self.device)
+        stream = shuffled(read_examples(files, self.settings.classes), self.settings.buffer, rng)
+        return video_batches(stream, self.settings.batch_size, self.settings.classes, self.device)
 
     def loss(self, batch: VideoBatch) -> Tensor:
         x, y = batch
         value = cross_entropy(self.head(x), y).mean()
-        if self.l2:
-            value = value + self.l2 * (self.head.conv.weight.square().sum() + self.head.dense.weight.square().sum())
+        if self.settings.l2:
+            value = value + self.settings.l2 * (
+                self.head.conv.weight.square().sum() + self.head.dense.weight.square().sum()
+            )
         return value
 
     def size(self, batch: VideoBatch) -> int:
         return len(batch[0])
 
     def lr_at(self, epoch: int, examples: int, history: Sequence[EpochMetrics]) -> float:
-        return self.lr * DECAY ** (examples // DECAY_EXAMPLES)
+        return self.settings.lr * DECAY ** (examples // DECAY_EXAMPLES)
 
     def weights(self) -> Mapping[str, Tensor]:
         return self.head.state_dict()
@@ -135,7 +109,10 @@ class YouTube8MObjective(TrainingObjective[VideoBatch]):
             return {}
         gap = Gap()
         for x, y in video_batches(
-            read_examples(self.validation, self.classes), self.batch_size, self.classes, self.device
+            read_examples(self.validation, self.settings.classes),
+            self.settings.batch_size,
+            self.settings.classes,
+            self.device,
         ):
             gap.add(all_finite(self.head(x), "scores of validation").cpu().numpy(), y.cpu().numpy() > 0)
         return {"gap": gap.value()}

@@ -3,6 +3,9 @@
 import inspect
 import json
 import math
+import re
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -10,8 +13,9 @@ import torch
 from safetensors.torch import load_file
 
 from mediaeval.errors import ConfigError
-from mediaeval.pretrain import PRETRAINERS, SHARED, own_options, read_options, trainer
-from mediaeval.pretrain.checks import OPTIONS, check_training
+from mediaeval.features.networks.yt8m import CLASSES
+from mediaeval.pretrain import PRETRAINERS, read_settings, settings_model, trainer
+from mediaeval.pretrain.settings import check_training
 from tests.mediaeval.pretrain.test_objectgraphs import write_videos
 
 
@@ -47,49 +51,67 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name, values in WRONG.items() for value in values])
-def test_values_that_cannot_be_are_reported_by_name(out, name, value):
-    with pytest.raises(ConfigError, match=rf"^{name} {value}: .* is wanted\.$"):
-        check_training({name: value}, out, resume=False)
+def test_values_that_cannot_be_are_told_by_name(out, name, value):
+    model = next(model for model in map(settings_model, PRETRAINERS) if name in {*model.model_fields, "seed"})
+    values, seed = ({}, value) if name == "seed" else ({name: value}, 0)
+    expected = rf"^{name}: got {re.escape(repr(value))}; expected a (whole )?number .*\.$"
+    with pytest.raises(ConfigError, match=expected):
+        check_training(model, values, seed=seed, out=out, resume=False)
 
 
 @pytest.mark.parametrize("name", PRETRAINERS)
 def test_every_option_of_every_trainer_is_checked_with_the_others_before_anything_is_read(name, tmp_path):
-    wrong = {key: WRONG[key][0] for key in [*own_options(name), "epochs", "lr", "batch_size", "seed"] if key in WRONG}
+    fields = settings_model(name).model_fields
+    wrong = {key: WRONG[key][0] for key in [*fields, "seed"] if key in WRONG}
     with pytest.raises(ConfigError) as raised:
         trainer(name)(tmp_path / "nowhere", tmp_path / "w.pt", **wrong)
     *of_options, of_file = raised.value.problems
-    assert {problem.split()[0] for problem in of_options} == wrong.keys()
+    assert {problem.partition(":")[0] for problem in of_options} == wrong.keys()
     assert of_file.endswith("w.pt': expected a file name that ends in .safetensors.")
-    numbers = {key for key, default in own_options(name).items() if isinstance(default, int | float)}
+    numbers = {key for key, field in fields.items() if isinstance(field.default, int | float)}
     assert numbers <= wrong.keys(), "an option that no test has a wrong value for"
 
 
 @pytest.mark.parametrize("name", PRETRAINERS)
-def test_defaults_are_values_that_can_be(name, out):
-    parameters = inspect.signature(trainer(name)).parameters
-    check_training({key: p.default for key, p in parameters.items() if key in OPTIONS}, out, resume=False)
+def test_defaults_are_values_that_can_be_and_every_setting_says_what_it_means(name, out):
+    check_training(settings_model(name), {}, seed=0, out=out, resume=False)
+    fields = settings_model(name).model_fields
+    assert [key for key, field in fields.items() if not (field.description or "").endswith(".")] == []
+
+
+def test_classes_are_those_of_youtube_8m():
+    assert settings_model("yt8m")().classes == CLASSES
 
 
 # --- the table and the command -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("name", PRETRAINERS)
-def test_every_entry_is_a_trainer_that_takes_what_the_command_gives(name):
+def test_every_record_is_of_a_trainer_that_takes_what_the_command_gives(name):
     parameters = inspect.signature(trainer(name)).parameters
-    assert set(SHARED) - {"tell"} <= parameters.keys()
-    assert all(default is not inspect.Parameter.empty for default in own_options(name).values())
+    assert {"seed", "device", "resume", "on_progress", "settings"} <= parameters.keys()
     assert PRETRAINERS[name].summary and PRETRAINERS[name].layout and "/" in PRETRAINERS[name].source
 
 
-def test_options_are_read_as_what_they_are_and_all_wrong_ones_reported():
-    assert read_options("yt8m", ["classes=10", "l2 = 0.005"]) == {"classes": 10, "l2": 0.005}
-    assert read_options("signature", ["feature=resnet"]) == {"feature": "resnet"}
+def test_settings_are_read_as_what_they_are_and_all_wrong_ones_told():
+    assert read_settings("yt8m", ["classes=10", "l2 = 0.005"], {"epochs": None}) == {"classes": 10, "l2": 0.005}
+    assert read_settings("signature", ["feature=resnet"], {"epochs": 3}) == {"feature": "resnet", "epochs": 3}
     with pytest.raises(ConfigError) as raised:
-        read_options("yt8m", ["clases=10", "classes=ten", "l2"])
-    clases, ten, l2 = raised.value.problems
-    assert clases.startswith("unknown option of 'yt8m' 'clases'. Did you mean 'classes'?")
-    assert ten == "--set classes=ten: a whole number such as 3862 is wanted."
-    assert l2 == "--set l2: KEY=VALUE is wanted."
+        read_settings("yt8m", ["clases=10", "classes=ten", "l2"], {"epochs": 0})
+    l2, epochs, ten, clases = raised.value.problems
+    assert clases.startswith("unknown setting 'clases'. Did you mean 'classes'?")
+    assert ten == "classes: got 'ten'; expected a whole number from 1 to 1000000."
+    assert epochs == "epochs: got 0; expected a whole number of at least 1."
+    assert l2 == "--set l2: expected KEY=VALUE, such as epochs=5."
+
+
+def test_settings_are_refused_without_what_trains():
+    code = (
+        "import sys, mediaeval.pretrain as p; [p.read_settings(name, [], {}) for name in p.PRETRAINERS];"
+        "print([m for m in ('torch', 'sklearn', 'numpy') if m in sys.modules])"
+    )
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert out.stdout.strip() == "[]"
 
 
 def test_the_command_trains_tells_and_resumes(run, workdir):
@@ -111,15 +133,18 @@ def test_the_command_trains_tells_and_resumes(run, workdir):
     ("arguments", "message"),
     [
         (["objectgraph"], "unknown network 'objectgraph'. Did you mean 'objectgraphs'?"),
-        (["yt8m", "--set", "epochs=3"], "unknown option of 'yt8m' 'epochs'"),
+        (["yt8m", "--set", "epoch=3"], "unknown setting 'epoch'. Did you mean 'epochs'?"),
         (["yt8m"], "empty: got no .tfrecord file; expected files of YouTube-8M named train*.tfrecord"),
         (["yt8m", "--features", "nowhere"], "--features nowhere: no such folder. It is to hold train*.tfrecord"),
         (["yt8m", "--device", "tpu"], "--device: got 'tpu'; expected one of auto, cpu, cuda"),
-        (["signature", "--set", "dropout=nan"], "dropout nan: a share from 0 to below 1 is wanted"),
-        (["signature", "--set", "clip=-1", "--set", "hidden=0"], "hidden 0: a whole number from 1 to 65536 is wanted"),
+        (["signature", "--set", "dropout=nan"], "dropout: got nan; expected a number of at least 0 and below 1"),
+        (
+            ["signature", "--set", "clip=-1", "--set", "hidden=0"],
+            "hidden: got 0; expected a whole number from 1 to 65536",
+        ),
         (
             ["signature", "--batch-size", "1"],
-            "batch_size 1: a number of pairs of 2 or more, for the loss to compare, is wanted",
+            "batch_size: got 1; expected a whole number of at least 2",
         ),
         (["objectgraphs", "--out", "afile/w.safetensors"], "afile is a file; expected a folder"),
         (["yt8m", "--out", ""], "expected a file name that ends in .safetensors"),
