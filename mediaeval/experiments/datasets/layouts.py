@@ -1,7 +1,7 @@
-"""The folders of five image-sentiment sets as they are handed round: one function a layout, folder → `Found`.
+"""The folders of five image-sentiment sets as they are distributed: one function per layout, folder → `Found`.
 
-An image that is listed and not there is told, and left out: links die, and the larger sets are links. What makes the
-rest unreadable - no list, no images, unknown labels, names outside the folder - is a DatasetError.
+An image that is listed but absent is reported and left out: the larger sets are lists of links, and links die. Whatever
+makes a set unusable - no list, no images, unknown labels, names outside the folder - is a DatasetError.
 """
 
 import re
@@ -12,10 +12,10 @@ from mediaeval.errors import DatasetError, first_few
 from mediaeval.experiments.datasets.lists import (
     NEGATIVE,
     POSITIVE,
+    count_images,
     folder_of_images,
     id_of,
     image_files,
-    images,
     parse_categories,
     parse_labelled,
     parse_names,
@@ -43,21 +43,21 @@ _AGREED = {5: "five|5", 4: "four|4", 3: "three|3"}
 
 @dataclass
 class Found:
-    """What a folder holds: images that are there by id, their polarity and, where the set has them, fine classes."""
+    """What a folder holds: images by id, their polarity and, where the set has them, their emotions."""
 
     paths: dict[str, Path]
     labels: dict[str, str]
     emotions: dict[str, str] = field(default_factory=dict)
-    absent: list[str] = field(default_factory=list)  # listed, but not there
-    shipped: list[Split] = field(default_factory=list)  # what the folder's own files say; without absent images
+    absent: list[str] = field(default_factory=list)  # listed, but not in the folder
+    shipped: list[Split] = field(default_factory=list)  # from the folder's own files, without absent images
     notes: list[str] = field(default_factory=list)
 
 
 def read_twitter1(folder: Path, agreed: int) -> Found:
-    """TwitterI: images in Agg_AMT_Candidates/ or images/; lists of name and 0 or 1, or folds of such lists.
+    """TwitterI: images in Agg_AMT_Candidates/ or images/; lists of names with 0 or 1, or folds of such lists.
 
     Lists are called five_agrees.txt, twitter_five_agrees.txt, five_agree.txt …; folds five_agrees/test1/train.txt …
-    Both lie in the folder itself or in ground_truth/. Sets are cumulative: stricter lists that are there are taken in.
+    Both lie in the folder itself or in ground_truth/. Sets are cumulative: stricter lists are included where present.
     """
     problems: list[str] = []
     notes: list[str] = []
@@ -72,12 +72,12 @@ def read_twitter1(folder: Path, agreed: int) -> Found:
                 raise_problems([*problems, _no_list(folder, agreed)])
         elif more := [i for i in of_level if i not in listed]:
             notes.append(
-                f"{images(len(more))} of the {level}-agree list not in the {agreed}-agree list: taken in, as the sets "
-                "are cumulative"
+                f"{count_images(len(more))} of the {level}-agree list not in the {agreed}-agree list: included, since "
+                "the sets are cumulative"
             )
         if other := [i for i in of_level if listed.get(i, of_level[i]) != of_level[i]]:
             notes.append(
-                f"another label in the {level}-agree list: {first_few(other)}; the {agreed}-agree list's is kept"
+                f"different label in the {level}-agree list: {first_few(other)}; that of the {agreed}-agree is kept"
             )
         listed = of_level | listed
     raise_problems(problems)
@@ -87,13 +87,15 @@ def read_twitter1(folder: Path, agreed: int) -> Found:
 
 
 def _agreed_lists(folder: Path, agreed: int, problems: list[str]) -> tuple[dict[str, str], list[Split]]:
-    """Return id → polarity of one level's list, or of its folds together; and the folds."""
+    """Return id → polarity from the list of one level, or from all its folds; and the folds."""
     pattern = re.compile(rf"(.*[^a-z0-9])?({_AGREED[agreed]})[ _-]?agrees?", re.IGNORECASE)
     entries = [p for place in (folder, folder / "ground_truth") if place.is_dir() for p in sorted(place.iterdir())]
     lists = [p for p in entries if p.suffix.lower() == ".txt" and pattern.fullmatch(p.stem) and p.is_file()]
     folders = [p for p in entries if p.is_dir() and pattern.fullmatch(p.name)]
     if len(lists) > 1 or len(folders) > 1:
-        problems.append(f"{folder}: several lists of {agreed}-agree ({first_few([*lists, *folders])}). Keep one.")
+        problems.append(
+            f"{folder}: several lists of {agreed}-agree ({first_few([str(p) for p in (*lists, *folders)])}). Keep one."
+        )
     labels: dict[str, str] = {}
     for path in lists[:1]:
         labels = _by_id(parse_labelled(read_text(path), path, problems))
@@ -122,7 +124,7 @@ def _no_list(folder: Path, agreed: int) -> str:
 
 
 def read_twitter2(folder: Path) -> Found:
-    """TwitterII: images in partition1/ … partition5/, and groundTruthLabel.txt with id, tab, positive or negative."""
+    """TwitterII: images in partition1/ … partition5/, and groundTruthLabel.txt with ids, tabs and polarities."""
     problems: list[str] = []
     truth = _one_of(folder, ("groundTruthLabel.txt",))
     places = [p for top in (folder, folder / "images") if top.is_dir() for p in top.iterdir() if p.is_dir()]
@@ -130,7 +132,7 @@ def read_twitter2(folder: Path) -> Found:
     if truth is None:
         problems.append(f"{folder}: no groundTruthLabel.txt.")
     if len(places) < 2:
-        problems.append(f"{folder}: {len(places)} of the folders partition1 … partition5; they are the folds.")
+        problems.append(f"{folder}: got {len(places)} of the folders partition1 … partition5, which are the folds.")
     raise_problems(problems)
     partition: dict[str, Path] = {}
     files: dict[str, Path] = {}
@@ -143,7 +145,7 @@ def read_twitter2(folder: Path) -> Found:
     raise_problems(problems)
     notes = [] if len(places) == 5 else [f"{len(places)} partitions; 5 are published"]
     if unlabelled := [i for i in files if i not in listed]:
-        notes.append(f"{images(len(unlabelled))} without a label left out: {first_few(unlabelled)}")
+        notes.append(f"{count_images(len(unlabelled))} without a label left out: {first_few(unlabelled)}")
     found = _present(folder, files, listed, notes)
     for place in places:
         test = tuple(i for i in found.paths if partition[i] == place)
@@ -168,10 +170,12 @@ def read_emotionroi(folder: Path) -> Found:
     for path in lists:
         ids = [id_of(name.removeprefix("images/")) for name in parse_names(read_text(path), path, problems)]
         unknown = sorted({i.rpartition("/")[0] for i in ids} - set(EMOTIONROI))
-        problems += [f"{path}: class '{c}'; {', '.join(sorted(EMOTIONROI))} is wanted." for c in unknown]
+        problems += [f"{path}: got class '{c}'; expected one of {', '.join(sorted(EMOTIONROI))}." for c in unknown]
         sides.append(list(dict.fromkeys(ids)))
     if both := set(sides[0]) & set(sides[1]):
-        problems.append(f"{folder}: {images(len(both))} in both lists ({first_few(sorted(both))}). Keep each in one.")
+        problems.append(
+            f"{folder}: {count_images(len(both))} in both lists ({first_few(sorted(both))}). Keep each in one."
+        )
     raise_problems(problems)
     train, test = map(len, sides)
     share = 100 * test / max(train + test, 1)
@@ -180,14 +184,14 @@ def read_emotionroi(folder: Path) -> Found:
     ]
     emotions = {i: i.rpartition("/")[0] for side in sides for i in side}
     if unlisted := [i for i in files if i not in emotions]:
-        notes.append(f"{images(len(unlisted))} in neither list left out: {first_few(unlisted)}")
+        notes.append(f"{count_images(len(unlisted))} in neither list left out: {first_few(unlisted)}")
     found = _present(folder, files, {i: EMOTIONROI[c] for i, c in emotions.items()}, notes, emotions)
     found.shipped = [Split(tuple(sides[0]), (), tuple(sides[1])).without(found.absent)]
     return found
 
 
 def read_fi(folder: Path) -> Found:
-    """FI: a folder of images for each of eight emotions, in the folder itself or in images/; no official list."""
+    """FI: a folder of images for each of eight emotions, in the folder itself or in images/; there is no list."""
     problems: list[str] = []
     top = folder / "images" if (folder / "images").is_dir() else folder
     places = {p.name.lower(): p for p in sorted(top.iterdir()) if p.is_dir() and not p.name.startswith(".")}
@@ -198,7 +202,7 @@ def read_fi(folder: Path) -> Found:
     for name, place in places.items():
         of_class = image_files(place, problems)
         if of_class and name not in FI:
-            problems.append(f"{place}: '{name}' is no emotion of this set ({', '.join(sorted(FI))}).")
+            problems.append(f"{place}: got emotion '{name}'; expected one of {', '.join(sorted(FI))}.")
         files |= {f"{name}/{i}": path for i, path in of_class.items()}
         emotions |= {f"{name}/{i}": name for i in of_class}
     raise_problems(problems)
@@ -206,11 +210,11 @@ def read_fi(folder: Path) -> Found:
 
 
 def read_webemo(folder: Path) -> Found:
-    """WEBEmo: train25.txt and test25.txt with an address and a class index a line, category.txt with the classes.
+    """WEBEmo: train25.txt and test25.txt with a URL and a class index per line, category.txt with the classes.
 
-    The images are anywhere below the folder, called as their address ends or INDEX_NAME; folders train, test, and an
-    index or a class say more, where there are such. A file that lines of several parts or classes could mean is left
-    out.
+    The images are anywhere below the folder, named like the end of their URL or INDEX_NAME. Subfolders called train,
+    test, or after a class or its index, narrow down which line an image belongs to. An image that lines of several
+    parts or classes could refer to is left out.
     """
     problems: list[str] = []
     lists = {part: _one_of(folder, (f"{part}25.txt",)) for part in ("train", "test")}
@@ -225,7 +229,7 @@ def read_webemo(folder: Path) -> Found:
     for image_id in files:
         by_name.setdefault(image_id.rpartition("/")[2], []).append(image_id)
 
-    meant: dict[str, set[tuple[str, int]]] = {}  # image id → (part, class) that lists say of it
+    meant: dict[str, set[tuple[str, int]]] = {}  # image id → (part, class) that the lists give it
     absent, listed = [], {}
     for part, path in lists.items():
         entries = parse_urls(read_text(path), path, len(classes), problems)
@@ -242,18 +246,18 @@ def read_webemo(folder: Path) -> Found:
     sure = {i: said.pop() for i, said in meant.items() if len(said) == 1}
     if unsure := [i for i in meant if i not in sure]:
         notes.append(
-            f"{images(len(unsure))} left out: lines of several classes or parts end in the name: {first_few(unsure)}"
+            f"{count_images(len(unsure))} left out: several classes or parts end in the name: {first_few(unsure)}"
         )
     emotions = {i: classes[index] for i, (_, index) in sure.items()}
     found = _present(folder, files, {i: WEBEMO[c] for i, c in emotions.items()}, notes, emotions)
-    _tell_absent(found, absent)
+    _note_absent(found, absent)
     train, test = (tuple(i for i, (p, _) in sure.items() if p == part) for part in lists)
     found.shipped = [Split(train, (), test)]
     return found
 
 
 def _may_be(image_id: str, part: str, own: set[str], classes: list[str]) -> bool:
-    """Whether the folders that an image lies in say nothing against its part and its class."""
+    """Return whether the names of an image's folders agree with its part and its class."""
     folders = set(image_id.lower().split("/")[:-1])
     of_class = folders & {*classes, *map(str, range(len(classes)))}
     return (not folders & {"train", "test"} or part in folders) and (not of_class or bool(of_class & own))
@@ -266,12 +270,12 @@ def _present(
     notes: list[str],
     emotions: dict[str, str] | None = None,
 ) -> Found:
-    """Return what is listed and there; tell what is listed and not there. Raises DatasetError when nothing is there."""
+    """Return the listed images that exist, and note the others. Raises DatasetError when none exists."""
     there = [i for i in listed if i in files]
     if not there:
         raise DatasetError(
-            f"{folder}: none of {images(len(listed))} listed is there ({first_few(listed)}); {images(len(files))} of "
-            "other names found. Put the images where the set has them."
+            f"{folder}: none of {count_images(len(listed))} listed is there ({first_few(listed)}); found "
+            f"{count_images(len(files))} with other names. Put the images where the set has them."
         )
     found = Found(
         {i: files[i] for i in there},
@@ -279,14 +283,14 @@ def _present(
         {i: emotions[i] for i in there} if emotions else {},
         notes=notes,
     )
-    _tell_absent(found, [i for i in listed if i not in files])
+    _note_absent(found, [i for i in listed if i not in files])
     return found
 
 
-def _tell_absent(found: Found, absent: list[str]) -> None:
+def _note_absent(found: Found, absent: list[str]) -> None:
     if absent:
         found.absent += absent
-        found.notes.append(f"{images(len(absent))} listed but absent, left out: {first_few(absent)}")
+        found.notes.append(f"{count_images(len(absent))} listed but absent, left out: {first_few(absent)}")
 
 
 def _by_id(labels: dict[str, str]) -> dict[str, str]:
@@ -294,7 +298,7 @@ def _by_id(labels: dict[str, str]) -> dict[str, str]:
 
 
 def _one_of(folder: Path, names: tuple[str, ...]) -> Path | None:
-    """Return the file of one of these names, in whatever case; None where there is none."""
+    """Return the file with one of these names, in any case; None where there is none."""
     if not folder.is_dir():
         return None
     by_name = {p.name.lower(): p for p in sorted(folder.iterdir()) if p.is_file()}
@@ -302,6 +306,6 @@ def _one_of(folder: Path, names: tuple[str, ...]) -> Path | None:
 
 
 def _natural(path: Path) -> int:
-    """Return the number that a name ends in, so that test10 comes after test9."""
+    """Return the number at the end of a name, so that test10 comes after test9."""
     digits = re.search(r"\d+$", path.name)
     return int(digits[0]) if digits else 0

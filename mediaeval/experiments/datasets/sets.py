@@ -1,7 +1,7 @@
 """Image-sentiment sets beside the task's own: TwitterI, TwitterII, EmotionROI, FI and WEBEmo.
 
-None may be handed on, so they are read from wherever you have them, in the layouts in which they are handed round. What
-is found is counted and held against the published counts; differences are told in `notes`, never an error.
+None may be redistributed, so they are read from wherever you have them, in the layouts in which they are distributed.
+Images are counted and compared with the published counts; differences are reported in `notes` and never an error.
 
     found = load_sentiment_set("emotionroi", Path("EmotionROI"))
     found.labels  # image id → negative or positive
@@ -27,7 +27,7 @@ from mediaeval.experiments.datasets.layouts import (
     read_twitter2,
     read_webemo,
 )
-from mediaeval.experiments.datasets.lists import images
+from mediaeval.experiments.datasets.lists import count_images
 from mediaeval.experiments.datasets.splits import (
     Split,
     disjoint_folds,
@@ -44,7 +44,7 @@ Splitter = Callable[[Found, int], list[Split]]
 
 @dataclass(frozen=True)
 class SetEntry:
-    """One set: what it is, how its folder is read, what was published of it, and how it is split."""
+    """One set: what it is, how its folder is read, what was published about it, and how it is split."""
 
     title: str
     summary: str
@@ -57,10 +57,10 @@ class SetEntry:
 
 @dataclass(frozen=True)
 class SentimentSet:
-    """A set as found: only images that are there, joined by id.
+    """A set as found: only images that exist, joined by id.
 
-    `emotions`: id → fine class, empty where the set has none. `labels`: id → `negative` or `positive`. `notes`: in
-    words, every difference from what was published, and what was left out. `absent`: names listed but not there.
+    `emotions`: id → emotion, empty where the set has none. `labels`: id → `negative` or `positive`. `notes`: in words,
+    every difference from what was published, and what was left out. `absent`: names that are listed but have no image.
     """
 
     name: str
@@ -75,7 +75,7 @@ class SentimentSet:
 
 def _shipped(found: Found, seed: int) -> list[Split]:
     if not found.shipped:
-        raise DatasetError("the folder holds no folds of its own. Take another protocol.")
+        raise DatasetError("the folder holds no folds of its own. Choose another protocol.")
     return found.shipped
 
 
@@ -154,11 +154,10 @@ SENTIMENT_SETS: dict[str, SetEntry] = {
 def load_sentiment_set(name: str, folder: Path, seed: int = 0, protocol: str | None = None) -> SentimentSet:
     """Read the set called `name` from `folder`.
 
-    `protocol`: a way to split that the set's entry lists (TwitterI: hold-out, folds as Campos et al. 2017 made them, or
-    shipped), or `stored` for those in `splits.csv` (see `write_splits`; an experiment
-    writes such files); None takes the first. `seed` draws the splits
-    that are random. Raises ConfigError for an unknown name or protocol, DatasetError when the layout is not there, with
-    what was looked for, or a list cannot be used, with all its problems.
+    `protocol`: one of the ways to split in the set's entry (TwitterI: hold-out, folds as in Campos et al. 2017, or
+    shipped), or `stored` for the splits in `splits.csv` (see `write_splits`; experiments write such files); None is
+    the first. `seed` draws random splits. Raises ConfigError for an unknown name or protocol; DatasetError when files
+    are missing, with what was looked for, or when a list cannot be used, with all its problems.
     """
     entry = SENTIMENT_SETS[choose("sentiment set", name, SENTIMENT_SETS)]
     protocol = choose(f"protocol of {name}", protocol or next(iter(entry.splitters)), [*entry.splitters, STORED])
@@ -170,7 +169,7 @@ def load_sentiment_set(name: str, folder: Path, seed: int = 0, protocol: str | N
     notes = [*_count_notes(entry, found), *found.notes]
     if protocol == STORED:
         splits, gone = _known(read_splits(folder / SPLITS_FILE), found)
-        notes += [f"{images(len(gone))} of {SPLITS_FILE} not in the set, left out"] if gone else []
+        notes += [f"{count_images(len(gone))} of {SPLITS_FILE} not in the set, left out"] if gone else []
     else:
         splits = entry.splitters[protocol](found, seed)
     require_sides(splits, f"{folder}, protocol {protocol}")
@@ -189,14 +188,14 @@ def load_sentiment_set(name: str, folder: Path, seed: int = 0, protocol: str | N
 
 
 def _count_notes(entry: SetEntry, found: Found) -> list[str]:
-    """Tell every class whose count is not the published one."""
+    """Return a note on every class whose count differs from the published one."""
     have = Counter(found.emotions.values() or found.labels.values()) | Counter({"all": len(found.labels)})
     wrong = [f"{c} {have[c]}, published {n}" for c, n in entry.published.items() if have[c] != n]
     return [f"counts found: {'; '.join(wrong)}"] if wrong else []
 
 
 def _known(splits: list[Split], found: Found) -> tuple[list[Split], list[str]]:
-    """Return the splits without images that the set does not have, and those images."""
+    """Return the splits without images that are not in the set, and those images."""
     stored = {i for split in splits for part in (split.train, split.validation, split.test) for i in part}
     gone = sorted(stored - set(found.labels))
     return [split.without(gone) for split in splits], gone

@@ -1,6 +1,6 @@
 """The ways in which image-sentiment sets are split, and splits as files.
 
-A seed draws the same splits of the same ids, in whatever order they come: lists are handed round in several.
+The same seed gives the same splits of the same ids, in whatever order these are listed: lists circulate in several.
 """
 
 import csv
@@ -21,7 +21,7 @@ HEADER = ["split", "part", "id"]
 
 @dataclass(frozen=True)
 class Split:
-    """Image ids of the three parts of one split; `validation` is empty where a protocol has none."""
+    """Image ids in the three parts of one split; `validation` is empty where a protocol has none."""
 
     train: tuple[str, ...]
     validation: tuple[str, ...]
@@ -34,7 +34,7 @@ class Split:
 
 
 def hold_outs(ids: Sequence[str], seed: int, *, times: int = 5, test: float = 0.2) -> list[Split]:
-    """Return random splits that are drawn anew each time, so that an image may be tested more than once or never."""
+    """Return random splits drawn independently, so that an image may be tested more than once or never."""
     ids, splits = sorted(ids), []
     for k in range(times):
         order = np.random.default_rng((seed, k)).permutation(len(ids))
@@ -44,7 +44,7 @@ def hold_outs(ids: Sequence[str], seed: int, *, times: int = 5, test: float = 0.
 
 
 def disjoint_folds(ids: Sequence[str], seed: int, *, folds: int = 5) -> list[Split]:
-    """Return folds of one size after one shuffle; what is left over is in none, as Campos et al. 2017 did it."""
+    """Return folds of equal size after one shuffle; the remainder is in none of them, as in Campos et al. 2017."""
     ids, size = sorted(ids), len(ids) // folds
     order = np.random.default_rng(seed).permutation(len(ids))[: size * folds]
     return [
@@ -87,7 +87,7 @@ def require_sides(splits: Sequence[Split], source: object) -> None:
 
 
 def write_splits(path: Path, splits: Sequence[Split]) -> None:
-    """Store splits as a CSV of split (from 1), part and id; `read_splits` reads it."""
+    """Write splits as a CSV with the columns split (from 1), part and id; `read_splits` reads it."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(HEADER)
@@ -97,11 +97,11 @@ def write_splits(path: Path, splits: Sequence[Split]) -> None:
 
 
 def read_splits(path: Path) -> list[Split]:
-    """Read what `write_splits` wrote. Raises DatasetError with every line of another form."""
+    """Read a file written by `write_splits`. Raises DatasetError with every line in another format."""
     if not path.is_file():
         raise DatasetError(
             f"{path} does not exist. An experiment writes the splits it used into its results folder, as "
-            f"splits-NAME.csv: copy that file to {path}, or take another protocol."
+            f"splits-NAME.csv: copy that file to {path}, or choose another protocol."
         )
     problems: list[str] = []
     parts: dict[int, dict[str, list[str]]] = {}
@@ -110,10 +110,10 @@ def read_splits(path: Path) -> list[Split]:
     except csv.Error as error:
         raise DatasetError(f"{path} cannot be read as a CSV: {error}.") from None
     if not rows or rows[0] != HEADER:
-        problems.append(f"{path}: the header {','.join(HEADER)} is wanted.")
+        problems.append(f"{path}: expected the header {','.join(HEADER)}.")
     for number, row in enumerate(rows[1:], start=2):
         if len(row) != 3 or row[1] not in PARTS or not (row[0].isascii() and row[0].isdigit()) or not row[2]:
-            problems.append(f"{path}:{number}: '{','.join(row)}'; NUMBER,{'|'.join(PARTS)},ID is wanted.")
+            problems.append(f"{path}:{number}: got '{','.join(row)}'; expected NUMBER,{'|'.join(PARTS)},ID.")
         else:
             parts.setdefault(int(row[0][:9]), {part: [] for part in PARTS})[row[1]].append(row[2])
     raise_problems(problems)

@@ -162,8 +162,8 @@ def test_twitter1_sets_are_cumulative_and_the_looser_list_has_the_last_word(tmp_
     assert sorted(found.labels.index) == ["a_1", "b_1", "c_1", "d_1", "e_1", "f_1"]
     assert found.labels["a_1"] == "negative"
     told = "\n".join(found.notes)
-    assert "4 images of the 5-agree list not in the 4-agree list: taken in" in told
-    assert "another label in the 5-agree list: a_1" in told
+    assert "4 images of the 5-agree list not in the 4-agree list: included" in told
+    assert "different label in the 5-agree list: a_1" in told
     assert len(load_sentiment_set("twitter1-5", folder).labels) == 5, "and the stricter set has not the looser images"
 
 
@@ -310,11 +310,11 @@ def test_everything_wrong_with_a_list_is_told_at_once(tmp_path):
     told = str(caught.value)
     assert len(caught.value.problems) == 7
     for line, words in {
-        1: "'../up.jpg' lies outside the folder",
-        2: "'/etc/a.jpg' lies outside the folder",
-        3: "lies outside the folder",
-        4: "label 'maybe'; 0, negative, 1, positive is wanted",
-        5: "'b_1.jpg' is a name without a label",
+        1: "'../up.jpg' leads out of the folder",
+        2: "'/etc/a.jpg' leads out of the folder",
+        3: "leads out of the folder",
+        4: "got label 'maybe'; expected one of 0, negative, 1, positive",
+        5: "'b_1.jpg' has no label",
         6: "c_1.mp4 is a video",
         8: "d_1.jpg is both positive and negative",
     }.items():
@@ -333,11 +333,12 @@ def test_unknown_classes(tmp_path):
     with pytest.raises(DatasetError, match=r"class 'love'(.|\n)*1 image in both lists \(joy/1\)"):
         load_sentiment_set("emotionroi", folder)
     draw(fi(tmp_path / "fi", 4), "love/1.jpg")
-    with pytest.raises(DatasetError, match="'love' is no emotion of this set"):
+    with pytest.raises(DatasetError, match="got emotion 'love'; expected one of amusement"):
         load_sentiment_set("fi", tmp_path / "fi")
     folder = webemo(tmp_path / "web")
     write(folder, {"test25.txt": "https://x.test/c.jpg 25\nhttps://x.test/ 1\n"})
-    with pytest.raises(DatasetError, match=r"class '25'; a whole number from 0 to 24(.|\n)*ends in no file name"):
+    expected = r"got class '25'; expected an integer from 0 to 24(.|\n)*does not end in a file name"
+    with pytest.raises(DatasetError, match=expected):
         load_sentiment_set("webemo", folder)
     write(folder, {"category.txt": WEB["category.txt"].replace("'zest', 'mid', '+'", "'zest', 'mid', '-'")})
     with pytest.raises(DatasetError, match=r"category.txt:25: .*'zest'.* positive"):
@@ -356,7 +357,7 @@ def test_two_files_with_one_id_and_an_unknown_set(tmp_path):
 def test_images_that_are_all_absent(tmp_path):
     folder = write(tmp_path, {"five_agrees.txt": FIVE})
     draw(folder, "images/other.jpg")
-    with pytest.raises(DatasetError, match=r"none of 5 images listed is there .*; 1 image of other names found"):
+    with pytest.raises(DatasetError, match=r"none of 5 images listed is there .*; found 1 image with other names"):
         load_sentiment_set("twitter1-5", folder)
 
 
@@ -386,7 +387,7 @@ def test_any_text_gives_safe_names_or_problems(text):
     assert all("/" not in name and name not in ("", ".", "..") and 0 <= k < 25 for name, k in entries)
     classes = parse_categories(text, "list", WEBEMO, problems)
     assert problems or classes == []  # the empty list of classes is itself a problem
-    assert any("25 are wanted" in problem for problem in problems)
+    assert any("expected 25" in problem for problem in problems)
 
 
 @given(st.integers(10, 60), st.integers(0, 5))
@@ -434,7 +435,7 @@ def test_stored_splits_that_are_none(tmp_path):
     with pytest.raises(DatasetError, match=r"does not exist\. .*splits-NAME\.csv: copy that file to .*splits\.csv"):
         read_splits(tmp_path / "splits.csv")
     (tmp_path / "splits.csv").write_text("split,id\n1,train,a\n1,trian,b\n")
-    with pytest.raises(DatasetError, match=r"header split,part,id is wanted(.|\n)*:3: '1,trian,b'"):
+    with pytest.raises(DatasetError, match=r"expected the header split,part,id(.|\n)*:3: got '1,trian,b'"):
         read_splits(tmp_path / "splits.csv")
     with pytest.raises(DatasetError, match=r"split 1 has 0 training(.|\n)*split 2 has an image in two parts"):
         require_sides([Split((), (), ("a",)), Split(("a",), (), ("a",))], "x")
