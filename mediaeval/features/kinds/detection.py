@@ -37,7 +37,8 @@ def loaded_detector(
     identity = {
         **identity_of(extractor, str(torch_on(engine))),
         "detector": f"fasterrcnn_resnet50_fpn_v2, file sha256 {file_digest(path)}",
-        "found": arguments.model_dump(),
+        # as written: identities tell the score 0 from 0.0
+        "found": arguments.model_dump() | extractor.model_args,
         "decoder": DECODER,
     }
     return frozen(network, engine.device), identity

@@ -133,10 +133,8 @@ class DetectorArguments(Settings):
     """What the detector looks for, and at what size."""
 
     objects: int = Field(default=50, ge=1, description="Objects per image, at most.")  # 50 as in ObjectGraphs
-    # low, so that few images have fewer than 50 objects; a whole number stays one: it is a part of stored identities
-    score: Annotated[int | float, Field(ge=0, lt=1)] = Field(
-        default=0.01, description="Least score of a detection, 0 to 1."
-    )
+    # low, so that few images have fewer than 50 objects
+    score: float = Field(default=0.01, ge=0, lt=1, description="Least score of a detection.")
     min_size: int = Field(default=800, ge=32, description="Pixels that the shorter side is resized to.")
     max_size: int = Field(default=1333, ge=32, description="Pixels that the longer side has at most after that.")
 

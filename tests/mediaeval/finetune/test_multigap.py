@@ -454,12 +454,12 @@ def test_real_weights_see_in_a_real_photograph_what_they_see_in_timm(shared):
 
 
 def test_absent_weights_are_told_for_both_streams_with_settings_and_origins(monkeypatch):
-    from mediaeval.features import sources
+    from mediaeval.features import weight_files
 
     def unreachable(file):
         raise WeightsError(f"{file.url}: no network")
 
-    monkeypatch.setattr(sources, "fetch", unreachable)
+    monkeypatch.setattr(weight_files, "fetch", unreachable)
     with pytest.raises(WeightsError) as told:
         made(streams=["object", "places"], pretrained=True)
     of_object, of_places = told.value.problems
