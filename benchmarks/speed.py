@@ -82,8 +82,9 @@ def vectors_of(photographs: Path, folder: Path, engine: str) -> tuple[dict[str, 
     from mediaeval.config import load_config
     from mediaeval.data.dataset import load_dataset
     from mediaeval.steps.prepare import build_networks, features_of
+    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
-    config = load_config(folder / "mediaeval.toml", use=",".join(USE), engine=engine)
+    config = load_config(folder / "mediaeval.toml", task=VISUAL_SENTIMENT_2021, use=",".join(USE), engine=engine)
     dataset = load_dataset(photographs)
     features = features_of(dataset, config, build_networks(config, "cpu"), skip_bad=False)
     ids = sorted(dataset.ids, key=lambda i: dataset.image_paths[i].name)
@@ -249,6 +250,7 @@ def views(data: Path, runs: int, folder: Path, images: int = 24, k: int = 4) -> 
     from mediaeval.features.extract import extract
     from mediaeval.features.store import FeatureStore
     from mediaeval.steps.prepare import build_networks
+    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
     some = folder / "of-views"
     some.mkdir()
@@ -259,7 +261,9 @@ def views(data: Path, runs: int, folder: Path, images: int = 24, k: int = 4) -> 
     made: dict[str, list[np.ndarray]] = {}
 
     def by(engine: str) -> Callable[..., None]:
-        networks = build_networks(load_config(folder / "mediaeval.toml", use=",".join(USE), engine=engine), "cpu")
+        networks = build_networks(
+            load_config(folder / "mediaeval.toml", task=VISUAL_SENTIMENT_2021, use=",".join(USE), engine=engine), "cpu"
+        )
         plain, store = folder / f"plain-{engine}", folder / f"views-{engine}"
         extract(dataset, networks, FeatureStore(plain))  # the plain vectors are no part of this
 

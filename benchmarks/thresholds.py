@@ -23,6 +23,7 @@ from mediaeval.steps.train import train
 from submission.labels import read_labels
 from submission.score import score_decisions
 from submission.tasks import TASKS
+from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
 SUBTASKS = ("subtask2", "subtask3")
 FIXED = (0.5, 0.3)
@@ -32,7 +33,7 @@ def measure(folder: Path, n_dev: int, seed: int) -> np.ndarray:
     """Return weighted F1, (n_subtasks, tuned and then `FIXED`), on 300 test images of a sample drawn in `folder`."""
     sample = draw_sample(folder / f"sample-{n_dev}-{seed}", dev=n_dev, test=300, seed=seed)
     run = RunFolder(folder / f"run-{n_dev}-{seed}")
-    fitted = train(load_config(data=str(sample.devset)), list(SUBTASKS), run)
+    fitted = train(load_config(task=VISUAL_SENTIMENT_2021, data=str(sample.devset)), list(SUBTASKS), run)
     predict(run, sample.testset)
     ids, truth = load_dataset(sample.testset).ids, read_labels(sample.truth).labels
     scores = []

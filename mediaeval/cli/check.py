@@ -86,8 +86,9 @@ def _judge(data: Path, dev: Path, config: Path | None, use: str | None, device: 
     from mediaeval.config import load_config
     from mediaeval.devices import resolve_device
     from mediaeval.proofs.align import Judge
+    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
-    settings = load_config(config, use=use)
+    settings = load_config(config, task=VISUAL_SENTIMENT_2021, use=use)
     return Judge(data, dev, settings, own=use is not None, device=resolve_device(device), tell=logger.info)
 
 

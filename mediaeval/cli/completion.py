@@ -40,8 +40,9 @@ def _subtasks() -> list[str]:
 def _extractors() -> list[str]:
     """The published ones and those of mediaeval.toml."""
     from mediaeval.config import load_config
+    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
-    return list(load_config(None).all_extractors())
+    return list(load_config(task=VISUAL_SENTIMENT_2021).all_extractors())
 
 
 def _systems() -> list[str]:

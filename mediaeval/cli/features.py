@@ -31,8 +31,9 @@ def command(
     from mediaeval.data.dataset import load_dataset
     from mediaeval.devices import resolve_device
     from mediaeval.steps.prepare import build_networks, features_of
+    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
-    settings = load_config(config, preset=preset, use=use, engine=engine)
+    settings = load_config(config, task=VISUAL_SENTIMENT_2021, preset=preset, use=use, engine=engine)
     folders = data or [choose_data(settings.data.dev), *([settings.data.test] if settings.data.test else [])]
     datasets = [load_dataset(Path(folder)) for folder in folders]
     networks = build_networks(settings, resolve_device(device))

@@ -50,6 +50,7 @@ def _tasks(config) -> list[dict]:
 
 def _extractors(config) -> list[dict]:
     from mediaeval.config import load_config
+    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
     return [
         {
@@ -61,7 +62,7 @@ def _extractors(config) -> list[dict]:
             "licence": entry.licence,
             "about": entry.summary,
         }
-        for name, entry in load_config(config).all_extractors().items()
+        for name, entry in load_config(config, task=VISUAL_SENTIMENT_2021).all_extractors().items()
     ]
 
 
@@ -87,6 +88,7 @@ def _presets(config) -> list[dict]:
     """A preset as a block of rows: what it is, its blocks of features in their order, how it trains."""
     from mediaeval.config import PRESETS, blocks_of, load_config
     from submission.tasks import TASKS
+    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
     rows: list[dict] = []
 
@@ -97,7 +99,9 @@ def _presets(config) -> list[dict]:
 
     for name, preset in PRESETS.items():
         # the preset's own blocks, whatever mediaeval.toml uses; the user's own extractors of the same names
-        used = load_config(config, preset=name, use=",".join(blocks_of(name))).used_extractors()
+        used = load_config(
+            config, task=VISUAL_SENTIMENT_2021, preset=name, use=",".join(blocks_of(name))
+        ).used_extractors()
         row("", preset.summary, sum(extractor.width or 0 for extractor in used.values()))
         for block, extractor in used.items():
             row(block, extractor.summary, extractor.width or "", extractor.weights_in_words(), extractor.licence)

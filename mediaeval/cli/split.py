@@ -38,10 +38,13 @@ def command(
     from mediaeval.config import load_config
     from mediaeval.data.split import SIDES, largest_gap, write_split
     from mediaeval.steps.split import split_dataset
+    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
     given = {"val": val, "seed": seed, "how": how, "groups": groups}  # what is not given is as in mediaeval.toml
     sets = [f"split.{key}={tomli_w.dumps({'x': value})[4:]}" for key, value in given.items() if value is not None]
-    labels, sides = split_dataset(load_config(config, data=data, sets=sets), skip_bad=skip_bad)
+    labels, sides = split_dataset(
+        load_config(config, task=VISUAL_SENTIMENT_2021, data=data, sets=sets), skip_bad=skip_bad
+    )
     write_split(out, sides)
     counts = {side: int((sides == side).sum()) for side in SIDES}
     gap = largest_gap(labels, sides)

@@ -48,12 +48,21 @@ def command(
     from mediaeval.errors import choose
     from mediaeval.runs import run_folder
     from submission.tasks import TASKS
+    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
     choose("subtask", subtask, [*TASKS, "all"])
     folder = run_folder(run)
     wanted = list(TASKS) if subtask == "all" else [subtask]
     settings = load_config(
-        config, preset=preset, data=data, use=use, engine=engine, system=system, sets=sets or [], subtasks=wanted
+        config,
+        task=VISUAL_SENTIMENT_2021,
+        preset=preset,
+        data=data,
+        use=use,
+        engine=engine,
+        system=system,
+        sets=sets or [],
+        subtasks=wanted,
     )
     settings.data.dev = choose_data(settings.data.dev)
     if subtask == "all":

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, InstanceOf
 
 from mediaeval.classifiers import classifier_settings
 from mediaeval.config.sections import (
@@ -19,29 +19,38 @@ from mediaeval.features.extractors import EXTRACTORS, ExtractorConfig, require_s
 from mediaeval.features.kinds import KINDS
 from mediaeval.finetune import settings_of
 from mediaeval.settings import Settings, parse_settings, unknown_key
-from submission.task import Subtask
-from submission.tasks import TASKS
+from submission.task import Subtask, Task
 
 M = TypeVar("M", bound=BaseModel)
 
 
 class Config(Settings):
-    """Every choice that changes a number: see `sections`."""
+    """Every choice that changes a number (see `sections`), for the subtasks of a task."""
 
+    task: InstanceOf[Task]
     preset: str = "default"
     seed: int = 0
     data: DataSection = Field(default_factory=DataSection)
     split: SplitSection = Field(default_factory=SplitSection)
     features: FeaturesSection = Field(default_factory=FeaturesSection)
     extractors: dict[str, ExtractorConfig] = Field(default_factory=dict)  # the user's own, beside EXTRACTORS
-    subtask1: SubtaskSection
-    subtask2: SubtaskSection
-    subtask3: SubtaskSection
+    subtasks: dict[str, SubtaskSection]  # by name, in the task's order
 
     def subtask(self, name: str) -> SubtaskSection:
         """Return how a subtask is trained."""
-        section: SubtaskSection = getattr(self, name)
-        return section
+        return self.subtasks[name]
+
+    def with_subtasks(self, sections: Mapping[str, SubtaskSection]) -> "Config":
+        """Return the configuration with other sections for the subtasks named."""
+        assert sections.keys() <= self.subtasks.keys(), f"{list(sections)} are not all subtasks of {self.task.name}"
+        return self.model_copy(update={"subtasks": self.subtasks | dict(sections)})
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the configuration as run.toml has it: a table per section and subtask, without what is not set."""
+        tree = self.model_dump(mode="json", exclude_none=True, exclude={"task", "subtasks"})
+        return tree | {
+            name: section.model_dump(mode="json", exclude_none=True) for name, section in self.subtasks.items()
+        }
 
     def for_training(self, subtasks: Sequence[str], use: str | None = None) -> "Config":
         """Return the configuration by which `subtasks` are trained: for systems, with the extractors that they read.
@@ -83,22 +92,24 @@ class Config(Settings):
 _SECTIONS: dict[str, type[Settings]] = {"data": DataSection, "split": SplitSection, "features": FeaturesSection}
 
 
-def parse_config(tree: Mapping[str, Any], source: Path | str) -> Config:
-    """Return a nested table, such as a TOML file, as a checked configuration.
+def parse_config(tree: Mapping[str, Any], task: Task, source: Path | str) -> Config:
+    """Return a nested table, such as a TOML file, as a checked configuration with a section for each subtask of `task`.
 
     `source`: where it is from, for messages. Raises ConfigError with every unknown key and bad value, those of
     classifiers and systems included: nothing is computed before all of it is known to be right.
     """
     parser = _Parser()
-    known = [*RunSection.model_fields, *_SECTIONS, "extractors", *TASKS]
+    known = [*RunSection.model_fields, *_SECTIONS, "extractors", *task.names]
     parser.problems += [unknown_key("key", key, known) for key in tree if key not in known]
     run = parser.parse(RunSection, {key: tree[key] for key in RunSection.model_fields if key in tree}, "")
     sections = {name: parser.parse(model, tree.get(name, {}), name) for name, model in _SECTIONS.items()}
     extractors = parser.parse_extractors(tree.get("extractors", {}))
-    subtasks = {name: parser.parse_subtask(subtask, tree.get(name, {})) for name, subtask in TASKS.items()}
+    subtasks = {subtask.name: parser.parse_subtask(subtask, tree.get(subtask.name, {})) for subtask in task.subtasks}
     if parser.problems:
         raise ConfigError(*(f"{source}: {problem}" for problem in dict.fromkeys(parser.problems)))
-    config = Config.model_validate({**dict(run), **sections, "extractors": extractors, **subtasks})
+    config = Config.model_validate(
+        {"task": task, **dict(run), **sections, "extractors": extractors, "subtasks": subtasks}
+    )
     if problems := list(_problems_between(config)):
         raise ConfigError(*dict.fromkeys(problems))
     return config
@@ -159,11 +170,10 @@ def _problems_between(config: Config) -> Iterator[str]:
                 f"extractors.{name}.source: got '{extractor.source}', which reads vectors itself; expected an "
                 "extractor that looks at images."
             )
-    sections = [config.subtask(name) for name in TASKS]
-    for name, section in zip(TASKS, sections, strict=True):
+    for name, section in config.subtasks.items():
         if section.system:
             yield from _unknown_extractors(settings_of(section.system).extractors(), known, f"{name}.system: ")
-    if not config.features.use and all(section.classifier for section in sections):
+    if not config.features.use and all(section.classifier for section in config.subtasks.values()):
         yield "features.use: got []; expected at least one extractor, such as 'handcrafted'."
     if len(set(config.features.use)) < len(config.features.use):
         yield f"features.use names an extractor twice: {', '.join(config.features.use)}."

@@ -14,7 +14,7 @@ from mediaeval.errors import ConfigError, choose
 from mediaeval.features.kinds import KINDS
 from mediaeval.finetune import SYSTEMS, settings_model
 from mediaeval.settings import parse_assignment, path_settings
-from submission.tasks import TASKS
+from submission.task import Task
 
 CONFIG_FILE = "mediaeval.toml"
 
@@ -22,28 +22,31 @@ CONFIG_FILE = "mediaeval.toml"
 def load_config(
     file: Path | None = None,
     *,
+    task: Task,
     preset: str | None = None,
     data: str | None = None,
     use: str | None = None,
     engine: str | None = None,
     system: str | None = None,
     sets: Sequence[str] = (),
-    subtasks: Sequence[str] = tuple(TASKS),
+    subtasks: Sequence[str] | None = None,
 ) -> Config:
     """Return the configuration of a command.
 
     file      mediaeval.toml; None takes the one in this folder, if any. Its relative paths are meant from its folder
+    task      whose subtasks have a section each
     sets      KEY=VALUE, VALUE as in TOML or a bare word; a key of a subtask's section that is written alone, such as
               `classifier.epochs`, goes to each of `subtasks`
-    subtasks  those that are trained; `system` and the keys written alone are theirs
+    subtasks  those that are trained, None for all: `system` and the keys written alone are theirs
 
     Raises ConfigError with every unknown key and bad value.
     """
-    path, written = _read_toml(file)
+    path, written = _read_toml(file, task)
+    trained = task.names if subtasks is None else subtasks
     name = preset or written.get("preset", "default")
     if not isinstance(name, str):
         raise ConfigError(f"preset: got {name!r}; expected a name in quotes.")
-    tree = _merge(PRESETS[choose("preset", name, PRESETS)].tree(TASKS.values()), written) | {"preset": name}
+    tree = _merge(PRESETS[choose("preset", name, PRESETS)].tree(task), written) | {"preset": name}
     if data is not None:
         tree = _merge(tree, {"data": {"dev": data}})
     if use is not None:
@@ -52,18 +55,18 @@ def load_config(
         tree = _merge(tree, {"features": {"engine": engine}})
     if system is not None:
         choose("system", system, SYSTEMS)
-        for subtask in subtasks:
+        for subtask in trained:
             tree = _merge(tree, {subtask: {"system": {"name": system}}})
     for item in sets:
-        for keys, value in _parse_set(item, subtasks):
+        for keys, value in _parse_set(item, trained):
             tree = _merge(tree, _nest(keys, value))
     sources = [str(path)] if path else []
     sources += ["--engine"] if engine is not None else []
     sources += ["--set"] if sets else []
-    return parse_config(tree, source=" or ".join(sources) or f"preset {name}")
+    return parse_config(tree, task, source=" or ".join(sources) or f"preset {name}")
 
 
-def _read_toml(file: Path | None) -> tuple[Path | None, dict[str, Any]]:
+def _read_toml(file: Path | None, task: Task) -> tuple[Path | None, dict[str, Any]]:
     """Return the configuration file, if there is one, and what it holds."""
     path = Path(file) if file else Path(CONFIG_FILE)
     if not path.exists():
@@ -76,11 +79,11 @@ def _read_toml(file: Path | None) -> tuple[Path | None, dict[str, Any]]:
         tree = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not TOML: {error}.") from None
-    _resolve_paths(path.parent, tree)
+    _resolve_paths(path.parent, tree, task)
     return path, tree
 
 
-def _resolve_paths(folder: Path, tree: Mapping[str, Any]) -> None:
+def _resolve_paths(folder: Path, tree: Mapping[str, Any], task: Task) -> None:
     """Make the file's relative paths, which are meant from its folder, hold wherever the command is run; in place."""
 
     def resolve(section: Any, names: Iterable[str]) -> None:
@@ -92,7 +95,7 @@ def _resolve_paths(folder: Path, tree: Mapping[str, Any]) -> None:
     for name, model in sections.items():
         resolve(tree.get(name), path_settings(model))
     of_systems = {name for system in SYSTEMS for name in path_settings(settings_model(system))}
-    for name in TASKS:
+    for name in task.names:
         section = tree.get(name)
         resolve(section.get("system") if isinstance(section, dict) else None, of_systems)
     extractors = tree.get("extractors")

@@ -1,13 +1,13 @@
 """The presets: whole configurations under a name, on which mediaeval.toml and the command line build."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from mediaeval.classifiers.recipes import RECIPES
 from mediaeval.config.sections import FeaturesSection
 from mediaeval.errors import choose
-from submission.task import Subtask
+from submission.task import Subtask, Task
 
 Section = Mapping[str, Any]
 
@@ -27,10 +27,10 @@ class Preset:
         """Return how a subtask is trained."""
         return self.by_name.get(subtask.name, self.multi_label if subtask.multi_label else self.single_label)
 
-    def tree(self, subtasks: Iterable[Subtask]) -> dict[str, Any]:
-        """Return the configuration as mediaeval.toml has it, section by section."""
+    def tree(self, task: Task) -> dict[str, Any]:
+        """Return the configuration of a task as mediaeval.toml has it, section by section."""
         shared = {"features": self.features, "split": self.split}
-        return shared | {subtask.name: self.section(subtask) for subtask in subtasks}
+        return shared | {subtask.name: self.section(subtask) for subtask in task.subtasks}
 
     @property
     def extractors(self) -> list[str]:

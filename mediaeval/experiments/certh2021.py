@@ -70,7 +70,7 @@ def as_published(config: Config, epochs: int | None) -> Config:
     for name in TASKS:
         section = RECIPES[f"{NAME}-{name}"].section()
         section["classifier"] |= {"epochs": epochs} if epochs else {}
-        setattr(config, name, SubtaskSection(**section))
+        config.subtasks[name] = SubtaskSection(**section)
     return config
 
 

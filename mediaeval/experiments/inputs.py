@@ -22,6 +22,7 @@ from mediaeval.steps.prepare import features_of, resolve_config_engine
 from mediaeval.steps.split import groups_of
 from submission.task import Subtask
 from submission.tasks import TASKS, official_heading
+from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
 FOLDS = 5  # of a folder in the official layout
 POLARITY = Subtask("polarity", "polarity", ("polarity",), ("negative", "positive"), multi_label=False)
@@ -65,7 +66,7 @@ def read_settings(
     file: Path | None, use: str | None, seed: int, groups: str | None, engine: str | None = None
 ) -> Config:
     """Return the configuration: extractors, store and groups of mediaeval.toml; `use`, or the papers' five features."""
-    config = load_config(file, use=use or ",".join(blocks_of("certh2021")), engine=engine)
+    config = load_config(file, task=VISUAL_SENTIMENT_2021, use=use or ",".join(blocks_of("certh2021")), engine=engine)
     config.seed = config.split.seed = seed
     config.split.groups = groups or config.split.groups
     return config

@@ -60,7 +60,7 @@ def make_ensemble(
     sections = {one.task.name: SubtaskSection(ensemble=EnsembleSection(**one.settings["ensemble"])) for one in trained}
     features = features.model_copy(update={"use": list(extractors)})
     known = {name: entry for member in members for name, entry in member.config.extractors.items()}
-    config = first.config.model_copy(update=sections | {"features": features, "extractors": known})
+    config = first.config.with_subtasks(sections).model_copy(update={"features": features, "extractors": known})
     manifest = replace_fields(first.manifest, command=command, versions=versions(), extractors=extractors)
     with run.lock(), folder_atomically(run.path) as folder:
         new = RunFolder(folder)
@@ -69,7 +69,7 @@ def make_ensemble(
         for one in trained:
             new.subtask(one.task.name).mkdir()
             one.write(new.subtask(one.task.name), run.name)
-        write_atomically(new.config, tomli_w.dumps(config.model_dump(mode="json", exclude_none=True)).encode())
+        write_atomically(new.config, tomli_w.dumps(config.to_dict()).encode())
         shutil.copy2(first.folder.split, new.split)
         write_record(new.path, manifest)
     return trained

@@ -103,7 +103,7 @@ class RunWriter:
             if self.run.manifest.is_file():  # subtasks that were finished before keep their own settings
                 old = read_config(self.run)
                 sections |= {other: old.subtask(other) for other in self.run.subtasks if other not in stale}
-            config = self.config.model_copy(update=sections)
+            config = self.config.with_subtasks(sections)
             with folder_atomically(self.run.path) as folder:
                 if self.run.path.exists():
                     copy_folder(self.run.path, folder, leave_out=stale | {self.run.test.name})
@@ -112,8 +112,7 @@ class RunWriter:
                     new.run_csv.replace(new.superseded)
                 new.subtask(name).mkdir()
                 trained.write(new.subtask(name), self.run.name)
-                tree = config.model_dump(mode="json", exclude_none=True)
-                write_atomically(new.config, tomli_w.dumps(tree).encode())
+                write_atomically(new.config, tomli_w.dumps(config.to_dict()).encode())
                 write_split(new.split, self.sides)
                 write_record(folder, self._manifest())
 

@@ -28,6 +28,7 @@ from mediaeval.steps.tables import FALLBACK, MODEL, SOURCE, decide, read_probabi
 from submission.runfile import run_header
 from submission.task import Subtask
 from submission.tasks import TASKS
+from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
 
 class Change(NamedTuple):
@@ -253,7 +254,9 @@ class TrainedRun:
 def read_config(folder: RunFolder) -> Config:
     """Return the configuration that a run was made with."""
     try:
-        return parse_config(tomllib.loads(folder.config.read_text(encoding="utf-8")), folder.config)
+        return parse_config(
+            tomllib.loads(folder.config.read_text(encoding="utf-8")), VISUAL_SENTIMENT_2021, folder.config
+        )
     except (OSError, tomllib.TOMLDecodeError, ConfigError) as error:
         raise RunFolderError(
             f"{folder.path} is half written: run.toml is absent or damaged ({error}). Train it again: {folder.retrain}."

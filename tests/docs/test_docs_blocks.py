@@ -3,6 +3,7 @@
 import pytest
 
 from mediaeval.config import load_config
+from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 from tests.docs.blocks import (
     ROOT,
     Block,
@@ -55,7 +56,7 @@ def test_settings_that_are_shown_are_accepted(path, tmp_path):
         if block.language == "toml":
             file = tmp_path / f"{number}.toml"
             file.write_text(block.text, encoding="utf-8")
-            load_config(file)
+            load_config(file, task=VISUAL_SENTIMENT_2021)
 
 
 def test_python_blocks_that_are_not_run_are_python():

@@ -3,13 +3,21 @@
 import subprocess
 import sys
 import time
+import tomllib
+from functools import partial
 from pathlib import Path
 
 import pytest
+import tomli_w
 
+import mediaeval.config
 from mediaeval.classifiers.recipes import RECIPES
-from mediaeval.config import PRESETS, load_config
+from mediaeval.config import PRESETS, parse_config
 from mediaeval.errors import ConfigError
+from submission.task import Subtask, Task
+from submission.visual_sentiment import VISUAL_SENTIMENT_2021
+
+load_config = partial(mediaeval.config.load_config, task=VISUAL_SENTIMENT_2021)
 
 TOML = """
 [data]
@@ -47,7 +55,11 @@ def test_the_file_is_read_and_its_paths_hold_from_anywhere(toml, workdir):
     mobilenet = config.extractors["mobilenet"]
     assert mobilenet.weights == str(toml.parent / "w/mobilenet.safetensors")
     assert (mobilenet.model_args, mobilenet.mean, mobilenet.std) == ({"pad_type": "same"}, (0.5, 0.5, 0.5), None)
-    assert (config.features.scale, config.subtask2.augment, config.subtask2.threshold) == ("unit", 2, "tuned")
+    assert (config.features.scale, config.subtask("subtask2").augment, config.subtask("subtask2").threshold) == (
+        "unit",
+        2,
+        "tuned",
+    )
 
 
 def test_the_file_in_the_folder_is_taken_without_asking(toml, monkeypatch):
@@ -66,22 +78,22 @@ def test_options_win_over_the_file_and_the_file_over_the_preset(toml):
     assert config.features.use == ["squeeze"]
     assert config.features.scale == "none"
     assert config.split.how == "random", "the preset's, which the file does not mention"
-    assert config.subtask2.classifier["lr"] == RECIPES["certh2021-subtask2"].params["lr"]
+    assert config.subtask("subtask2").classifier["lr"] == RECIPES["certh2021-subtask2"].params["lr"]
 
 
 def test_another_classifier_does_not_inherit_the_presets_parameters(toml):
     config = load_config(toml, preset="certh2021")
-    assert config.subtask1.classifier == {"name": "dense"}, "not the mixture of experts' learning rate"
+    assert config.subtask("subtask1").classifier == {"name": "dense"}, "not the mixture of experts' learning rate"
 
 
 def test_a_key_of_a_subtask_goes_to_those_being_trained(workdir):
     config = load_config(sets=["classifier.epochs=7", "threshold=0.25"], subtasks=["subtask2"])
-    assert config.subtask2.classifier["epochs"] == 7 and config.subtask2.threshold == 0.25
-    assert config.subtask3.classifier.get("epochs") != 7 and config.subtask3.threshold == "tuned"
+    assert config.subtask("subtask2").classifier["epochs"] == 7 and config.subtask("subtask2").threshold == 0.25
+    assert config.subtask("subtask3").classifier.get("epochs") != 7 and config.subtask("subtask3").threshold == "tuned"
     both = load_config(sets=["subtask3.augment=1"], subtasks=["subtask2"])
-    assert both.subtask3.augment == 1
+    assert both.subtask("subtask3").augment == 1
     named = load_config(sets=["classifier=logistic"], subtasks=["subtask1"])
-    assert named.subtask1.classifier == {"name": "logistic"}
+    assert named.subtask("subtask1").classifier == {"name": "logistic"}
 
 
 @pytest.mark.parametrize(
@@ -184,9 +196,10 @@ def test_what_is_wrong_is_refused_without_what_computes():
         "import sys\n"
         "from mediaeval.config import load_config\n"
         "from mediaeval.errors import ConfigError\n"
+        "from submission.visual_sentiment import VISUAL_SENTIMENT_2021\n"
         "for sets in (['classifier.epochs=5'], ['system.name=timm'], ['classifier.epoch=5'], ['system.epoch=5']):\n"
         "    try:\n"
-        "        load_config(sets=sets, subtasks=['subtask1'])\n"
+        "        load_config(task=VISUAL_SENTIMENT_2021, sets=sets, subtasks=['subtask1'])\n"
         "    except ConfigError as error:\n"
         "        print(error)\n"
         "print([m for m in ('torch', 'sklearn', 'numpy', 'pandas') if m in sys.modules])"
@@ -258,3 +271,64 @@ def test_what_an_extractor_has_no_use_for_is_told(section, told, tmp_path):
     (tmp_path / "mediaeval.toml").write_text(f"[extractors.mine]\n{section}\n")
     with pytest.raises(ConfigError, match=told):
         load_config(tmp_path / "mediaeval.toml")
+
+
+# another task -------------------------------------------------------------------------------------------------------
+
+WALKS = Task(
+    "walks",
+    (
+        Subtask("view", "V", ("V",), ("sea", "hill"), multi_label=False),
+        Subtask("weather", "W", ("W.1", "W.2"), ("sun", "rain"), multi_label=True),
+    ),
+)
+
+
+def test_sections_are_those_of_the_task(tmp_path):
+    file = tmp_path / "mediaeval.toml"
+    file.write_text("[view]\nclassifier = 'logistic'\n[weather]\nthreshold = 0.25\n")
+    config = mediaeval.config.load_config(file, task=WALKS, sets=["classifier.C=0.5"], subtasks=["view"])
+    assert config.task is WALKS and list(config.subtasks) == ["view", "weather"]
+    assert config.subtask("view").classifier == {"name": "logistic", "C": 0.5}
+    assert config.subtask("weather").classifier["name"] == "dense" and config.subtask("weather").threshold == 0.25
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_presets_are_for_any_task(preset, workdir):
+    config = mediaeval.config.load_config(task=WALKS, preset=preset)
+    assert config.subtask("view").classifier["name"] == "moe"
+    assert config.subtask("weather").classifier["name"] == "dense"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[subtask1]\nclassifier='moe'", r"unknown key 'subtask1'\. Known: .*, extractors, view, weather\."),
+        ("[wether]\nthreshold=0.5", r"unknown key 'wether'\. Did you mean 'weather'\?"),
+        ("[weather.classifier]\nepoch=5", r"unknown setting 'weather.classifier.epoch'\. Did you mean 'epochs'\?"),
+        ("[weather]\nclassifier={name='moe', loss='nll'}", r"weather.classifier.loss: got 'nll'; expected 'bce'"),
+    ],
+)
+def test_messages_name_the_subtasks_of_the_task(tmp_path, text, message):
+    (tmp_path / "mediaeval.toml").write_text(text)
+    with pytest.raises(ConfigError, match=message):
+        mediaeval.config.load_config(tmp_path / "mediaeval.toml", task=WALKS)
+
+
+@pytest.mark.parametrize("task", [VISUAL_SENTIMENT_2021, WALKS])
+def test_what_a_run_records_is_read_again_as_it_was(task, toml):
+    text = (
+        TOML if task is VISUAL_SENTIMENT_2021 else TOML.replace("[subtask1]", "[view]").replace("subtask2", "weather")
+    )
+    toml.write_text(text)
+    config = mediaeval.config.load_config(toml, task=task)
+    tree = config.to_dict()
+    assert list(tree) == ["preset", "seed", "data", "split", "features", "extractors", *task.names]
+    assert parse_config(tomllib.loads(tomli_w.dumps(tree)), task, "run.toml") == config
+
+
+def test_sections_can_be_replaced_without_changing_the_configuration_they_are_of(workdir):
+    config = load_config()
+    other = config.with_subtasks({"subtask3": config.subtask("subtask2")})
+    assert other.subtask("subtask3") is config.subtask("subtask2") is not config.subtask("subtask3")
+    assert list(other.subtasks) == list(config.subtasks) and other.task is VISUAL_SENTIMENT_2021

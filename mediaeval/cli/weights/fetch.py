@@ -36,8 +36,9 @@ def command(
     from mediaeval.config import load_config
     from mediaeval.steps.weight_files import extractors_named, fetch_files
     from mediaeval.weights.cache import cache_folder
+    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
-    extractors = extractors_named(load_config(config), name)
+    extractors = extractors_named(load_config(config, task=VISUAL_SENTIMENT_2021), name)
     files, problems = fetch_files(extractors, mirror, replace_recorded=replace)
     print_files(files, name, json)
     if problems:

@@ -28,8 +28,11 @@ def command(
     """List weight files: whether each is in the cache, its sha256, its licence and where it comes from."""
     from mediaeval.config import load_config
     from mediaeval.steps.weight_files import extractors_named, files_of_extractors
+    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
-    print_files(list(files_of_extractors(extractors_named(load_config(config), name))), name, json)
+    print_files(
+        list(files_of_extractors(extractors_named(load_config(config, task=VISUAL_SENTIMENT_2021), name))), name, json
+    )
 
 
 def print_files(files: Sequence["ExtractorFile"], name: str | None, json: bool) -> None:

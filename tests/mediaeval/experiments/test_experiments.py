@@ -23,7 +23,7 @@ from mediaeval.experiments.inputs import POLARITY, Source, TableColumn, load_col
 from mediaeval.experiments.smap2021 import FeatureRow, evaluate, majority, mean_accuracy, rows_of
 from mediaeval.experiments.table import TableCell, TableReport, require_writable
 from mediaeval.features.feature_extractor import FeatureExtractor
-from submission.tasks import TASKS
+from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 from tests.conftest import make_folder
 from tests.mediaeval.experiments.test_sentiment_sets import FIVE, twitter1, twitter2
 
@@ -53,7 +53,7 @@ def test_recipes_are_the_papers(recipe, classifier, lr, last_lr, epochs, batch_s
 
 def test_every_recipe_is_tried_above_and_the_preset_refers_to_them():
     assert len(RECIPES) == 7
-    preset = PRESETS["certh2021"].tree(TASKS.values())
+    preset = PRESETS["certh2021"].tree(VISUAL_SENTIMENT_2021)
     for subtask in ("subtask1", "subtask2", "subtask3"):
         assert preset[subtask] == RECIPES[f"certh2021-{subtask}"].section()
     assert preset["subtask2"]["augment"] == 4 and "augment" not in preset["subtask1"]
@@ -210,7 +210,7 @@ def test_a_set_misspelt_is_told_unless_the_folder_is_an_official_one(make_devset
 
 def settings_of(workdir, text, use=None):
     (workdir / "mediaeval.toml").write_text(text)
-    return load_config(use=use or ",".join(blocks_of("certh2021")))
+    return load_config(task=VISUAL_SENTIMENT_2021, use=use or ",".join(blocks_of("certh2021")))
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,7 @@ from mediaeval.errors import FeaturesError, WeightsError
 from mediaeval.features.build import build, build_all
 from mediaeval.features.extractors import EXTRACTORS, ExtractorConfig
 from mediaeval.features.networks.resnet152 import ResNet11k
+from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 from tests.mediaeval.features.test_resnet152 import draw, write_h5
 
 E_R_Y_S_G = {"efficientnet_b2": 1408, "resnet152_11k": 2048, "yt8m": 3862, "signature": 2048, "objectgraphs": 2048}
@@ -121,7 +122,7 @@ def test_blocks_concatenate_in_any_order_and_s_has_unit_length(toml, make_devset
     from mediaeval.features.store import FeatureStore
 
     dataset = load_dataset(make_devset(2))
-    known = load_config(toml).all_extractors()
+    known = load_config(toml, task=VISUAL_SENTIMENT_2021).all_extractors()
     networks = build_all(["signature", "yt8m", "resnet152_11k"], known)
     assert networks[0].source is networks[2], "built once, shared"
     features = extract(dataset, networks, FeatureStore(toml.parent / "store"))
@@ -140,7 +141,7 @@ def test_another_width_than_recorded_is_refused(tmp_path):
     (tmp_path / "mediaeval.toml").write_text(
         '[extractors.resnet152_11k]\nkind = "timm"\nmodel = "mobilenetv3_small_050"\nweights = "wide.safetensors"\n'
     )
-    config = load_config(tmp_path / "mediaeval.toml", use="resnet152_11k")
+    config = load_config(tmp_path / "mediaeval.toml", task=VISUAL_SENTIMENT_2021, use="resnet152_11k")
     with pytest.raises(FeaturesError, match=r"gives 1024 numbers an image, 2048 are recorded(.|\n)*width = 1024"):
         build_all(["resnet152_11k"], config.all_extractors())
 

@@ -27,6 +27,7 @@ from mediaeval.steps.predict import predict
 from mediaeval.steps.train import train
 from submission.runfile import read_run
 from submission.tasks import TASKS
+from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 from tests.conftest import command, inside, make_folder
 
 # timm's own network for tests: 0.4 million weights, with batch normalisation
@@ -116,7 +117,7 @@ def test_use_and_augment_are_of_features(job):
 def test_a_mixed_configuration_points_to_ensembles(job):
     (job / "mediaeval.toml").write_text('[subtask1]\nsystem = "timm"\n')
     error = refused("train", "all", "--data", "devset", "--run", "mixed")
-    assert "one run is of one kind" in str(error) and "mediaeval ensemble" in error
+    assert "all trained in one of the two ways" in str(error) and "mediaeval ensemble" in error
 
 
 # killed and resumed --------------------------------------------------------------------------------------------------
@@ -182,7 +183,9 @@ def test_the_command_resumes(job, monkeypatch):
 
     monkeypatch.setattr(trainers.SystemModel, "fit", dies)
     where = ["train", "subtask1", "--data", "devset", "--run", "late", "--split", "runs/net/split.csv", *QUICK]
-    config = load_config(None, data="devset", system="timm", sets=QUICK[3::2], subtasks=["subtask1"])
+    config = load_config(
+        task=VISUAL_SENTIMENT_2021, data="devset", system="timm", sets=QUICK[3::2], subtasks=["subtask1"]
+    )
     config = config.for_training(["subtask1"])
     with pytest.raises(KeyboardInterrupt):  # the command would tell it and exit
         train(config, ["subtask1"], run_folder("late"), split_file=Path("runs/net/split.csv"))
