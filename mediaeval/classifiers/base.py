@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
 
+from mediaeval.batches import padded
 from mediaeval.classifiers.settings import ClassifierSettings, Seed
 from mediaeval.classifiers.state import check_arrays, check_same, pack, unpack
 from mediaeval.errors import ConfigError, FeaturesError
@@ -78,9 +79,7 @@ def chunks(X: np.ndarray):
     for start in range(0, len(X), CHUNK):
         block = X[start : start + CHUNK]
         rows = len(block)
-        if rows < CHUNK:
-            block = np.concatenate([block, np.zeros((CHUNK - rows, X.shape[1]), X.dtype)])
-        yield block, rows
+        yield padded(block, CHUNK), rows
 
 
 class Classifier(ClassifierMixin, BaseEstimator):

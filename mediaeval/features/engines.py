@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from mediaeval.batches import padded
 from mediaeval.errors import ConfigError, FeaturesError, first_line
 from mediaeval.features.feature_extractor import BATCH
 from mediaeval.features.precision import resolve_precision
@@ -297,8 +298,7 @@ def _by_openvino(engine: Engine, folder: Path, owner: str) -> CompiledModel:
         # a network may be used by two at once: whole images for R, and crops for G
         request = free.pop() if free else compiled.create_infer_request()
         n = len(batch)
-        if n < FEW:
-            batch = np.concatenate([batch, np.zeros((FEW - n, *batch.shape[1:]), batch.dtype)])
+        batch = padded(batch, FEW)
         with _memory_told(owner):
             request.start_async({0: batch})
 

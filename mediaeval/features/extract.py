@@ -1,17 +1,18 @@
-"""From image files to stored vectors: each image decoded once for all networks, what is stored not computed again."""
+"""From image files to stored vectors: each image is decoded once for all networks, nothing stored is computed again."""
 
 import os
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import chain
+from pathlib import Path
 from threading import local
 
 import numpy as np
 import pandas as pd
 from PIL import Image
 
+from mediaeval.batches import map_ahead, padded
 from mediaeval.data.dataset import Dataset
 from mediaeval.data.images import decode, read_image
 from mediaeval.errors import FeaturesError, ImageError
@@ -21,9 +22,9 @@ from mediaeval.features.store import FeatureFile, FeatureStore, image_key, view_
 
 @dataclass
 class Features:
-    """The features of one dataset: what was stored, by image id, and why some images have none."""
+    """The features of one dataset: what is stored, by image id, and why some images have none."""
 
-    contents: dict[str, str]  # image id → sha256 of its bytes
+    contents: dict[str, str]  # image id → sha256 of its bytes, hex
     failures: dict[str, str]  # image id → reason
     files: dict[str, FeatureFile] = field(repr=False)  # extractor name → plain vectors
     view_files: dict[str, FeatureFile] = field(repr=False)  # extractor name → augmented views
@@ -56,14 +57,18 @@ def extract(
     on_image: Callable[[int, int], None] = lambda done, total: None,
     workers: int | None = None,
 ) -> Features:
-    """Make sure that the store holds every network's vector of every image, and return them.
+    """Return the vectors of every network for every image, after computing those that the store lacks.
 
-    `views` augmented views of the images in `view_ids` are added, drawn from (`seed`, id, view). An image that
-    cannot be read or decoded is told in `failures` and takes part in nothing; no other image's row moves.
-    `on_image(done, total)` is called as images are finished. Thumbnail networks get no views. What a network reads
-    from another (R for S, say) is computed once and stored, whoever asks for it.
+    views      augmented views per image of `view_ids`, drawn from (`seed`, id, view); thumbnails get none
+    on_image   called with (done, total) as images are finished
+    workers    threads that decode and prepare images; None: as many as there are processors
+
+    An image that cannot be read or decoded is named in `failures` and left out of everything else; the rows of the
+    others do not change. What a network reads from another (R for S, say) is computed and stored once, whoever asks
+    for it.
     """
-    contents, failures = {}, {}
+    contents: dict[str, str] = {}
+    failures: dict[str, str] = {}
     for image_id in dataset.ids:
         try:
             contents[image_id], _ = read_image(dataset.image_paths[image_id])
@@ -72,18 +77,13 @@ def extract(
 
     everyone = {n.name: n for n in [*networks, *(n.source for n in networks if n.source)]}
     files = {n.name: store.open(n.name, {**n.identity, "view": "plain"}, n.width) for n in everyone.values()}
-    if views:
-        from mediaeval.features.augment import POLICY  # albumentations imports torch: only where views are wanted
-
-        identity = {"view": POLICY, "seed": seed}
-    augmented = [n for n in everyone.values() if n.identity["kind"] != "thumbnail"] if views else []
-    view_files = {n.name: store.open(f"{n.name}-views", n.identity | identity, n.width) for n in augmented}
+    view_files = _open_view_files(everyone.values(), store, seed) if views else {}
 
     plan = _Plan(networks, files, view_files, contents, frozenset(view_ids), views)
     todo = [image_id for image_id in contents if plan.of_image(image_id)]
     batches = _Batches()
-    pictures = _prepare_all(dataset, contents, todo, plan, seed, workers or os.cpu_count() or 1)
-    for done, (image_id, prepared) in enumerate(pictures, start=1):
+    arrays = _prepare_all(dataset, contents, todo, plan, seed, workers or os.cpu_count() or 1)
+    for done, (image_id, prepared) in enumerate(arrays, start=1):
         if isinstance(prepared, str):
             failures[image_id] = prepared
         else:
@@ -94,9 +94,9 @@ def extract(
     for file in (*files.values(), *view_files.values()):
         file.reload()
     for job in chain.from_iterable(plan.of_vectors(image_id) for image_id in contents):
-        source = (view_files if job.view else files)[job.network.source.name]
-        if job.key in source:  # not where the image could not be decoded
-            batches.add(job, source.get([job.key])[0])
+        vectors = (view_files if job.view else files)[job.source.name]
+        if job.key in vectors:  # absent where the image could not be decoded
+            batches.add(job, vectors.get([job.key])[0])
     batches.flush()
     for file in (*files.values(), *view_files.values()):
         file.reload()
@@ -107,20 +107,35 @@ def extract(
     return Features(contents, failures, files, view_files, computed=batches.computed)
 
 
+def _open_view_files(networks: Iterable[FeatureExtractor], store: FeatureStore, seed: int) -> dict[str, FeatureFile]:
+    """Return the files of augmented views by network; thumbnails have none."""
+    from mediaeval.features.augment import POLICY  # albumentations imports torch: only where views are drawn
+
+    identity = {"view": POLICY, "seed": seed}
+    augmented = [n for n in networks if n.identity["kind"] != "thumbnail"]
+    return {n.name: store.open(f"{n.name}-views", n.identity | identity, n.width) for n in augmented}
+
+
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """One vector to compute: of an image or, by a network with a source, of that source's vector. View 0 is plain."""
+    """One vector to compute: of an image or, for a network with a source, of that source's vector. View 0 is plain."""
 
     network: FeatureExtractor
     file: FeatureFile
     view: int
     key: bytes
 
+    @property
+    def source(self) -> FeatureExtractor:
+        """The network whose vector is read; only networks that read vectors have one."""
+        assert self.network.source is not None, f"{self.network.name} reads images"
+        return self.network.source
+
 
 class _Plan:
-    """What the store lacks, worked out image by image as they are reached: a list of all of it would be held in memory.
+    """What the store lacks, worked out image by image: a list of all of it would not fit into memory.
 
-    What was stored when the files were last loaded counts, so an image's jobs are the same whenever they are asked for.
+    What was stored when the files were last loaded counts, so the jobs of an image are the same whenever asked for.
     """
 
     def __init__(
@@ -134,16 +149,16 @@ class _Plan:
     ):
         self._networks, self._files, self._view_files = networks, files, view_files
         self._contents, self._with_views, self._views = contents, with_views, views
-        seen: set[str] = set()
-        # two ids with the same bytes need their vector once; views differ, being drawn by id
-        self._twins = {i for i, content in contents.items() if content in seen or seen.add(content)}
+        # ids with the same bytes need their vector once: the first one's; views differ, being drawn by id
+        first = {content: image_id for image_id, content in reversed(contents.items())}
+        self._twins = {image_id for image_id, content in contents.items() if first[content] != image_id}
 
     def of_image(self, image_id: str) -> list[_Job]:
-        """Return what is to be computed from the picture, sources of what reads vectors among it."""
+        """Return what is to be computed from the image, including the sources of networks that read vectors."""
         return [job for job in self._of(image_id) if not job.network.source]
 
     def of_vectors(self, image_id: str) -> list[_Job]:
-        """Return what is to be computed from vectors."""
+        """Return what is to be computed from the vectors of other networks."""
         return [job for job in self._of(image_id) if job.network.source]
 
     def _of(self, image_id: str) -> list[_Job]:
@@ -156,17 +171,18 @@ class _Plan:
             key = view_key(content, image_id, view) if view else image_key(content)
             files = self._view_files if view else self._files
             for network in self._networks:
-                # with what it reads before it, where that is not there either
-                while network and network.name in files and key not in files[network.name]:
-                    jobs[network.name, view] = _Job(network, files[network.name], view, key)
-                    network = network.source
+                # together with what it reads, where that is absent too
+                lacking: FeatureExtractor | None = network
+                while lacking and lacking.name in files and key not in files[lacking.name]:
+                    jobs[lacking.name, view] = _Job(lacking, files[lacking.name], view, key)
+                    lacking = lacking.source
         return list(jobs.values())
 
 
 def _prepare_all(
     dataset: Dataset, contents: dict[str, str], todo: Sequence[str], plan: _Plan, seed: int, workers: int
 ) -> Iterator[tuple[str, list[tuple[_Job, np.ndarray]] | str]]:
-    """Yield (image id, its prepared arrays or the reason why there are none), in the order of `todo`."""
+    """Return pairs of an image id and its prepared arrays, or why there are none, in the order of `todo`."""
     thread = local()
 
     def view_of(image: Image.Image, image_id: str, view: int) -> Image.Image:
@@ -174,48 +190,36 @@ def _prepare_all(
 
         if not hasattr(thread, "augmenter"):
             thread.augmenter = Augmenter()
-        return thread.augmenter.view(image, seed, image_id, view)
+        drawn: Image.Image = thread.augmenter.view(image, seed, image_id, view)
+        return drawn
 
     def prepare(image_id: str) -> list[tuple[_Job, np.ndarray]] | str:
         prepared = []
         try:
             content, data = read_image(dataset.image_paths[image_id])
-            if content != contents[image_id]:  # else its vector would be kept as that of the bytes before
+            if content != contents[image_id]:  # else its vector would be stored under the bytes before
                 return "the file was changed while features were computed"
-            pictures: dict[tuple[bool, int], Image.Image] = {}
+            images: dict[tuple[bool, int], Image.Image] = {}
             for job in plan.of_image(image_id):
                 scaled, view = job.network.scaled, job.view
-                if (scaled, 0) not in pictures:
-                    pictures[scaled, 0] = decode(data, scaled=scaled)
-                if (scaled, view) not in pictures:
-                    pictures[scaled, view] = view_of(pictures[scaled, 0], image_id, view)
-                source = data if job.network.from_bytes else pictures[scaled, view]
+                if (scaled, 0) not in images:
+                    images[scaled, 0] = decode(data, scaled=scaled)
+                if (scaled, view) not in images:
+                    images[scaled, view] = view_of(images[scaled, 0], image_id, view)
+                source = data if job.network.from_bytes else images[scaled, view]
                 prepared.append((job, job.network.prepare(source)))
         except ImageError as error:
             return str(error)
         return prepared
 
-    with ThreadPoolExecutor(workers) as pool:
-        waiting: list[tuple[str, Future]] = []
-        coming = iter(todo)
-        try:
-            while True:
-                # A bounded queue: memory does not grow with the number of images.
-                waiting += [(i, pool.submit(prepare, i)) for i in islice(coming, 2 * workers - len(waiting))]
-                if not waiting:
-                    return
-                image_id, future = waiting.pop(0)
-                yield image_id, future.result()
-        finally:
-            for _, future in waiting:
-                future.cancel()
+    return map_ahead(prepare, todo, workers)
 
 
 class _Batches:
-    """Collects prepared arrays a feature file, computes them whenever a batch is full, and stores the vectors.
+    """Collects prepared arrays per feature file, computes them whenever a batch is full, and stores the vectors.
 
     A network that can have several batches in flight is given the next while it computes; vectors are stored in the
-    order in which their images came.
+    order of their images.
     """
 
     def __init__(self) -> None:
@@ -239,13 +243,11 @@ class _Batches:
 
     def _start(self, queue: list[tuple[_Job, np.ndarray]]) -> None:
         network = queue[0][0].network
-        # one queue a network, not a file: its requests are given out in turn
+        # a queue per network, not per file: its requests are given out in turn
         started = self._in_flight.setdefault(network.name, deque())
         while len(started) >= network.in_flight:
             self._store(started)
-        batch = np.zeros((network.batch, *queue[0][1].shape), queue[0][1].dtype)
-        for row, (_, array) in enumerate(queue):
-            batch[row] = array
+        batch = padded(np.stack([array for _, array in queue]), network.batch)
         if network.start is None:
             vectors = network.forward(batch)
             started.append(([job for job, _ in queue], lambda: vectors))
@@ -259,8 +261,8 @@ class _Batches:
         self.computed[jobs[0].network.name] += len(jobs)
 
 
-def require_complete(features: Features, folder, *, skip_bad: bool) -> None:
-    """Raise FeaturesError that names every image without features, unless `skip_bad`."""
+def require_complete(features: Features, folder: Path, *, skip_bad: bool) -> None:
+    """Raise FeaturesError that names every image without features, unless `skip_bad`; `folder`: of the dataset."""
     if features.failures and not features.contents and len(set(features.failures.values())) == 1:
         raise FeaturesError(
             f"{folder}: all {len(features.failures)} images: {next(iter(features.failures.values()))}. Give the folder "
@@ -270,5 +272,5 @@ def require_complete(features: Features, folder, *, skip_bad: bool) -> None:
         raise FeaturesError(
             *(f"{folder}: {image_id}: {reason}." for image_id, reason in features.failures.items()),
             f"{len(features.failures)} of {len(features.failures) + len(features.contents)} images without features: "
-            "mend or replace them, or pass --skip-bad to go on without.",
+            "repair or replace them, or pass --skip-bad to go on without them.",
         )

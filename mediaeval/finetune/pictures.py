@@ -2,15 +2,14 @@
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from PIL import Image
 
+from mediaeval.batches import map_ahead
 from mediaeval.data.images import decode, read_image
 from mediaeval.errors import ImageError
 from mediaeval.features.images import Images
@@ -74,18 +73,7 @@ def decoded(
         except ImageError as error:
             raise ImageError(f"{image_id}: {error}") from None
 
-    workers = os.cpu_count() or 1
-    with ThreadPoolExecutor(workers) as pool:
-        todo = iter(photographs.ids)
-        waiting = [(i, pool.submit(one, i)) for i in islice(todo, 2 * workers)]
-        try:
-            while waiting:
-                image_id, future = waiting.pop(0)
-                waiting += [(i, pool.submit(one, i)) for i in islice(todo, 1)]
-                yield image_id, future.result()
-        finally:
-            for _, future in waiting:
-                future.cancel()
+    yield from map_ahead(one, photographs.ids, os.cpu_count() or 1)
 
 
 class Pictures:

@@ -4,7 +4,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-EVAL_BATCH = 16  # images; batches have one size, the last one filled up: see features.feature_extractor.BATCH
+from mediaeval.batches import padded
+
+EVAL_BATCH = 16  # images per batch; the last one is padded
 
 
 def scores_of(network: nn.Module, pixels: np.ndarray, vectors: np.ndarray | None = None) -> Tensor:
@@ -17,15 +19,10 @@ def scores_of(network: nn.Module, pixels: np.ndarray, vectors: np.ndarray | None
     with torch.inference_mode():
         for start in range(0, len(pixels), EVAL_BATCH):
             some = pixels[start : start + EVAL_BATCH]
-            beside = None if vectors is None else torch.from_numpy(_filled(vectors[start : start + EVAL_BATCH]))
-            x = torch.from_numpy(_filled(some)).to(device).permute(0, 3, 1, 2).float()
+            beside = (
+                None if vectors is None else torch.from_numpy(padded(vectors[start : start + EVAL_BATCH], EVAL_BATCH))
+            )
+            x = torch.from_numpy(padded(some, EVAL_BATCH)).to(device).permute(0, 3, 1, 2).float()
             scores = network(x, None if beside is None else beside.to(device))
             found.append(scores[: len(some)].float().cpu())
     return torch.cat(found)
-
-
-def _filled(rows: np.ndarray) -> np.ndarray:
-    """Return a batch of EVAL_BATCH rows, zeros behind those that there are: kernels are chosen by the batch's size."""
-    batch = np.zeros((EVAL_BATCH, *rows.shape[1:]), rows.dtype)
-    batch[: len(rows)] = rows
-    return batch

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from mediaeval.batches import padded
 from mediaeval.errors import ConfigError, WeightsError
 from mediaeval.features.engines import Engine
 from mediaeval.features.extractors import ExtractorConfig
@@ -48,21 +49,19 @@ def build(name: str, extractor: ExtractorConfig, engine: Engine, built: NetworkL
     }
 
     def pooled(image: np.ndarray, found: Objects) -> torch.Tensor:
-        vectors = torch.from_numpy(_look_at_crops(source, image, found.boxes)) if source else found.vectors
+        vectors = torch.from_numpy(_vectors_of_crops(source, image, found.boxes)) if source else found.vectors
         return graph(vectors.to(engine.device))
 
     return object_network(name, identity, reads, detector, engine.device, pooled)
 
 
-def _look_at_crops(source: FeatureExtractor, image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """Return the source's vector of each box, float32 (n, source.width), in batches of one size (see `BATCH`)."""
+def _vectors_of_crops(source: FeatureExtractor, image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
+    """Return the source's vector of each box, float32 (n, source.width), in batches of one size (see `padded`)."""
     picture = Image.fromarray(image)
     crops = [source.prepare(picture.crop(whole_pixels(box, *picture.size))) for box in boxes]
     vectors = []
     size = min(CROPS, source.batch)
     for start in range(0, len(crops), size):
-        some = crops[start : start + size]
-        batch = np.zeros((size, *some[0].shape), some[0].dtype)
-        batch[: len(some)] = some
-        vectors.append(source.forward(batch)[: len(some)])
+        batch = np.stack(crops[start : start + size])
+        vectors.append(source.forward(padded(batch, size))[: len(batch)])
     return np.concatenate(vectors)
