@@ -1,9 +1,9 @@
 """Small datasets, real photographs where they are at hand, and a way to run commands."""
 
-import contextlib
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -84,19 +84,46 @@ def workdir(tmp_path, monkeypatch) -> Path:
     return folder
 
 
-@contextlib.contextmanager
-def inside(folder: Path, n_dev: int, n_test: int) -> Iterator[Path]:
-    """Make devset and testset of so many pictures in a folder, and work in it."""
-    make_folder(folder / "devset", n_dev)
-    make_folder(folder / "testset", n_test, prefix="t", labelled=False)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        yield folder
+@dataclass(frozen=True)
+class Recipe:
+    """How a folder with runs is made: `devset` and `testset` of so many images are drawn, then commands run in order.
+
+    A test module states its own as RECIPE, and its tests take the fixtures `trained` or `job`.
+    """
+
+    dev: int
+    test: int
+    commands: tuple[tuple[str, ...], ...]
+
+    def carry_out(self, folder: Path, weights: Path) -> Path:
+        """Make the folder's content and return the folder; converted networks are kept in `weights`."""
+        make_folder(folder / "devset", self.dev)
+        make_folder(folder / "testset", self.test, prefix="t", labelled=False)
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(folder)
+            patch.setenv("MEDIAEVAL_WEIGHTS", str(weights))
+            for arguments in self.commands:
+                command(*arguments)
+        return folder
+
+
+@pytest.fixture(scope="session")
+def _made() -> dict[Recipe, Path]:
+    return {}
+
+
+@pytest.fixture(scope="module")
+def trained(request, tmp_path_factory, _made, _weights_folder) -> Path:
+    """The folder in which the module's RECIPE was carried out, once in a session; not to be changed."""
+    recipe = request.module.RECIPE
+    if recipe not in _made:
+        _made[recipe] = recipe.carry_out(tmp_path_factory.mktemp("trained"), _weights_folder)
+    return _made[recipe]
 
 
 @pytest.fixture
 def job(trained, tmp_path, monkeypatch) -> Path:
-    """A copy of the module's `trained` folder to work in."""
+    """A copy of the `trained` folder to work in."""
     shutil.copytree(trained, tmp_path / "job")
     monkeypatch.chdir(tmp_path / "job")
     return tmp_path / "job"

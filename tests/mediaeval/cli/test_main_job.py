@@ -14,19 +14,21 @@ from mediaeval.proofs.submit import submit
 from mediaeval.runs import open_run
 from mediaeval.steps.predict import predict
 from submission.runfile import read_run
-from tests.conftest import command, inside, picture
+from tests.conftest import Recipe, command, picture
 
 QUICK = ["--set", "classifier.epochs=3", "--set", "classifier.lr=0.001", "--set", "augment=1"]
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A folder with devset, testset and a run of all subtasks that is predicted and submitted; not to be changed."""
-    with inside(tmp_path_factory.mktemp("main-job"), 30, 9) as folder:
-        command("train", "all", "--data", "devset", "--run", "first", *QUICK)
-        command("predict", "first", "--data", "testset")
-        command("submit", "first")
-    return folder
+# a run of all subtasks that is predicted and submitted
+RECIPE = Recipe(
+    dev=30,
+    test=9,
+    commands=(
+        ("train", "all", "--data", "devset", "--run", "first", *QUICK),
+        ("predict", "first", "--data", "testset"),
+        ("submit", "first"),
+    ),
+)
 
 
 def test_the_run_folder_holds_what_its_readme_says(trained):

@@ -8,7 +8,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from mediaeval.cli import app
-from tests.conftest import make_folder, picture
+from tests.conftest import Recipe, make_folder, picture
 
 SMALL = (
     *("--system", "timm", "--set", "system.model=mobilenetv3_small_050", "--set", "system.init=random"),
@@ -28,34 +28,25 @@ def call(*arguments: object, code: int = 0):
     return result
 
 
-@pytest.fixture(scope="module")
-def runs(tmp_path_factory, _weights_folder):
-    """A folder with 40 pictures, and runs: `small` of two subtasks, `vectors` of handcrafted ones, `features`."""
-    folder = tmp_path_factory.mktemp("inside")
-    make_folder(folder / "devset", 40)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.chdir(folder)
-        patch.setenv("MEDIAEVAL_WEIGHTS", str(_weights_folder))
-        for subtask in ("subtask1", "subtask3"):
-            call("train", subtask, "--data", "devset", "--run", "small", *SMALL)
-        call("train", "subtask1", "--data", "devset", "--run", "vectors", *VECTORS)
-        call("train", "subtask1", "--data", "devset", "--run", "features", "--set", "classifier=logistic")
-    return folder
-
-
-@pytest.fixture
-def inside(runs, monkeypatch):
-    monkeypatch.chdir(runs)
-    return runs
+# runs: `small` of two subtasks, `vectors` of handcrafted ones, `features`
+RECIPE = Recipe(
+    dev=40,
+    test=0,
+    commands=(
+        *(("train", subtask, "--data", "devset", "--run", "small", *SMALL) for subtask in ("subtask1", "subtask3")),
+        ("train", "subtask1", "--data", "devset", "--run", "vectors", *VECTORS),
+        ("train", "subtask1", "--data", "devset", "--run", "features", "--set", "classifier=logistic"),
+    ),
+)
 
 
 # probe
 
 
-def test_probe_tests_the_validation_images_and_trains_on_all_others(inside):
+def test_probe_tests_the_validation_images_and_trains_on_all_others(job):
     result = call("probe", "small", "--taps", "classifier,blocks.0", "--folds", "4", "--json")
     told = json.loads(result.stdout)
-    sides = [line.split(",")[1] for line in (inside / "runs/small/split.csv").read_text().split()[1:]]
+    sides = [line.split(",")[1] for line in (job / "runs/small/split.csv").read_text().split()[1:]]
     assert told["images"] == {"tested": sides.count("val"), "always_trained_on": sides.count("train")}
     assert [fold["test"] for fold in told["folds"]] == [2] * 4
     assert all(fold["train"] == len(sides) - 2 for fold in told["folds"])
@@ -68,7 +59,7 @@ def test_probe_tests_the_validation_images_and_trains_on_all_others(inside):
     assert json.loads(again.stdout)["taps"][0]["probes"] == told["taps"][1]["probes"][:1]
 
 
-def test_probe_prints_a_row_a_layer_and_probe_from_the_scores_down(inside):
+def test_probe_prints_a_row_a_layer_and_probe_from_the_scores_down(job):
     lines = call("probe", "small", "--probe", "softmax", "--taps", "blocks.0,classifier", "--folds", "4").stdout
     rows = [line.split("\t") for line in lines.splitlines()]
     assert rows[0][0].startswith("# runs/small, subtask1, timm: linear probes on 8 images in 4 folds, trained on 32 ot")
@@ -77,7 +68,7 @@ def test_probe_prints_a_row_a_layer_and_probe_from_the_scores_down(inside):
     assert rows[-1][2] == "always the most common"
 
 
-def test_probe_of_several_labels_and_of_the_papers_choice(inside):
+def test_probe_of_several_labels_and_of_the_papers_choice(job):
     arguments = ("--subtask", "subtask3", "--taps", "classifier", "--folds", "2", "--probe", "svm", "--json")
     result = call("probe", "small", *arguments, "--selection", "paper")
     assert "C was chosen on the test folds themselves" in result.stderr
@@ -88,7 +79,7 @@ def test_probe_of_several_labels_and_of_the_papers_choice(inside):
     assert [p["kind"] for p in told["baselines"]] == ["always the most common", "always every label"]
 
 
-def test_probe_on_another_dataset_tests_all_of_it_and_knows_what_was_trained_on(inside, tmp_path):
+def test_probe_on_another_dataset_tests_all_of_it_and_knows_what_was_trained_on(job, tmp_path):
     other = make_folder(tmp_path / "other", 12, prefix="o")
     (tmp_path / "groups.csv").write_text("id,place\n" + "".join(f"o{k},{k // 2}\n" for k in range(12)))
     arguments = ("--taps", "classifier", "--probe", "svm", "--folds", "3", "--json")
@@ -101,7 +92,7 @@ def test_probe_on_another_dataset_tests_all_of_it_and_knows_what_was_trained_on(
     assert "the network was trained on 32 of these images" in again.stderr
 
 
-def test_probe_of_a_system_that_reads_vectors(inside):
+def test_probe_of_a_system_that_reads_vectors(job):
     told = json.loads(call("probe", "vectors", "--probe", "svm", "--folds", "3", "--json").stdout)
     assert told["system"] == "multigap" and told["taps"]
 
@@ -119,25 +110,20 @@ def test_probe_of_a_system_that_reads_vectors(inside):
         (("small", "--data", "nowhere"), "nowhere does not exist"),
     ],
 )
-def test_probe_says_what_is_wrong(inside, arguments, message):
+def test_probe_says_what_is_wrong(job, arguments, message):
     assert message in call("probe", *arguments, code=1).stderr
 
 
-def test_probe_wants_the_images_that_the_run_was_made_of(inside):
-    path = inside / "devset/images/d3.jpg"
-    before = path.read_bytes()
-    try:
-        picture("positive", 9999).save(path)
-        told = call("probe", "small", code=1).stderr
-        assert "1 images are not those that runs/small was trained on (d3)" in told
-    finally:
-        path.write_bytes(before)
+def test_probe_wants_the_images_that_the_run_was_made_of(job):
+    picture("positive", 9999).save(job / "devset/images/d3.jpg")
+    told = call("probe", "small", code=1).stderr
+    assert "1 images are not those that runs/small was trained on (d3)" in told
 
 
 # explain
 
 
-def test_explain_draws_each_label_of_each_photograph_and_a_sheet(inside, tmp_path):
+def test_explain_draws_each_label_of_each_photograph_and_a_sheet(job, tmp_path):
     result = call("explain", "small", "devset", "--limit", "2", "--out", tmp_path / "out", "--json")
     told = json.loads(result.stdout)
     names = [f"d{k}.{label}.png" for k in (0, 1) for label in ("negative", "neutral", "positive")]
@@ -155,7 +141,7 @@ def test_explain_draws_each_label_of_each_photograph_and_a_sheet(inside, tmp_pat
     assert Image.open(tmp_path / "out/sheet.png").width > 4 * 300  # the photograph, and three labels
 
 
-def test_explain_takes_one_image_and_labels_in_any_case(inside, tmp_path):
+def test_explain_takes_one_image_and_labels_in_any_case(job, tmp_path):
     path = tmp_path / "Straße 1.PNG"
     picture("positive", 5).save(path)
     arguments = ("--subtask", "subtask3", "--label", "emphatic pain", "--label", "T3.10:surprise")
@@ -167,14 +153,14 @@ def test_explain_takes_one_image_and_labels_in_any_case(inside, tmp_path):
     assert rows[-1] == ["sheet", str(tmp_path / "out/sheet.png")]
 
 
-def test_explain_draws_the_three_likeliest_of_several_labels(inside):
+def test_explain_draws_the_three_likeliest_of_several_labels(job):
     told = json.loads(call("explain", "small", "devset", "--subtask", "subtask3", "--limit", "1", "--json").stdout)
     P = [p["probability"] for p in told["pictures"]]
     assert len(P) == 3 and sorted(P, reverse=True) == P
-    assert told["sheet"] == "runs/small/subtask3/explain/sheet.png" and (inside / told["sheet"]).is_file()
+    assert told["sheet"] == "runs/small/subtask3/explain/sheet.png" and (job / told["sheet"]).is_file()
 
 
-def test_explain_looks_at_the_map_that_is_asked_for(inside, tmp_path):
+def test_explain_looks_at_the_map_that_is_asked_for(job, tmp_path):
     default = json.loads(call("explain", "small", "devset/images/d0.jpg", "--out", tmp_path / "a", "--json").stdout)
     other = call("explain", "small", "devset/images/d0.jpg", "--out", tmp_path / "b", "--map", "blocks.1", "--json")
     assert default["map"] != json.loads(other.stdout)["map"] == "blocks.1"
@@ -182,7 +168,7 @@ def test_explain_looks_at_the_map_that_is_asked_for(inside, tmp_path):
     assert (pictures[0] != pictures[1]).any()
 
 
-def test_explain_draws_the_heat_map_of_caffenet(inside, tmp_path):
+def test_explain_draws_the_heat_map_of_caffenet(job, tmp_path):
     """With weights that nobody trained: only that it is drawn, over the whole photograph, in the label's colour."""
     from mediaeval.finetune import settings_of
     from mediaeval.finetune.model import SystemModel
@@ -215,11 +201,11 @@ def test_explain_draws_the_heat_map_of_caffenet(inside, tmp_path):
         (("features", "devset"), "was trained on features"),
     ],
 )
-def test_explain_says_what_is_wrong(inside, arguments, message):
+def test_explain_says_what_is_wrong(job, arguments, message):
     assert message in call("explain", *arguments, code=1).stderr
 
 
-def test_explain_names_every_photograph_that_cannot_be_drawn(inside, tmp_path):
+def test_explain_names_every_photograph_that_cannot_be_drawn(job, tmp_path):
     folder = tmp_path / "photos"
     folder.mkdir()
     for k in range(2):

@@ -28,7 +28,7 @@ from mediaeval.steps.train import train
 from submission.runfile import read_run
 from submission.tasks import TASKS
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021
-from tests.conftest import command, inside, make_folder
+from tests.conftest import Recipe, command, make_folder
 
 # timm's own network for tests: 0.4 million weights, with batch normalisation
 TINY = {"name": "timm", "model": "test_efficientnet.r160_in1k", "init": "random", "image_size": 32, "epochs": 2}
@@ -48,14 +48,16 @@ def refused(*arguments: str) -> str:
     return result.stderr
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """devset, testset and a run `net` of all subtasks by one system, predicted and submitted; not to be changed."""
-    with inside(tmp_path_factory.mktemp("systems"), 24, 6) as folder:
-        command("train", "all", "--data", "devset", "--run", "net", *QUICK)
-        command("predict", "net", "--data", "testset")
-        command("submit", "net")
-    return folder
+# a run `net` of all subtasks by one system, predicted and submitted
+RECIPE = Recipe(
+    dev=24,
+    test=6,
+    commands=(
+        ("train", "all", "--data", "devset", "--run", "net", *QUICK),
+        ("predict", "net", "--data", "testset"),
+        ("submit", "net"),
+    ),
+)
 
 
 def small(tmp_path, **changes) -> tuple[SystemModel, Images, pd.DataFrame]:

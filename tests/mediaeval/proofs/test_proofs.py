@@ -14,27 +14,21 @@ from mediaeval.proofs.send import send
 from mediaeval.runs import open_run
 from mediaeval.steps.compare import compare_runs
 from submission.labels import read_labels
-from tests.conftest import command, inside, picture
+from tests.conftest import Recipe, command, picture
 
-QUICK = [
-    "--set",
-    "classifier.epochs=20",
-    "--set",
-    "classifier.lr=0.005",
-    "--set",
-    "augment=0",
-    "--set",
-    "threshold=0.5",
-]
-
-
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """devset, testset and the run `first`, predicted and not yet submitted; not to be changed."""
-    with inside(tmp_path_factory.mktemp("proofs"), 60, 45) as folder:
-        command("train", "all", "--data", "devset", "--run", "first", *QUICK)
-        command("predict", "first", "--data", "testset")
-    return folder
+QUICK = (
+    *("--set", "classifier.epochs=20", "--set", "classifier.lr=0.005"),
+    *("--set", "augment=0", "--set", "threshold=0.5"),
+)
+# the run `first`, predicted and not yet submitted
+RECIPE = Recipe(
+    dev=60,
+    test=45,
+    commands=(
+        ("train", "all", "--data", "devset", "--run", "first", *QUICK),
+        ("predict", "first", "--data", "testset"),
+    ),
+)
 
 
 def test_the_rehearsal_scores_on_disk_what_training_scored(job):

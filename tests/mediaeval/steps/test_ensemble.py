@@ -18,24 +18,27 @@ from mediaeval.steps.models import EnsembleModel
 from mediaeval.steps.predict import predict
 from mediaeval.steps.tables import decide, read_probabilities
 from submission.tasks import TASKS
-from tests.conftest import command, inside
+from tests.conftest import Recipe, command
 
 QUICK = ["--data", "devset", "--set", "classifier.epochs=2", "--set", "augment=0", "--no-refit"]
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """Runs a (all), b (subtasks 1 and 2, another seed) and c (subtask 1, a system), all of one split."""
-    with inside(tmp_path_factory.mktemp("ensemble"), 24, 6) as folder:
-        command("train", "all", "--run", "a", *QUICK)
-        command("train", "subtask1", "--run", "b", "--set", "seed=1", *QUICK)
-        command("train", "subtask2", "--run", "b", "--set", "seed=1", *QUICK)
-        system = ["--system", "timm", "--set", "system.model=test_efficientnet.r160_in1k", "--set", "system.epochs=1"]
-        system += ["--set", "system.init=random", "--set", "system.image_size=32", "--data", "devset", "--no-refit"]
-        command("train", "subtask1", "--run", "c", *system)
-        for name in "abc":
-            command("predict", name, "--data", "testset")
-    return folder
+SYSTEM = (
+    *("--system", "timm", "--set", "system.model=test_efficientnet.r160_in1k", "--set", "system.epochs=1"),
+    *("--set", "system.init=random", "--set", "system.image_size=32", "--data", "devset", "--no-refit"),
+)
+# runs a (all), b (subtasks 1 and 2, another seed) and c (subtask 1, a system), all of one split
+RECIPE = Recipe(
+    dev=24,
+    test=6,
+    commands=(
+        ("train", "all", "--run", "a", *QUICK),
+        ("train", "subtask1", "--run", "b", "--set", "seed=1", *QUICK),
+        ("train", "subtask2", "--run", "b", "--set", "seed=1", *QUICK),
+        ("train", "subtask1", "--run", "c", *SYSTEM),
+        *(("predict", name, "--data", "testset") for name in "abc"),
+    ),
+)
 
 
 def tables(job, names: str, place: str, subtask: str = "subtask1") -> list[pd.DataFrame]:
