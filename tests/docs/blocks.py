@@ -129,14 +129,14 @@ def working_in(folder: Path) -> Iterator[None]:
         "HF_HUB_OFFLINE": "1",
     }
     from mediaeval.classifiers import CLASSIFIERS
-    from mediaeval.features.extractors import EXTRACTORS
+    from mediaeval.features.kinds import KINDS
 
     with (
         mock.patch.dict(os.environ, environment),
         contextlib.chdir(folder),
         mock.patch.object(sys, "path", [str(folder), *sys.path]),
         mock.patch.dict(CLASSIFIERS),  # CONTRIBUTING.md adds to the tables
-        mock.patch.dict(EXTRACTORS),
+        mock.patch.dict(KINDS),
     ):
         yield
 
