@@ -1,17 +1,18 @@
 """mediaeval check"""
 
 import logging
-from argparse import Namespace
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mediaeval.cli.options import ConfigFile, Device, Json, Use
+from mediaeval.cli.options import ConfigFile, Device, Json, Partial, Use
 from mediaeval.cli.output import print_json, print_table
-from submission.__main__ import header_wanted, reports_of
 from submission.errors import UserError
-from submission.labels import read_ids
+
+if TYPE_CHECKING:
+    from mediaeval.proofs.align import Meaning
 
 logger = logging.getLogger(__name__)
 
@@ -20,69 +21,83 @@ NEEDS_ARGUMENTS = True
 
 Dev = Annotated[
     Path | None,
-    typer.Option("--dev", metavar="DEV", help="Your dev set: its header is wanted, its images teach."),
+    typer.Option(
+        "--dev",
+        metavar="DEV",
+        help="Your dev set: run files are expected to have its header, and its images show which labels to expect.",
+    ),
 ]
 
 
 def command(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUNFILE...", help="Run files, anybody's.")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUNFILE...", help="Run files, from any source.")],
     ids: Annotated[
         Path | None,
-        typer.Option(
-            "--ids", metavar="TESTSET.csv|FOLDER", help="The test list, or its folder: form alone is checked."
-        ),
+        typer.Option("--ids", metavar="TESTSET.csv|FOLDER", help="The test list, or its folder: check the form only."),
     ] = None,
     data: Annotated[
         Path | None,
-        typer.Option("--data", metavar="TEST", help="Test set folder: labels are held against the images as well."),
+        typer.Option("--data", metavar="TEST", help="Test set folder: check the labels against its images as well."),
     ] = None,
     dev: Dev = None,
     use: Use = None,
     self_test: Annotated[
-        bool, typer.Option("--self-test", help="Spoil the file in every known way, and tell what catches each.")
+        bool,
+        typer.Option("--self-test", help="Corrupt the file in every known way, and report what detects each fault."),
     ] = False,
-    partial: Annotated[bool, typer.Option("--partial", help="Some subtasks only, and that is meant.")] = False,
+    partial: Partial = False,
     config: ConfigFile = None,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """Tell everything that is wrong with a run file at once: its form and, with --data and --dev, its meaning.
+    """Report all problems of a run file at once: its form and, with --data and --dev, whether labels fit the images.
 
-    Meaning: whether rows and columns belong to the images, judged without test labels from features that the run was
-    not made of; and what is odd beside the dev set, as warnings. Exit status 0 clean, 1 problems, 2 wrong usage.
+    The latter needs no test labels: features that the run was not made of show whether rows and columns belong to the
+    images, and what is unusual compared with the dev set is a warning. Exit status 0: no problems; 1: problems; 2:
+    wrong usage.
     """
     if ids is None and data is None:
-        logger.error("--ids TESTSET.csv, or --data TEST, is wanted.")
-        raise typer.Exit(2)
+        raise _wrong_usage("--ids TESTSET.csv or --data TEST is required.")
     if data is not None and dev is None:
-        logger.error("--data needs --dev DEV, the dev set's folder, to learn what images lead to expect.")
-        raise typer.Exit(2)
+        raise _wrong_usage("--data needs --dev DEV, the dev set folder, to learn which labels to expect of images.")
     if self_test and len(runs) != 1:
-        logger.error("--self-test takes one run file.")
-        raise typer.Exit(2)
+        raise _wrong_usage("--self-test takes one run file.")
+
+    from submission.__main__ import header_wanted
+    from submission.check import check_file
+    from submission.labels import read_ids
+
     try:
-        meaning = _judge(data, dev, config, use, device) if data is not None else None
-        wanted, header = read_ids(ids or data), header_wanted(dev)
-    except UserError as error:  # of the test list, the dev set or a setting: a wrong call, not a wrong run file
-        logger.error(error)
-        raise typer.Exit(2) from None
+        check_alignment = _alignment_checker(data, dev, config, use, device) if data and dev else None
+        test_ids, header = read_ids(ids or data), header_wanted(dev)
+    except UserError as error:  # in the test list, the dev set or a setting: wrong usage, not a wrong run file
+        raise _wrong_usage(error) from None
     if self_test:
-        _self_test(runs[0], wanted, header, partial, meaning, json)
+        _self_test(runs[0], test_ids, header, partial, check_alignment, json)
         return
-    form = reports_of(Namespace(runs=runs, ids=ids or data, dev=dev, partial=partial))
-    told = [meaning(path) if meaning else None for path in runs]
+    reports = [check_file(path, test_ids, header=header, partial=partial) for path in runs]
+    aligned = [check_alignment(path) for path in runs] if check_alignment else []
     if json:
-        print_json([one.as_json() | (more.as_json() if more else {}) for one, more in zip(form, told, strict=True)])
+        form = [report.as_json() for report in reports]
+        print_json([one | more.as_json() for one, more in zip(form, aligned, strict=True)] if aligned else form)
     else:
-        for one, more in zip(form, told, strict=True):
-            print(one.text())
-            if more:
-                print(more.text())
-    raise typer.Exit(0 if all(one.ok for one in form) and all(more is None or more.ok for more in told) else 1)
+        for position, report in enumerate(reports):
+            print(report.text())
+            if aligned:
+                print(aligned[position].text())
+    raise typer.Exit(0 if all(report.ok for report in [*reports, *aligned]) else 1)
 
 
-def _judge(data: Path, dev: Path, config: Path | None, use: str | None, device: str):
-    """Return what judges a run file by its images."""
+def _wrong_usage(message: object) -> typer.Exit:
+    """Print what is wrong with a call, and return what ends it with exit status 2."""
+    logger.error(message)
+    return typer.Exit(2)
+
+
+def _alignment_checker(
+    data: Path, dev: Path, config: Path | None, use: str | None, device: str
+) -> Callable[[Path], "Meaning"]:
+    """Return what checks the labels of a run file against the images."""
     from mediaeval.config import load_config
     from mediaeval.devices import resolve_device
     from mediaeval.proofs.align import Judge
@@ -92,21 +107,30 @@ def _judge(data: Path, dev: Path, config: Path | None, use: str | None, device: 
     return Judge(data, dev, settings, own=use is not None, device=resolve_device(device), tell=logger.info)
 
 
-def _self_test(run: Path, ids: list[str], header: tuple[str, ...], partial: bool, meaning, json: bool) -> None:
-    """Print what catches each fault; exit status 1 when one goes uncaught."""
+def _self_test(
+    run: Path,
+    ids: Sequence[str],
+    header: Sequence[str],
+    partial: bool,
+    check_alignment: Callable[[Path], "Meaning"] | None,
+    json: bool,
+) -> None:
+    """Print what detects each fault; exit status 1 when one is not detected."""
     from mediaeval.proofs.selftest import self_test
 
-    results = self_test(run, ids, header, meaning, partial=partial)
+    results = self_test(run, ids, header, check_alignment, partial=partial)
+    tried = [one for one in results if one.tried]
+    missed = [one for one in tried if not one.caught_by]
     if json:
-        print_json([vars(one) for one in results])
+        print_json(
+            [{"fault": one.fault, "kind": one.kind, "tried": one.tried, "caught_by": one.caught_by} for one in results]
+        )
     else:
-        missed = sum(one.tried and not one.caught_by for one in results)
-        tried = sum(one.tried for one in results)
         print_table(
-            f"{run}: {tried} ways to spoil it, {missed} not caught",
-            ["kind", "fault", "caught by"],
+            f"{run}: {len(tried)} faults tried, {len(missed)} not detected",
+            ["kind", "fault", "detected by"],
             [[one.kind, one.fault, one.outcome] for one in results],
         )
-        if meaning is None:
-            print("Faults of meaning were not tried: give --data TEST and --dev DEV.")
-    raise typer.Exit(1 if any(one.tried and not one.caught_by for one in results) else 0)
+        if check_alignment is None:
+            print("Faults of meaning, which only images reveal, were not tried: give --data TEST and --dev DEV.")
+    raise typer.Exit(1 if missed else 0)

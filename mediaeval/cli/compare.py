@@ -1,22 +1,14 @@
 """mediaeval compare"""
 
-from typing import Annotated
-
-import typer
-
-from mediaeval.cli.options import Json, Seed
+from mediaeval.cli.options import Json, Runs, Seed
 from mediaeval.cli.output import print_json, print_table
 
 EXAMPLE = "Example: mediaeval compare first second"
 NEEDS_ARGUMENTS = True
 
 
-def command(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Runs trained on the same split.")],
-    seed: Seed = 0,
-    json: Json = False,
-) -> None:
-    """Compare runs on the same validation images: weighted F1 with intervals, and whether a gap is more than noise."""
+def command(runs: Runs, seed: Seed = 0, json: Json = False) -> None:
+    """Compare runs on the same validation images: weighted F1 with intervals, and whether they differ significantly."""
     from mediaeval.runs import open_run
     from mediaeval.steps.compare import compare_runs
 
@@ -28,7 +20,19 @@ def command(
                     "subtask": one.subtask,
                     "images": one.n_images,
                     "scores": {run: dict(zip(("f1", "low", "high"), s, strict=True)) for run, s in one.scores.items()},
-                    "pairs": [vars(pair) | {"verdict": pair.verdict} for pair in one.pairs],
+                    "pairs": [
+                        {
+                            "first": pair.first,
+                            "second": pair.second,
+                            "gap": pair.gap,
+                            "interval": pair.interval,
+                            "p_bootstrap": pair.p_bootstrap,
+                            "p_permutation": pair.p_permutation,
+                            "p": pair.p,
+                            "verdict": pair.verdict,
+                        }
+                        for pair in one.pairs
+                    ],
                 }
                 for one in results
             ]
@@ -40,5 +44,5 @@ def command(
         pairs = [
             [p.first, p.second, p.gap, *p.interval, p.p_bootstrap, p.p_permutation, p.p, p.verdict] for p in one.pairs
         ]
-        columns = ["run", "against", "gap", "low", "high", "p bootstrap", "p permutation", "p Holm", "verdict"]
+        columns = ["run", "other run", "difference", "low", "high", "p bootstrap", "p permutation", "p Holm", "verdict"]
         print_table("", columns, pairs)

@@ -76,9 +76,17 @@ def _devices() -> tuple[str, ...]:
 
 
 def _engines() -> tuple[str, ...]:
-    from mediaeval.features.engines import ENGINES
+    from typing import get_args
 
-    return ENGINES
+    from mediaeval.config import FeaturesSection  # the engines' own list comes with numpy
+
+    return get_args(FeaturesSection.model_fields["engine"].annotation)
+
+
+def _lists() -> list[str]:
+    from mediaeval.cli.ls import LISTS
+
+    return list(LISTS)
 
 
 complete_runs = _completion(_runs)
@@ -92,3 +100,4 @@ complete_settings = _completion(_settings)
 complete_pretrained_networks = _completion(_pretrained_networks)
 complete_devices = _completion(_devices)
 complete_engines = _completion(_engines)
+complete_lists = _completion(_lists)

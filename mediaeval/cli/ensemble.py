@@ -1,11 +1,10 @@
 """mediaeval ensemble"""
 
-import sys
 from typing import Annotated, Literal
 
 import typer
 
-from mediaeval.cli.options import Json
+from mediaeval.cli.options import Json, Replace, Runs, command_line
 from mediaeval.cli.output import print_json, print_table
 
 EXAMPLE = "Example: mediaeval ensemble first second third --run all3 --how vote"
@@ -13,21 +12,22 @@ NEEDS_ARGUMENTS = True
 
 
 def command(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Runs trained on the same split.")],
-    run: Annotated[str, typer.Option("--run", help="Folder below runs/ for the new run.")],
+    runs: Runs,
+    run: Annotated[str, typer.Option("--run", metavar="NAME", help="Folder below runs/ for the new run.")],
     how: Annotated[
-        Literal["mean", "vote"], typer.Option("--how", help="The mean of probabilities, or the majority of answers.")
+        Literal["mean", "vote"],
+        typer.Option("--how", help="Average the probabilities, or take the majority of the predictions."),
     ] = "mean",
-    replace: Annotated[bool, typer.Option("--replace", help="Write over a run of this name.")] = False,
+    replace: Replace = False,
     json: Json = False,
 ) -> None:
-    """Make one run of several, each subtask from the runs that hold it; predict and submit take it as any run."""
+    """Combine runs into a new one, each subtask from the runs that have it; predict and submit take it like any run."""
     from mediaeval.runs import open_run, run_folder
     from mediaeval.steps.ensemble import make_ensemble
 
     folder = run_folder(run)
     members = [open_run(name) for name in runs]
-    fitted = make_ensemble(members, folder, how=how, replace=replace, command="mediaeval " + " ".join(sys.argv[1:]))
+    fitted = make_ensemble(members, folder, how=how, replace=replace, command=command_line())
     if json:
         print_json({"run": str(folder.path), "subtasks": [one.record().summary() for one in fitted]})
         return

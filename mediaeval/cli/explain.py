@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mediaeval.cli.options import Device, Json
+from mediaeval.cli.options import Device, Json, Subtask, run_argument
 from mediaeval.cli.output import print_json, print_table
 
 logger = logging.getLogger(__name__)
@@ -16,32 +16,36 @@ NEEDS_ARGUMENTS = True
 
 
 def command(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run below runs/, of a system trained end to end.")],
+    run: Annotated[str, run_argument("A run below runs/, of a system trained end to end.")],
     images: Annotated[
-        Path, typer.Argument(metavar="IMAGE|FOLDER", help="A photograph, or a folder of them such as a dataset.")
+        Path, typer.Argument(metavar="IMAGE|FOLDER", help="An image, or a folder of images such as a dataset.")
     ],
-    subtask: Annotated[str | None, typer.Option("--subtask", help="subtask1, 2 or 3; else the run's first.")] = None,
+    subtask: Subtask = None,
     labels: Annotated[
         list[str] | None,
-        typer.Option("--label", metavar="NAME", help="Look for this label, such as positive; may be given again."),
+        typer.Option("--label", metavar="NAME", help="Draw this label, such as positive; may be repeated."),
     ] = None,
     map_name: Annotated[
-        str, typer.Option("--map", help="The network's map to look at; without, the last one before the scores.")
+        str,
+        typer.Option(
+            "--map", metavar="NAME", help="The network's feature map to use.", show_default="the last before the scores"
+        ),
     ] = "",
     method: Annotated[
-        str, typer.Option("--method", help="grad-cam; or heat-map, of the caffenet systems.")
+        str, typer.Option("--method", metavar="NAME", help="grad-cam; or heat-map, for the caffenet systems.")
     ] = "grad-cam",
-    limit: Annotated[int, typer.Option("--limit", help="The first so many photographs of a folder.")] = 20,
+    limit: Annotated[int, typer.Option("--limit", metavar="N", help="Draw at most N images of a folder.")] = 20,
     out: Annotated[
-        Path | None, typer.Option("--out", help="Folder to write to; without, explain/ in the run's subtask.")
+        Path | None,
+        typer.Option("--out", metavar="FOLDER", help="Folder to write to.", show_default="explain/ in the subtask's"),
     ] = None,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """Draw what a run's network looks at: a picture for each photograph and label, and a contact sheet of all.
+    """Draw what the network of a run looks at: a heat map of each image and label, and a contact sheet of them all.
 
-    The network is the one of the 80 %. Without --label all labels of subtask 1 are drawn, of the others the three
-    likeliest of each photograph.
+    The network is the split model, which has not seen the validation images. Without --label, all labels of a subtask
+    with one label per image are drawn, and the three most probable of each image in the others.
     """
     from mediaeval.runs import open_run
 
@@ -60,10 +64,11 @@ def command(
         out=out,
         device=device,
     )
+    drawn = [(image_id, picture) for image_id, pictures in result.pictures.items() for picture in pictures]
     if result.left_out:
-        logger.info(f"{result.left_out} more photographs are in {images}; --limit takes more of them.")
-    if dark := [f"{i}: {p.label}" for i, ps in result.pictures.items() for p in ps if not p.lit]:
-        logger.warning(f"nothing in {result.map_name} speaks for the label in {len(dark)} pictures, such as {dark[0]}.")
+        logger.info(f"{result.left_out} more images are in {images}; a higher --limit draws more of them.")
+    if dark := [f"{image_id}: {picture.label}" for image_id, picture in drawn if not picture.lit]:
+        logger.warning(f"nothing in {result.map_name} supports the label in {len(dark)} heat maps, such as {dark[0]}.")
     if json:
         print_json(
             {
@@ -73,14 +78,13 @@ def command(
                 "map": result.map_name,
                 "sheet": str(result.sheet),
                 "left_out": result.left_out,
-                "pictures": [{"id": i, **p.to_dict()} for i, ps in result.pictures.items() for p in ps],
+                "pictures": [{"id": image_id, **picture.to_dict()} for image_id, picture in drawn],
             }
         )
         return
     rows = [
-        [i, result.task.short(p.label), p.probability, "yes" if p.predicted else "", str(p.path)]
-        for i, ps in result.pictures.items()
-        for p in ps
+        [image_id, result.task.short(p.label), p.probability, "yes" if p.predicted else "", str(p.path)]
+        for image_id, p in drawn
     ]
-    print_table(f"{result.task.name}: {method}", ["id", "label", "probability", "predicted", "picture"], rows)
+    print_table(f"{result.task.name}: {method}", ["image", "label", "probability", "predicted", "file"], rows)
     print(f"sheet\t{result.sheet}")

@@ -1,5 +1,6 @@
 """mediaeval features"""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -21,12 +22,10 @@ def command(
     engine: Engine = None,
     json: Json = False,
 ) -> None:
-    """Compute the features of every image that the store lacks, and name the images that have none.
+    """Compute the features that are not stored yet, and list the images that have none.
 
-    Exit status 1 when an image cannot be decoded, unless --skip-bad.
+    Exit status 1 when an image cannot be decoded, unless --skip-bad is given.
     """
-    from pathlib import Path
-
     from mediaeval.config import load_config
     from mediaeval.data.dataset import load_dataset
     from mediaeval.devices import resolve_device
@@ -37,33 +36,29 @@ def command(
     folders = data or [choose_data(settings.data.dev), *([settings.data.test] if settings.data.test else [])]
     datasets = [load_dataset(Path(folder)) for folder in folders]
     networks = build_networks(settings, resolve_device(device))
-    rows, failures = [], {}
+    rows, failures = [], []
     for dataset in datasets:
         # thumbnails too: with them `train` finds near-duplicates without decoding everything again
         features = features_of(dataset, settings, networks, skip_bad=True, thumbnails=True)
-        failures |= {(str(dataset.folder), i): reason for i, reason in features.failures.items()}
+        folder = str(dataset.folder)
+        failures += [{"data": folder, "id": i, "reason": reason} for i, reason in features.failures.items()]
         rows += [
             {
-                "data": str(dataset.folder),
-                "extractor": n.name,
-                "width": n.width,
+                "data": folder,
+                "extractor": network.name,
+                "width": network.width,
                 "images": len(features.contents),
-                "new": features.computed[n.name],
+                "new": features.computed[network.name],
                 "failed": len(features.failures),
             }
-            for n in networks
+            for network in networks
         ]
     if json:
-        print_json(
-            {"features": rows, "failures": [{"data": d, "id": i, "reason": r} for (d, i), r in failures.items()]}
-        )
+        print_json({"features": rows, "failures": failures})
     else:
         print_table("", list(rows[0]), [list(row.values()) for row in rows])
         if failures:
-            print_table(
-                f"{len(failures)} images without features",
-                ["data", "id", "reason"],
-                [[*k, r] for k, r in failures.items()],
-            )
+            title = f"{len(failures)} images without features"
+            print_table(title, ["data", "id", "reason"], [list(failure.values()) for failure in failures])
     if failures and not skip_bad:
         raise typer.Exit(1)

@@ -16,7 +16,7 @@ def command(
     data: Annotated[Path, typer.Argument(metavar="DATA", help="Dataset folder: images/ and a CSV.")],
     json: Json = False,
 ) -> None:
-    """Count images and labels; find missing, damaged and duplicate images, and labels that conflict.
+    """Count images and labels; report missing, damaged and duplicate images, and conflicting labels.
 
     Exit status 1 when an image is missing or cannot be decoded.
     """

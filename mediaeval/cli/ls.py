@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from mediaeval.cli.completion import complete_lists
 from mediaeval.cli.options import ConfigFile, Json
 from mediaeval.cli.output import print_json, print_table
 
@@ -17,7 +18,11 @@ NEEDS_ARGUMENTS = True
 def command(
     what: Annotated[
         str,
-        typer.Argument(metavar="WHAT", help="tasks, extractors, classifiers, systems, presets, experiments or runs."),
+        typer.Argument(
+            metavar="WHAT",
+            autocompletion=complete_lists,
+            help="tasks, extractors, classifiers, systems, presets, experiments or runs.",
+        ),
     ],
     config: ConfigFile = None,
     json: Json = False,

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mediaeval.cli.options import Device, Json, SkipBad
+from mediaeval.cli.options import Device, Json, SkipBad, run_argument
 from mediaeval.cli.output import print_json
 
 logger = logging.getLogger(__name__)
@@ -16,22 +16,27 @@ NEEDS_ARGUMENTS = True
 
 
 def command(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run below runs/.")],
+    run: Annotated[str, run_argument("A run below runs/.")],
     data: Annotated[
         Path | None,
         typer.Option(
-            "--data", help="Test set folder; else that of mediaeval.toml, or the sample's when trained on it."
+            "--data",
+            metavar="FOLDER",
+            help="Test set folder.",
+            show_default="that of mediaeval.toml, or of the sample for runs trained on it",
         ),
     ] = None,
     skip_bad: SkipBad = False,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """Predict the test images with a run's models, and keep the probabilities in the run.
+    """Predict the test images with the models of a run, and store the probabilities in the run.
 
-    With --skip-bad an image that cannot be decoded gets the share of each label in the training data instead.
+    With --skip-bad, an image that cannot be decoded gets the label frequencies of the training data.
     """
+    from mediaeval.errors import first_few
     from mediaeval.runs import open_run
+    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
     folder = open_run(run)
 
@@ -40,10 +45,10 @@ def command(
     test = data or test_set_of(folder)
     result = predict(folder, test, skip_bad=skip_bad, device=device)
     for image_id, reason in result.failures.items():
-        logger.info(f"{image_id}: {reason}. It gets the share of each label in the training data.")
+        logger.warning(f"{image_id}: {reason}; it gets the label frequencies of the training data.")
     if result.trained_on:
-        n, some = len(result.trained_on), ", ".join(result.trained_on[:3])
-        logger.warning(f"{n} of {result.n_images} images are images of the dev set ({some}). Is {test} the test set?")
+        images = f"{len(result.trained_on)} of {result.n_images} images ({first_few(result.trained_on)})"
+        logger.warning(f"{images} are images of the dev set. Is {test} the test set?")
     if json:
         print_json(
             {
@@ -58,4 +63,5 @@ def command(
         return
     for name, model in result.models.items():
         print(f"{name}\t{result.n_images} images by {model}")
-    print(f"next: mediaeval submit {folder.name}{'' if len(result.models) == 3 else ' --partial'}")
+    partial = "" if len(result.models) == len(VISUAL_SENTIMENT_2021.names) else " --partial"
+    print(f"next: mediaeval submit {folder.name}{partial}")

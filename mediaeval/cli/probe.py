@@ -1,13 +1,20 @@
 """mediaeval probe"""
 
 import logging
+from math import log2
 from pathlib import Path
-from typing import Annotated
+from statistics import fmean, pstdev
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mediaeval.cli.options import Device, Json, Seed, SkipBad
+from mediaeval.cli.options import Device, Json, Seed, SkipBad, Subtask, run_argument
 from mediaeval.cli.output import print_json, print_table
+
+if TYPE_CHECKING:
+    from mediaeval.interpret.linear_probes import Probe
+    from mediaeval.interpret.probe import Probed
+    from mediaeval.runs import RunFolder
 
 logger = logging.getLogger(__name__)
 
@@ -16,34 +23,48 @@ NEEDS_ARGUMENTS = True
 
 
 def command(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run below runs/, of a system trained end to end.")],
-    subtask: Annotated[str | None, typer.Option("--subtask", help="subtask1, 2 or 3; else the run's first.")] = None,
+    run: Annotated[str, run_argument("A run below runs/, of a system trained end to end.")],
+    subtask: Subtask = None,
     taps: Annotated[
-        str, typer.Option("--taps", help="Layers, comma separated; all that the system has, without.")
+        str,
+        typer.Option("--taps", metavar="NAMES", help="Layers, comma separated.", show_default="all of the system's"),
     ] = "",
-    probe: Annotated[str, typer.Option("--probe", help="svm, softmax or both.")] = "both",
+    probe: Annotated[str, typer.Option("--probe", metavar="KIND", help="svm, softmax or both.")] = "both",
     data: Annotated[
-        Path | None, typer.Option("--data", help="Another labelled dataset; else the run's own dev set.")
+        Path | None,
+        typer.Option(
+            "--data", metavar="FOLDER", help="Probe another labelled dataset.", show_default="the run's dev set"
+        ),
     ] = None,
     groups: Annotated[
-        str, typer.Option("--groups", metavar="CSV:COLUMN", help="Images that stay together; else as in the run.")
+        str,
+        typer.Option(
+            "--groups",
+            metavar="CSV:COLUMN",
+            help="Keep images of one group in one fold.",
+            show_default="the groups of the run",
+        ),
     ] = "",
     selection: Annotated[
         str,
-        typer.Option("--selection", help="Choice of C: inner folds, or paper (on the test folds, which flatters)."),
+        typer.Option(
+            "--selection",
+            metavar="HOW",
+            help="Choose C on inner folds (inner), or on the test folds like the authors (paper: optimistic scores).",
+        ),
     ] = "inner",
-    folds: Annotated[int, typer.Option("--folds", min=2, help="Parts that are tested in turn.")] = 5,
+    folds: Annotated[int, typer.Option("--folds", metavar="N", min=2, help="Number of folds.")] = 5,
     seed: Seed = 0,
     skip_bad: SkipBad = False,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """Tell how much of the labels each layer of a run's network knows: linear probes, as Campos et al. 2017.
+    """Measure how well each layer of a run's network predicts the labels, by linear probes as in Campos et al. 2017.
 
-    The network is the one of the 80 %. The run's validation images are tested, by probes trained on its training images
-    and the other folds; of another dataset, all images are.
+    The network is the split model. Its validation images are tested, by probes trained on its training images and on
+    the other folds; with --data, all images of the other dataset are tested.
     """
-    from mediaeval.errors import choose
+    from mediaeval.errors import choose, first_few
     from mediaeval.runs import open_run
 
     folder = open_run(run)
@@ -65,22 +86,21 @@ def command(
         device=device,
     )
     if selection == "paper":
-        logger.info("C was chosen on the test folds themselves, as the authors' script does: the scores flatter.")
-    if n := len(result.trained_on):
-        logger.warning(f"the network was trained on {n} of these images ({', '.join(result.trained_on[:3])}).")
+        logger.info("C was chosen on the test folds themselves, as in the authors' script: the scores are optimistic.")
+    if result.trained_on:
+        images = f"{len(result.trained_on)} of these images ({first_few(result.trained_on)})"
+        logger.warning(f"the network was trained on {images}.")
     for tap in result.taps:
         for p in tap.probes:
             if p.unconverged:
-                logger.info(
-                    f"{tap.name}, {p.kind}: {p.unconverged} of {p.fits} fits stopped before they had converged."
-                )
+                logger.info(f"{tap.name}, {p.kind}: {p.unconverged} of {p.fits} fits stopped before they converged.")
     if json:
-        print_json(_as_json(folder, result, selection, seed))
+        print_json(_to_dict(folder, result, selection, seed))
         return
     _print(folder, result, selection)
 
 
-def _as_json(folder, result, selection: str, seed: int) -> dict:
+def _to_dict(folder: "RunFolder", result: "Probed", selection: str, seed: int) -> dict[str, Any]:
     return {
         "run": str(folder.path),
         "subtask": result.task.name,
@@ -98,24 +118,23 @@ def _as_json(folder, result, selection: str, seed: int) -> dict:
     }
 
 
-def _print(folder, result, selection: str) -> None:
-    """Print a row a layer and kind of probe, the layers from the scores down as in the paper."""
-    from math import log2
-    from statistics import fmean, pstdev
-
-    beside = f"{result.always_trained_on} others and " if result.always_trained_on else ""
+def _print(folder: "RunFolder", result: "Probed", selection: str) -> None:
+    """Print a row for each layer and kind of probe, the layers from the scores down as in the paper."""
+    always = f"{result.always_trained_on} other images and " if result.always_trained_on else ""
     title = (
         f"{folder.path}, {result.task.name}, {result.system}: linear probes on {result.tested} images in "
-        f"{len(result.folds)} folds, trained on {beside}the other folds\n"
-        "mean over the folds ± their standard deviation (divided by n); outputs are not scaled; "
-        f"C by {'inner folds' if selection == 'inner' else 'the test folds'}, a fold each"
+        f"{len(result.folds)} folds, trained on {always}the other folds\n"
+        "mean ± standard deviation over the folds (divided by n); outputs of layers are not scaled; "
+        f"C chosen on {'inner folds' if selection == 'inner' else 'the test folds'}, for each fold"
     )
     measures = ["weighted_f1"] if result.task.multi_label else ["accuracy", "weighted_f1"]
-    columns = ["layer", "numbers", "probe", *(c for m in measures for c in (m.replace("_f1", " F1"), "±")), "log2 C"]
+    scores = [heading for measure in measures for heading in (measure.replace("_f1", " F1"), "±")]
 
-    def row(name: str, dimension, p) -> list:
-        scores = [number for m in measures for number in (fmean(getattr(p, m)), pstdev(getattr(p, m)))]
-        return [name, dimension, p.kind, *scores, " ".join(f"{log2(C):g}" for C in p.C)]
+    def row(name: str, dimension: int | str, probe: "Probe") -> list[Any]:
+        values = [getattr(probe, measure) for measure in measures]
+        cells = [number for folds in values for number in (fmean(folds), pstdev(folds))]
+        return [name, dimension, probe.kind, *cells, " ".join(f"{log2(C):g}" for C in probe.C)]
 
-    rows = [row(tap.name, tap.dimension, p) for tap in reversed(result.taps) for p in tap.probes]
-    print_table(title, columns, [*rows, *(row("none", "", p) for p in result.baselines)])
+    rows = [row(tap.name, tap.dimension, probe) for tap in reversed(result.taps) for probe in tap.probes]
+    rows += [row("none", "", probe) for probe in result.baselines]
+    print_table(title, ["layer", "dimension", "probe", *scores, "log2 C"], rows)

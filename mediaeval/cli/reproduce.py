@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from mediaeval.cli.options import Device, Json
+from mediaeval.cli.options import Device, Json, run_argument
 from mediaeval.cli.output import print_json, print_table
 
 EXAMPLE = "Example: mediaeval reproduce first"
@@ -12,13 +12,13 @@ NEEDS_ARGUMENTS = True
 
 
 def command(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run below runs/ that was submitted.")],
+    run: Annotated[str, run_argument("A run below runs/ that was submitted.")],
     device: Device = "auto",
     json: Json = False,
 ) -> None:
     """Rebuild a run file from the stored models and the images, and compare it byte for byte.
 
-    Where it differs: which input changed, and each flipped label with its probability then and now. Exit status 1.
+    Where it differs: which inputs changed, and each changed label with its probability then and now. Exit status 1.
     """
     from mediaeval.proofs.reproduce import reproduce
     from mediaeval.runs import open_run

@@ -1,6 +1,5 @@
 """mediaeval score"""
 
-from argparse import Namespace
 from pathlib import Path
 from typing import Annotated
 
@@ -8,17 +7,26 @@ import typer
 
 from mediaeval.cli.check import Dev
 from mediaeval.cli.options import Json
-from submission.__main__ import score
+from mediaeval.cli.output import print_json
 
 EXAMPLE = "Example: mediaeval score runs/first/run.csv --truth sample/truth.csv"
 NEEDS_ARGUMENTS = True
 
 
 def command(
-    run: Annotated[Path, typer.Argument(metavar="RUNFILE", help="A run file, anybody's.")],
-    truth: Annotated[Path, typer.Option("--truth", metavar="TRUTH.csv", help="The labels as released.")],
+    run: Annotated[Path, typer.Argument(metavar="RUNFILE", help="A run file, from any source.")],
+    truth: Annotated[Path, typer.Option("--truth", metavar="TRUTH.csv", help="The released labels.")],
     dev: Dev = None,
     json: Json = False,
 ) -> None:
-    """Score a run file: weighted F1 with its 95 % interval, and each label's F1 and support, tab-separated."""
-    raise typer.Exit(score(Namespace(runs=run, truth=truth, dev=dev, json=json)))
+    """Score a run file: weighted F1 with its 95 % interval, and the F1 and support of each label, tab-separated."""
+    from submission.__main__ import header_wanted
+    from submission.labels import read_labels
+    from submission.runfile import read_run
+    from submission.score import as_text, score
+
+    scores = score(read_labels(truth), read_run(run, header=header_wanted(dev)))
+    if json:
+        print_json({subtask: score.as_json() for subtask, score in scores.items()})
+    else:
+        print(as_text(scores))

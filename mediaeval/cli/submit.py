@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mediaeval.cli.options import Device, Json
+from mediaeval.cli.options import Device, Json, Partial, run_argument
 from mediaeval.cli.output import print_json
 
 logger = logging.getLogger(__name__)
@@ -15,10 +15,10 @@ NEEDS_ARGUMENTS = True
 
 
 def command(
-    run: Annotated[str, typer.Argument(metavar="RUN", help="A run below runs/ that has predictions.")],
-    partial: Annotated[bool, typer.Option("--partial", help="Some subtasks only, and that is meant.")] = False,
+    run: Annotated[str, run_argument("A run below runs/ that has predictions.")],
+    partial: Partial = False,
     rehearsal: Annotated[
-        bool, typer.Option("--rehearsal/--no-rehearsal", help="Send the validation images the same way first.")
+        bool, typer.Option("--rehearsal/--no-rehearsal", help="First write and score the validation images likewise.")
     ] = True,
     replay: Annotated[
         int, typer.Option("--replay", min=0, metavar="K", help="Predict K test images again in a fresh process.")
@@ -26,18 +26,18 @@ def command(
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """Write the official run file, read it back, and prove that it says what the models predicted.
+    """Write the official run file, read it back, and prove that it contains what the models predicted.
 
-    It is recorded in runs/ledger.jsonl; a recorded run file is not written over with another.
+    It is recorded in runs/ledger.jsonl; a recorded run file is never replaced by a different one.
     """
     from mediaeval.proofs.send import send
     from mediaeval.runs import open_run
 
-    sent = send(open_run(run), partial=partial, rehearsal=rehearsal, replays=replay, device=device)
-    result = sent.submitted
+    receipt = send(open_run(run), partial=partial, rehearsal=rehearsal, replays=replay, device=device)
+    result, rehearsed = receipt.submitted, receipt.rehearsed
     for image_id, reason in result.fallback.items():
-        logger.warning(f"{image_id}: {reason}; its labels come from the shares in the training data.")
-    for warning in sent.warnings:
+        logger.warning(f"{image_id}: {reason}; its labels come from the label frequencies of the training data.")
+    for warning in receipt.warnings:
         logger.warning(warning)
     if json:
         print_json(
@@ -49,19 +49,17 @@ def command(
                 "images": result.n_images,
                 "cells": result.n_cells,
                 "fallback": result.fallback,
-                "rehearsal": sent.rehearsed and sent.rehearsed.to_dict(),
-                "replayed": sent.replayed,
-                "warnings": sent.warnings,
+                "rehearsal": rehearsed and rehearsed.to_dict(),
+                "replayed": receipt.replayed,
+                "warnings": receipt.warnings,
             }
         )
         return
     print(f"{result.path}: {result.n_images} images of {result.data}, {', '.join(result.subtasks)}")
-    if sent.rehearsed:
-        scores = ", ".join(f"{name} {f1:.4f}" for name, f1 in sent.rehearsed.scores.items())
-        print(
-            f"rehearsed: {sent.rehearsed.n_images} validation images score the same on disk as in training ({scores})"
-        )
-    print(f"read back: {result.n_cells} of {result.n_cells} labels are what the stored probabilities say")
-    if sent.replayed:
-        print(f"replayed: {len(sent.replayed)} images in a fresh process, from the file to the label: the same")
+    if rehearsed:
+        scores = ", ".join(f"{name} {f1:.4f}" for name, f1 in rehearsed.scores.items())
+        print(f"rehearsal: {rehearsed.n_images} validation images score the same from a file as in training ({scores})")
+    print(f"read back: {result.n_cells} of {result.n_cells} labels agree with the stored probabilities")
+    if receipt.replayed:
+        print(f"replay: {len(receipt.replayed)} images in a fresh process, from image to label, with the same labels")
     print(f"sha256 {result.sha256}")

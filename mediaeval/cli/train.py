@@ -1,14 +1,28 @@
 """mediaeval train"""
 
 import logging
-import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mediaeval.cli.options import ConfigFile, Device, Engine, Json, Preset, SkipBad, Use, choose_data
+from mediaeval.cli.completion import complete_runs, complete_settings, complete_subtasks_or_all, complete_systems
+from mediaeval.cli.options import (
+    ConfigFile,
+    Device,
+    Engine,
+    Json,
+    Preset,
+    Replace,
+    SkipBad,
+    Use,
+    choose_data,
+    command_line,
+)
 from mediaeval.cli.output import print_json, print_table
+
+if TYPE_CHECKING:
+    from mediaeval.steps.fitting import TrainedSubtask
 
 logger = logging.getLogger(__name__)
 
@@ -18,25 +32,51 @@ EXAMPLE = (
 )
 NEEDS_ARGUMENTS = True
 
+# what `baselines` of a trained subtask has → what it is called
+BASELINES = {"the most common": "majority class", "every label": "every label"}
+
 
 def command(
-    subtask: Annotated[str, typer.Argument(metavar="SUBTASK", help="subtask1, subtask2, subtask3 or all.")],
-    data: Annotated[str | None, typer.Option("--data", help="Dev set folder; without one, the drawn sample.")] = None,
-    run: Annotated[str, typer.Option("--run", help="Folder below runs/ to train into.")] = "first",
+    subtask: Annotated[
+        str,
+        typer.Argument(
+            metavar="SUBTASK", autocompletion=complete_subtasks_or_all, help="subtask1, subtask2, subtask3 or all."
+        ),
+    ],
+    data: Annotated[
+        str | None,
+        typer.Option("--data", metavar="FOLDER", help="Dev set folder.", show_default="the drawn sample"),
+    ] = None,
+    run: Annotated[
+        str,
+        typer.Option("--run", metavar="NAME", autocompletion=complete_runs, help="Folder below runs/ to train into."),
+    ] = "first",
     use: Use = None,
     system: Annotated[
         str | None,
-        typer.Option("--system", help="Train a network end to end instead of on features; see: mediaeval ls systems."),
+        typer.Option(
+            "--system",
+            metavar="NAME",
+            autocompletion=complete_systems,
+            help="Train a network end to end instead of on features. List them with: mediaeval ls systems",
+        ),
     ] = None,
     sets: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, such as classifier.epochs=100."),
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            autocompletion=complete_settings,
+            help="Change a setting, such as classifier.epochs=100; may be repeated.",
+        ),
     ] = None,
     preset: Preset = None,
-    split: Annotated[Path | None, typer.Option("--split", help="A split written by mediaeval split.")] = None,
-    refit: Annotated[bool, typer.Option("--refit/--no-refit", help="Train once more on the whole dev set.")] = True,
-    replace: Annotated[bool, typer.Option("--replace", help="Train anew what the run already holds.")] = False,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with a system's training that was stopped.")] = False,
+    split: Annotated[
+        Path | None, typer.Option("--split", metavar="CSV", help="Use a split written by mediaeval split.")
+    ] = None,
+    refit: Annotated[bool, typer.Option("--refit/--no-refit", help="Train again on the whole dev set.")] = True,
+    replace: Replace = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted training of a system.")] = False,
     skip_bad: SkipBad = False,
     config: ConfigFile = None,
     device: Device = "auto",
@@ -47,33 +87,33 @@ def command(
     from mediaeval.config import load_config
     from mediaeval.errors import choose
     from mediaeval.runs import run_folder
-    from submission.tasks import TASKS
     from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
-    choose("subtask", subtask, [*TASKS, "all"])
+    task = VISUAL_SENTIMENT_2021
+    choose("subtask", subtask, [*task.names, "all"])
     folder = run_folder(run)
-    wanted = list(TASKS) if subtask == "all" else [subtask]
+    subtasks = list(task.names) if subtask == "all" else [subtask]
     settings = load_config(
         config,
-        task=VISUAL_SENTIMENT_2021,
+        task=task,
         preset=preset,
         data=data,
         use=use,
         engine=engine,
         system=system,
         sets=sets or [],
-        subtasks=wanted,
+        subtasks=subtasks,
     )
     settings.data.dev = choose_data(settings.data.dev)
     if subtask == "all":
-        wanted = _labelled(Path(settings.data.dev))
-    settings = settings.for_training(wanted, use)
+        subtasks = _labelled(Path(settings.data.dev), subtasks)
+    settings = settings.for_training(subtasks, use)
 
     from mediaeval.steps.train import train  # imports torch: after everything that can be refused without it
 
     results = train(
         settings,
-        wanted,
+        subtasks,
         folder,
         split_file=split,
         refit=refit,
@@ -81,36 +121,44 @@ def command(
         resume=resume,
         skip_bad=skip_bad,
         device=device,
-        command="mediaeval " + " ".join(sys.argv[1:]),
+        command=command_line(),
     )
     if json:
         print_json({"run": str(folder.path), "subtasks": [result.record().summary() for result in results]})
         return
     for result in results:
-        low, high = result.score.interval
-        title = (
-            f"{result.task.name}: weighted F1 {result.score.weighted_f1:.3f} (95 % interval {low:.3f} to {high:.3f}) "
-            f"on {len(result.truth)} validation images"
-        )
-        same = ", ".join(f"{said} {f1:.3f}" for said, f1 in result.baselines.items())
-        columns = ["label", "F1", "images", "threshold"][: 4 if result.task.multi_label else 3]
-        rows = [
-            [result.task.short(scored.label), scored.f1, scored.support, threshold][: len(columns)]
-            for scored, threshold in zip(result.score.per_label, result.thresholds, strict=True)
-        ]
-        print_table(f"{title}\nsaying the same of every image: {same}", columns, rows)
+        _print(result)
     print(f"run: {folder.path}")
 
 
-def _labelled(dev: Path) -> list[str]:
+def _labelled(dev: Path, subtasks: list[str]) -> list[str]:
     """Return the subtasks that `all` means for a dev set: those that it has labels for."""
     from mediaeval.data.dataset import load_dataset
     from mediaeval.errors import DatasetError
-    from submission.tasks import TASKS
 
-    have = list(load_dataset(dev).subtasks)
-    if not have:
-        raise DatasetError(f"{dev} has no labels. Give a dev set, with the columns T1, T2.k or T3.k.")
-    if len(have) < len(TASKS):
-        logger.info(f"{dev} has labels for {', '.join(have)} only: these are trained.")
-    return have
+    found = list(load_dataset(dev).subtasks)
+    if not found:
+        raise DatasetError(f"{dev} has no labels. Give a dev set with labels for {', '.join(subtasks)}.")
+    if len(found) < len(subtasks):
+        logger.info(f"{dev} has labels for {', '.join(found)} only; no other subtask is trained.")
+    return found
+
+
+def _print(result: "TrainedSubtask") -> None:
+    """Print the scores of a subtask: its weighted F1 and constant-prediction baselines, and a row for each label."""
+    subtask, score = result.task, result.score
+    low, high = score.interval
+    baselines = ", ".join(f"{BASELINES[name]} {f1:.3f}" for name, f1 in result.baselines.items())
+    title = (
+        f"{subtask.name}: weighted F1 {score.weighted_f1:.3f} (95 % interval {low:.3f} to {high:.3f}) "
+        f"on {len(result.truth)} validation images\n"
+        f"constant-prediction baseline{'s' if len(result.baselines) > 1 else ''}: {baselines}"
+    )
+    columns = ["label", "F1", "images", "threshold"]
+    rows = [
+        [subtask.short(scored.label), scored.f1, scored.support, threshold]
+        for scored, threshold in zip(score.per_label, result.thresholds, strict=True)
+    ]
+    if not subtask.multi_label:  # the likeliest label is predicted, whatever its probability
+        columns, rows = columns[:3], [row[:3] for row in rows]
+    print_table(title, columns, rows)

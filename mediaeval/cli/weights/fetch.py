@@ -5,6 +5,7 @@ from typing import Annotated
 
 import typer
 
+from mediaeval.cli.completion import complete_presets_and_extractors
 from mediaeval.cli.options import ConfigFile, Json
 from mediaeval.cli.weights.list_files import print_files
 
@@ -13,7 +14,12 @@ NEEDS_ARGUMENTS = False
 
 
 def command(
-    name: Annotated[str | None, typer.Argument(metavar="NAME", help="A preset or an extractor.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="NAME", autocompletion=complete_presets_and_extractors, help="A preset or an extractor."
+        ),
+    ] = None,
     mirror: Annotated[
         Path | None,
         typer.Option("--mirror", metavar="DIR", help="Copy from this folder, such as the cache of another machine."),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from mediaeval.cli.completion import complete_presets_and_extractors
 from mediaeval.cli.options import ConfigFile, Json
 from mediaeval.cli.output import print_json, print_table
 
@@ -20,7 +21,13 @@ NEEDS_ARGUMENTS = False
 
 def command(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME", help="A preset or an extractor.", show_default="all extractors")
+        str | None,
+        typer.Argument(
+            metavar="NAME",
+            autocompletion=complete_presets_and_extractors,
+            help="A preset or an extractor.",
+            show_default="all extractors",
+        ),
     ] = None,
     config: ConfigFile = None,
     json: Json = False,
@@ -30,9 +37,8 @@ def command(
     from mediaeval.steps.weight_files import extractors_named, files_of_extractors
     from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
-    print_files(
-        list(files_of_extractors(extractors_named(load_config(config, task=VISUAL_SENTIMENT_2021), name))), name, json
-    )
+    settings = load_config(config, task=VISUAL_SENTIMENT_2021)
+    print_files(list(files_of_extractors(extractors_named(settings, name))), name, json)
 
 
 def print_files(files: Sequence["ExtractorFile"], name: str | None, json: bool) -> None:

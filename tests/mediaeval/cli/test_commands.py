@@ -147,7 +147,7 @@ def test_split_is_what_train_uses(run, workdir, make_devset):
     assert told["train"] + told["val"] == 60 and told["largest_gap"] < 0.1
     run("train", "subtask1", "--data", devset, "--set", "classifier=logistic")
     assert (workdir / "split.csv").read_text() == (workdir / "runs/first/split.csv").read_text()
-    assert "largest gap" in run("split", devset, "--out", "split.csv", "--how", "random", "--val", "0.4").stdout
+    assert "largest difference" in run("split", devset, "--out", "split.csv", "--how", "random", "--val", "0.4").stdout
 
 
 def test_split_keeps_groups_together(run, workdir, make_devset):
@@ -296,8 +296,11 @@ def test_strange_requests_are_told_in_sentences(make_devset, workdir, run, argum
 
 
 def test_a_damaged_run_hides_no_other(workdir, run):
-    good = '{"thresholds": {}, "fallback": {}, "validation": {"weighted_f1": 0.5}, "models": {}}'
-    for name, subtask in (("good", good), ("bad", "{}")):
+    score = {"subtask": "subtask1", "weighted_f1": 0.5, "interval": [0.4, 0.6], "per_label": [], "n_images": 9}
+    images = {"train": 36, "val": 9, "refit": True}
+    good = {"subtask": "subtask1", "scale": "none", "blocks": {}, "thresholds": {}, "fallback": {}, "images": images}
+    good |= {"validation": score, "models": {}}
+    for name, subtask in (("good", json.dumps(good)), ("bad", "{}")):
         (workdir / f"runs/{name}/subtask1").mkdir(parents=True)
         (workdir / f"runs/{name}/manifest.json").write_text("{}")
         (workdir / f"runs/{name}/subtask1/subtask.json").write_text(subtask)

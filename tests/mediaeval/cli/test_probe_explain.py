@@ -63,7 +63,7 @@ def test_probe_prints_a_row_a_layer_and_probe_from_the_scores_down(job):
     lines = call("probe", "small", "--probe", "softmax", "--taps", "blocks.0,classifier", "--folds", "4").stdout
     rows = [line.split("\t") for line in lines.splitlines()]
     assert rows[0][0].startswith("# runs/small, subtask1, timm: linear probes on 8 images in 4 folds, trained on 32 ot")
-    assert rows[2] == ["layer", "numbers", "probe", "accuracy", "±", "weighted F1", "±", "log2 C"]
+    assert rows[2] == ["layer", "dimension", "probe", "accuracy", "±", "weighted F1", "±", "log2 C"]
     assert [row[0] for row in rows[3:]] == ["classifier", "blocks.0", "none"]
     assert rows[-1][2] == "always the most common"
 
@@ -129,7 +129,7 @@ def test_explain_draws_each_label_of_each_photograph_and_a_sheet(job, tmp_path):
     names = [f"d{k}.{label}.png" for k in (0, 1) for label in ("negative", "neutral", "positive")]
     assert [p["path"] for p in told["pictures"]] == [str(tmp_path / "out" / name) for name in names]
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == sorted([*names, "sheet.png"])
-    assert told["left_out"] == 38 and "38 more photographs are in devset" in result.stderr
+    assert told["left_out"] == 38 and "38 more images are in devset" in result.stderr
     for k in (0, 3):
         three = told["pictures"][k : k + 3]
         assert sum(p["probability"] for p in three) == pytest.approx(1)

@@ -135,7 +135,7 @@ def test_the_command_trains_tells_and_resumes(run, workdir):
         (["objectgraph"], "unknown network 'objectgraph'. Did you mean 'objectgraphs'?"),
         (["yt8m", "--set", "epoch=3"], "unknown setting 'epoch'. Did you mean 'epochs'?"),
         (["yt8m"], "empty: got no .tfrecord file; expected files of YouTube-8M named train*.tfrecord"),
-        (["yt8m", "--features", "nowhere"], "--features nowhere: no such folder. It is to hold train*.tfrecord"),
+        (["yt8m", "--features", "nowhere"], "--features nowhere: no such folder; expected one with train*.tfrecord"),
         (["yt8m", "--device", "tpu"], "--device: got 'tpu'; expected one of auto, cpu, cuda"),
         (["signature", "--set", "dropout=nan"], "dropout: got nan; expected a number of at least 0 and below 1"),
         (
