@@ -35,9 +35,9 @@ from mediaeval.finetune import settings_of
 from mediaeval.finetune.model import SystemModel
 from mediaeval.steps.tables import decide
 from submission.score import score_decisions
-from submission.tasks import TASKS
+from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
-TASK = TASKS["subtask1"]
+TASK = VISUAL_SENTIMENT_2021["subtask1"]
 EPOCHS = 8  # as many as 10 minutes on 2 cores allow for all rows but the last
 
 

@@ -30,11 +30,11 @@ from mediaeval.sample.draw import draw_sample
 from submission.alignment.align import align, usual_orders
 from submission.alignment.expectation import columns_of, expect, label_matrix
 from submission.check import find_problems
-from submission.faults import FAULTS, FORM, spoil
+from submission.faults import FORM, faults_of, spoil
 from submission.labels import read_labels
-from submission.runfile import format_run, run_header
+from submission.runfile import format_run
 from submission.score import weighted_f1
-from submission.tasks import OFFICIAL_HEADER, TASKS
+from submission.visual_sentiment import VISUAL_SENTIMENT_2021 as TASK
 
 COSTLY = 0.10  # points of weighted F1, 0..1, over the labels of all subtasks of the file
 # what a fault may rightly be called
@@ -50,9 +50,9 @@ KINDS = {
     "sorted": {"rows-reordered"},
     "shuffled": {"rows-unrelated"},
     "swapped": {"columns-swapped"},
-    "T3.10": {"columns-shifted", "columns-sorted", "columns-permuted"},
+    "as text": {"columns-shifted", "columns-sorted", "columns-permuted"},
     "inverted": {"columns-inverted"},
-    "round": {"classes-permuted"},
+    "rotated": {"classes-permuted"},
 }
 SPLITS = {"drawn": 80, "oasis": 60, "coco": 60}
 
@@ -67,10 +67,10 @@ class Images:
         self.ids = [image_id for dataset in datasets for image_id in dataset.ids]
         self.labels = {name: dict(of_task) for name, of_task in datasets[0].table.labels.items()}
         if truth:
-            for name, of_task in read_labels(truth).labels.items():
+            for name, of_task in read_labels(truth, TASK).labels.items():
                 self.labels[name] |= of_task
-        self.tasks = [TASKS[name] for name in TASKS if name in self.labels]
-        self.Y = label_matrix(self.labels, self.ids)
+        self.subtasks = [subtask for subtask in TASK.subtasks if subtask.name in self.labels]
+        self.Y = label_matrix(self.subtasks, self.labels, self.ids)
         names = [name for name in networks if name != judge]
         self.blocks = {name: networks[name].width for name in names}
         pairs = list(zip(features, datasets, strict=True))
@@ -81,12 +81,12 @@ class Images:
 def predict(images: Images, dev: np.ndarray, test: np.ndarray, seed: int) -> np.ndarray:
     """Return decisions, 0/1 (n_test, n_columns), of logistic regressions, each label as often as in the dev set."""
     blocks, start = [], 0
-    for task in images.tasks:
-        Y = images.Y[dev, start : start + len(task.labels)]
-        start += len(task.labels)
-        model = SubtaskModel(task, "logistic", {"C": 0.003}, images.blocks, "standard", seed)
+    for subtask in images.subtasks:
+        Y = images.Y[dev, start : start + len(subtask.labels)]
+        start += len(subtask.labels)
+        model = SubtaskModel(subtask, "logistic", {"C": 0.003}, images.blocks, "standard", seed)
         P = model.fit(images.run[dev], Y).predict_matrix(images.run[test]).to_numpy()
-        if task.multi_label:
+        if subtask.multi_label:
             cuts = [np.quantile(p, 1 - y.mean()) if y.any() else 2.0 for p, y in zip(P.T, Y.T, strict=True)]
             blocks.append(cuts < P)
         else:
@@ -97,13 +97,9 @@ def predict(images: Images, dev: np.ndarray, test: np.ndarray, seed: int) -> np.
 def as_labels(images: Images, decided: np.ndarray, ids: list[str]) -> dict:
     """Return subtask → id → label."""
     labels, start = {}, 0
-    for task in images.tasks:
-        rows = decided[:, start : start + len(task.labels)].tolist()
-        start += len(task.labels)
-        if task.multi_label:
-            labels[task.name] = dict(zip(ids, map(tuple, rows), strict=True))
-        else:
-            labels[task.name] = {i: task.labels[row.index(1)] for i, row in zip(ids, rows, strict=True)}
+    for subtask in images.subtasks:
+        labels[subtask.name] = subtask.from_matrix(decided[:, start : start + len(subtask.labels)], ids)
+        start += len(subtask.labels)
     return labels
 
 
@@ -114,11 +110,10 @@ def one_split(job: tuple[str, Images, int]) -> list[tuple[str, str, bool, str]]:
     order = rng.permutation(len(images.ids))
     dev, test = order[: len(order) // 2], order[len(order) // 2 :]
     ids = [images.ids[k] for k in test]
-    columns = columns_of(images.tasks)
+    columns = columns_of(images.subtasks)
     expectation = expect(images.judge[dev], images.Y[dev], images.judge[test], ids, columns)
     orders = usual_orders(ids)
-    subtasks = [task.name for task in images.tasks]
-    header = run_header(OFFICIAL_HEADER, subtasks)
+    header = TASK.header.only([subtask.name for subtask in images.subtasks])
     truth = images.Y[test]
     found = []
     with tempfile.TemporaryDirectory() as folder:
@@ -126,8 +121,8 @@ def one_split(job: tuple[str, Images, int]) -> list[tuple[str, str, bool, str]]:
 
         def judged(data: bytes):
             path.write_bytes(data)
-            run = read_labels(path)
-            return align(run, expectation, orders), label_matrix(run.labels, ids)
+            run = read_labels(path, TASK)
+            return align(run, expectation, orders), label_matrix(images.subtasks, run.labels, ids)
 
         good = predict(images, dev, test, seed)
         mixed = good.copy()
@@ -141,13 +136,14 @@ def one_split(job: tuple[str, Images, int]) -> list[tuple[str, str, bool, str]]:
             found.append((name, f"sound, {what}", True, " ".join(p.code for p in verdict.problems) or verdict.verdict))
         data = format_run(header, ids, as_labels(images, good, ids))
         before = weighted_f1(truth, good)
-        for k, fault in enumerate(FAULTS):
+        for k, fault in enumerate(faults_of(TASK)):
             spoilt = spoil(fault, data, np.random.default_rng((seed, k)))
             if spoilt is None:
                 continue
             if fault.kind == FORM:
                 if seed < 10:  # a fault of form does not depend on the split
-                    problems = find_problems(spoilt, ids, partial=len(subtasks) < 3 and fault.name != "subtask 1 alone")
+                    partial = header != TASK.header and fault.name != "subtask1 alone"
+                    problems = find_problems(spoilt, ids, TASK.header, partial=partial)
                     codes = " ".join(sorted({p.code for p in problems if p.severity == "error"}))
                     found.append((name, "form", True, codes or "aligned"))
                 continue

@@ -32,7 +32,7 @@ from mediaeval.features.store import FeatureStore
 from mediaeval.steps.tables import decide
 from submission.score import score_decisions
 from submission.task import Subtask
-from submission.tasks import TASKS
+from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
 FOLDS = 5
 VIEWS = 4  # what the presets ask for in subtasks 2 and 3
@@ -180,7 +180,7 @@ def main() -> None:
     X = features.matrix(list(blocks), ids)
     views = features.views(list(blocks), ids, n_views) if n_views else None
     for subtask in dataset.subtasks:
-        data = Photographs(TASKS[subtask], blocks, X, views, dataset.labels(subtask), groups)
+        data = Photographs(VISUAL_SENTIMENT_2021[subtask], blocks, X, views, dataset.labels(subtask), groups)
         table(data, list(range(options.seeds)), options.only)
 
 

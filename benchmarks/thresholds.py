@@ -22,7 +22,6 @@ from mediaeval.steps.tables import decide, read_probabilities
 from mediaeval.steps.train import train
 from submission.labels import read_labels
 from submission.score import score_decisions
-from submission.tasks import TASKS
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
 SUBTASKS = ("subtask2", "subtask3")
@@ -35,10 +34,10 @@ def measure(folder: Path, n_dev: int, seed: int) -> np.ndarray:
     run = RunFolder(folder / f"run-{n_dev}-{seed}")
     fitted = train(load_config(task=VISUAL_SENTIMENT_2021, data=str(sample.devset)), list(SUBTASKS), run)
     predict(run, sample.testset)
-    ids, truth = load_dataset(sample.testset).ids, read_labels(sample.truth).labels
+    ids, truth = load_dataset(sample.testset).ids, read_labels(sample.truth, VISUAL_SENTIMENT_2021).labels
     scores = []
     for one in fitted:
-        task = TASKS[one.task.name]
+        task = VISUAL_SENTIMENT_2021[one.task.name]
         P = read_probabilities(run.test / f"{task.name}.csv", task).loc[list(ids)]
         Y = np.array([truth[task.name][image_id] for image_id in ids])
         choices = [one.thresholds, *([t] * len(task.labels) for t in FIXED)]

@@ -138,7 +138,7 @@ class SubtaskRecord:
             "thresholds": self.thresholds,
             "fallback": self.prior,
             "images": {"train": self.n_train, "val": self.n_val, "refit": self.refitted},
-            "validation": self.score.as_json() | {"baselines": self.baselines},
+            "validation": self.score.to_dict() | {"baselines": self.baselines},
         }
 
 

@@ -1,6 +1,6 @@
 """Comparing runs: which labels flip between two files, and whether a difference in weighted F1 is more than noise.
 
-Bootstrap (intervals) and permutation (p-values) both are paired: the same images for all runs. Counts of true and false
+Bootstrap (intervals) and permutation (p-values) are both paired: the same images for all runs. Counts of true and false
 positives are linear in the images, so ten thousand resamples are one matrix product.
 """
 
@@ -9,12 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from submission.labels import LabelTable
 from submission.score import counts, weighted_of_counts
-from submission.task import Subtask
-from submission.tasks import TASKS
+from submission.task import Subtask, Task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,14 +27,24 @@ class Flip:
 
     subtask: str
     image_id: str
-    label: str  # of several labels an image the one that flips; T1 itself for one label an image
+    label: str  # of a multi-label subtask the one that flips; the column of a single-label subtask
     first: str
     second: str
+
+    def to_dict(self) -> dict[str, str]:
+        """Return the flip for `json.dumps`."""
+        return {
+            "subtask": self.subtask,
+            "image_id": self.image_id,
+            "label": self.label,
+            "first": self.first,
+            "second": self.second,
+        }
 
 
 @dataclass(frozen=True)
 class Difference:
-    """What two run files say differently."""
+    """What differs between two run files."""
 
     only_first: tuple[str, ...]  # ids
     only_second: tuple[str, ...]
@@ -43,36 +52,44 @@ class Difference:
     compared: dict[str, int]  # subtask → answers compared (labels × images)
     one_sided: tuple[str, ...]  # subtasks that only one of the files has
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return the difference for `json.dumps`."""
+        return {
+            "only_first": self.only_first,
+            "only_second": self.only_second,
+            "one_sided": self.one_sided,
+            "compared": self.compared,
+            "flips": [flip.to_dict() for flip in self.flips],
+        }
 
-def difference(first: LabelTable, second: LabelTable) -> Difference:
+
+def difference(first: LabelTable, second: LabelTable, task: Task) -> Difference:
     """Compare two files by id, in the subtasks that both have."""
     known = set(second.ids)
     common = [image_id for image_id in first.ids if image_id in known]
     flips, compared = [], {}
-    for name, task in TASKS.items():
+    for subtask in task.subtasks:
+        name = subtask.name
         if name not in first.labels or name not in second.labels:
             continue
-        one, other = first.labels[name], second.labels[name]
-        labels = task.labels if task.multi_label else ("T1",)
+        labels = subtask.labels if subtask.multi_label else subtask.headings
         compared[name] = len(labels) * len(common)
         for image_id in common:
-            a, b = ((t[image_id] if task.multi_label else (t[image_id],)) for t in (one, other))
-            flips += [
-                Flip(name, image_id, label, str(x), str(y)) for label, x, y in zip(labels, a, b, strict=True) if x != y
-            ]
+            a, b = (subtask.to_cells(table.labels[name][image_id]) for table in (first, second))
+            flips += [Flip(name, image_id, label, x, y) for label, x, y in zip(labels, a, b, strict=True) if x != y]
     firsts = set(first.ids)
     return Difference(
         only_first=tuple(i for i in first.ids if i not in known),
         only_second=tuple(i for i in second.ids if i not in firsts),
         flips=tuple(flips),
         compared=compared,
-        one_sided=tuple(name for name in TASKS if (name in first.labels) != (name in second.labels)),
+        one_sided=tuple(name for name in task.names if (name in first.labels) != (name in second.labels)),
     )
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two runs on one subtask: `gap` is first minus second, weighted F1; `p` after Holm's correction over all pairs."""
+    """Two runs on one subtask: `gap` is first minus second, weighted F1; `p` is corrected by Holm over all pairs."""
 
     first: str
     second: str
@@ -84,6 +101,7 @@ class Pair:
 
     @property
     def verdict(self) -> str:
+        """Whether the runs differ at the level of 5 %."""
         return "differ" if self.p < 0.05 else "inside the noise"
 
 
@@ -98,7 +116,7 @@ class Comparison:
 
 
 def compare(
-    task: Subtask,
+    subtask: Subtask,
     truth: np.ndarray,
     runs: Mapping[str, np.ndarray],
     *,
@@ -130,12 +148,12 @@ def compare(
         other_sign = min((gaps <= 0).mean(), (gaps >= 0).mean())
         one, other = (table[:, k * width : (k + 1) * width] for k in (a, b))
         p_permutation = _permutation(one, other, gap, rng, resamples)
-        interval = tuple(float(q) for q in np.quantile(gaps, (0.025, 0.975)))
-        raw.append((names[a], names[b], gap, interval, float(min(2 * other_sign, 1)), p_permutation))
+        least, most = (float(q) for q in np.quantile(gaps, (0.025, 0.975)))
+        raw.append((names[a], names[b], gap, (least, most), float(min(2 * other_sign, 1)), p_permutation))
     corrected = holm([pair[5] for pair in raw])
     pairs = tuple(Pair(*pair, p) for pair, p in zip(raw, corrected, strict=True))
     scores = {name: (float(found[k]), float(low[k]), float(high[k])) for k, name in enumerate(names)}
-    return Comparison(task.name, n, scores, pairs)
+    return Comparison(subtask.name, n, scores, pairs)
 
 
 def draw_counts(n: int, resamples: int, rng: np.random.Generator) -> np.ndarray:

@@ -8,9 +8,9 @@ UserError
 
 
 class UserError(Exception):
-    """Something the user can put right: what came, what was wanted, what to do next.
+    """Something the user can put right: what it got, what was expected, what to do next.
 
-    Takes one or more problems, a sentence each, so that everything wrong is told at once.
+    Takes one or more problems, a sentence each, so that everything that is wrong is reported at once.
     """
 
     def __init__(self, *problems: str):

@@ -1,6 +1,6 @@
 """Labelled CSVs, read leniently: the dev set, the released truth, a list of test ids.
 
-Lenient about how a file is dressed (byte-order mark, line ends, quotes, an index column, ids with an extension), strict
+Lenient about how a file is written (byte-order mark, line ends, quotes, an index column, ids with an extension), strict
 about what it says: every id and every label is understood, or the file is refused with all its problems at once.
 """
 
@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from submission.errors import LabelFileError
-from submission.tasks import TASKS, official_heading
+from submission.task import Label, Subtask, Task
+from submission.wording import both, either, quoted
 
-ID_NAMES = ("id", "filename")  # the dev set's name for its id column, and the released truth's
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")  # in any case
 _OTHER_IMAGES = (".avif", ".bmp", ".gif", ".heic", ".jfif", ".jp2", ".tif", ".tiff")
 _VIDEOS = (".avi", ".flv", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv")
 
 _SHOWN_PROBLEMS = 20  # more than these are counted, not listed
-_ZERO_ONE = {"0": 0, "1": 1, "0.0": 0, "1.0": 1}  # pandas writes 1.0 once a column has held a missing value
+_FLOATS = {"0.0": "0", "1.0": "1"}  # pandas writes 1.0 once a column has held a missing value
 _UNSAFE = "/\\\0\r\n"
 
 
@@ -29,17 +29,17 @@ class LabelTable:
 
     `header` is the id column and then the label columns, cells verbatim, in file order; other columns are left out.
     `ids` are in file order, without extension, each once.
-    `labels` is subtask name → image id → `negative`, `neutral` or `positive` for subtask1; a tuple of 0 and 1 in the
-    order of `TASKS[subtask].labels` for subtask2 (7) and subtask3 (10). A subtask that the file lacks is no key.
+    `labels` is subtask name → image id → a class name, or a tuple of 0 and 1 in the order of `Subtask.labels`. It has
+    no key for a subtask that the file lacks.
     """
 
     path: Path
     header: tuple[str, ...]
     ids: tuple[str, ...]
-    labels: dict[str, dict[str, str | tuple[int, ...]]]
+    labels: dict[str, dict[str, Label]]
 
 
-def read_labels(path: Path) -> LabelTable:
+def read_labels(path: Path, task: Task) -> LabelTable:
     """Read a dev set, a truth file or a test list.
 
     Raises LabelFileError with every problem of the file: no file, a folder, not UTF-8, no id column, two columns for
@@ -50,12 +50,10 @@ def read_labels(path: Path) -> LabelTable:
     rows = _rows(path)
     line, header = next(rows)
     problems: list[str] = []
-    id_position = _id_position(f"{path}:{line}", header, problems)
-    positions = _label_positions(
-        f"{path}:{line}", header, problems
-    )  # subtask → where its columns stand, in the order of its labels
-    labels: dict[str, dict[str, str | tuple[int, ...]]] = {subtask: {} for subtask in positions}
-    known: dict[str, dict] = {subtask: {} for subtask in positions}  # cells → label; few distinct ones exist
+    id_position = _id_position(f"{path}:{line}", header, task, problems)
+    positions = _label_positions(f"{path}:{line}", header, task, problems)
+    labels: dict[str, dict[str, Label]] = {subtask: {} for subtask in positions}
+    known: dict[str, dict[tuple[str, ...], Label]] = {subtask: {} for subtask in positions}  # few distinct ones exist
     ids = _Ids(path, problems)
     for line, cells in _full_rows(path, rows, len(header), problems):
         name = ids.take(line, cells[id_position]) if id_position is not None else None
@@ -63,7 +61,7 @@ def read_labels(path: Path) -> LabelTable:
             key = tuple([cells[place] for place in places])
             label = known[subtask].get(key)
             if label is None:
-                label = _label(subtask, key, f"{path}:{line}", problems)
+                label = _label(task[subtask], key, f"{path}:{line}", problems)
                 if label is None:
                     continue
                 known[subtask][key] = label
@@ -71,15 +69,16 @@ def read_labels(path: Path) -> LabelTable:
                 labels[subtask][name] = label
     ids.finish()
     _raise(problems)
-    places = sorted(place for subtask in positions.values() for place in subtask)
+    assert id_position is not None, "a file without ids passed"
+    places = sorted(place for of_subtask in positions.values() for place in of_subtask)
     return LabelTable(path, tuple(header[place] for place in (id_position, *places)), tuple(ids.lines), labels)
 
 
-def read_ids(path: Path) -> list[str]:
-    """The image ids of a test list: a CSV in its own order, or a folder.
+def read_ids(path: Path, task: Task) -> list[str]:
+    """Return the image ids of a test list: a CSV in its own order, or a folder.
 
     A folder is read by its CSV (see `find_csv`); without one the ids are the names of the image files in `images/`, or
-    in the folder itself where it has no `images/`, sorted. Only the id column is looked at.
+    in the folder itself where it has no `images/`, sorted. Only the id column is read.
 
     Raises LabelFileError with every problem: as `read_labels`, two images of one name, no images.
     """
@@ -92,11 +91,12 @@ def read_ids(path: Path) -> list[str]:
     rows = _rows(path)
     line, header = next(rows)
     problems: list[str] = []
-    id_position = _id_position(f"{path}:{line}", header, problems)
+    id_position = _id_position(f"{path}:{line}", header, task, problems)
     _raise(problems)
+    assert id_position is not None, "a file without ids passed"
     ids = _Ids(path, problems)
     if not ids.take_all([cells[id_position] for _, cells in _full_rows(path, rows, len(header), problems)]):
-        problems.clear()  # read again, one by one, to tell the line of each problem
+        problems.clear()  # read again, one by one, to report the line of each problem
         rows = _rows(path)
         next(rows)
         for line, cells in _full_rows(path, rows, len(header), problems):
@@ -107,10 +107,10 @@ def read_ids(path: Path) -> list[str]:
 
 
 def find_csv(folder: Path) -> Path | None:
-    """The CSV of a dataset folder: `devset.csv`, else `testset.csv`, else the only CSV there; None where there is none.
+    """Return the CSV of a dataset folder: `devset.csv`, else `testset.csv`, else the only CSV there, else None.
 
     Raises LabelFileError when the folder cannot be listed, holds both `devset.csv` and `testset.csv`, or holds several
-    other CSVs: the user names the file meant.
+    other CSVs: the user must name the file.
     """
     folder = Path(folder)
     found = [path for path in _listed(folder) if path.suffix.lower() == ".csv"]
@@ -119,13 +119,13 @@ def find_csv(folder: Path) -> Path | None:
     if len(candidates) > 1:
         names = ", ".join(path.name for path in candidates)
         raise LabelFileError(
-            f"{folder}: {len(candidates)} CSVs came ({names}), one was wanted. Give the path of the file that is meant."
+            f"{folder}: got {len(candidates)} CSVs ({names}); expected one. Give the path of the file."
         )
     return candidates[0] if candidates else None
 
 
 def image_id(name: str) -> str:
-    """The id that a cell or a file name stands for: without blanks around it and without an image extension."""
+    """Return the id that a cell or a file name stands for: without blanks around it and without image extension."""
     name = name.strip()
     if "." not in name:
         return name
@@ -134,7 +134,7 @@ def image_id(name: str) -> str:
 
 
 class _Ids:
-    """The ids of a file as they come; a repeated, empty or unsafe one becomes a problem."""
+    """The ids of a file in its order; a repeated, empty or unsafe one becomes a problem."""
 
     def __init__(self, path: Path, problems: list[str]):
         self.path = path
@@ -146,16 +146,18 @@ class _Ids:
         self.rows += 1
         name = image_id(cell)
         if not name:
-            self.problems.append(f"{self.path}:{line}: an empty id came. Give the image its id, or remove the line.")
+            self.problems.append(
+                f"{self.path}:{line}: got an empty id; expected an image id. Write the id, or remove the line."
+            )
         elif _unsafe(name) or name in (".", ".."):
             self.problems.append(
-                f"{self.path}:{line}: the id {name!r} came; ids become file names, so they hold no slash, backslash, "
-                "line end or NUL and are not '.' or '..'. Write the bare id of the image."
+                f"{self.path}:{line}: got the id {name!r}; expected one that can be a file name, without slash, "
+                "backslash, line end or NUL, and not '.' or '..'. Write only the id of the image."
             )
         elif name in self.lines:
             self.problems.append(
-                f"{self.path}:{line}: the id {name!r} came again (first on line {self.lines[name]}); each image is "
-                "wanted once. Remove one of the lines."
+                f"{self.path}:{line}: got the id {name!r} again (first on line {self.lines[name]}); expected each "
+                "image once. Remove one of the lines."
             )
         else:
             self.lines[name] = line
@@ -175,7 +177,7 @@ class _Ids:
     def finish(self) -> None:
         if not self.rows and not self.problems:
             self.problems.append(
-                f"{self.path}: a header and no rows came. Wanted a line for each image; check the file."
+                f"{self.path}: got a header and no rows; expected a line for each image. Check the file."
             )
 
 
@@ -184,7 +186,7 @@ def _unsafe(name: str) -> bool:
 
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Line number and cells of every line that holds anything, the header first; there is always a header."""
+    """Yield line number and cells of every line that holds anything, the header first; there is always a header."""
     text = _text(path)
     plain = '"' not in text and "\r" not in text  # then lines are split several times as fast
     reader = csv.reader(text.split("\n") if plain else io.StringIO(text, newline=""), strict=True)
@@ -200,7 +202,7 @@ def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         ) from None
     if empty:
         raise LabelFileError(
-            f"{path}: an empty file came. Wanted a CSV with a header; check that it was saved in full."
+            f"{path}: got an empty file; expected a CSV with a header. Check that it was saved in full."
         )
 
 
@@ -208,9 +210,9 @@ def _text(path: Path) -> str:
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        raise LabelFileError(f"{path}: no such file. Wanted a CSV of image ids; check the path.") from None
+        raise LabelFileError(f"{path}: no such file; expected a CSV of image ids. Check the path.") from None
     except IsADirectoryError:
-        raise LabelFileError(f"{path}: a folder came, a CSV was wanted. Give the path of the CSV itself.") from None
+        raise LabelFileError(f"{path}: got a folder; expected a CSV. Give the path of the CSV itself.") from None
     except OSError as error:
         raise LabelFileError(
             f"{path}: cannot be read ({error.strerror}). Check the file and its permissions."
@@ -220,14 +222,14 @@ def _text(path: Path) -> str:
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise LabelFileError(
-            f"{path}:{line}: byte 0x{data[error.start]:02x} came, UTF-8 was wanted. Save the file as 'CSV UTF-8'."
+            f"{path}:{line}: got byte 0x{data[error.start]:02x}; expected UTF-8. Save the file as 'CSV UTF-8'."
         ) from None
 
 
 def _full_rows(
     path: Path, rows: Iterator[tuple[int, list[str]]], width: int, problems: list[str]
 ) -> Iterator[tuple[int, list[str]]]:
-    """The rows of as many cells as the header; others become problems, rows of nothing but blanks are passed over."""
+    """Yield the rows of as many cells as the header; others become problems, rows of blanks alone are skipped."""
     for line, cells in rows:
         first = cells[0]
         if (not first or first.isspace()) and not any(map(str.strip, cells)):
@@ -236,102 +238,98 @@ def _full_rows(
             yield line, cells
         else:
             problems.append(
-                f"{path}:{line}: {len(cells)} cells came, the header has {width}. "
-                "Correct the line, and look for a comma too many or too few."
+                f"{path}:{line}: got {len(cells)} cells; expected {width}, as in the header. "
+                "Correct the line, and look for an extra or a missing comma."
             )
 
 
-def _id_position(where: str, header: Sequence[str], problems: list[str]) -> int | None:
-    positions = [place for place, cell in enumerate(header) if cell.strip().lower() in ID_NAMES]
+def _id_position(where: str, header: Sequence[str], task: Task, problems: list[str]) -> int | None:
+    positions = [place for place, cell in enumerate(header) if cell.strip().lower() in task.id_columns]
     if len(positions) == 1:
         return positions[0]
     if positions:
-        names = " and ".join(repr(header[place]) for place in positions)
-        problems.append(f"{where}: two columns of ids came ({names}), one was wanted. Rename or remove the other.")
+        names = both([repr(header[place]) for place in positions])
+        problems.append(f"{where}: got {len(positions)} columns of ids ({names}); expected one. Rename the others.")
         return None
     found = ", ".join(header[:5]) + (", …" if len(header) > 5 else "")
     separated = next((delimiter for delimiter in ";\t|" if delimiter in header[0]), None)
-    remedy = "Rename the column of image ids to 'id'."
+    remedy = f"Rename the column of image ids to {task.id_column!r}."
     if len(header) == 1 and separated:
         remedy = f"The cells seem to be separated by {separated!r}: save the file with commas."
-    problems.append(f"{where}: no column 'id' or 'filename' (found {found}). {remedy}")
+    names = either([repr(name) for name in task.id_columns])
+    problems.append(f"{where}: got no column {names} (found {found}); expected one of image ids. {remedy}")
     return None
 
 
-def _label_positions(where: str, header: Sequence[str], problems: list[str]) -> dict[str, list[int]]:
-    """Subtask → the places of its columns in the order of its labels, for the subtasks that are there in full."""
+def _label_positions(where: str, header: Sequence[str], task: Task, problems: list[str]) -> dict[str, list[int]]:
+    """Return where the columns of each subtask are, in the order of its headings, if all of them are there."""
     places: dict[str, int] = {}
     for place, cell in enumerate(header):
-        heading = official_heading(cell)
+        heading = task.official_heading(cell)
         if heading in places:
             problems.append(
-                f"{where}: two columns for {heading!r} came ({header[places[heading]]!r} and {cell!r}). "
-                "One was wanted: remove or rename the other."
+                f"{where}: got two columns for {heading!r} ({header[places[heading]]!r} and {cell!r}); expected one. "
+                "Remove or rename the other."
             )
         elif heading:
             places[heading] = place
     positions = {}
-    for task in TASKS.values():
-        missing = [heading for heading in task.headings if heading not in places]
+    for subtask in task.subtasks:
+        missing = [heading for heading in subtask.headings if heading not in places]
         if not missing:
-            positions[task.name] = [places[heading] for heading in task.headings]
-        elif len(missing) < len(task.headings):
+            positions[subtask.name] = [places[heading] for heading in subtask.headings]
+        elif len(missing) < len(subtask.headings):
+            n_columns = len(subtask.headings)
             problems.append(
-                f"{where}: {task.name} has {len(task.headings) - len(missing)} of its {len(task.headings)} columns. "
+                f"{where}: {subtask.name}: got {n_columns - len(missing)} columns; expected {n_columns}. "
                 f"Add {', '.join(map(repr, missing))}, or remove the subtask's other columns."
             )
     return positions
 
 
-def _label(subtask: str, cells: tuple[str, ...], where: str, problems: list[str]) -> str | tuple[int, ...] | None:
-    """The label that the cells stand for; None when one is outside its domain, which becomes a problem."""
-    task = TASKS[subtask]
-    if not task.multi_label:
-        label = cells[0].strip()
-        if label in task.labels:
-            return label
-        problems.append(
-            f"{where}: {task.column}: {label!r} came, negative, neutral or positive was wanted. Correct the cell."
-        )
-        return None
-    values = [_ZERO_ONE.get(cell.strip()) for cell in cells]
-    for heading, cell, value in zip(task.headings, cells, values, strict=True):
-        if value is None:
-            problems.append(f"{where}: {heading}: {cell!r} came, 0 or 1 was wanted. Correct the cell.")
-    return None if None in values else tuple(values)
+def _label(subtask: Subtask, cells: tuple[str, ...], where: str, problems: list[str]) -> Label | None:
+    """Return the label that the cells say; None when the subtask does not allow one, which becomes a problem."""
+    values = [cell.strip() for cell in cells]
+    if subtask.multi_label:
+        values = [_FLOATS.get(value, value) for value in values]
+    wrong = [place for place, value in enumerate(values) if value not in subtask.values]
+    for place in wrong:
+        found = f"got {quoted(cells[place])}; expected {subtask.expected}"
+        problems.append(f"{where}: {subtask.headings[place]}: {found}. Correct the cell.")
+    return None if wrong else subtask.from_cells(values)
 
 
 def _image_ids(folder: Path) -> list[str]:
-    """The names of the image files in a folder, without extension, sorted."""
+    """Return the names of the image files in a folder, without extension, sorted."""
     files: dict[str, str] = {}
     problems = []
     for path in _listed(folder):
         if path.suffix.lower() in _OTHER_IMAGES:
             problems.append(
-                f"{path}: an image of this format is not read, and without a CSV it would be left out unseen. Convert "
-                f"it to one of {', '.join(IMAGE_SUFFIXES)}, or take it out of the folder."
+                f"{path}: got an image in a format that is not supported; without a CSV it would be left out "
+                f"unnoticed. Convert it to {either(IMAGE_SUFFIXES)}, or remove it from the folder."
             )
         if path.suffix.lower() not in IMAGE_SUFFIXES:
             continue
         if path.stem in files:
             problems.append(
-                f"{folder}: two images for the id {path.stem!r} came ({files[path.stem]} and {path.name}). "
-                "One was wanted: remove or rename the other."
+                f"{folder}: got two images for the id {path.stem!r} ({files[path.stem]} and {path.name}); expected "
+                "one. Remove or rename the other."
             )
         files[path.stem] = path.name
     if not files:
         videos = [path.name for path in _listed(folder) if path.suffix.lower() in _VIDEOS]
-        came = f"no CSV and no images came, but {len(videos)} videos ({videos[0]} …)" if videos else ""
+        actual = f"no CSV and no images, but {len(videos)} videos ({videos[0]} …)" if videos else "no CSV and no images"
+        remedy = " Save one frame of each video as an image first." if videos else ""
         problems.append(
-            f"{folder}: {came or 'no CSV and no images came'}. Wanted a CSV, or files that end in "
-            f"{', '.join(IMAGE_SUFFIXES)}." + (" Save one frame of each video as an image first." if videos else "")
+            f"{folder}: got {actual}; expected a CSV, or files that end in {either(IMAGE_SUFFIXES)}.{remedy}"
         )
     _raise(problems)
     return sorted(files)
 
 
 def _listed(folder: Path) -> list[Path]:
-    """The files of a folder by name; hidden ones are left out, as some systems put a `._x.jpg` beside every `x.jpg`."""
+    """Return the files of a folder by name, without hidden ones: some systems put a `._x.jpg` beside every `x.jpg`."""
     try:
         return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except OSError as error:

@@ -1,31 +1,33 @@
-"""Problems of a run file: their stable codes, how they are collected, and how they are told."""
+"""Problems of a run file: their stable codes, how they are collected, and how they are printed."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+
+from submission.wording import counted, quoted
 
 CODES: dict[str, str] = {
     # the file
     "file-absent": "there is no such file",
     "file-unreadable": "the file cannot be read, or is a folder",
-    "file-empty": "the file holds nothing",
+    "file-empty": "the file is empty",
     "not-utf8": "the file is not UTF-8",
-    "nul-bytes": "the file holds NUL bytes",
+    "nul-bytes": "the file contains NUL bytes",
     "bom": "the file begins with a byte-order mark",
     "line-ends-crlf": "lines end in CR LF",
     "line-ends-cr": "lines end in a lone CR",
     "no-final-newline": "the last line has no line end",
     "delimiter": "cells are separated by something other than a comma",
-    "quoted": "cells stand in quotes",
-    "quotes-unbalanced": "a quote is opened and not closed, or stands within a cell",
+    "quoted": "cells are quoted",
+    "quotes-unbalanced": "a quote is opened and not closed, or is inside a cell",
     # the header
     "header-absent": "the first line is data",
-    "header-repeated": "the header comes again further down",
-    "heading-changed": "a heading differs from the one wanted",
-    "heading-contradicts": "a heading's number and its emotion name two different labels",
-    "columns-reordered": "the columns stand in another order",
+    "header-repeated": "the header is repeated further down",
+    "heading-changed": "a heading differs from the expected one",
+    "heading-contradicts": "the number and the name in a heading belong to two different labels",
+    "columns-reordered": "the columns are in another order",
     "column-missing": "a column is missing",
     "column-extra": "a column is not part of the task",
-    "column-duplicated": "a column comes twice",
-    "index-column": "a column of row numbers stands before the ids",
+    "column-duplicated": "a column occurs twice",
+    "index-column": "there is a column of row numbers before the ids",
     "partial": "the run leaves out whole subtasks",
     "no-label-columns": "the file has no column of any subtask",
     # the lines
@@ -36,158 +38,166 @@ CODES: dict[str, str] = {
     "cell-count": "a line has more or fewer cells than the header",
     # the cells
     "cell-empty": "a cell is empty",
-    "cell-nan": "a cell says that a value is missing",
+    "cell-nan": "a cell contains a missing value, such as nan",
     "cell-blanks": "a cell has blanks around its value",
-    "cell-case": "a label is written in other case",
+    "cell-case": "a class name differs in upper and lower case",
     "cell-float": "a 0 or 1 is not written as one digit",
     "cell-boolean": "a 0 or 1 is written as a word",
-    "cell-probability": "a probability stands where a decision belongs",
+    "cell-probability": "a probability is written in place of a decision",
     "cell-number": "a number other than 0 and 1",
-    "cell-word": "a word that is no label of the task",
-    "label-in-number-column": "a label stands in a column of 0 and 1",
-    "number-in-label-column": "a number stands in the column of T1",
+    "cell-word": "a word that is not a label of the task",
+    "label-in-number-column": "a class name is in a column of 0 and 1",
+    "number-in-label-column": "a number is in a column of class names",
     # the ids
     "id-empty": "a line has no id",
     "id-blanks": "an id has blanks around it",
-    "id-path": "an id carries a folder",
-    "id-extension": "an id carries the extension of the image",
-    "id-case": "an id is written in other case",
+    "id-path": "an id contains a folder",
+    "id-extension": "an id contains the extension of the image",
+    "id-case": "an id differs in upper and lower case",
     "id-number": "an id was read as a number and written differently",
-    "ids-duplicated": "an id comes more than once",
+    "ids-duplicated": "an id occurs more than once",
     "ids-missing": "ids of the test list are not in the run",
     "ids-extra": "ids of the run are not in the test list",
-    "row-order": "the rows stand in another order than the test list",
+    "row-order": "the rows are in another order than the test list",
 }
 
-# Told of a well-formed file that is held against the images (alignment.py).
+# Reported of a well-formed file that is checked against the images (alignment/).
 IMAGE_CODES: dict[str, str] = {
-    "rows-shifted": "labels stand some rows away from their images, from a line to the end",
-    "rows-moved": "labels of a part of the file stand some rows away from their images",
-    "rows-exchanged": "parts of the file stand in each other's place",
-    "rows-reordered": "labels stand in one order, ids in another",
-    "rows-unrelated": "labels have nothing to do with the images",
-    "columns-inverted": "labels say the opposite of the images",
-    "columns-swapped": "two labels stand under each other's heading",
-    "columns-shifted": "labels stand some headings away from their own",
-    "columns-exchanged": "the labels of T2 and T3 stand in each other's place",
-    "columns-sorted": "labels stand in another order than their headings",
-    "columns-permuted": "labels stand under headings that are not theirs",
-    "classes-permuted": "the classes of T1 are called by each other's names",
+    "rows-shifted": "labels are some rows away from their images, from a line to the end",
+    "rows-moved": "labels of a part of the file are some rows away from their images",
+    "rows-exchanged": "parts of the file are in each other's place",
+    "rows-reordered": "labels are in one order, ids in another",
+    "rows-unrelated": "labels are unrelated to the images",
+    "columns-inverted": "labels are the opposite of what the images show",
+    "columns-swapped": "two labels are under each other's heading",
+    "columns-shifted": "labels are some headings away from their own",
+    "columns-exchanged": "the columns of whole subtasks are in each other's place",
+    "columns-sorted": "labels are in another order than their headings",
+    "columns-permuted": "labels are under the wrong headings",
+    "classes-permuted": "class names are swapped",
 }
 
-# Warnings on what is odd beside the dev set (plausibility.py).
+# Warnings on what is unusual compared with the dev set (alignment/plausibility.py).
 ODDITY_CODES: dict[str, str] = {
-    "label-constant": "a label that varies in the dev set never does in the run",
+    "label-constant": "a label that varies in the dev set never varies in the run",
     "label-share": "a label is given much more or less often than in the dev set",
     "rows-without-label": "many more images than in the dev set have no label",
-    "labels-never-together": "labels stand together that never do in the dev set",
+    "labels-never-together": "labels occur together that never do in the dev set",
 }
 
-WARNINGS = frozenset({"row-order"})  # told, but no reason to refuse a run: rows are joined by id
+WARNINGS = frozenset({"row-order"})  # reported, but no reason to refuse a run: rows are joined by id
 
 _SHOWN_VALUES = 5  # distinct values shown of one problem; the others are counted
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong with a run file: what came, what was wanted, what to do next.
+    """One thing wrong with a run file: what it got, what was expected, what to do next.
 
     `code` is a key of `CODES`; `severity` is `error` or `warning`; `line` counts from 1 and is None for the file as a
-    whole; `column` is the wanted heading. The same problem on many lines is one Problem, with its first line.
+    whole; `column` is the expected heading. The same problem on many lines is one Problem, with its first line.
     """
 
     code: str
     severity: str
     line: int | None
     column: str | None
-    came: str
-    wanted: str
+    actual: str
+    expected: str
     remedy: str
+
+    def to_dict(self) -> dict[str, str | int | None]:
+        """Return the problem for `json.dumps`."""
+        return {
+            "code": self.code,
+            "severity": self.severity,
+            "line": self.line,
+            "column": self.column,
+            "came": self.actual,
+            "wanted": self.expected,
+            "remedy": self.remedy,
+        }
 
 
 def describe(problem: Problem, file: object = "run") -> str:
-    """One line for people: `run.csv:12: T2.3: Fear: came '0.73'; wanted 0 or 1. Write … [cell-probability]`."""
+    """Return one line for people: `run.csv:12: T2.3: Fear: got '0.73'; expected 0 or 1. Write … [cell-probability]`."""
     place = ":".join(str(part) for part in (file, problem.line) if part is not None)
     column = f" {problem.column}:" if problem.column else ""
     warning = " warning:" if problem.severity == "warning" else ""
-    return f"{place}:{column}{warning} came {problem.came}; wanted {problem.wanted}. {problem.remedy} [{problem.code}]"
-
-
-def as_json(problem: Problem) -> dict[str, str | int | None]:
-    """The problem as a dictionary of its fields, for `json.dumps`."""
-    return asdict(problem)
-
-
-def shown(value: str | int, limit: int = 60) -> str:
-    """The text in quotes on one line, control characters escaped, cut where it is long; a number is one of cells."""
-    if isinstance(value, int):
-        return f"{value} cells"
-    return repr(value if len(value) <= limit else value[: limit - 1] + "…")
+    found = f"got {problem.actual}; expected {problem.expected}."
+    return f"{place}:{column}{warning} {found} {problem.remedy} [{problem.code}]"
 
 
 class Findings:
-    """Collects problems; those of one code and column that come on many lines are counted into one."""
+    """Collects problems; those of one code and column that occur on many lines are counted into one."""
 
     def __init__(self) -> None:
         self._problems: list[Problem] = []
-        self._counted: dict[tuple[str, str | None], _Counted] = {}
+        self._repeated: dict[tuple[str, str | None], _RepeatedProblem] = {}
 
     def add(
-        self, code: str, came: str, wanted: str, remedy: str, *, line: int | None = None, column: str | None = None
+        self, code: str, actual: str, expected: str, remedy: str, *, line: int | None = None, column: str | None = None
     ) -> None:
-        """Add a problem that comes once."""
+        """Add a problem that occurs once."""
         assert code in CODES, f"{code!r} is not in the table of codes"
         severity = "warning" if code in WARNINGS else "error"
-        self._problems.append(Problem(code, severity, line, column, came, wanted, remedy))
+        self._problems.append(Problem(code, severity, line, column, actual, expected, remedy))
 
     def count(
         self,
         code: str,
         line: int | None,
         value: str | int | None,
-        wanted: str,
+        expected: str,
         remedy: str,
         *,
         column: str | None = None,
         times: int = 1,
-        unit: str = "cell",
+        noun: str = "cell{s}",
     ) -> None:
-        """Count a problem that may come on many lines; `value` is one that came, `times` how often it did."""
-        counted = self._counted.get((code, column))
-        if counted is None:
-            counted = self._counted[code, column] = _Counted(unit, wanted, remedy)
-        counted.times += times
-        if line is not None and (counted.line is None or line < counted.line):
-            counted.line = line
-        if value is not None and len(counted.values) <= _SHOWN_VALUES:
-            counted.values[value] = None
+        """Count a problem that may occur on many lines.
+
+        `value` is one that was found (a number is one of cells), `times` how often; `noun` is what is counted, see
+        `wording.counted`.
+        """
+        repeated = self._repeated.get((code, column))
+        if repeated is None:
+            repeated = self._repeated[code, column] = _RepeatedProblem(noun, expected, remedy)
+        repeated.times += times
+        if line is not None and (repeated.line is None or line < repeated.line):
+            repeated.line = line
+        if value is not None and len(repeated.values) <= _SHOWN_VALUES:
+            repeated.values[value] = None
 
     def problems(self) -> list[Problem]:
-        """All problems: of the file as a whole first, then by line; warnings last."""
-        for (code, column), counted in self._counted.items():
-            self.add(code, counted.came(), counted.wanted, counted.remedy, line=counted.line, column=column)
-        self._counted.clear()
+        """Return all problems: of the file as a whole first, then by line; warnings last."""
+        for (code, column), repeated in self._repeated.items():
+            self.add(code, repeated.actual(), repeated.expected, repeated.remedy, line=repeated.line, column=column)
+        self._repeated.clear()
         return sorted(self._problems, key=lambda problem: (problem.severity == "warning", problem.line or 0))
 
 
-class _Counted:
-    def __init__(self, unit: str, wanted: str, remedy: str):
-        self.unit = unit
-        self.wanted = wanted
+class _RepeatedProblem:
+    def __init__(self, noun: str, expected: str, remedy: str):
+        self.noun = noun
+        self.expected = expected
         self.remedy = remedy
         self.times = 0
         self.line: int | None = None
-        self.values: dict[str | int, None] = {}  # a few distinct ones, in the order they came
+        self.values: dict[str | int, None] = {}  # a few distinct ones, in the order in which they were found
 
-    def came(self) -> str:
-        """`'1.0' in 1199 cells, first on line 2`, or `7 ids, first on line 9: 'a.jpg', 'b.jpg', …`."""
-        values = ", ".join(shown(value) for value in list(self.values)[:_SHOWN_VALUES])
+    def actual(self) -> str:
+        """Return `'1.0' in 1199 cells, first on line 2`, or `7 ids, first on line 9: 'a.jpg', 'b.jpg', …`."""
+        values = ", ".join(map(_cells_or_text, list(self.values)[:_SHOWN_VALUES]))
         values += ", …" if len(self.values) > _SHOWN_VALUES else ""
-        noun, _, rest = self.unit.partition(" ")  # "line with quotes" → "3 lines with quotes"
-        count = f"{self.times} {noun}{'s' if self.times != 1 else ''}{' ' + rest if rest else ''}"
         first = f", first on line {self.line}" if self.times > 1 and self.line is not None else ""
-        if self.unit == "id":
-            return f"{count}{first}: {values}"
+        count = counted(self.times, self.noun) + first
         if not values:
-            return f"{count}{first}"
-        return values if self.times == 1 else f"{values} in {count}{first}"
+            return count
+        if self.noun == "id{s}":
+            return f"{count}: {values}"
+        return values if self.times == 1 else f"{values} in {count}"
+
+
+def _cells_or_text(value: str | int) -> str:
+    return counted(value, "cell{s}") if isinstance(value, int) else quoted(value)

@@ -7,12 +7,19 @@ A label has three forms, and `Subtask` alone changes one into another:
     row     what a matrix holds: 0 and 1 in the order of `labels`
 """
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from submission.errors import RunFileError
+from submission.wording import either
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Label = str | tuple[int, ...]
 Labels = Mapping[str, Mapping[str, str | Sequence[int]]]  # subtask → image id → label
@@ -57,8 +64,7 @@ class Subtask:
     @property
     def expected(self) -> str:
         """What a cell may say, for messages: `0 or 1`, or `negative, neutral or positive`."""
-        *others, last = self.values
-        return f"{', '.join(others)} or {last}" if others else last
+        return either(self.values)
 
     def to_cells(self, label: object) -> tuple[str, ...]:
         """Return the cells of a label. 0 and 1 may be integers or booleans of Python, numpy or torch.
@@ -72,10 +78,10 @@ class Subtask:
         values = _plain(label)
         if not isinstance(values, Sequence) or isinstance(values, str) or len(values) != len(self.labels):
             raise ValueError(f"{len(self.labels)} values of 0 or 1")
-        values = [_plain(value) for value in values]
-        if not all(type(value) in (int, bool) and value in (0, 1) for value in values):
+        bits = [value for value in map(_plain, values) if isinstance(value, int) and value in (0, 1)]
+        if len(bits) < len(values):
             raise ValueError("integers of 0 or 1 (apply the threshold first)")
-        return tuple(str(int(value)) for value in values)
+        return tuple(str(int(bit)) for bit in bits)
 
     def from_cells(self, cells: Sequence[str]) -> Label:
         """Return the label that `cells` say. Raises ValueError for a cell that is not one of `values`."""
@@ -100,6 +106,18 @@ class Subtask:
             raise ValueError(f"{self.name}: got {list(row)}; expected {len(self.labels)} values of 0 or 1{one}")
         return values if self.multi_label else self.labels[values.index(1)]
 
+    def to_matrix(self, labels: Mapping[str, Label], ids: Sequence[str]) -> np.ndarray:
+        """Return the labels of these images as a matrix of rows, int8 0/1 (n_ids, n_labels)."""
+        import numpy as np
+
+        rows = {label: self.to_row(label) for label in {labels[image_id] for image_id in ids}}
+        matrix = np.array([rows[labels[image_id]] for image_id in ids], dtype=np.int8)
+        return matrix.reshape(len(ids), len(self.labels))
+
+    def from_matrix(self, matrix: np.ndarray, ids: Iterable[str]) -> dict[str, Label]:
+        """Return image id → label, of 0/1 (n_ids, n_labels) whose rows are those of `ids`."""
+        return {image_id: self.from_row(row) for image_id, row in zip(ids, matrix.tolist(), strict=True)}
+
 
 def _plain(value: object) -> object:
     """Return arrays and numbers of numpy and torch as Python's own, so that each kind is treated alike."""
@@ -117,7 +135,7 @@ class Task:
     heading_pattern    regular expression that the beginning of a heading matches; its groups identify the column, and
                        numbers in them count as numbers. None: the whole heading identifies it
     heading_variants   (heading, what people make of it), tried by the self-test
-    confusable_labels  (heading, heading of the same subtask) pairs whose columns get swapped, tried by the self-test
+    confusable_labels  (label, label of the same subtask) pairs whose columns get swapped, tried by the self-test
     """
 
     name: str
@@ -144,7 +162,7 @@ class Task:
         return tuple(subtask.name for subtask in self.subtasks)
 
     @property
-    def header(self) -> "Header":
+    def header(self) -> Header:
         """The official header: the column of ids, and the columns of all subtasks."""
         return Header(self, (self.id_column, *(heading for subtask in self.subtasks for heading in subtask.headings)))
 
@@ -193,7 +211,7 @@ class Header:
     cells: tuple[str, ...]
 
     @classmethod
-    def complete(cls, task: Task, dev_header: Iterable[str]) -> "Header":
+    def complete(cls, task: Task, dev_header: Iterable[str]) -> Header:
         """Return the header of a run of the whole task, as a dev set with the header `dev_header` writes it.
 
         Cells and their order are the dev set's; columns that are not of the task are left out. Where the dev set lacks
@@ -209,7 +227,7 @@ class Header:
             cells += [cell for cell in own if task.official_heading(cell) in subtask.headings] or subtask.headings
         return cls(task, tuple(cells))
 
-    def only(self, subtasks: Iterable[str]) -> "Header":
+    def only(self, subtasks: Iterable[str]) -> Header:
         """Return the header of a run of these subtasks alone, cells and their order as here.
 
         Raises RunFileError for a subtask that the task does not have.
@@ -217,7 +235,7 @@ class Header:
         subtasks = list(subtasks)
         if unknown := [name for name in subtasks if name not in self.task.names]:
             names = ", ".join(map(repr, unknown))
-            raise RunFileError(f"got subtask {names}; expected {' or '.join(self.task.names)}. Choose from these.")
+            raise RunFileError(f"got subtask {names}; expected {either(self.task.names)}. Choose from these.")
         kept = {heading for name in subtasks for heading in self.task[name].headings}
         return Header(self.task, (*self.cells[:1], *(cell for cell in self.cells[1:] if self._official(cell) in kept)))
 

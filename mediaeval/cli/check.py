@@ -13,6 +13,7 @@ from submission.errors import UserError
 
 if TYPE_CHECKING:
     from mediaeval.proofs.align import Meaning
+    from submission.task import Header
 
 logger = logging.getLogger(__name__)
 
@@ -63,22 +64,22 @@ def command(
     if self_test and len(runs) != 1:
         raise _wrong_usage("--self-test takes one run file.")
 
-    from submission.__main__ import header_wanted
-    from submission.check import check_file
+    from submission.check import check_file, expected_header
     from submission.labels import read_ids
+    from submission.visual_sentiment import VISUAL_SENTIMENT_2021 as task
 
     try:
         check_alignment = _alignment_checker(data, dev, config, use, device) if data and dev else None
-        test_ids, header = read_ids(ids or data), header_wanted(dev)
+        test_ids, header = read_ids(ids or data, task), expected_header(dev, task)
     except UserError as error:  # in the test list, the dev set or a setting: wrong usage, not a wrong run file
         raise _wrong_usage(error) from None
     if self_test:
         _self_test(runs[0], test_ids, header, partial, check_alignment, json)
         return
-    reports = [check_file(path, test_ids, header=header, partial=partial) for path in runs]
+    reports = [check_file(path, test_ids, header, partial=partial) for path in runs]
     aligned = [check_alignment(path) for path in runs] if check_alignment else []
     if json:
-        form = [report.as_json() for report in reports]
+        form = [report.to_dict() for report in reports]
         print_json([one | more.as_json() for one, more in zip(form, aligned, strict=True)] if aligned else form)
     else:
         for position, report in enumerate(reports):
@@ -110,7 +111,7 @@ def _alignment_checker(
 def _self_test(
     run: Path,
     ids: Sequence[str],
-    header: Sequence[str],
+    header: "Header",
     partial: bool,
     check_alignment: Callable[[Path], "Meaning"] | None,
     json: bool,

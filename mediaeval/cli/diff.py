@@ -21,27 +21,11 @@ def command(
     from mediaeval.errors import first_few
     from submission.compare import difference
     from submission.labels import read_labels
+    from submission.visual_sentiment import VISUAL_SENTIMENT_2021 as task
 
-    found = difference(read_labels(first), read_labels(second))
+    found = difference(read_labels(first, task), read_labels(second, task), task)
     if json:
-        print_json(
-            {
-                "only_first": found.only_first,
-                "only_second": found.only_second,
-                "one_sided": found.one_sided,
-                "compared": found.compared,
-                "flips": [
-                    {
-                        "subtask": flip.subtask,
-                        "image_id": flip.image_id,
-                        "label": flip.label,
-                        "first": flip.first,
-                        "second": flip.second,
-                    }
-                    for flip in found.flips
-                ],
-            }
-        )
+        print_json(found.to_dict())
     else:
         for path, ids in ((first, found.only_first), (second, found.only_second)):
             if ids:

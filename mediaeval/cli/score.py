@@ -20,13 +20,11 @@ def command(
     json: Json = False,
 ) -> None:
     """Score a run file: weighted F1 with its 95 % interval, and the F1 and support of each label, tab-separated."""
-    from submission.__main__ import header_wanted
-    from submission.labels import read_labels
-    from submission.runfile import read_run
-    from submission.score import as_text, score
+    from submission.score import as_text, score_file
+    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
-    scores = score(read_labels(truth), read_run(run, header=header_wanted(dev)))
+    scores = score_file(run, truth, VISUAL_SENTIMENT_2021, dev=dev)
     if json:
-        print_json({subtask: score.as_json() for subtask, score in scores.items()})
+        print_json({name: of_subtask.to_dict() for name, of_subtask in scores.items()})
     else:
         print(as_text(scores))

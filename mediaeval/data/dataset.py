@@ -7,7 +7,7 @@ import pandas as pd
 
 from mediaeval.errors import DatasetError
 from submission.labels import IMAGE_SUFFIXES, LabelTable, find_csv, read_ids, read_labels
-from submission.tasks import TASKS
+from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
 
 @dataclass(frozen=True)
@@ -27,23 +27,22 @@ class Dataset:
     @property
     def subtasks(self) -> tuple[str, ...]:
         """The subtasks this dataset is labelled for, in the task's order."""
-        return tuple(name for name in TASKS if self.table and name in self.table.labels)
+        return tuple(name for name in VISUAL_SENTIMENT_2021.names if self.table and name in self.table.labels)
 
     def labels(self, subtask: str) -> pd.DataFrame:
-        """Return the labels of one subtask as 0/1 int8, (n_images, n_labels): ids × TASKS[subtask].labels.
+        """Return the labels of one subtask as 0/1 int8, (n_images, n_labels): ids × `Subtask.labels`.
 
         A single-label subtask has exactly one 1 a row. Raises DatasetError when the CSV does not hold the subtask.
         """
-        task = TASKS[subtask]
+        task = VISUAL_SENTIMENT_2021[subtask]
         if subtask not in self.subtasks:
             have = ", ".join(self.subtasks) or "none"
             raise DatasetError(
                 f"{self.folder} has no labels for {subtask} (it has: {have}). "
                 f"Train another subtask, or give a dev set with the columns {', '.join(task.headings)}."
             )
-        column = self.table.labels[subtask]
-        rows = [column[i] if task.multi_label else [int(column[i] == label) for label in task.labels] for i in self.ids]
-        return pd.DataFrame(rows, index=pd.Index(self.ids, name="id"), columns=list(task.labels), dtype="int8")
+        matrix = task.to_matrix(self.table.labels[subtask], self.ids)
+        return pd.DataFrame(matrix, index=pd.Index(self.ids, name="id"), columns=list(task.labels))
 
 
 def load_dataset(folder: Path, *, labelled: bool = True) -> Dataset:
@@ -64,8 +63,8 @@ def load_dataset(folder: Path, *, labelled: bool = True) -> Dataset:
         raise DatasetError(f"{folder} {what}. Give the folder that holds images/ and devset.csv or testset.csv.")
     csv = named or find_csv(folder)
     images = folder / "images" if (folder / "images").is_dir() else folder
-    table = read_labels(csv) if csv and labelled else None
-    ids = table.ids if table else tuple(read_ids(csv or folder))
+    table = read_labels(csv, VISUAL_SENTIMENT_2021) if csv and labelled else None
+    ids = table.ids if table else tuple(read_ids(csv or folder, VISUAL_SENTIMENT_2021))
     if not ids:
         raise DatasetError(f"{csv} lists no images. A row an image is wanted below the header.")
     files, twice = _image_files(images)

@@ -33,6 +33,7 @@ from submission.labels import read_labels
 from submission.score import SubtaskScore, score_decisions
 from submission.task import Subtask
 from submission.tasks import TASKS
+from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
 NAME = "certh2021"
 DEV, TEST = "dev", "test"
@@ -168,7 +169,7 @@ def _drawn(dev: Path, test: Path | None) -> list[str]:
 def _test_set(test: Path, truth: Path, config: Config, networks: list[FeatureExtractor], skip_bad: bool) -> TestSet:
     """Read test images and their labels, joined by id. Raises DatasetError when an image of either is not in both."""
     dataset = load_dataset(test, labelled=False)
-    table = read_labels(truth)
+    table = read_labels(truth, VISUAL_SENTIMENT_2021)
     unlike = sorted(set(dataset.ids) ^ set(table.ids))
     if unlike:
         raise DatasetError(

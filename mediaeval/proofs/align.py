@@ -16,8 +16,8 @@ from submission.alignment.expectation import columns_of, expect, label_matrix
 from submission.alignment.plausibility import find_oddities
 from submission.errors import LabelFileError
 from submission.labels import read_labels
-from submission.problems import Problem, as_json, describe
-from submission.tasks import TASKS
+from submission.problems import Problem, describe
+from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Meaning:
     def as_json(self) -> dict:
         if self.alignment is None:
             return {"alignment": {"verdict": CANNOT_TELL, "reason": self.unreadable}, "oddities": []}
-        return {"alignment": self.alignment.as_json(), "oddities": [as_json(odd) for odd in self.oddities]}
+        return {"alignment": self.alignment.to_dict(), "oddities": [odd.to_dict() for odd in self.oddities]}
 
 
 class Judge:
@@ -73,16 +73,16 @@ class Judge:
             if not ids[side]:
                 raise DatasetError(f"{dataset.folder}: none of its images can be decoded.")
             X[side] = features.matrix(self.names, ids[side])
-        labels = label_matrix(self.dev_table.labels, ids["dev"])
-        columns = columns_of([TASKS[name] for name in dev_set.subtasks])
-        self.expectation = expect(X["dev"], labels, X["test"], ids["test"], columns)
+        subtasks = [VISUAL_SENTIMENT_2021[name] for name in dev_set.subtasks]
+        labels = label_matrix(subtasks, self.dev_table.labels, ids["dev"])
+        self.expectation = expect(X["dev"], labels, X["test"], ids["test"], columns_of(subtasks))
         self.orders = usual_orders(self.test_set.ids, self._listing())
         self.tell = tell
 
     def __call__(self, path: Path) -> Meaning:
         """Judge one run file."""
         try:
-            run = read_labels(path)
+            run = read_labels(path, VISUAL_SENTIMENT_2021)
         except LabelFileError as error:
             return Meaning(path, None, (), f"its labels cannot be read ({error.problems[0]})")
         manifest = RunFolder(Path(path).parent).manifest
@@ -90,7 +90,8 @@ class Judge:
             made_of = RunFolder(Path(path).parent).read_manifest().extractors
             if same := [name for name in self.names if name in made_of]:
                 self.tell(f"warning: {path} was itself made with {', '.join(same)}: a slip there would go unseen.")
-        return Meaning(path, align(run, self.expectation, self.orders), tuple(find_oddities(run, self.dev_table)))
+        oddities = find_oddities(run, self.dev_table, VISUAL_SENTIMENT_2021)
+        return Meaning(path, align(run, self.expectation, self.orders), tuple(oddities))
 
     def _listing(self) -> list[str]:
         """Return the test images as the disk lists their folder."""

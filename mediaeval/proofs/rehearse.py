@@ -51,14 +51,11 @@ def rehearse(folder: RunFolder, *, device: str = "auto") -> Rehearsed:
         tables = Path(temporary)
         write_tables(run, images, ids, tables)
         write_and_verify(run, tables, ids, tables / "run.csv", partial=True)
-        on_disk = read_run(tables / "run.csv", header=run.header).labels
+        on_disk = read_run(tables / "run.csv", run.header).labels
     scores, problems = {}, []
     for subtask in run.subtasks:
-        name, said = subtask.name, on_disk[subtask.name]
-        if subtask.multi_label:
-            Y = np.array([said[i] for i in ids])
-        else:
-            Y = np.array([[said[i] == label for label in subtask.labels] for i in ids])
+        name = subtask.name
+        Y = subtask.to_matrix(on_disk[name], ids)
         truth = dataset.labels(name).loc[ids].to_numpy()
         scores[name] = score_decisions(subtask, truth, Y, resamples=1).weighted_f1
         expected = run.records[name].score.weighted_f1

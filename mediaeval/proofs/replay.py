@@ -17,8 +17,9 @@ import numpy as np
 
 from mediaeval.errors import FeaturesError, RunFileError
 from mediaeval.runs import RunFolder, open_run
-from submission.runfile import read_run, run_header
-from submission.tasks import TASKS
+from submission.runfile import read_run
+from submission.task import Header
+from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
 
 def replay(folder: RunFolder, file: Path, k: int, *, seed: int = 0, device: str = "cpu") -> list[str]:
@@ -40,7 +41,7 @@ def replay(folder: RunFolder, file: Path, k: int, *, seed: int = 0, device: str 
     if done.returncode:
         raise RunFileError(f"{folder.run_csv}: the replay failed: {done.stderr.strip().splitlines()[-1]}")
     anew = json.loads(done.stdout)
-    labels = read_run(file, header=run_header(folder.read_manifest().header, list(TASKS))).labels
+    labels = read_run(file, Header.complete(VISUAL_SENTIMENT_2021, folder.read_manifest().header)).labels
     problems = []
     for image_id in chosen:
         for name in folder.subtasks:
@@ -60,7 +61,6 @@ def replay(folder: RunFolder, file: Path, k: int, *, seed: int = 0, device: str 
 def labels_anew(folder: RunFolder, test: Path, ids: list[str], device: str) -> dict[str, dict[str, Any]]:
     """Return image id → subtask → label, each image by itself, with nothing taken from a store."""
     from mediaeval.data.dataset import load_dataset
-    from mediaeval.steps.tables import cells
     from mediaeval.steps.trained_run import TrainedRun
 
     run = TrainedRun.open(folder, device)
@@ -73,7 +73,8 @@ def labels_anew(folder: RunFolder, test: Path, ids: list[str], device: str) -> d
                 why = images.features.failures[image_id]
                 raise FeaturesError(f"{image_id}: {why}, while a prediction of it is in the run.")
             tables = run.probabilities(images)
-        found[image_id] = {s.name: cells(s, run.labels(s, tables[s.name]))[image_id] for s in run.subtasks}
+        rows = {subtask: run.labels(subtask, tables[subtask.name]).loc[image_id].tolist() for subtask in run.subtasks}
+        found[image_id] = {subtask.name: subtask.from_row(row) for subtask, row in rows.items()}
     return found
 
 

@@ -10,8 +10,9 @@ import numpy as np
 from mediaeval.errors import RunFileError
 from mediaeval.proofs.align import Meaning
 from submission.check import find_problems
-from submission.faults import FAULTS, FORM, spoil
+from submission.faults import FORM, faults_of, spoil
 from submission.problems import describe
+from submission.task import Header
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Tried:
 def self_test(
     path: Path,
     ids: Sequence[str],
-    header: Sequence[str],
+    header: Header,
     meaning: Callable[[Path], Meaning] | None,
     *,
     partial: bool,
@@ -44,7 +45,7 @@ def self_test(
     Raises RunFileError when the file is not sound to begin with.
     """
     path = Path(path)
-    problems = [p for p in find_problems(path, ids, header=header, partial=partial) if p.severity == "error"]
+    problems = [p for p in find_problems(path, ids, header, partial=partial) if p.severity == "error"]
     if problems:
         raise RunFileError(
             *(describe(problem, path) for problem in problems), f"{path} is not sound: mend it, then spoil it."
@@ -52,13 +53,13 @@ def self_test(
     data = path.read_bytes()
     results = []
     with tempfile.TemporaryDirectory() as folder:
-        for k, fault in enumerate(FAULTS):
+        for k, fault in enumerate(faults_of(header.task)):
             if fault.kind != FORM and meaning is None:
                 continue
             spoilt = spoil(fault, data, np.random.default_rng((seed, k)))
             codes: list[str] = []
             if spoilt is not None:
-                found = find_problems(spoilt, ids, header=header, partial=partial)
+                found = find_problems(spoilt, ids, header, partial=partial)
                 codes = [problem.code for problem in found if problem.severity == "error"]
                 if not codes and meaning is not None:
                     (Path(folder) / "run.csv").write_bytes(spoilt)

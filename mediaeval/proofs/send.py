@@ -10,7 +10,8 @@ from mediaeval.proofs.rehearse import Rehearsed, rehearse
 from mediaeval.proofs.replay import replay
 from mediaeval.proofs.submit import Submitted, submit
 from mediaeval.runs import RunFolder
-from submission.ledger import Entry, Ledger
+from submission.ledger import Ledger, LedgerEntry
+from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ def send(
     Nothing is written when a proof fails, or when the run is recorded with other bytes. Raises as the steps do.
     """
     device = resolve_device(device)
-    ledger = Ledger(folder.runs_dir / "ledger.jsonl")
+    ledger = Ledger(folder.runs_dir / "ledger.jsonl", VISUAL_SENTIMENT_2021)
     rehearsed = rehearse(folder, device=device) if rehearsal else None
     replayed: list[str] = []
 
@@ -43,5 +44,5 @@ def send(
     submitted = submit(folder, partial=partial, before_publish=prove)
     expected = {name: folder.read_subtask(name).score.weighted_f1 for name in submitted.subtasks}
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    entry = Entry(folder.name, submitted.sha256, now, submitted.subtasks, expected, submitted.n_images)
+    entry = LedgerEntry(folder.name, submitted.sha256, now, submitted.subtasks, expected, submitted.n_images)
     return SubmissionReceipt(submitted, rehearsed, replayed, ledger.record(entry))

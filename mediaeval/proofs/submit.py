@@ -9,9 +9,10 @@ from pathlib import Path
 from mediaeval.errors import RunFileError, RunFolderError, first_problems
 from mediaeval.files import file_digest
 from mediaeval.runs import RunFolder
-from mediaeval.steps.tables import cells, read_probabilities
+from mediaeval.steps.tables import read_probabilities
 from mediaeval.steps.trained_run import TrainedRun
-from submission.runfile import read_run, run_header, write_run
+from submission.runfile import read_run, write_run
+from submission.task import Header
 from submission.tasks import TASKS
 
 
@@ -74,8 +75,9 @@ def write_and_verify(
     labels = {}
     for subtask in run.subtasks:
         table = read_probabilities(tables / f"{subtask.name}.csv", subtask)
-        labels[subtask.name] = cells(subtask, run.labels(subtask, table))
-    header = run_header(run.manifest.header, list(run.records))
+        decided = run.labels(subtask, table)
+        labels[subtask.name] = subtask.from_matrix(decided.to_numpy(), decided.index)
+    header = run.header.only(run.records)
     compared: list[int] = []
 
     def prove(unpublished: Path) -> None:
@@ -86,13 +88,13 @@ def write_and_verify(
     return sha256, compared[0]
 
 
-def verify(folder: RunFolder, tables: Path, path: Path, header: Sequence[str]) -> int:
+def verify(folder: RunFolder, tables: Path, path: Path, header: Header) -> int:
     """Compare a file on disk with the stored probabilities, cell by cell; return the number of cells compared.
 
     Deliberately shares nothing with the writing but the task: all files are read anew, by id and by column name, and
     each label is decided in plain arithmetic. Raises RunFileError that shows the first ids that differ.
     """
-    on_disk = read_run(path, header=run_header(header, list(TASKS)))
+    on_disk = read_run(path, Header.complete(header.task, header.cells))
     problems, compared = [], 0
     for name in folder.subtasks:
         subtask = TASKS[name]

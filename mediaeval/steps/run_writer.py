@@ -17,8 +17,8 @@ from mediaeval.records import ExtractorRecord, RunManifest
 from mediaeval.runs import RunFolder, versions, write_record
 from mediaeval.steps.fitting import TrainedSubtask
 from mediaeval.steps.trained_run import read_config
-from submission.runfile import run_header
-from submission.tasks import OFFICIAL_HEADER, TASKS
+from submission.task import Header
+from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
 SHARED_SECTIONS = ("seed", "data", "split", "features", "extractors")  # one for all subtasks of a run
 
@@ -117,11 +117,11 @@ class RunWriter:
                 write_record(folder, self._manifest())
 
     def _manifest(self) -> RunManifest:
-        header = self.dataset.table.header if self.dataset.table else OFFICIAL_HEADER
+        dev_header = self.dataset.table.header if self.dataset.table else ()
         return RunManifest(
             command=self.command,
             versions=versions(),
-            header=run_header(header, list(TASKS)),
+            header=Header.complete(VISUAL_SENTIMENT_2021, dev_header).cells,
             extractors={n.name: ExtractorRecord(n.width, n.identity) for n in self.networks},
             images=self.features.contents,
             left_out=self.features.failures,

@@ -28,13 +28,6 @@ def decide(task: Subtask, probabilities: pd.DataFrame, thresholds: list[float]) 
     return pd.DataFrame(chosen.astype("int8"), index=probabilities.index, columns=list(task.labels))
 
 
-def cells(task: Subtask, labels: pd.DataFrame) -> dict[str, str | tuple[int, ...]]:
-    """Return what the run file says of each image: a class name, or 0/1 in the order of the labels."""
-    if task.multi_label:
-        return {i: tuple(int(v) for v in row) for i, row in zip(labels.index, labels.to_numpy(), strict=True)}
-    return {i: task.labels[int(k)] for i, k in zip(labels.index, labels.to_numpy().argmax(axis=1), strict=True)}
-
-
 def write_probabilities(path: Path, probabilities: pd.DataFrame) -> None:
     """Write a table of probabilities, ids first; each number with all the digits that a float64 has."""
     write_atomically(path, probabilities.rename_axis("id").to_csv(lineterminator="\n").encode())

@@ -25,8 +25,7 @@ from mediaeval.runs import RunFolder, open_run
 from mediaeval.steps.models import ENSEMBLE, FIT, REFIT, EnsembleModel, Model, load_trained
 from mediaeval.steps.prepare import build_networks, features_of
 from mediaeval.steps.tables import FALLBACK, MODEL, SOURCE, decide, read_probabilities
-from submission.runfile import run_header
-from submission.task import Subtask
+from submission.task import Header, Subtask
 from submission.tasks import TASKS
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
@@ -83,9 +82,9 @@ class TrainedRun:
         return tuple(TASKS[name] for name in self.records)
 
     @property
-    def header(self) -> tuple[str, ...]:
+    def header(self) -> Header:
         """The header of a run file of all of the task's subtasks."""
-        return run_header(self.manifest.header, list(TASKS))
+        return Header.complete(VISUAL_SENTIMENT_2021, self.manifest.header)
 
     def thresholds(self, subtask: Subtask) -> list[float]:
         """Return a threshold per label, in the order of the labels, 0..1."""

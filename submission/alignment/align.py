@@ -1,12 +1,12 @@
-"""Whether a run file's labels belong to its images, told without test labels, before the file is sent.
+"""Whether a run file's labels belong to its images, judged without test labels, before the file is sent.
 
-    expectation = expect(dev_features, dev_labels, test_features, test_ids, columns)
+    expectation = expect(dev_features, dev_labels, test_features, test_ids, columns_of(task.subtasks))
     alignment = align(run, expectation, orders)
     alignment.verdict      # aligned, misaligned or cannot-tell
 
-A file can be perfect in form and still say of each image what was predicted for another. The images themselves know: a
-regression from the dev set expects something of each test image, and a sound run agrees with that better than any
-rearrangement of its rows (alignment_rows.py) or columns (alignment_columns.py) does.
+A file can be perfect in form and still give each image the labels that were predicted for another. The images show it:
+a regression from the dev set leads to expect something of each test image, and a sound run agrees with that better than
+any rearrangement of its rows (rows.py) or columns (columns.py) does.
 """
 
 from __future__ import annotations
@@ -14,23 +14,23 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from submission.alignment.columns import ColumnFault, judge_columns
 from submission.alignment.expectation import Expectation, label_matrix
-from submission.alignment.rows import Rows, judge_rows
+from submission.alignment.rows import RowEvidence, judge_rows
 from submission.labels import LabelTable
-from submission.problems import Problem, as_json, describe
-from submission.tasks import TASKS
+from submission.problems import Problem, describe
+from submission.wording import both
 
 if TYPE_CHECKING:
     import numpy as np
 
-SOUND_Z = 4.0  # standard deviations from which on the rows are said to belong to their images
-# A run of this share of the expectation's strength is still called honest; below, labels are called unrelated where
-# a run of that share would have shown itself by `_UNRELATED_Z`.
+SOUND_Z = 4.0  # standard deviations from which on the rows count as belonging to their images
+# A run of this share of the expectation's strength still counts as honest; below, labels count as unrelated if a run of
+# that share would have reached `_UNRELATED_Z`.
 _POOREST = 0.3
 _UNRELATED_Z = 5.0
 
@@ -41,8 +41,8 @@ ALIGNED, MISALIGNED, CANNOT_TELL = "aligned", "misaligned", "cannot-tell"
 class Alignment:
     """The verdict on one run file.
 
-    `rows_needed` is how many rows would have told, where `verdict` is cannot-tell and more rows would help.
-    `smallest_slip` is the number of rows that would have to be slipped for it to be seen, None where none would be.
+    `rows_needed` is how many rows would have been enough, where `verdict` is cannot-tell and more rows would help.
+    `smallest_slip` is the least number of rows whose slip would be noticed, None if no slip would be.
     """
 
     file: str
@@ -53,54 +53,68 @@ class Alignment:
     z: float
     z_sound: float
     smallest_slip: int | None
-    columns_told_apart: float  # share of pairs of columns whose swap would have been seen
+    columns_told_apart: float  # share of pairs of columns whose swap would have been noticed
     problems: tuple[Problem, ...]
 
     @property
     def ok(self) -> bool:
+        """Whether nothing speaks against sending the run."""
         return self.verdict != MISALIGNED
 
     def text(self) -> str:
-        """For people: a line for each problem, then the verdict."""
+        """Return a line for each problem, then the verdict, for people."""
         lines = [describe(problem, self.file) for problem in self.problems]
         return "\n".join([*lines, f"{self.file}: {self.verdict}: {self.reason}"])
 
-    def as_json(self) -> dict:
-        """For programs."""
-        return asdict(self) | {"problems": [as_json(problem) for problem in self.problems]}
+    def to_dict(self) -> dict[str, Any]:
+        """Return the verdict for `json.dumps`."""
+        return {
+            "file": self.file,
+            "verdict": self.verdict,
+            "reason": self.reason,
+            "n_rows": self.n_rows,
+            "rows_needed": self.rows_needed,
+            "z": self.z,
+            "z_sound": self.z_sound,
+            "smallest_slip": self.smallest_slip,
+            "columns_told_apart": self.columns_told_apart,
+            "problems": [problem.to_dict() for problem in self.problems],
+        }
 
 
 def align(run: LabelTable, expectation: Expectation, orders: Mapping[str, Sequence[str]] | None = None) -> Alignment:
-    """Judge whether the rows and columns of a run belong to the images that `expectation` is of.
+    """Judge whether the rows and columns of a run belong to the images of `expectation`.
 
     `orders`: sequences of ids in which labels may have been made or written by mistake (the test list, sorted, a folder
-    listing); each is tried against each, and backwards. Rows whose id the expectation lacks take no part.
+    listing); each is tried against each, and backwards. Rows whose id the expectation lacks are left out.
     """
     import numpy as np
 
     place = {image_id: k for k, image_id in enumerate(expectation.ids)}
     lines = [line for line, image_id in enumerate(run.ids, start=2) if image_id in place]
     ids = [image_id for image_id in run.ids if image_id in place]
-    subtasks = [name for name in TASKS if name in run.labels and any(c.subtask == name for c in expectation.columns)]
+    kept = [k for k, column in enumerate(expectation.columns) if column.subtask.name in run.labels]
+    columns = [expectation.columns[k] for k in kept]
+    subtasks = list(dict.fromkeys(column.subtask for column in columns))
     if len(ids) < 3 or not subtasks:
         reason = (
-            f"{len(ids)} of its rows have features" if subtasks else "the dev set has labels for none of its subtasks"
+            f"only {len(ids)} of its rows have features"
+            if subtasks
+            else "the dev set has labels for none of its subtasks"
         )
         return _cannot_tell(run.path, f"{reason}. Nothing can be compared.", len(ids))
-    kept = [k for k, column in enumerate(expectation.columns) if column.subtask in subtasks]
-    columns = [expectation.columns[k] for k in kept]
-    labels = label_matrix({name: run.labels[name] for name in subtasks}, ids)
+    labels = label_matrix(subtasks, run.labels, ids)
     expected = expectation.expected[np.ix_([place[image_id] for image_id in ids], kept)]
     skill = expectation.skill[kept]
     if not skill.any():
         return _cannot_tell(
             run.path,
-            "from this extractor no label of the dev set can be told better than by chance (or none of them varies). "
-            "Choose another with --use.",
+            "from the features of this extractor no label of the dev set is predicted better than by chance (or none "
+            "of them varies). Choose another extractor with --use.",
             len(ids),
         )
     if not (labels.std(axis=0) * skill).any():
-        return _cannot_tell(run.path, "it says the same of every image, which fits any order of rows.", len(ids))
+        return _cannot_tell(run.path, "it gives every image the same labels, which fits any order of rows.", len(ids))
     rows = judge_rows(expected, skill, labels, arrangements(ids, orders or {}))
     fault, told_apart = judge_columns(expected, skill, labels, columns)
     problems = [*_row_problems(rows, ids, lines), *_column_problems(fault)]
@@ -110,7 +124,7 @@ def align(run: LabelTable, expectation: Expectation, orders: Mapping[str, Sequen
 
 
 def arrangements(ids: Sequence[str], orders: Mapping[str, Sequence[str]]) -> dict[str, np.ndarray]:
-    """Return what rows would hold had labels made in one order been written to ids in another: name → order.
+    """Return what rows hold if labels made in one order are written to ids in another: name → order.
 
     `ids` are those of the file's rows; row i then holds the labels of the image of row order[i].
     """
@@ -135,7 +149,7 @@ def arrangements(ids: Sequence[str], orders: Mapping[str, Sequence[str]]) -> dic
 
 
 def usual_orders(ids: Sequence[str], listing: Sequence[str] = ()) -> dict[str, list[str]]:
-    """Return the orders in which ids come by usual mistakes; `listing` is the folder's own, as the disk gives it."""
+    """Return the orders of ids that usual mistakes lead to; `listing` is the folder's own, as the disk gives it."""
     orders = {
         "the test list's order": list(ids),
         "sorted order": sorted(ids),
@@ -146,12 +160,12 @@ def usual_orders(ids: Sequence[str], listing: Sequence[str] = ()) -> dict[str, l
 
 
 def _natural(image_id: str) -> list[tuple[int, int, str]]:
-    """Sort key by which a2 comes before a10."""
+    """Return the sort key by which a2 comes before a10."""
     return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.findall(r"\d+|\D+", image_id)]
 
 
-def _row_problems(rows: Rows, ids: Sequence[str], lines: Sequence[int]) -> list[Problem]:
-    """Put what was found about the rows into words: an order, else slipped parts, else parts without relation."""
+def _row_problems(rows: RowEvidence, ids: Sequence[str], lines: Sequence[int]) -> list[Problem]:
+    """Return what was found about the rows: an order, else slipped parts, else unrelated parts."""
     remedy = "Write labels and ids from one table, joined by id (mediaeval submit does)."
     sound = "rows whose labels belong to their images"
     if rows.order and rows.order_gain >= 0.8 * sum(segment.gain for segment in rows.segments):
@@ -160,12 +174,12 @@ def _row_problems(rows: Rows, ids: Sequence[str], lines: Sequence[int]) -> list[
         if rows.unrelated is None:
             return []
         first, end = rows.unrelated
-        came = f"labels without relation to their images in {_span(lines, first, end)}, while the others fit theirs"
-        return [_problem("rows-unrelated", lines, first, came, sound, remedy)]
+        actual = f"labels unrelated to their images in {_span(lines, first, end)}, while the others fit theirs"
+        return [_problem("rows-unrelated", lines, first, actual, sound, remedy)]
     segments = sorted(rows.segments, key=lambda segment: segment.first)
     where = [f"{abs(segment.lag)} rows {'below' if segment.lag > 0 else 'above'}" for segment in segments]
-    told = "; ".join(
-        f"{_span(lines, s.first, s.last)} hold the labels of the images {place}"
+    actual = "; ".join(
+        f"{_span(lines, s.first, s.last)} with the labels of the images {place}"
         for s, place in zip(segments, where, strict=True)
     )
     first = segments[0].first
@@ -175,34 +189,34 @@ def _row_problems(rows: Rows, ids: Sequence[str], lines: Sequence[int]) -> list[
         code = "rows-shifted"  # to the end of the file
     else:
         code = "rows-moved"
-    return [_problem(code, lines, first, told, sound, remedy)]
+    return [_problem(code, lines, first, actual, sound, remedy)]
 
 
-def _unrelated(rows: Rows, lines: Sequence[int]) -> Problem:
-    came = f"labels that fit their images no better than any others ({rows.z:.1f} standard deviations)"
-    wanted = f"about {rows.z_sound:.0f}, as good predictions have, or a third of it"
+def _unrelated(rows: RowEvidence, lines: Sequence[int]) -> Problem:
+    actual = f"labels that fit their images no better than any others ({rows.z:.1f} standard deviations)"
+    expected = f"about {rows.z_sound:.0f}, as of good predictions, or at least a third of that"
     remedy = (
-        "Either ids and labels were parted, or the predictions are no better than chance: score them on validation "
+        "Either labels and ids were mixed up, or the predictions are no better than chance: score them on validation "
         "images, and write the run with mediaeval submit."
     )
-    return _problem("rows-unrelated", lines, 0, came, wanted, remedy)
+    return _problem("rows-unrelated", lines, 0, actual, expected, remedy)
 
 
 _COLUMN_CODES = {
     "inverted": (
         "columns-inverted",
-        "answers that say the opposite of their images",
-        "Write 1 for a label that is there, 0 for one that is not.",
+        "labels that are the opposite of what the images show",
+        "Write 1 for a label that applies, 0 for one that does not.",
     ),
     "swapped": (
         "columns-swapped",
         "two columns in each other's place",
         "Write each label under its own heading, by name.",
     ),
-    "shifted": ("columns-shifted", "columns slipped sideways", "Write each label under its own heading, by name."),
+    "shifted": ("columns-shifted", "shifted columns", "Write each label under its own heading, by name."),
     "exchanged": (
         "columns-exchanged",
-        "T2 and T3 in each other's place",
+        "{subtasks} in each other's place",
         "Write the columns in the order of the dev set's header.",
     ),
     "sorted": (
@@ -212,12 +226,12 @@ _COLUMN_CODES = {
     ),
     "classes": (
         "classes-permuted",
-        "the classes of T1 under each other's names",
-        "Look up which number stood for which class in training (often alphabetical).",
+        "the classes of {subtasks} under each other's names",
+        "Check which number stands for which class in training (often alphabetical).",
     ),
     "assigned": (
         "columns-permuted",
-        "columns under headings that are not theirs",
+        "columns under the wrong headings",
         "Write each label under its own heading, by name.",
     ),
 }
@@ -227,34 +241,31 @@ def _column_problems(fault: ColumnFault | None) -> list[Problem]:
     if fault is None:
         return []
     code, what, remedy = _COLUMN_CODES[fault.kind]
+    columns = [column for column, _ in fault.moves]
     if fault.kind == "inverted":
-        told = ", ".join(str(column) for column, _ in fault.moves)
+        moves = ", ".join(map(str, columns))
     else:
-        told = "; ".join(f"'{column}' holds '{label}'" for column, label in fault.moves)
-    came = f"{what}: {told}, by {fault.strength:.1f} standard errors"
-    first = fault.moves[0][0]
-    heading = "T1" if first.subtask == "subtask1" else first.label
-    return [Problem(code, "error", None, heading, came, "columns that say what stands above them", remedy)]
+        moves = "; ".join(f"'{column}' holds '{label}'" for column, label in fault.moves)
+    names = both(list(dict.fromkeys(column.subtask.column for column in columns)))
+    actual = f"{what.format(subtasks=names)}: {moves}, by {fault.strength:.1f} standard errors"
+    expected = "columns that hold what their headings name"
+    return [Problem(code, "error", None, columns[0].heading, actual, expected, remedy)]
 
 
-def _conclude(path: Path, rows: Rows, told_apart: float, problems: tuple[Problem, ...]) -> Alignment:
+def _conclude(path: Path, rows: RowEvidence, told_apart: float, problems: tuple[Problem, ...]) -> Alignment:
     needed = None
     fits = (
         f"{rows.z:.1f} standard deviations better than rows in random order would (good predictions: about "
         f"{rows.z_sound:.0f})"
     )
     if problems:
-        verdict, reason = MISALIGNED, f"labels and images do not belong together: {', '.join(p.code for p in problems)}"
+        codes = ", ".join(problem.code for problem in problems)
+        verdict, reason = MISALIGNED, f"labels and images do not belong together: {codes}"
     elif rows.z >= SOUND_Z:
-        seen = (
-            f"a slip of {rows.smallest_slip} of {rows.n_rows} rows"
-            if rows.smallest_slip
-            else "no slip of a part of them"
-        )
         verdict = ALIGNED
         reason = (
-            f"the labels fit their images {fits}, and no other arrangement fits better. So many rows show {seen}, and "
-            f"{100 * told_apart:.0f} % of the swaps of two columns or classes"
+            f"the labels fit their images {fits}, and no other arrangement fits better. "
+            f"{_noticed(rows.n_rows, rows.smallest_slip, told_apart)}"
         )
     else:
         verdict = CANNOT_TELL
@@ -262,10 +273,10 @@ def _conclude(path: Path, rows: Rows, told_apart: float, problems: tuple[Problem
         if rows.z_sound > 0:
             needed = max(math.ceil(rows.n_rows * (SOUND_Z / max(rows.z, _POOREST * rows.z_sound)) ** 2), 1)
             if needed > rows.n_rows:
-                reason += f"; about {needed} rows would"
+                reason += f"; about {needed} rows would be enough"
             else:
                 needed = None
-                reason += ": the run is poor, or few of its labels ever change"
+                reason += ": the run is poor, or few of its labels vary"
     return Alignment(
         str(path),
         verdict,
@@ -280,12 +291,18 @@ def _conclude(path: Path, rows: Rows, told_apart: float, problems: tuple[Problem
     )
 
 
+def _noticed(n_rows: int, smallest_slip: int | None, told_apart: float) -> str:
+    """Return what would have been noticed with this number of rows."""
+    slips = f"slips of at least {smallest_slip} rows" if smallest_slip else "no slips of a part of the rows"
+    return f"With {n_rows} rows, {slips} and {100 * told_apart:.0f} % of the column swaps would be noticed"
+
+
 def _cannot_tell(path: Path, reason: str, n_rows: int) -> Alignment:
     return Alignment(str(path), CANNOT_TELL, reason, n_rows, None, 0.0, 0.0, None, 0.0, ())
 
 
-def _problem(code: str, lines: Sequence[int], first: int, came: str, wanted: str, remedy: str) -> Problem:
-    return Problem(code, "error", lines[first], None, came, wanted, remedy)
+def _problem(code: str, lines: Sequence[int], first: int, actual: str, expected: str, remedy: str) -> Problem:
+    return Problem(code, "error", lines[first], None, actual, expected, remedy)
 
 
 def _span(lines: Sequence[int], first: int, last: int) -> str:

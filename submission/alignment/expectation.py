@@ -1,7 +1,7 @@
-"""What the images themselves say of their labels: a ridge regression from the dev set, without the run.
+"""What labels the images lead to expect: a ridge regression from the dev set, without the run.
 
-The evidence for alignment. It needs features of dev and test images and the dev labels; no test label, and nothing of
-what made the run. A column is a label as the run file has it: one for each class of T1, one for each heading of T2, T3.
+The evidence for alignment. It needs features of dev and test images and the dev labels; no test label, and nothing that
+the run was made of. A column here is a label as 0 and 1: a class of a single-label subtask has one of its own.
 """
 
 from __future__ import annotations
@@ -10,26 +10,31 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from submission.task import Subtask
-from submission.tasks import TASKS
+from submission.task import Label, Subtask
 
 if TYPE_CHECKING:
     import numpy as np
 
 # Ridge penalties tried, as multiples of the mean squared singular value of the standardised features.
 _PENALTIES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
-_MIN_IMAGES = 5  # a label that fewer dev images have, or lack, tells nothing
+_MIN_IMAGES = 5  # nothing is learned of a label that fewer dev images have, or lack
 
 
 @dataclass(frozen=True)
-class Column:
+class LabelColumn:
     """A label of a subtask, as a column of 0 and 1."""
 
-    subtask: str
+    subtask: Subtask
     label: str
 
+    @property
+    def heading(self) -> str:
+        """The heading of the run file's column that the label is in."""
+        subtask = self.subtask
+        return subtask.headings[subtask.labels.index(self.label) if subtask.multi_label else 0]
+
     def __str__(self) -> str:
-        return f"T1 = {self.label}" if self.subtask == "subtask1" else self.label
+        return self.label if self.subtask.multi_label else f"{self.subtask.column} = {self.label}"
 
 
 @dataclass(frozen=True)
@@ -38,38 +43,33 @@ class Expectation:
 
     ids       test images, in any order
     columns   labels that the dev set has
-    expected  (n_ids, n_columns) float64, standardised over the test images; 0 where the dev set teaches nothing
+    expected  (n_ids, n_columns) float64, standardised over the test images; 0 where nothing was learned of a label
     skill     (n_columns,) 0..1: correlation with the truth of dev images that were left out when learning
     """
 
     ids: tuple[str, ...]
-    columns: tuple[Column, ...]
+    columns: tuple[LabelColumn, ...]
     expected: np.ndarray
     skill: np.ndarray
 
 
-def columns_of(tasks: Sequence[Subtask]) -> tuple[Column, ...]:
+def columns_of(subtasks: Sequence[Subtask]) -> tuple[LabelColumn, ...]:
     """Return the columns of some subtasks, in the order of their labels."""
-    return tuple(Column(task.name, label) for task in tasks for label in task.labels)
+    return tuple(LabelColumn(subtask, label) for subtask in subtasks for label in subtask.labels)
 
 
-def label_matrix(labels: Mapping[str, Mapping[str, str | Sequence[int]]], ids: Sequence[str]) -> np.ndarray:
-    """Return labels, float64 0/1 (n_ids, n_columns), of subtask → id → label; columns as in `columns_of`."""
+def label_matrix(
+    subtasks: Sequence[Subtask], labels: Mapping[str, Mapping[str, Label]], ids: Sequence[str]
+) -> np.ndarray:
+    """Return labels, float64 0/1 (n_ids, n_columns), of subtask → image id → label; columns as in `columns_of`."""
     import numpy as np
 
-    blocks = []
-    for name, task in TASKS.items():
-        if name in labels:
-            of_task = labels[name]
-            if task.multi_label:
-                rows = [of_task[image_id] for image_id in ids]
-            else:
-                rows = [[of_task[image_id] == label for label in task.labels] for image_id in ids]
-            blocks.append(np.array(rows, dtype=float).reshape(len(ids), len(task.labels)))
-    return np.concatenate(blocks, axis=1)
+    return np.concatenate([subtask.to_matrix(labels[subtask.name], ids) for subtask in subtasks], axis=1).astype(float)
 
 
-def expect(dev: np.ndarray, labels: np.ndarray, test: np.ndarray, ids: Sequence[str], columns) -> Expectation:
+def expect(
+    dev: np.ndarray, labels: np.ndarray, test: np.ndarray, ids: Sequence[str], columns: Sequence[LabelColumn]
+) -> Expectation:
     """Learn from dev features (n_dev, d) and labels, 0/1 (n_dev, n_columns); expect for test features (n_test, d).
 
     Ridge regression on standardised features; the penalty is the one whose left-out predictions of the dev images
@@ -99,7 +99,7 @@ def expect(dev: np.ndarray, labels: np.ndarray, test: np.ndarray, ids: Sequence[
         S, U = np.sqrt(values[keep]), U[:, keep]
         V = X.T @ U / S
     UY = U.T @ Y
-    best, skill, coefficients = -np.inf, None, None
+    best, skill, coefficients = -np.inf, np.zeros(len(columns)), np.zeros((X.shape[1], len(columns)))
     for penalty in _PENALTIES:
         ridge = penalty * (S**2).mean()
         shrink = S**2 / (S**2 + ridge)
@@ -111,7 +111,7 @@ def expect(dev: np.ndarray, labels: np.ndarray, test: np.ndarray, ids: Sequence[
             best, skill = found[known].mean(), found
             coefficients = V @ ((S / (S**2 + ridge))[:, None] * UY)
     expected = standardise(Z @ coefficients)
-    # what a chance correlation of so many images could be is no skill
+    # a correlation that this number of images may have by chance does not count as skill
     skill = np.where(skill > 3 / np.sqrt(len(X)), np.clip(skill, 0, 0.95), 0.0)
     return Expectation(tuple(ids), tuple(columns), expected * (skill > 0), skill)
 
@@ -122,9 +122,11 @@ def standardise(X: np.ndarray) -> np.ndarray:
 
     centred = X - X.mean(axis=0)
     sd = centred.std(axis=0)
-    return np.divide(centred, sd, out=np.zeros_like(centred), where=sd > 1e-12)
+    standardised: np.ndarray = np.divide(centred, sd, out=np.zeros_like(centred), where=sd > 1e-12)
+    return standardised
 
 
 def _correlations(A: np.ndarray, B: np.ndarray) -> np.ndarray:
     """Return the correlation of each column of A with the same column of B."""
-    return (standardise(A) * standardise(B)).mean(axis=0)
+    correlations: np.ndarray = (standardise(A) * standardise(B)).mean(axis=0)
+    return correlations

@@ -1,55 +1,59 @@
-"""What is odd about a run's labels beside the dev set's, as warnings: a run can be odd and right.
+"""What is unusual about a run's labels compared with the dev set's, as warnings: a run can be unusual and right.
 
-Compared are how often each label is given, labels that never change, images without any label, and labels that stand
+Compared are how often each label is given, labels that never change, images without any label, and labels that occur
 together though they never do in the dev set.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from itertools import combinations
+from typing import TYPE_CHECKING
 
-from submission.alignment.expectation import Column, columns_of, label_matrix
+from submission.alignment.expectation import LabelColumn, columns_of, label_matrix
 from submission.labels import LabelTable
 from submission.problems import Problem
-from submission.tasks import TASKS
+from submission.task import Subtask, Task
+
+if TYPE_CHECKING:
+    import numpy as np
 
 ALPHA = 0.01  # of one warning by chance over all labels together (Holm)
-_FACTOR = 2.0  # a share that differs by less is no oddity, however sure: thresholds may be tuned
+_FACTOR = 2.0  # a share that differs by less is not reported, however significant: thresholds may be tuned
 _MIN_TOGETHER = 10  # images that would hold two labels together in the dev set, were they independent
 
 
-def find_oddities(run: LabelTable, dev: LabelTable) -> list[Problem]:
+def find_oddities(run: LabelTable, dev: LabelTable, task: Task) -> list[Problem]:
     """Return warnings on the subtasks that both tables have."""
     import numpy as np
 
-    tasks = [task for name, task in TASKS.items() if name in run.labels and name in dev.labels]
-    if not tasks:
+    subtasks = [subtask for subtask in task.subtasks if subtask.name in run.labels and subtask.name in dev.labels]
+    if not subtasks:
         return []
-    columns = columns_of(tasks)
-    of_run = label_matrix({task.name: run.labels[task.name] for task in tasks}, run.ids)
-    of_dev = label_matrix({task.name: dev.labels[task.name] for task in tasks}, dev.ids)
-    said, seen = of_run.mean(axis=0), of_dev.mean(axis=0)
+    columns = columns_of(subtasks)
+    of_run, of_dev = (label_matrix(subtasks, table.labels, table.ids) for table in (run, dev))
+    in_run, in_dev = of_run.mean(axis=0), of_dev.mean(axis=0)  # share of the images that have a label
     found = []
-    constant = np.isin(said, (0.0, 1.0))
-    for k in np.flatnonzero(constant & (seen > 0) & (seen < 1)):
-        always = "every" if said[k] == 1 else "no"
-        found.append(
-            _warning("label-constant", columns[k], f"{always} image has it", f"about {seen[k]:.1%}, as in the dev set")
-        )
+    constant = np.isin(in_run, (0.0, 1.0))
+    for k in np.flatnonzero(constant & (in_dev > 0) & (in_dev < 1)).tolist():
+        actual = f"{'every' if in_run[k] == 1 else 'no'} image with this label"
+        found.append(_warning("label-constant", columns[k], actual, _as_in_dev(in_dev[k])))
     p = [_two_shares(of_run[:, k].sum(), len(of_run), of_dev[:, k].sum(), len(of_dev)) for k in range(len(columns))]
     for k in _holm(p, ALPHA):
-        if not constant[k] and not seen[k] / _FACTOR < said[k] < seen[k] * _FACTOR:
-            came, wanted = f"{said[k]:.1%} of the images", f"about {seen[k]:.1%}, as in the dev set"
-            found.append(_warning("label-share", columns[k], came, wanted))
-    for task in tasks:
-        if task.multi_label:
-            found += _rows_and_pairs(task.name, columns, of_run, of_dev)
+        if not constant[k] and not in_dev[k] / _FACTOR < in_run[k] < in_dev[k] * _FACTOR:
+            actual = f"{in_run[k]:.1%} of the images with this label"
+            found.append(_warning("label-share", columns[k], actual, _as_in_dev(in_dev[k])))
+    for subtask in subtasks:
+        if subtask.multi_label:
+            found += _rows_and_pairs(subtask, columns, of_run, of_dev)
     return found
 
 
-def _rows_and_pairs(subtask: str, columns: tuple[Column, ...], of_run, of_dev) -> list[Problem]:
-    """Return warnings on images without any label, and on labels that stand together, of one subtask."""
+def _rows_and_pairs(
+    subtask: Subtask, columns: Sequence[LabelColumn], of_run: np.ndarray, of_dev: np.ndarray
+) -> list[Problem]:
+    """Return warnings on images without any label, and on labels that occur together, of one subtask."""
     import numpy as np
 
     places = [k for k, column in enumerate(columns) if column.subtask == subtask]
@@ -57,27 +61,31 @@ def _rows_and_pairs(subtask: str, columns: tuple[Column, ...], of_run, of_dev) -
     empty_run, empty_dev = (int((table.sum(axis=1) == 0).sum()) for table in (run, dev))
     found = []
     if _two_shares(empty_run, len(run), empty_dev, len(dev)) < ALPHA and empty_run / len(run) > empty_dev / len(dev):
-        came = f"{empty_run / len(run):.1%} of the images have no label of {subtask}"
-        wanted = f"about {empty_dev / len(dev):.1%}, as in the dev set"
-        found.append(_warning("rows-without-label", columns[places[0]], came, wanted))
+        actual = f"{empty_run / len(run):.1%} of the images without a label of {subtask.name}"
+        found.append(_warning("rows-without-label", columns[places[0]], actual, _as_in_dev(empty_dev / len(dev))))
     together, in_dev = run.T @ run, dev.T @ dev
     by_chance = np.outer(dev.sum(axis=0), dev.sum(axis=0)) / len(dev)
     for one, other in combinations(range(len(places)), 2):
         if in_dev[one, other] == 0 and together[one, other] > 1 and by_chance[one, other] >= _MIN_TOGETHER:
-            came = f"{int(together[one, other])} images have it and '{columns[places[other]]}' as well"
-            wanted = f"none, as in the dev set ({by_chance[one, other]:.0f} would have both if they were independent)"
-            found.append(_warning("labels-never-together", columns[places[one]], came, wanted))
+            actual = f"{int(together[one, other])} images with this label and '{columns[places[other]]}'"
+            chance = f"{by_chance[one, other]:.0f} would have both if they were independent"
+            expected = f"none, as in the dev set ({chance})"
+            found.append(_warning("labels-never-together", columns[places[one]], actual, expected))
     return found
 
 
-def _warning(code: str, column: Column, came: str, wanted: str) -> Problem:
-    heading = "T1" if column.subtask == "subtask1" else column.label
-    about = f"{column.label}: " if column.subtask == "subtask1" else ""
-    return Problem(code, "warning", None, heading, about + came, wanted, "Look whether this is what the model says.")
+def _as_in_dev(share: float) -> str:
+    return f"about {share:.1%}, as in the dev set"
+
+
+def _warning(code: str, column: LabelColumn, actual: str, expected: str) -> Problem:
+    label = "" if column.subtask.multi_label else f"{column.label}: "
+    remedy = "Check whether the model really predicts this."
+    return Problem(code, "warning", None, column.heading, label + actual, expected, remedy)
 
 
 def _two_shares(hits_a: float, n_a: int, hits_b: float, n_b: int) -> float:
-    """Return the two-sided p-value of two shares being one (normal approximation, pooled)."""
+    """Return the two-sided p-value of two shares being equal (normal approximation, pooled)."""
     pooled = (hits_a + hits_b) / (n_a + n_b)
     error = math.sqrt(pooled * (1 - pooled) * (1 / n_a + 1 / n_b))
     return 1.0 if error == 0 else math.erfc(abs(hits_a / n_a - hits_b / n_b) / error / math.sqrt(2))

@@ -1,10 +1,10 @@
-"""Whether rows and columns of a run file belong to the images, judged without test labels.
+"""Whether the rows of a run file belong to the images, judged without test labels.
 
 Let a(j) be what image j leads to expect and b(i) the labels of row i, both standardised over the images and weighted
-by how well each label can be expected at all. The affinity of labels i to image j is s(i, j) = a(j) · b(i). In a sound
-file Σ s(i, i) is large; in one whose labels stand with other images another arrangement of rows has a larger sum. A
-rival is believed when it wins by more than labels without any relation to the images would let it win by chance, all
-rivals that are tried taken together. A poor run gives weak evidence and is never taken for a broken one.
+by how well each label can be predicted at all. The affinity of labels i to image j is s(i, j) = a(j) · b(i). In a sound
+file Σ s(i, i) is large; in one whose labels belong to other images another arrangement of rows has a larger sum. A
+rival arrangement is accepted when it wins by more than it would by chance if the labels were unrelated to the images,
+all rivals together. A poor run gives weak evidence and is never mistaken for a broken one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 ALPHA = 1e-3  # chance of a false alarm, for each kind of rival
 _MAX_FULL = 3000  # rows up to which every lag is tried; beyond, those up to _NEAR and the best by correlation
 _NEAR = 64
-_USUAL = 5  # slips by so few rows are the usual ones: half of ALPHA is theirs
+_USUAL = 5  # slips by at most this many rows are the usual ones, and get half of ALPHA
 _CHUNK = 1_000_000  # rows × lags at once in a long file
 _PREVALENCE_FLOOR = 0.02  # so that the few rows of a rare label do not decide alone
 
@@ -35,15 +35,15 @@ class Segment:
 
 
 @dataclass(frozen=True)
-class Rows:
+class RowEvidence:
     """The evidence on the rows of a file.
 
     z              Σ s(i, i) in standard deviations over random arrangements of the rows
     z_sound        what z is for labels as good as the expectation itself
     segments       parts of the file that fit other rows' images better, strongest first
-    order          name of the best rival order that is believed, or None; `order_gain` is Σ s won by it
-    unrelated      first and last row of a part whose labels have nothing to do with its images, while the others' have
-    smallest_slip  rows that would have to be slipped by a few places for it to be seen; None where none would be
+    order          name of the best rival order that is accepted, or None; `order_gain` is Σ s gained by it
+    unrelated      first and last row of a part whose labels are unrelated to its images, while the others' are not
+    smallest_slip  the least number of rows whose slip by a few places would be noticed; None if no slip would be
     """
 
     z: float
@@ -67,8 +67,10 @@ def affinity_parts(expected: np.ndarray, skill: np.ndarray, labels: np.ndarray) 
     return (expected * weights).astype(np.float32), b.astype(np.float32)
 
 
-def judge_rows(expected: np.ndarray, skill: np.ndarray, labels: np.ndarray, orders: Mapping[str, np.ndarray]) -> Rows:
-    """Judge the rows of a file.
+def judge_rows(
+    expected: np.ndarray, skill: np.ndarray, labels: np.ndarray, orders: Mapping[str, np.ndarray]
+) -> RowEvidence:
+    """Return the evidence on the rows of a file.
 
     expected, labels  (n_rows, n_columns), row i of both for the id in row i of the file
     orders            rival arrangements by name: row i holds the labels of the image of row order[i]
@@ -80,15 +82,15 @@ def judge_rows(expected: np.ndarray, skill: np.ndarray, labels: np.ndarray, orde
     own = np.einsum("ij,ij->i", a, b).astype(np.float64)
     sd = float(np.sqrt(np.sum((a.T @ a).astype(np.float64) * (b.T @ b)) / max(n - 1, 1)))
     if sd < 1e-9:
-        return Rows(0.0, 0.0, n, (), None, 0.0, None, None)
+        return RowEvidence(0.0, 0.0, n, (), None, 0.0, None, None)
     sound = float(n * np.sum(skill**2 / (1 - skill**2) * b.std(axis=0)))
     z = float(own.sum() / sd)
-    # labels that go against their images (inverted, say) are no reason to prefer every other arrangement
+    # labels that contradict their images (inverted ones) are not a reason to prefer every other arrangement
     rated = own - min(own.mean(), 0.0)
-    # m slipped rows win m/n of Σ s(i, i), in a walk of σ√n = √2 sd
+    # m slipped rows gain m/n of Σ s(i, i), in a walk of σ√n = √2 sd
     slip = threshold(4 * _USUAL) * np.sqrt(2) * n / z if z > 0 else np.inf
     order, gain = _best_order(a, b, rated, orders)
-    return Rows(
+    return RowEvidence(
         z,
         sound / sd,
         n,
@@ -101,7 +103,7 @@ def judge_rows(expected: np.ndarray, skill: np.ndarray, labels: np.ndarray, orde
 
 
 def threshold(n_lags: int) -> float:
-    """Return what the strongest of so many lags exceeds by chance with probability ALPHA.
+    """Return what the strongest of `n_lags` lags exceeds by chance with probability ALPHA.
 
     The largest gain of consecutive rows is the maximal rise of a random walk; of a walk without drift it is distributed
     as max |W| on [0, 1] times σ√n (Lévy), and P(max |W| > x) ≈ 4 (1 − Φ(x)).
@@ -110,7 +112,7 @@ def threshold(n_lags: int) -> float:
 
 
 def _segments(a: np.ndarray, b: np.ndarray, own: np.ndarray, most: int = 8) -> tuple[Segment, ...]:
-    """Find parts of the file that belong to other rows: greedily, the strongest first, each row in one part."""
+    """Return parts of the file that belong to other rows: greedily, the strongest first, each row in one part."""
     import numpy as np
 
     n = len(a)
@@ -143,7 +145,10 @@ def _segments(a: np.ndarray, b: np.ndarray, own: np.ndarray, most: int = 8) -> t
 
 
 def _at_lags(a: np.ndarray, b: np.ndarray, lags: np.ndarray) -> Callable[[], Iterator[tuple[slice, np.ndarray]]]:
-    """Return what gives (which of the lags, s(i, i + lag) for them: (some lags, n_rows)), round the end of the file."""
+    """Return an iterator of (slice of the lags, s(i, i + lag) for them: (n_lags_in_slice, n_rows)).
+
+    Rows beyond the end of the file continue at its beginning.
+    """
     import numpy as np
 
     n = len(a)
@@ -154,7 +159,7 @@ def _at_lags(a: np.ndarray, b: np.ndarray, lags: np.ndarray) -> Callable[[], Ite
         diagonals = np.lib.stride_tricks.as_strided(twice[1:], (n - 1, n), (down, down + right), writeable=False)
         return lambda: iter([(slice(0, n - 1), diagonals)])
 
-    def chunks():
+    def chunks() -> Iterator[tuple[slice, np.ndarray]]:
         step = max(_CHUNK // n, 1)
         for start in range(0, len(lags), step):
             rows = (np.arange(n) + lags[start : start + step, None]) % n
@@ -164,7 +169,7 @@ def _at_lags(a: np.ndarray, b: np.ndarray, lags: np.ndarray) -> Callable[[], Ite
 
 
 def _lags(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Return the lags to try, each 1 … n − 1: all of them, or in a long file the near ones and the likeliest."""
+    """Return the lags to try, each 1 … n − 1: all of them, or in a long file the small ones and the likeliest."""
     import numpy as np
 
     n = len(a)
@@ -180,24 +185,26 @@ def _lags(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     return np.unique(np.concatenate([near, best[best > 0]]))
 
 
-def _best_order(a: np.ndarray, b: np.ndarray, own: np.ndarray, orders: Mapping[str, np.ndarray]):
-    """Return the believed order that wins most, and how much; (None, 0) when none is believed."""
+def _best_order(
+    a: np.ndarray, b: np.ndarray, own: np.ndarray, orders: Mapping[str, np.ndarray]
+) -> tuple[str | None, float]:
+    """Return the accepted order that gains most, and how much; (None, 0) when none is accepted."""
     import numpy as np
 
-    believed = _normal_quantile(1 - ALPHA / max(len(orders), 1))
+    limit = _normal_quantile(1 - ALPHA / max(len(orders), 1))
     best, most = None, 0.0
     for name, order in orders.items():
         gain = np.einsum("ij,ij->i", a[order], b) - own
         norm = float(np.sqrt((gain.astype(np.float64) ** 2).sum()))
-        if gain.sum() > max(most, believed * norm):
+        if gain.sum() > max(most, limit * norm):
             best, most = name, float(gain.sum())
     return best, most
 
 
 def _unrelated(own: np.ndarray) -> tuple[int, int] | None:
-    """Find consecutive rows without relation to their images in a file whose other rows have one; None without.
+    """Return the first and last of consecutive rows that are unrelated to their images while the others are not.
 
-    Wanted are a part whose mean affinity is clearly below half of that of the others, and near nothing.
+    The mean affinity of such a part is clearly below half of that of the others, and nearly zero. None without one.
     """
     import numpy as np
 

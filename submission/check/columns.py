@@ -1,6 +1,7 @@
 """The header of a run file: which column means what, and what is wrong with it.
 
-A column is recognised by its `T1`, `T2.k` or `T3.k`, so that cells are still checked under a header with faults.
+A column is recognised as its official heading is (`Task.official_heading`), so that cells are still checked under a
+header with faults.
 """
 
 import re
@@ -8,23 +9,22 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
-from submission.check.cells import is_value
-from submission.labels import ID_NAMES
-from submission.problems import Findings, shown
-from submission.tasks import OFFICIAL_HEADER, TASKS, official_heading
+from submission.check.cells import cell_rules, class_names, is_answer
+from submission.problems import Findings
+from submission.task import Header, Task
+from submission.wording import both, quoted
 
-ID = "id"  # what the id column means; the others mean their official heading
+ID = "<id>"  # what the id column means; the others mean their official heading
 
 _INDEX = re.compile(r"\s*(unnamed.*|index|#|no\.?)?\s*$", re.IGNORECASE)  # what libraries call a column of row numbers
-_EMOTION = re.compile(r"\s*T\d(?:\.\d+)?\W*", re.IGNORECASE)  # what stands before the emotion in a heading
 
 
 @dataclass
 class Columns:
     """What the columns of a run file mean.
 
-    `meanings` has an entry a column: `id`, an official heading, or None for a column that is not of the task.
-    `names` says how a heading is wanted: official heading → the cell of the wanted header.
+    `meanings` has an entry per column: `ID`, an official heading, or None for a column that is not of the task.
+    `names` holds the expected headings: meaning → cell of the expected header.
     """
 
     meanings: list[str | None]
@@ -34,181 +34,183 @@ class Columns:
 
     @property
     def id_position(self) -> int | None:
+        """Where the column of ids is, from 0."""
         return self.meanings.index(ID) if ID in self.meanings else None
 
 
 def read_header(
-    cells: list[str],
-    line: int,
-    header: Sequence[str],
-    partial: bool,
-    ids: Collection[str],
-    found: Findings,
+    cells: list[str], line: int, header: Header, partial: bool, ids: Collection[str], found: Findings
 ) -> Columns:
-    """What the columns mean whose header is `cells`; everything that differs from `header` is told."""
-    wanted = {_wanted_meaning(place, cell): cell for place, cell in enumerate(header)}  # meaning → cell wanted
-    if _is_data(cells, ids):
-        remedy = "Write the header of the dev set as the first line: " + ",".join(header[:3]) + ",…"
-        found.add("header-absent", f"data in the first line ({shown(','.join(cells))})", "a header", remedy, line=line)
-        meanings = _by_width(len(cells), wanted)
-        subtasks = _subtasks(meanings)
-        _tell_partial(subtasks, wanted, partial, line, found)
-        return Columns(meanings, wanted, False, subtasks)
-    while len(cells) > 1 and len(cells) != len(header) and not cells[-1].strip():
-        remedy = "Write no delimiter behind the last cell."
-        found.count("trailing-delimiter", line, None, "a line that ends in its last cell", remedy, unit="line")
-        cells = cells[:-1]
-    meanings = _meanings(cells, wanted)
-    _tell_names(cells, meanings, wanted, line, found)
-    subtasks = _subtasks(meanings)
-    _tell_absent(meanings, subtasks, wanted, partial, line, found)
-    _tell_order(meanings, wanted, line, found)
-    return Columns(meanings, wanted, True, subtasks)
+    """Return what the columns mean whose header is `cells`, and report everything that differs from `header`."""
+    return _HeaderCheck(header, line, partial, found).read(cells, ids)
 
 
-def wanted_columns(header: Sequence[str], subtasks: Sequence[str]) -> list[str]:
-    """The cells of `header` for the ids and these subtasks, in the header's order."""
-    headings = {heading for subtask in subtasks for heading in TASKS[subtask].headings}
-    return [cell for place, cell in enumerate(header) if place == 0 or official_heading(cell) in headings]
+class _HeaderCheck:
+    """One header, on line `line`, beside the expected one."""
 
+    def __init__(self, header: Header, line: int, partial: bool, found: Findings):
+        assert None not in header.headings, f"the expected header holds columns that the task lacks: {header.cells}"
+        self.header = header
+        self.task: Task = header.task
+        self.line = line
+        self.partial = partial
+        self.found = found
+        meanings = (ID, *(heading for heading in header.headings if heading is not None))
+        self.names = dict(zip(meanings, header.cells, strict=True))  # meaning → expected cell
 
-def _wanted_meaning(place: int, cell: str) -> str:
-    meaning = official_heading(cell) if place else ID
-    assert meaning, f"the wanted header holds {cell!r}, which is no heading of the task"
-    return meaning
+    def read(self, cells: list[str], ids: Collection[str]) -> Columns:
+        if self._is_data(cells, ids):
+            remedy = "Write the header of the dev set as the first line: " + ",".join(self.header.cells[:3]) + ",…"
+            actual = f"data in the first line ({quoted(','.join(cells))})"
+            self._report("header-absent", actual, "a header", remedy)
+            meanings = self._by_width(cells)
+            subtasks = self._subtasks(meanings)
+            self._report_partial(subtasks)
+            return Columns(meanings, self.names, False, subtasks)
+        while len(cells) > 1 and len(cells) != len(self.header.cells) and not cells[-1].strip():
+            report_trailing_delimiter(self.found, self.line)
+            cells = cells[:-1]
+        meanings = self._meanings(cells)
+        self._report_headings(cells, meanings)
+        subtasks = self._subtasks(meanings)
+        self._report_absent(meanings, subtasks)
+        self._report_order(meanings)
+        return Columns(meanings, self.names, True, subtasks)
 
+    def _is_data(self, cells: list[str], ids: Collection[str]) -> bool:
+        """Return whether the first line is a row: it names no column, and holds a known id or an answer."""
+        if any(cell.strip().lower() in self.task.id_columns or self.task.official_heading(cell) for cell in cells):
+            return False
+        classes = class_names(self.task)
+        return cells[0] in ids or any(is_answer(cell, classes) for cell in cells[1:])
 
-def _is_data(cells: list[str], ids: Collection[str]) -> bool:
-    """Whether the first line is a row: it names no column, and holds a known id or a label."""
-    if any(cell.strip().lower() in ID_NAMES or official_heading(cell) for cell in cells):
-        return False
-    return cells[0] in ids or any(is_value(cell) for cell in cells[1:])
+    def _by_width(self, cells: list[str]) -> list[str | None]:
+        """Return the meanings of a row without header, by its number of cells.
 
+        Where several choices of subtasks have as many columns, they are those of the choice that allows most cells.
+        """
+        rules = cell_rules(self.task)
+        best: list[str | None] = list(self.names)
+        most = -1
+        for count in range(len(self.task.subtasks), 0, -1):
+            for subtasks in combinations(self.task.subtasks, count):
+                headings = {heading for subtask in subtasks for heading in subtask.headings}
+                meanings = [meaning for meaning in self.names if meaning == ID or meaning in headings]
+                if len(meanings) == len(cells):
+                    allowed = sum(
+                        cell in rules[meaning].values for cell, meaning in zip(cells[1:], meanings[1:], strict=True)
+                    )
+                    if allowed > most:
+                        best, most = [*meanings], allowed
+        return best
 
-def _by_width(width: int, wanted: dict[str, str]) -> list[str | None]:
-    """The meanings of a row without header, by its number of cells: each choice of subtasks has its own (2 … 19)."""
-    for count in range(len(TASKS), 0, -1):
-        for subtasks in combinations(TASKS, count):
-            columns = [ID, *(m for m in wanted if any(m in TASKS[subtask].headings for subtask in subtasks))]
-            if len(columns) == width:
-                return columns
-    return list(wanted)
+    def _meanings(self, cells: list[str]) -> list[str | None]:
+        exact = {cell: meaning for meaning, cell in self.names.items()}
+        id_names = {self.names[ID].strip().lower(), *self.task.id_columns}
+        meanings = [
+            exact.get(cell) or self.task.official_heading(cell) or (ID if cell.strip().lower() in id_names else None)
+            for cell in cells
+        ]
+        # an unknown column is taken as the one that belongs in its place, where that one is missing
+        for place, (meaning, belongs) in enumerate(zip(list(meanings), self.names, strict=False)):
+            fits = belongs == ID or len(cells) == len(self.names)
+            if meaning is None and fits and belongs not in meanings:
+                meanings[place] = belongs
+        return meanings
 
+    def _report_headings(self, cells: list[str], meanings: list[str | None]) -> None:
+        """Report headings that are changed, doubled or foreign; a doubled or foreign column loses its meaning."""
+        seen: set[str] = set()
+        ids = meanings.index(ID) if ID in meanings else 0
+        for place, (cell, meaning) in enumerate(zip(cells, meanings, strict=True)):
+            if meaning is not None and meaning in seen:
+                remedy = f"Remove one of the two columns (this one is column {place + 1})."
+                actual, name = f"{quoted(cell)} a second time", self.names.get(meaning)
+                self._report("column-duplicated", actual, "each column once", remedy, name)
+                meanings[place] = None
+            elif meaning is None and place < ids and _INDEX.match(cell):
+                remedy = "Write the run without row numbers (pandas: to_csv(index=False))."
+                self._report("index-column", f"{quoted(cell)} before the ids", "the ids first", remedy)
+            elif meaning is None or meaning not in self.names:
+                remedy = f"Remove column {place + 1}."
+                self._report("column-extra", quoted(cell), "the columns of the dev set", remedy, cell or None)
+                meanings[place] = None
+            else:
+                seen.add(meaning)
+                if cell != self.names[meaning]:
+                    self._report_changed(cell, meaning)
 
-def _meanings(cells: list[str], wanted: dict[str, str]) -> list[str | None]:
-    exact = {cell: meaning for meaning, cell in wanted.items()}
-    id_names = {wanted[ID].strip().lower(), *ID_NAMES}
-    meanings = [
-        exact.get(cell) or official_heading(cell) or (ID if cell.strip().lower() in id_names else None)
-        for cell in cells
-    ]
-    # a column that its name does not tell is taken for the one that belongs in its place, where that one is missing
-    for place, (meaning, belongs) in enumerate(zip(list(meanings), wanted, strict=False)):
-        fits = belongs == ID or len(cells) == len(wanted)
-        if meaning is None and fits and belongs not in meanings:
-            meanings[place] = belongs
-    return meanings
-
-
-def _tell_names(
-    cells: list[str], meanings: list[str | None], wanted: dict[str, str], line: int, found: Findings
-) -> None:
-    """Tell the headings that are changed, doubled or foreign; a doubled or foreign column loses its meaning."""
-    told: set[str] = set()
-    ids = meanings.index(ID) if ID in meanings else 0
-    for place, (cell, meaning) in enumerate(zip(cells, meanings, strict=True)):
-        where = {"line": line, "column": wanted.get(meaning or "")}
-        if meaning in told:
-            remedy = f"Remove one of the two columns (this one is column {place + 1})."
-            found.add("column-duplicated", f"{shown(cell)} a second time", "each column once", remedy, **where)
-            meanings[place] = None
-        elif meaning is None and place < ids and _INDEX.match(cell):
-            remedy = "Write the run without row numbers (pandas: to_csv(index=False))."
-            found.add("index-column", f"{shown(cell)} before the ids", "the ids first", remedy, line=line)
-        elif meaning is None or meaning not in wanted:
-            remedy = f"Remove column {place + 1}."
-            found.add("column-extra", shown(cell), "the columns of the dev set", remedy, line=line, column=cell or None)
-            meanings[place] = None
+    def _report_changed(self, cell: str, meaning: str) -> None:
+        name, wording = self.names[meaning], self.task.wording(cell)
+        siblings = next((subtask.headings for subtask in self.task.subtasks if meaning in subtask.headings), ())
+        other = next((heading for heading in siblings if self.task.wording(heading) == wording), None)
+        if other not in (None, meaning):
+            code = "heading-contradicts"
+            remedy = (
+                f"Its number or place means {meaning!r}, its name {other!r}: find out which of the two the cells hold."
+            )
         else:
-            told.add(meaning)
-            if cell != wanted[meaning]:
-                _tell_changed(cell, meaning, wanted[meaning], line, found)
+            code = "heading-changed"
+            official = name in self.task.header.cells
+            whose = "The official heading is" if official else "Your dev set's heading is"
+            remedy = f"{whose} {name!r}: write it byte for byte, slips included."
+        self._report(code, quoted(cell), quoted(name), remedy, name)
 
-
-def _tell_changed(cell: str, meaning: str, name: str, line: int, found: Findings) -> None:
-    emotion = _emotion(cell)
-    siblings = next((task.headings for task in TASKS.values() if meaning in task.headings), ())
-    other = next((heading for heading in siblings if _emotion(heading) == emotion), None)
-    if meaning not in (ID, "T1") and other not in (None, meaning):
-        remedy = (
-            f"Its number or place says {meaning!r}, its emotion {other!r}: find out which of the two the cells hold."
+    def _subtasks(self, meanings: Sequence[str | None]) -> tuple[str, ...]:
+        return tuple(
+            subtask.name for subtask in self.task.subtasks if any(heading in meanings for heading in subtask.headings)
         )
-        found.add("heading-contradicts", shown(cell), shown(name), remedy, line=line, column=name)
-        return
-    whose = "The official heading is" if name in OFFICIAL_HEADER else "Your dev set's heading is"
-    remedy = f"{whose} {name!r}: write it byte for byte, slips included."
-    found.add("heading-changed", shown(cell), shown(name), remedy, line=line, column=name)
+
+    def _report_absent(self, meanings: list[str | None], subtasks: tuple[str, ...]) -> None:
+        """Report columns that are missing; a subtask that is missing as a whole is reported once."""
+        if ID not in meanings:
+            remedy = "Add the column of image ids as the first."
+            name = self.names[ID]
+            self._report("column-missing", "no column of ids", quoted(name), remedy, name)
+        self._report_partial(subtasks)
+        for subtask in subtasks:
+            for heading in self.task[subtask].headings:
+                if heading in self.names and heading not in meanings:
+                    name = self.names[heading]
+                    remedy = f"Add the column; {subtask} is scored on all its labels."
+                    self._report("column-missing", "no such column", quoted(name), remedy, name)
+
+    def _report_partial(self, subtasks: tuple[str, ...]) -> None:
+        whole = self._subtasks(list(self.names))
+        if not subtasks:
+            remedy = "Write the dev set's own header and a label in every column."
+            headings = [name for meaning, name in self.names.items() if meaning != ID]
+            expected = f"{', '.join(headings[:2])} … {headings[-1]}" if len(headings) > 3 else ", ".join(headings)
+            self._report("no-label-columns", "no column of any subtask", expected, remedy)
+        elif not self.partial and set(subtasks) < set(whole):
+            remedy = "Add the other columns, or pass --partial if the run is meant to cover only some subtasks."
+            actual = f"only the columns of {both(subtasks)}"
+            self._report("partial", actual, f"those of {both(whole)}", remedy)
+
+    def _report_order(self, meanings: list[str | None]) -> None:
+        actual = [meaning for meaning in meanings if meaning]
+        expected = [meaning for meaning in self.names if meaning in actual]
+        if actual == expected:
+            return
+        wrong = [
+            f"{self.names[found]!r} where {self.names[belongs]!r} belongs"
+            for found, belongs in zip(actual, expected, strict=True)
+            if found != belongs
+        ]
+        order = " ".join(str(meanings.index(meaning) + 1) for meaning in expected)
+        self._report(
+            "columns-reordered",
+            ", ".join(wrong[:5]) + (f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""),
+            "the order of the dev set's header",
+            f"Write the file's columns in the order {order}; if the cells are already in the dev set's order under a "
+            "shuffled header, replace only the header.",
+        )
+
+    def _report(self, code: str, actual: str, expected: str, remedy: str, column: str | None = None) -> None:
+        self.found.add(code, actual, expected, remedy, line=self.line, column=column)
 
 
-def _emotion(heading: str) -> str:
-    return "".join(_EMOTION.sub("", heading, count=1).lower().split())
-
-
-def _subtasks(meanings: list[str | None]) -> tuple[str, ...]:
-    return tuple(task.name for task in TASKS.values() if any(heading in meanings for heading in task.headings))
-
-
-def _tell_absent(
-    meanings: list[str | None],
-    subtasks: tuple[str, ...],
-    wanted: dict[str, str],
-    partial: bool,
-    line: int,
-    found: Findings,
-) -> None:
-    """Tell columns that are missing; a subtask that is missing as a whole is told once."""
-    if ID not in meanings:
-        remedy = "Add the column of image ids as the first."
-        found.add("column-missing", "no column of ids", shown(wanted[ID]), remedy, line=line, column=wanted[ID])
-    _tell_partial(subtasks, wanted, partial, line, found)
-    for subtask in subtasks:
-        for heading in TASKS[subtask].headings:
-            if heading in wanted and heading not in meanings:
-                name = wanted[heading]
-                remedy = f"Add the column; {subtask} is scored on all its labels."
-                found.add("column-missing", "no such column", shown(name), remedy, line=line, column=name)
-
-
-def _tell_partial(subtasks: tuple[str, ...], wanted: dict[str, str], partial: bool, line: int, found: Findings) -> None:
-    whole = _subtasks(list(wanted))
-    if not subtasks:
-        remedy = "Write the dev set's own header and a label in every column."
-        found.add("no-label-columns", "no column of any subtask", "T1, T2.1 … T3.10", remedy, line=line)
-    elif not partial and set(subtasks) < set(whole):
-        remedy = "Add the other columns; or say that a run of some subtasks is meant (--partial)."
-        found.add("partial", f"the columns of {_and(subtasks)} only", _and(whole), remedy, line=line)
-
-
-def _and(subtasks: Sequence[str]) -> str:
-    return " and ".join((", ".join(subtasks[:-1]), subtasks[-1]) if len(subtasks) > 1 else subtasks)
-
-
-def _tell_order(meanings: list[str | None], wanted: dict[str, str], line: int, found: Findings) -> None:
-    came = [meaning for meaning in meanings if meaning]
-    belongs = [meaning for meaning in wanted if meaning in came]
-    if came == belongs:
-        return
-    wrong = [
-        f"{wanted[is_]!r} where {wanted[should]!r} belongs"
-        for is_, should in zip(came, belongs, strict=True)
-        if is_ != should
-    ]
-    order = " ".join(str(meanings.index(meaning) + 1) for meaning in belongs)
-    found.add(
-        "columns-reordered",
-        ", ".join(wrong[:5]) + (f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""),
-        "the order of the dev set's header",
-        f"Take the file's columns in the order {order}; where the cells already stand in the dev set's order under a "
-        "shuffled header, replace the header alone.",
-        line=line,
-    )
+def report_trailing_delimiter(found: Findings, line: int, times: int = 1) -> None:
+    """Report lines that end in a delimiter, `line` the first of them."""
+    remedy, noun = "Write no delimiter after the last cell.", "line{s} with a delimiter at the end"
+    found.count("trailing-delimiter", line, None, "lines that end in their last cell", remedy, times=times, noun=noun)

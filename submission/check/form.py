@@ -1,6 +1,6 @@
-"""Everything that is wrong with a run file, told at once.
+"""Everything that is wrong with a run file, reported at once.
 
-    problems = find_problems(Path("run.csv"), read_ids(Path("testset.csv")))
+    problems = find_problems(Path("run.csv"), read_ids(Path("testset.csv"), task), task.header)
 
 The work is done in the order of the file: its bytes (text.py), its header (columns.py), its cells (cells.py), its ids
 (ids.py).
@@ -11,21 +11,23 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import contains
 from pathlib import Path
+from typing import Any
 
-from submission.check.cells import check_cells, domain, pattern
-from submission.check.columns import Columns, read_header
-from submission.check.ids import COMMENT, check_ids
+from submission.check.cells import cell_rules, check_cells, domain, pattern
+from submission.check.columns import Columns, read_header, report_trailing_delimiter
+from submission.check.ids import check_ids, report_comment
 from submission.check.text import Lines, read_bytes, read_lines
-from submission.problems import Findings, Problem, as_json, describe
-from submission.tasks import OFFICIAL_HEADER
+from submission.problems import Findings, Problem, describe
+from submission.task import Header
+from submission.wording import both, counted
 
-# What stands behind the ids of wrong lines is gathered, so that each distinct one is looked at once. A file of
-# probabilities has another on every line, and is settled whenever this many have come.
+# What follows the ids of wrong lines is gathered, so that each distinct rest is looked at once. A file of probabilities
+# has another on every line; the gathered rests are checked whenever there are this many.
 _GATHERED = 100_000
 
 
 @dataclass(frozen=True)
-class Report:
+class CheckReport:
     """A run file checked: `rows` is the number of its lines with an answer, `subtasks` those of its header."""
 
     file: Path
@@ -39,51 +41,48 @@ class Report:
         return not any(problem.severity == "error" for problem in self.problems)
 
     def text(self) -> str:
-        """For people: a line for each problem, and one that sums up."""
-        numbers = " ".join(name.removeprefix("subtask") for name in self.subtasks) or "none"
+        """Return a line for each problem, and a summary, for people."""
         lines = [describe(problem, self.file) for problem in self.problems]
-        lines.append(f"{self.file}: {self.rows} rows, subtasks {numbers}, {self._sum()}")
+        subtasks = both(self.subtasks) or "no subtask"
+        lines.append(f"{self.file}: {counted(self.rows, 'row{s}')} of {subtasks}, {self._summary()}")
         return "\n".join(lines)
 
-    def as_json(self) -> dict:
-        """For programs: file, ok, rows, subtasks, problems."""
+    def to_dict(self) -> dict[str, Any]:
+        """Return the report for `json.dumps`."""
         return {
             "file": str(self.file),
             "ok": self.ok,
             "rows": self.rows,
             "subtasks": list(self.subtasks),
-            "problems": [as_json(problem) for problem in self.problems],
+            "problems": [problem.to_dict() for problem in self.problems],
         }
 
-    def _sum(self) -> str:
+    def _summary(self) -> str:
         warnings = sum(problem.severity == "warning" for problem in self.problems)
         errors = len(self.problems) - warnings
         if not self.problems:
             return "no problems"
-        told = f"{errors} problem{'s' if errors != 1 else ''}" if errors else "no errors"
-        return told + (f", {warnings} warning{'s' if warnings != 1 else ''}" if warnings else "")
+        parts = [counted(errors, "problem{s}") if errors else "no errors"]
+        if warnings:
+            parts.append(counted(warnings, "warning{s}"))
+        return ", ".join(parts)
 
 
-def check_file(
-    path: Path, ids: Sequence[str] | None, *, header: Sequence[str] = OFFICIAL_HEADER, partial: bool = False
-) -> Report:
+def check_file(path: Path, ids: Sequence[str] | None, header: Header, *, partial: bool = False) -> CheckReport:
     """Check a run file; arguments as for `find_problems`. A file that cannot be read is a problem, not an error."""
     found = Findings()
     rows, subtasks = _check(Path(path), ids, header, partial, found)
-    return Report(Path(path), rows, subtasks, tuple(found.problems()))
+    return CheckReport(Path(path), rows, subtasks, tuple(found.problems()))
 
 
 def find_problems(
-    source: Path | bytes,
-    ids: Sequence[str] | None,
-    *,
-    header: Sequence[str] = OFFICIAL_HEADER,
-    partial: bool = False,
+    source: Path | bytes, ids: Sequence[str] | None, header: Header, *, partial: bool = False
 ) -> list[Problem]:
-    """All problems of a run file, or of its bytes; an empty list for a sound one.
+    """Return all problems of a run file, or of its bytes; an empty list for a sound one.
 
-    `ids` are those of the test list, each once; None compares no ids. `header` is the whole header wanted, the user's
-    own dev set's where it differs from the official one. With `partial` a run may leave out whole subtasks.
+    `ids` are those of the test list, each once; None compares no ids. `header` is the header of a run of the whole
+    task: `task.header`, or the user's own dev set's where it differs (`Header.complete`). With `partial` a run may
+    leave out whole subtasks.
     """
     found = Findings()
     _check(source, ids, header, partial, found)
@@ -91,28 +90,29 @@ def find_problems(
 
 
 def _check(
-    source: Path | bytes, ids: Sequence[str] | None, header: Sequence[str], partial: bool, found: Findings
+    source: Path | bytes, ids: Sequence[str] | None, header: Header, partial: bool, found: Findings
 ) -> tuple[int, tuple[str, ...]]:
-    """Tell all problems; return the number of rows and the subtasks of the header."""
+    """Report all problems; return the number of rows and the subtasks of the header."""
     data = read_bytes(source, found)
     lines = None if data is None else read_lines(data, found)
     if lines is None:
         return 0, ()
     expected = frozenset(ids or ())
     columns = read_header(lines.header_cells, lines.header + 1, header, partial, expected, found)
-    body = _Body(lines, columns, expected, found)
+    body = _Body(lines, columns, header, expected, found)
     body.read()
     if not body.rows:
-        found.add("no-rows", "a header and no rows", "a line for each image", "Check that the run was written in full.")
+        remedy = "Check that the run was written in full."
+        found.add("no-rows", "a header and no rows", "a line for each image", remedy)
     elif columns.id_position is not None:
         check_ids(body.ids, body.numbers, ids, found)
     return body.rows, columns.subtasks
 
 
 class _Body:
-    """The lines behind the header. `ids` and `numbers` are the ids that came and their lines, an entry a row."""
+    """The lines after the header. `ids` and `numbers` are the ids in the file and their lines, an entry per row."""
 
-    def __init__(self, lines: Lines, columns: Columns, expected: frozenset[str], found: Findings):
+    def __init__(self, lines: Lines, columns: Columns, header: Header, expected: frozenset[str], found: Findings):
         self.lines = lines
         self.columns = columns
         self.expected = expected
@@ -120,56 +120,52 @@ class _Body:
         self.start = lines.header + columns.has_header
         self.ids: list[str] = []
         self.numbers: Sequence[int] = ()
-        self.gathered: dict[str | tuple[str, ...], list[int]] = {}  # cells behind the id → first line, how many lines
+        self.gathered: dict[str | tuple[str, ...], list[int]] = {}  # cells after the id → first line, how many lines
         self.rows = 0
         self._find_index_column()
-        position = columns.id_position
-        self.meanings = [meaning for place, meaning in enumerate(columns.meanings) if place != position]
-        self.domains = [domain(meaning) for meaning in self.meanings]
+        position, rules = columns.id_position, cell_rules(header.task)
+        self.rules = [rules.get(meaning or "") for place, meaning in enumerate(columns.meanings) if place != position]
+        self.domains = [domain(rule) for rule in self.rules]
 
     def read(self) -> None:
-        """Read every line: keep its id, check what stands behind it."""
+        """Read every line: keep its id, check what follows it."""
         for number, line in enumerate(self.lines.lines[: self.lines.header], 1):
-            self._tell_strange(number, "", line.split(self.lines.delimiter))
+            self._report_odd_line(number, "", line.split(self.lines.delimiter))
         if self.columns.id_position == 0 and not self.lines.quoted:
             self._read_plain()
         else:
             self._read_cells()
-        self._settle()
+        self._check_gathered()
         self.rows = len(self.ids)
 
     def _read_plain(self) -> None:
-        """Lines that begin with their id and hold no quotes: a sound one is not taken apart further than its id."""
-        delimiter, gathered, ids = (
-            self.lines.delimiter,
-            self.gathered,
-            self.ids,
-        )  # a million lines: local names are faster
-        sound = re.compile(re.escape(delimiter).join(map(pattern, self.meanings))).fullmatch
+        """Read lines that begin with their id and hold no quotes: a sound one is not split further than its id."""
+        delimiter, gathered, ids = self.lines.delimiter, self.gathered, self.ids  # local names are faster
+        sound = re.compile(re.escape(delimiter).join(map(pattern, self.rules))).fullmatch
         skipped = set()
         for number, line in enumerate(self.lines.lines[self.start :], self.start + 1):
             image_id, separator, rest = line.partition(delimiter)
             if not sound(rest):
                 if rest in gathered:
                     gathered[rest][1] += 1
-                elif self._tell_strange(number, image_id, rest.split(delimiter) if separator else ()):
+                elif self._report_odd_line(number, image_id, rest.split(delimiter) if separator else ()):
                     skipped.add(number)
                     continue
                 elif separator:
                     self._gather(rest, number)
                 else:
-                    self._tell_width(0, number, 1)
+                    self._report_width(0, number, 1)
             ids.append(image_id)
         numbers = range(self.start + 1, len(self.lines.lines) + 1)
         self.numbers = [number for number in numbers if number not in skipped] if skipped else numbers
 
     def _read_cells(self) -> None:
-        """Lines of any other layout, taken apart cell by cell."""
+        """Read lines of any other layout, cell by cell."""
         position = self.columns.id_position
-        self.numbers = []
+        numbers = []
         for number, cells in self.lines.rows(self.start):
             image_id = "" if position is None or position >= len(cells) else cells.pop(position)
-            if self._tell_strange(number, image_id, cells):
+            if self._report_odd_line(number, image_id, cells):
                 continue
             rest = tuple(cells)
             if rest in self.gathered:
@@ -177,48 +173,46 @@ class _Body:
             else:
                 self._gather(rest, number)
             self.ids.append(image_id)
-            self.numbers.append(number)
+            numbers.append(number)
+        self.numbers = numbers
 
     def _gather(self, rest: str | tuple[str, ...], number: int) -> None:
         if len(self.gathered) >= _GATHERED:
-            self._settle()
+            self._check_gathered()
         self.gathered[rest] = [number, 1]
 
-    def _settle(self) -> None:
+    def _check_gathered(self) -> None:
         """Check the distinct rests gathered, and forget them."""
-        width = len(self.meanings)
+        width = len(self.rules)
         for rest, (line, times) in self.gathered.items():
-            cells = rest.split(self.lines.delimiter) if isinstance(rest, str) else rest
+            cells: Sequence[str] = rest.split(self.lines.delimiter) if isinstance(rest, str) else rest
             if len(cells) > width and not any(cells[width:]):
-                wanted, remedy = "a line that ends in its last cell", "Write no delimiter behind the last cell."
-                self.found.count("trailing-delimiter", line, None, wanted, remedy, times=times, unit="line")
+                report_trailing_delimiter(self.found, line, times)
                 cells = cells[:width]
             if len(cells) == width:
                 if not all(map(contains, self.domains, cells)):
-                    check_cells(cells, self.meanings, self.columns.names, line, times, self.found)
+                    check_cells(cells, self.rules, self.columns.names, line, times, self.found)
             else:
-                self._tell_width(len(cells), line, times)
+                self._report_width(len(cells), line, times)
         self.gathered.clear()
 
-    def _tell_width(self, came: int, line: int, times: int) -> None:
+    def _report_width(self, actual: int, line: int, times: int) -> None:
         of_id = self.columns.id_position is not None
-        wanted = f"{len(self.meanings) + of_id} cells, as the header has"
-        remedy = (
-            "Look for a delimiter too many or too few, and for a line cut short; the line's cells were not checked."
-        )
-        self.found.count("cell-count", line, came + of_id, wanted, remedy, times=times, unit="line")
+        expected = f"{counted(len(self.rules) + of_id, 'cell{s}')}, as in the header"
+        remedy = "Look for an extra or a missing delimiter, and for a truncated line; its cells were not checked."
+        self.found.count("cell-count", line, actual + of_id, expected, remedy, times=times, noun="line{s}")
 
-    def _tell_strange(self, number: int, image_id: str, cells: Sequence[str]) -> bool:
-        """Whether the line is no row but blank, a comment, or the header again, which is told."""
-        count = self.found.count
+    def _report_odd_line(self, number: int, image_id: str, cells: Sequence[str]) -> bool:
+        """Report a line that is not a row but blank, a comment, or the header again; return whether it is one."""
         if not image_id.strip() and not any(map(str.strip, cells)):
-            count("blank-line", number, None, "a row on every line", "Remove the blank lines.", unit="line")
+            expected, remedy = "a row on every line", "Remove the blank lines."
+            self.found.count("blank-line", number, None, expected, remedy, noun="blank line{s}")
             return True
         first = image_id or next(iter(cells), "")
-        # without a test list an id that begins so is believed where it has its answers
-        is_row = first in self.expected or (not self.expected and len(cells) == len(self.meanings))
+        # without a test list an id that begins with # is taken as one where it has its answers
+        is_row = first in self.expected or (not self.expected and len(cells) == len(self.rules))
         if first.lstrip().startswith("#") and not is_row:
-            count("comment-line", number, first, *COMMENT, unit="line")
+            report_comment(self.found, number, first)
             return True
         position = self.columns.id_position
         header = self.lines.header_cells
@@ -227,19 +221,19 @@ class _Body:
             and position is not None
             and [*cells[:position], image_id, *cells[position:]] == header
         ):
-            remedy = "Remove it; look whether two files were put together, and both parts are meant."
-            count("header-repeated", number, None, "the header once", remedy, unit="line")
+            remedy = "Remove it; check whether two files were put together, and whether both parts belong in the run."
+            self.found.count("header-repeated", number, None, "one header", remedy, noun="repeated header{s}")
             return True
         return False
 
     def _find_index_column(self) -> None:
-        """Where rows have a cell before the id that the header lacks, say so and read one column further right."""
+        """Where rows have a cell before the id that the header lacks, report it and read one column further right."""
         width = len(self.columns.meanings)
         if self.columns.id_position != 0 or not self.expected:
             return
-        cells = next((cells for _, cells in self.lines.rows(self.start) if any(map(str.strip, cells))), [])
+        cells: list[str] = next((cells for _, cells in self.lines.rows(self.start) if any(map(str.strip, cells))), [])
         if len(cells) == width + 1 and cells[0] not in self.expected and cells[1] in self.expected:
             remedy = "Write the run without row numbers (pandas: to_csv(index=False))."
-            came = f"{cells[0]!r} before the id {cells[1]!r}, without a heading"
-            self.found.add("index-column", came, "the ids first", remedy, line=self.start + 1)
+            actual = f"{cells[0]!r} before the id {cells[1]!r}, without a heading"
+            self.found.add("index-column", actual, "the ids first", remedy, line=self.start + 1)
             self.columns.meanings.insert(0, None)

@@ -1,14 +1,18 @@
 """From bytes to lines: how a run file is encoded, how its lines end, how its cells are separated and quoted.
 
-Every oddity is told and then undone, so that the lines behind it are still checked.
+Every fault is reported and then undone, so that the lines behind it are still checked.
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from submission.problems import Findings
+
+if TYPE_CHECKING:
+    from _csv import Reader
 
 _DELIMITERS = ",;\t|"
 
@@ -27,7 +31,7 @@ class Lines:
     quoted: bool
 
     def rows(self, start: int) -> Iterator[tuple[int, list[str]]]:
-        """Line number, from 1, and cells of every line from the place `start` on; a blank line has no cells."""
+        """Yield line number, from 1, and cells of every line from the place `start` on; a blank line has no cells."""
         if not self.quoted:
             for number, line in enumerate(self.lines[start:], start + 1):
                 yield number, line.split(self.delimiter)
@@ -38,32 +42,34 @@ class Lines:
 
 
 def read_bytes(source: Path | bytes, found: Findings) -> bytes | None:
-    """The bytes of the file; None where they cannot be had, which is told."""
+    """Return the bytes of the file; None where it cannot be read, which is reported."""
     if isinstance(source, bytes):
         return source
     try:
         return Path(source).read_bytes()
     except FileNotFoundError:
-        found.add("file-absent", "no such file", "a run file", "Check the path.")
+        found.add("file-absent", "no file", "a run file", "Check the path.")
     except IsADirectoryError:
         found.add("file-unreadable", "a folder", "a run file", "Give the path of the CSV itself.")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        found.add("file-unreadable", reason, "a file that can be read", "Check the file and its permissions.")
+        found.add("file-unreadable", f"an error ({reason})", "a readable file", "Check the file and its permissions.")
     return None
 
 
 def read_lines(data: bytes, found: Findings) -> Lines | None:
-    """The lines of the file, told what is odd about its bytes; None where the file is empty."""
+    """Return the lines of the file, and report faults of its bytes; None where the file is empty."""
     text = _text(data, found)
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
-        remedy = "The file is damaged, or was saved in an encoding of two bytes a character: write it again as UTF-8."
-        found.count("nul-bytes", line, None, "none", remedy, times=text.count("\0"), unit="byte of zero")
+        remedy = "The file is damaged, or was saved in an encoding of two bytes per character: write it again as UTF-8."
+        times, noun = text.count("\0"), "byte{s} with the value 0"
+        found.count("nul-bytes", line, None, "none", remedy, times=times, noun=noun)
         text = text.replace("\0", "")
     text = _line_ends(text, found)
     if not text.strip():
-        found.add("file-empty", "nothing", "a header and a line for each image", "Check that the run was written.")
+        remedy = "Check that the run was written."
+        found.add("file-empty", "an empty file", "a header and a line for each image", remedy)
         return None
     if text.endswith("\n"):
         text = text[:-1]
@@ -84,9 +90,7 @@ def _text(data: bytes, found: Findings) -> str:
         found.add("not-utf8", f"byte 0x{data[error.start]:02x}", "UTF-8", remedy, line=line)
         text = data.decode(errors="replace")
     if text.startswith("\ufeff"):
-        remedy = (
-            "Write with encoding='utf-8', not 'utf-8-sig'; a reader may take the mark for part of the first heading."
-        )
+        remedy = "Write with encoding='utf-8', not 'utf-8-sig'; readers may take the mark as part of the first heading."
         found.add("bom", "a byte-order mark", "UTF-8 without one", remedy, line=1)
         text = text[1:]
     return text
@@ -100,24 +104,24 @@ def _line_ends(text: str, found: Findings) -> str:
     remedy = r"Write with newline='\n' (pandas: lineterminator='\n')."
     if pairs:
         line = text.count("\n", 0, text.index("\r\n")) + 1
-        found.count("line-ends-crlf", line, "\r\n", r"\n", remedy, times=pairs, unit="line")
+        found.count("line-ends-crlf", line, "\r\n", r"\n", remedy, times=pairs, noun="line{s}")
         text = text.replace("\r\n", "\n")
     if lone:
         line = text.count("\n", 0, text.index("\r")) + 1
-        found.count("line-ends-cr", line, "\r", r"\n", remedy, times=lone, unit="line")
+        found.count("line-ends-cr", line, "\r", r"\n", remedy, times=lone, noun="line{s}")
         text = text.replace("\r", "\n")
     return text
 
 
 def _lines(lines: list[str], found: Findings) -> Lines:
-    header = next((place for place, line in enumerate(lines) if _tells(line)), 0)
-    body = next((place for place in range(header + 1, len(lines)) if _tells(lines[place])), header)
+    header = next((place for place, line in enumerate(lines) if _has_content(line)), 0)
+    body = next((place for place in range(header + 1, len(lines)) if _has_content(lines[place])), header)
     of_header = _delimiter(lines[header])
     # a header with commas over rows with semicolons happens when two programs wrote one file
     of_body = of_header if of_header in lines[body] else _delimiter(lines[body])
     for place, delimiter in ((header, of_header), (body, of_body)):
         if delimiter != ",":
-            remedy = "Write the cells separated by commas (pandas: sep=',')."
+            remedy = "Separate the cells by commas (pandas: sep=',')."
             found.add("delimiter", repr(delimiter), "a comma", remedy, line=place + 1)
             break
     quoted = _quotes(lines, header, of_header, of_body, found)
@@ -126,41 +130,38 @@ def _lines(lines: list[str], found: Findings) -> Lines:
 
 
 def _quotes(lines: list[str], header: int, of_header: str, of_body: str, found: Findings) -> bool:
-    """Whether the lines are to be read with quotes; where the quotes lead nowhere they are taken away."""
+    """Return whether the lines must be read with quotes; quotes that do not pair up are removed."""
     places = [place for place in range(header, len(lines)) if '"' in lines[place]]
     if not places:
         return False
-    start = header
-    try:
-        for start, end, delimiter in ((header, header + 1, of_header), (header + 1, len(lines), of_body)):
-            reader = _reader(lines[start:end], delimiter)
+    for start, end, delimiter in ((header, header + 1, of_header), (header + 1, len(lines), of_body)):
+        reader = _reader(lines[start:end], delimiter)
+        try:
             for _ in reader:
                 pass
-    except csv.Error as error:
-        remedy = "Write the file again without quotes."
-        line = start + reader.line_num
-        found.add(
-            "quotes-unbalanced", f"a quote that fits no cell ({error})", "cells without quotes", remedy, line=line
-        )
-        for place in places:
-            lines[place] = lines[place].replace('"', "")
-        return False
-    remedy = "No id, heading or label needs quotes: write without (pandas: quoting=csv.QUOTE_NONE)."
-    found.count(
-        "quoted", places[0] + 1, None, "cells without quotes", remedy, times=len(places), unit="line with quotes"
-    )
+        except csv.Error as error:
+            actual = f"a quote that does not enclose a cell ({error})"
+            remedy = "Write the file again without quotes."
+            line = start + reader.line_num
+            found.add("quotes-unbalanced", actual, "cells without quotes", remedy, line=line)
+            for place in places:
+                lines[place] = lines[place].replace('"', "")
+            return False
+    remedy = "Neither ids, headings nor labels need quotes: write without (pandas: quoting=csv.QUOTE_NONE)."
+    times, noun = len(places), "line{s} with quotes"
+    found.count("quoted", places[0] + 1, None, "cells without quotes", remedy, times=times, noun=noun)
     return True
 
 
-def _reader(lines: list[str], delimiter: str):
+def _reader(lines: Iterable[str], delimiter: str) -> "Reader":
     # with their ends: a quoted cell that runs over several lines keeps its line ends
     return csv.reader((line + "\n" for line in lines), delimiter=delimiter, strict=True)
 
 
-def _tells(line: str) -> bool:
+def _has_content(line: str) -> bool:
     return bool(line.strip(" \t,;|")) and not line.lstrip().startswith("#")
 
 
 def _delimiter(line: str) -> str:
-    """The delimiter that comes most often; a comma where none does, or as many."""
+    """Return the delimiter that occurs most often; a comma where none does, or as often as another."""
     return max(_DELIMITERS, key=line.count)

@@ -11,10 +11,10 @@ from scipy.optimize import linear_sum_assignment
 from submission.alignment.align import ALIGNED, CANNOT_TELL, MISALIGNED, align, arrangements, usual_orders
 from submission.alignment.assignment import best_assignment
 from submission.alignment.expectation import columns_of, expect, label_matrix
-from submission.faults import FAULTS, MEANING, spoil
+from submission.faults import MEANING, faults_of, spoil
 from submission.labels import LabelTable, read_labels
 from submission.runfile import format_run
-from submission.tasks import OFFICIAL_HEADER, TASKS
+from submission.visual_sentiment import VISUAL_SENTIMENT_2021 as TASK
 
 
 def world(n: int, seed: int = 0, noise: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
@@ -28,14 +28,13 @@ def world(n: int, seed: int = 0, noise: float = 1.0) -> tuple[np.ndarray, np.nda
     return X, Y
 
 
-def table(Y: np.ndarray, ids: list[str], subtasks=tuple(TASKS)) -> LabelTable:
+def table(Y: np.ndarray, ids: list[str], subtasks=TASK.names) -> LabelTable:
     labels, start = {}, 0
-    for name, task in TASKS.items():
-        rows = Y[:, start : start + len(task.labels)].astype(int).tolist()
-        start += len(task.labels)
-        if name in subtasks:
-            cells = map(tuple, rows) if task.multi_label else (task.labels[row.index(1)] for row in rows)
-            labels[name] = dict(zip(ids, cells, strict=True))
+    for subtask in TASK.subtasks:
+        rows = Y[:, start : start + len(subtask.labels)]
+        start += len(subtask.labels)
+        if subtask.name in subtasks:
+            labels[subtask.name] = subtask.from_matrix(rows, ids)
     return LabelTable(Path("run.csv"), (), tuple(ids), labels)
 
 
@@ -49,7 +48,7 @@ def make(n_test: int, n_dev: int = 600, noise: float = 1.0, seed: int = 0):
     X, Y = world(n_dev, seed=seed + 1)
     Z, _ = world(n_test, seed=seed + 2)
     ids = [f"i{k:04}" for k in np.random.default_rng(seed).permutation(n_test)]
-    expectation = expect(X, Y, Z, ids, columns_of(list(TASKS.values())))
+    expectation = expect(X, Y, Z, ids, columns_of(TASK.subtasks))
     _, answers = world(n_test, seed=seed + 2, noise=noise)  # the same images, other noise than the truth's
     return expectation, table(answers, ids), ids
 
@@ -86,7 +85,7 @@ def test_a_slip_of_all_rows_is_told_with_its_size(judged, lag):
     n = len(ids)
     found = align(moved(run, [(k + lag) % n for k in range(n)]), expectation)
     assert codes(found) == {"rows-shifted"}
-    assert f"the images {abs(lag)} rows {'below' if lag > 0 else 'above'}" in found.problems[0].came
+    assert f"the images {abs(lag)} rows {'below' if lag > 0 else 'above'}" in found.problems[0].actual
 
 
 def test_a_break_within_the_file_is_located(judged):
@@ -115,15 +114,15 @@ def test_labels_in_sorted_order_under_ids_in_another_are_told_as_that(judged):
     expectation, run, ids = judged
     by_id = sorted(range(len(ids)), key=lambda k: ids[k])
     (problem,) = align(moved(run, by_id), expectation, usual_orders(ids)).problems
-    assert problem.code == "rows-reordered" and "sorted order" in problem.came
+    assert problem.code == "rows-reordered" and "sorted order" in problem.actual
 
 
-@pytest.mark.parametrize("fault", [f for f in FAULTS if f.kind == MEANING], ids=lambda f: f.name)
+@pytest.mark.parametrize("fault", [f for f in faults_of(TASK) if f.kind == MEANING], ids=lambda f: f.name)
 def test_every_fault_of_meaning_in_the_catalogue_is_caught(judged, fault, tmp_path):
     expectation, run, ids = judged
-    data = format_run(OFFICIAL_HEADER, ids, run.labels)
+    data = format_run(TASK.header, ids, run.labels)
     (tmp_path / "run.csv").write_bytes(spoil(fault, data, np.random.default_rng(0)))
-    found = align(read_labels(tmp_path / "run.csv"), expectation, usual_orders(ids))
+    found = align(read_labels(tmp_path / "run.csv", TASK), expectation, usual_orders(ids))
     assert found.verdict == MISALIGNED and not found.ok
     kind = "columns-" if any(word in fault.name for word in ("T2", "T3")) else "classes-" if "neg" in fault.name else ""
     assert any(code.startswith(kind) for code in codes(found)), codes(found)
@@ -138,16 +137,16 @@ def test_no_honest_run_is_an_alarm_however_poor(seed, noise):
     assert codes(found) <= ({"rows-unrelated"} if noise == 50 else set())
 
 
-def test_ten_images_are_too_few_and_it_says_how_many_would_do():
+def test_ten_images_are_too_few_and_it_says_how_many_are_enough():
     expectation, run, _ = make(10, noise=4.0)
     found = align(run, expectation)
     assert found.verdict == CANNOT_TELL and found.ok
-    assert 10 < found.rows_needed < 600 and f"about {found.rows_needed} rows would" in found.reason
+    assert 10 < found.rows_needed < 600 and f"about {found.rows_needed} rows would be enough" in found.reason
 
 
 def test_runs_of_one_subtask_are_judged_alone(judged):
     expectation, run, _ids = judged
-    for name in TASKS:
+    for name in TASK.names:
         part = LabelTable(run.path, run.header, run.ids, {name: run.labels[name]})
         assert align(part, expectation).verdict == ALIGNED, name
         assert codes(align(moved(part, [*range(1, 600), 0]), expectation)) == {"rows-shifted"}, name
@@ -169,13 +168,13 @@ def test_what_cannot_teach_gives_no_verdict(judged):
     Z, _ = world(600, seed=2)
     Y[:, :] = 0
     Y[:, 0] = 1  # a dev set with one class
-    columns = columns_of(list(TASKS.values()))
+    columns = columns_of(TASK.subtasks)
     assert align(run, expect(X, Y, Z, ids, columns)).verdict == CANNOT_TELL
     flat = expect(np.ones((200, 4)), world(200)[1], np.ones((600, 4)), ids, columns)
     found = align(run, flat)
-    assert found.verdict == CANNOT_TELL and "Choose another with --use" in found.reason
+    assert found.verdict == CANNOT_TELL and "Choose another extractor with --use" in found.reason
     constant = moved(run, [0] * 600)
-    assert "same of every image" in align(constant, expectation).reason
+    assert "every image the same labels" in align(constant, expectation).reason
 
 
 def test_long_files_are_judged_by_the_likely_lags():
@@ -191,7 +190,7 @@ def test_the_expectation_is_skilled_where_labels_depend_on_features():
     X, Y = world(400)
     Y = Y.copy()
     Y[:, 5] = np.random.default_rng(0).integers(0, 2, 400)  # a label that nothing predicts
-    found = expect(X, Y, X[:50], [str(k) for k in range(50)], columns_of(list(TASKS.values())))
+    found = expect(X, Y, X[:50], [str(k) for k in range(50)], columns_of(TASK.subtasks))
     assert found.skill[5] < 0.25 and np.median(found.skill) > 0.4
     assert found.expected.shape == (50, 20)
 
@@ -218,5 +217,5 @@ def test_the_assignment_is_as_good_as_scipys(gain):
 
 def test_labels_become_a_matrix_by_id():
     _, run, ids = make(5)
-    backwards = label_matrix(run.labels, ids[::-1])
-    np.testing.assert_array_equal(backwards[::-1], label_matrix(run.labels, ids))
+    backwards = label_matrix(TASK.subtasks, run.labels, ids[::-1])
+    np.testing.assert_array_equal(backwards[::-1], label_matrix(TASK.subtasks, run.labels, ids))

@@ -7,8 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from submission.check import check_file, find_problems
-from submission.problems import CODES, Problem, as_json, describe
-from submission.tasks import OFFICIAL_HEADER, TASKS
+from submission.problems import CODES, describe
+from submission.task import Header
+from submission.visual_sentiment import VISUAL_SENTIMENT_2021 as TASK
+
+OFFICIAL = TASK.header
+OFFICIAL_HEADER = OFFICIAL.cells
 
 IDS = ["b", "c", "a", "007"]
 HEADER = ",".join(OFFICIAL_HEADER)
@@ -21,9 +25,9 @@ a,positive,1,0,0,0,0,1,0,0,0,0,0,0,0,1,1,0,1
 """
 
 
-def codes(source, ids=IDS, **options):
+def codes(source, ids=IDS, header=OFFICIAL, **options):
     text = source.encode() if isinstance(source, str) else source
-    return {problem.code for problem in find_problems(text, ids, **options)}
+    return {problem.code for problem in find_problems(text, ids, header, **options)}
 
 
 def lines(change):
@@ -178,7 +182,7 @@ def swap_first(one):
 
 
 def test_a_sound_run_has_no_problems():
-    assert find_problems(SOUND.encode(), IDS) == []
+    assert find_problems(SOUND.encode(), IDS, OFFICIAL) == []
 
 
 @pytest.mark.parametrize(("spoil", "told"), [pytest.param(*fault[1:], id=fault[0]) for fault in FAULTS])
@@ -188,17 +192,17 @@ def test_each_fault_is_told_as_what_it_is(spoil, told):
 
 def test_every_code_is_produced_by_some_fault(tmp_path):
     produced = {code for _, _, told in FAULTS for code in told.split()}
-    produced |= {problem.code for problem in find_problems(tmp_path / "absent.csv", IDS)}
-    produced |= {problem.code for problem in find_problems(tmp_path, IDS)}  # a folder: file-unreadable
+    produced |= {problem.code for problem in find_problems(tmp_path / "absent.csv", IDS, OFFICIAL)}
+    produced |= {problem.code for problem in find_problems(tmp_path, IDS, OFFICIAL)}  # a folder: file-unreadable
     assert produced == set(CODES)
 
 
 def test_a_problem_is_an_error_save_for_the_order_of_rows():
     for spoil in [spoil for _, spoil, _ in FAULTS]:
         source = spoil()
-        for problem in find_problems(source.encode() if isinstance(source, str) else source, IDS):
+        for problem in find_problems(source.encode() if isinstance(source, str) else source, IDS, OFFICIAL):
             assert problem.severity == ("warning" if problem.code == "row-order" else "error")
-            assert problem.came and problem.wanted and problem.remedy
+            assert problem.actual and problem.expected and problem.remedy
 
 
 def test_all_problems_are_told_at_once():
@@ -212,9 +216,9 @@ def test_all_problems_are_told_at_once():
 
 def test_the_same_problem_on_many_lines_is_one_with_its_first_line_and_count():
     rows = "".join(f"i{n},negative,{',1.0' * 17}\n".replace(",,", ",") for n in range(1000))
-    problems = find_problems(f"{HEADER}\n{rows}".encode(), None)
+    problems = find_problems(f"{HEADER}\n{rows}".encode(), None, OFFICIAL)
     assert len(problems) == 17  # one a column
-    assert {problem.came for problem in problems} == {"'1.0' in 1000 cells, first on line 2"}
+    assert {problem.actual for problem in problems} == {"'1.0' in 1000 cells, first on line 2"}
     assert {problem.line for problem in problems} == {2}
     assert [problem.column for problem in problems] == list(OFFICIAL_HEADER[2:])
 
@@ -222,26 +226,26 @@ def test_the_same_problem_on_many_lines_is_one_with_its_first_line_and_count():
 def test_many_distinct_rows_are_settled_in_parts_with_the_same_result(monkeypatch):
     rows = "".join(f"i{n},negative,0.{n}{',1' * 16}\n" for n in range(1, 100))
     run = f"{HEADER}\n{rows}".encode()
-    whole = find_problems(run, None)
+    whole = find_problems(run, None, OFFICIAL)
     monkeypatch.setattr("submission.check.form._GATHERED", 7)
-    assert find_problems(run, None) == whole
+    assert find_problems(run, None, OFFICIAL) == whole
 
 
 def test_ids_show_the_first_five_and_the_count():
-    (problem,) = find_problems(f"{HEADER}\n{SOUND.splitlines()[1]}\n".encode(), ["b", *"defghij"])
-    assert problem.came == "7 ids: 'd', 'e', 'f', 'g', 'h', …"
+    (problem,) = find_problems(f"{HEADER}\n{SOUND.splitlines()[1]}\n".encode(), ["b", *"defghij"], OFFICIAL)
+    assert problem.actual == "7 ids: 'd', 'e', 'f', 'g', 'h', …"
 
 
-@pytest.mark.parametrize("came", ["T3.10: surprise", "T3.10: Surprise"])
-def test_a_tidied_heading_is_told_the_official_one(came):
-    (problem,) = find_problems(SOUND.replace("T3.10:surprise", came).encode(), IDS)
+@pytest.mark.parametrize("tidied", ["T3.10: surprise", "T3.10: Surprise"])
+def test_a_tidied_heading_is_told_the_official_one(tidied):
+    (problem,) = find_problems(SOUND.replace("T3.10:surprise", tidied).encode(), IDS, OFFICIAL)
     assert problem.remedy.startswith("The official heading is 'T3.10:surprise'")
 
 
 def test_a_wrong_order_of_columns_is_told_with_its_permutation():
     run = columns(lambda cells: swap(cells, 3, 4))()
-    (problem,) = find_problems(run.encode(), IDS)
-    assert "'T2.3: Fear' where 'T2.2: Sadness' belongs" in problem.came
+    (problem,) = find_problems(run.encode(), IDS, OFFICIAL)
+    assert "'T2.3: Fear' where 'T2.2: Sadness' belongs" in problem.actual
     assert "in the order 1 2 3 5 4 6 7 8" in problem.remedy
 
 
@@ -253,7 +257,7 @@ def test_cells_are_checked_under_the_meaning_of_their_heading_wherever_it_stands
 
 def test_every_choice_of_subtasks_is_a_sound_partial_run():
     for subtasks in (["subtask1"], ["subtask2"], ["subtask3"], ["subtask1", "subtask3"], ["subtask2", "subtask3"]):
-        kept = {0} | {OFFICIAL_HEADER.index(name) for subtask in subtasks for name in TASKS[subtask].headings}
+        kept = {0} | {OFFICIAL_HEADER.index(name) for subtask in subtasks for name in TASK[subtask].headings}
         run = columns(lambda cells, kept=kept: [cells[place] for place in sorted(kept)])()
         assert codes(run) == {"partial"}
         assert codes(run, partial=True) == set()
@@ -262,15 +266,15 @@ def test_every_choice_of_subtasks_is_a_sound_partial_run():
 
 def test_some_columns_of_a_subtask_are_missing_columns_in_a_partial_run_too():
     run = columns(lambda cells: cells[:5])()
-    problems = find_problems(run.encode(), IDS, partial=True)
+    problems = find_problems(run.encode(), IDS, OFFICIAL, partial=True)
     assert [problem.column for problem in problems] == list(OFFICIAL_HEADER[5:9])
     assert {problem.code for problem in problems} == {"column-missing"}
 
 
 def test_the_users_own_header_is_the_one_wanted():
-    own = [*OFFICIAL_HEADER[:12], "T3.4: Empathetic pain", *OFFICIAL_HEADER[13:]]
+    own = Header.complete(TASK, [*OFFICIAL_HEADER[:12], "T3.4: Empathetic pain", *OFFICIAL_HEADER[13:]])
     assert codes(SOUND.replace("Emphatic", "Empathetic"), header=own) == set()
-    (problem,) = find_problems(SOUND.encode(), IDS, header=own)
+    (problem,) = find_problems(SOUND.encode(), IDS, own)
     assert problem.code == "heading-changed"
     assert "Your dev set's heading is 'T3.4: Empathetic pain'" in problem.remedy
 
@@ -292,23 +296,23 @@ def test_ids_are_text_and_case_is_theirs():
 def test_warnings_do_not_refuse_a_run(tmp_path):
     rows = SOUND.splitlines()
     (tmp_path / "run.csv").write_text("\n".join([rows[0], *reversed(rows[1:])]) + "\n")
-    report = check_file(tmp_path / "run.csv", IDS)
+    report = check_file(tmp_path / "run.csv", IDS, OFFICIAL)
     assert report.ok
-    assert report.text().endswith("4 rows, subtasks 1 2 3, no errors, 1 warning")
+    assert report.text().endswith("4 rows of subtask1, subtask2 and subtask3, no errors, 1 warning")
 
 
 def test_a_report_tells_people_and_programs_the_same(tmp_path):
     path = tmp_path / "run.csv"
     path.write_text(SOUND)
-    assert check_file(path, IDS).text() == f"{path}: 4 rows, subtasks 1 2 3, no problems"
+    assert check_file(path, IDS, OFFICIAL).text() == f"{path}: 4 rows of subtask1, subtask2 and subtask3, no problems"
     path.write_text(SOUND.replace("c,neutral", "c,Neutral"))
-    report = check_file(path, IDS)
+    report = check_file(path, IDS, OFFICIAL)
     assert report.text().splitlines() == [
-        f"{path}:3: T1: came 'Neutral'; wanted negative, neutral or positive. "
-        "Write the label in lower case. [cell-case]",
-        f"{path}: 4 rows, subtasks 1 2 3, 1 problem",
+        f"{path}:3: T1: got 'Neutral'; expected negative, neutral or positive. "
+        "Write the class name with the same upper and lower case letters. [cell-case]",
+        f"{path}: 4 rows of subtask1, subtask2 and subtask3, 1 problem",
     ]
-    told = json.loads(json.dumps(report.as_json()))
+    told = json.loads(json.dumps(report.to_dict()))
     assert (told["file"], told["ok"], told["rows"]) == (str(path), False, 4)
     assert told["subtasks"] == ["subtask1", "subtask2", "subtask3"]
     assert [problem["code"] for problem in told["problems"]] == ["cell-case"]
@@ -317,10 +321,11 @@ def test_a_report_tells_people_and_programs_the_same(tmp_path):
 def test_a_description_is_one_line_whatever_came():
     for spoil in [spoil for _, spoil, _ in FAULTS]:
         source = spoil()
-        for problem in find_problems(source.encode() if isinstance(source, str) else source, IDS):
+        for problem in find_problems(source.encode() if isinstance(source, str) else source, IDS, OFFICIAL):
             assert len(describe(problem, "run.csv").splitlines()) == 1
-            assert Problem(**as_json(problem)) == problem
-    (problem,) = find_problems(SOUND.replace("c,neutral", "c,\x1b[2J" + "x" * 500).encode(), IDS)
+            assert list(problem.to_dict()) == ["code", "severity", "line", "column", "came", "wanted", "remedy"]
+            assert (problem.to_dict()["came"], problem.to_dict()["wanted"]) == (problem.actual, problem.expected)
+    (problem,) = find_problems(SOUND.replace("c,neutral", "c,\x1b[2J" + "x" * 500).encode(), IDS, OFFICIAL)
     assert "\x1b" not in describe(problem)
     assert len(describe(problem)) < 250
 
@@ -353,7 +358,7 @@ def test_whatever_is_done_to_a_file_it_is_told_and_never_raises(cuts, compared):
     run = SOUND.encode()
     for place, length, scrap in cuts:
         run = run[:place] + scrap + run[place + length :]
-    problems = find_problems(run, IDS if compared else None)
+    problems = find_problems(run, IDS if compared else None, OFFICIAL)
     if compared and run != SOUND.encode():
         assert problems or differs_in_labels_alone(run)
 

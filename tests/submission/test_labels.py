@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 
 from submission.errors import LabelFileError
 from submission.labels import find_csv, image_id, read_ids, read_labels
-from submission.tasks import OFFICIAL_HEADER, TASKS
+from submission.visual_sentiment import VISUAL_SENTIMENT_2021 as TASK
 
-T2 = ",".join(TASKS["subtask2"].headings)
-T3 = ",".join(TASKS["subtask3"].headings)
+T2 = ",".join(TASK["subtask2"].headings)
+T3 = ",".join(TASK["subtask3"].headings)
 
 
 @pytest.fixture
@@ -24,16 +24,21 @@ def csv(tmp_path):
     return write
 
 
+def find(folder, task):
+    """`find_csv`, called as the readers are."""
+    return find_csv(folder)
+
+
 def problems(path, read=read_labels):
     with pytest.raises(LabelFileError) as caught:
-        read(path)
+        read(path, TASK)
     return [problem.replace(f"{path.parent}/", "") for problem in caught.value.problems]
 
 
 def test_the_official_dev_set(csv):
-    header = ",".join(OFFICIAL_HEADER)
-    table = read_labels(csv(f"{header}\nb,negative,0,1,1,0,0,0,0,0,1,0,1,0,0,0,0,1,0\na,neutral{',0' * 17}\n"))
-    assert table.header == OFFICIAL_HEADER
+    header = ",".join(TASK.header.cells)
+    table = read_labels(csv(f"{header}\nb,negative,0,1,1,0,0,0,0,0,1,0,1,0,0,0,0,1,0\na,neutral{',0' * 17}\n"), TASK)
+    assert table.header == TASK.header.cells
     assert table.ids == ("b", "a")
     assert table.labels == {
         "subtask1": {"b": "negative", "a": "neutral"},
@@ -60,63 +65,67 @@ def test_the_official_dev_set(csv):
     ],
 )
 def test_a_table_says_the_same_in_every_dress(csv, content):
-    table = read_labels(csv(content))
+    table = read_labels(csv(content), TASK)
     assert table.ids == ("a", "b")
     assert table.labels == {"subtask1": {"a": "negative", "b": "positive"}}
 
 
 def test_columns_are_matched_by_number_and_kept_to_the_letter(csv):
-    headings = [*TASKS["subtask2"].headings[1:], "t2.1 JOY"]
-    table = read_labels(csv(f"n,filename,{','.join(headings)}\n0,a.jpg,0,0,0,0,0,0,1\n"))
+    headings = [*TASK["subtask2"].headings[1:], "t2.1 JOY"]
+    table = read_labels(csv(f"n,filename,{','.join(headings)}\n0,a.jpg,0,0,0,0,0,0,1\n"), TASK)
     assert table.header == ("filename", *headings)
     assert table.labels == {"subtask2": {"a": (1, 0, 0, 0, 0, 0, 0)}}  # in the order of the labels, Joy first
 
 
 def test_the_floats_that_pandas_writes_into_a_truth_file(csv):
-    assert read_labels(csv(f"id,{T2}\na,1.0,0.0,0,1,0,0,0\n")).labels == {"subtask2": {"a": (1, 0, 0, 1, 0, 0, 0)}}
+    assert read_labels(csv(f"id,{T2}\na,1.0,0.0,0,1,0,0,0\n"), TASK).labels == {
+        "subtask2": {"a": (1, 0, 0, 1, 0, 0, 0)}
+    }
 
 
 def test_a_test_list_has_no_labels(csv):
-    table = read_labels(csv("id\nb\na\n"))
+    table = read_labels(csv("id\nb\na\n"), TASK)
     assert (table.header, table.ids, table.labels) == (("id",), ("b", "a"), {})
 
 
 @pytest.mark.parametrize("name", ["NA", "1e5", "007", "nan", "None", "True", "-1", "é", "a b", "a.b", "T1"])
 def test_ids_are_text(csv, name):
     path = csv(f"id,T1\n{name},negative\n")
-    assert read_labels(path).labels["subtask1"] == {name: "negative"}
-    assert read_ids(path) == [name]
+    assert read_labels(path, TASK).labels["subtask1"] == {name: "negative"}
+    assert read_ids(path, TASK) == [name]
 
 
 @given(st.lists(st.text(st.characters(codec="utf-8", exclude_characters="/\\\0\r\n")), max_size=9), st.data())
 def test_rows_join_by_id_in_whatever_order_they_stand(tmp_path_factory, names, data):
     ids = list({image_id(name): None for name in names if image_id(name) not in ("", ".", "..")}) or ["a"]
-    labels = {name: data.draw(st.sampled_from(TASKS["subtask1"].labels)) for name in ids}
+    labels = {name: data.draw(st.sampled_from(TASK["subtask1"].labels)) for name in ids}
     path = tmp_path_factory.mktemp("any") / "devset.csv"
     rows = ['"' + name.replace('"', '""') + f'.jpg",{labels[name]}' for name in data.draw(st.permutations(ids))]
     path.write_text("id,T1\n" + "\n".join(rows), encoding="utf-8", newline="")
-    assert read_labels(path).labels["subtask1"] == labels
-    assert set(read_ids(path)) == set(ids)
+    assert read_labels(path, TASK).labels["subtask1"] == labels
+    assert set(read_ids(path, TASK)) == set(ids)
 
 
+NO_IDS = "devset.csv:1: got no column 'id' or 'filename'"
 FAULTS = [  # the file, what is told of it
-    ("", ["devset.csv: an empty file came"]),
-    ("\n\n", ["devset.csv: an empty file came"]),
-    ("id,T1\n", ["devset.csv: a header and no rows came"]),
-    (b"id,T1\na,negative\n\xe9,negative\n", ["devset.csv:3: byte 0xe9 came, UTF-8 was wanted"]),
-    ("name,T1\na,negative\n", ["devset.csv:1: no column 'id' or 'filename' (found name, T1)"]),
-    ("id;T1\na;negative\n", ["devset.csv:1: no column 'id' or 'filename' (found id;T1). The cells seem to be"]),
-    ("id,filename,T1\n0,a,negative\n", ["devset.csv:1: two columns of ids came ('id' and 'filename')"]),
-    ("id,T1,T1: sentiment\na,negative,neutral\n", ["devset.csv:1: two columns for 'T1' came"]),
-    ("id,T2.1: Joy\na,0\n", ["devset.csv:1: subtask2 has 1 of its 7 columns. Add 'T2.2: Sadness'"]),
-    ("id,T1\na,negative,0\nb\n", ["devset.csv:2: 3 cells came, the header has 2", "devset.csv:3: 1 cells came"]),
-    ("id,T1\na,Negative\nb,\n", ["devset.csv:2: T1: 'Negative' came", "devset.csv:3: T1: '' came"]),
-    (f"id,{T2}\na,0,2,0,0,0,0,x\n", ["devset.csv:2: T2.2: Sadness: '2' came", "devset.csv:2: T2.7: Neutral: 'x' came"]),
-    ("id,T1\na,neutral\na.jpg,neutral\n", ["devset.csv:3: the id 'a' came again (first on line 2)"]),
-    ("id,T1\n ,neutral\n.jpg,neutral\n", ["devset.csv:2: an empty id came", "devset.csv:3: an empty id came"]),
-    ("id,T1\n../a,neutral\n", ["devset.csv:2: the id '../a' came; ids become file names"]),
-    ("id,T1\na\\b,neutral\n..,neutral\na\0,neutral\n", [f"devset.csv:{line}: the id" for line in (2, 3, 4)]),
-    ('id,T1\n"a\nb",neutral\n', ["devset.csv:3: the id 'a\\nb' came"]),
+    ("", ["devset.csv: got an empty file"]),
+    ("\n\n", ["devset.csv: got an empty file"]),
+    ("id,T1\n", ["devset.csv: got a header and no rows"]),
+    (b"id,T1\na,negative\n\xe9,negative\n", ["devset.csv:3: got byte 0xe9; expected UTF-8"]),
+    ("name,T1\na,negative\n", [f"{NO_IDS} (found name, T1); expected one of image ids. Rename"]),
+    ("id;T1\na;negative\n", [f"{NO_IDS} (found id;T1); expected one of image ids. The cells seem to be"]),
+    ("id,filename,T1\n0,a,negative\n", ["devset.csv:1: got 2 columns of ids ('id' and 'filename'); expected one"]),
+    ("id,T1,T1: sentiment\na,negative,neutral\n", ["devset.csv:1: got two columns for 'T1'"]),
+    ("id,T2.1: Joy\na,0\n", ["devset.csv:1: subtask2: got 1 columns; expected 7. Add 'T2.2: Sadness'"]),
+    ("id,T1\na,negative,0\nb\n", ["devset.csv:2: got 3 cells; expected 2", "devset.csv:3: got 1 cells; expected 2"]),
+    ("id,T1\na,Negative\nb,\n", ["devset.csv:2: T1: got 'Negative'; expected neg", "devset.csv:3: T1: got ''; exp"]),
+    (f"id,{T2}\na,0,2,0,0,0,0,x\n", ["devset.csv:2: T2.2: Sadness: got '2'; expected 0 or 1",
+                                     "devset.csv:2: T2.7: Neutral: got 'x'; expected 0 or 1"]),
+    ("id,T1\na,neutral\na.jpg,neutral\n", ["devset.csv:3: got the id 'a' again (first on line 2)"]),
+    ("id,T1\n ,neutral\n.jpg,neutral\n", ["devset.csv:2: got an empty id", "devset.csv:3: got an empty id"]),
+    ("id,T1\n../a,neutral\n", ["devset.csv:2: got the id '../a'; expected one that can be a file name"]),
+    ("id,T1\na\\b,neutral\n..,neutral\na\0,neutral\n", [f"devset.csv:{line}: got the id" for line in (2, 3, 4)]),
+    ('id,T1\n"a\nb",neutral\n', ["devset.csv:3: got the id 'a\\nb'"]),
     ('id,T1\n"a"b,neutral\n', ["devset.csv:2: the quotes cannot be read"]),
 ]  # fmt: skip
 
@@ -132,20 +141,22 @@ def test_every_problem_is_told_with_its_line_and_column(csv, content, told):
 def test_problems_of_header_and_rows_are_told_together_and_at_most_twenty(csv):
     rows = "".join(f"i{n},wrong\n" for n in range(30))
     found = problems(csv(f"id,T1,T2.1: Joy\n{rows}".replace("wrong", "wrong,0")))
-    assert found[0].startswith("devset.csv:1: subtask2 has 1 of its 7 columns")
+    assert found[0].startswith("devset.csv:1: subtask2: got 1 columns; expected 7")
     assert len(found) == 21
     assert found[-1] == "… and 11 more"
 
 
 def test_a_file_that_is_not_there_or_is_a_folder(tmp_path):
-    assert problems(tmp_path / "absent.csv") == ["absent.csv: no such file. Wanted a CSV of image ids; check the path."]
-    assert problems(tmp_path)[0].endswith("a folder came, a CSV was wanted. Give the path of the CSV itself.")
+    assert problems(tmp_path / "absent.csv") == [
+        "absent.csv: no such file; expected a CSV of image ids. Check the path."
+    ]
+    assert problems(tmp_path)[0].endswith("got a folder; expected a CSV. Give the path of the CSV itself.")
 
 
 def test_a_test_list_is_read_by_its_ids_alone(csv):
-    assert read_ids(csv(f"id,T1,{T3}\nb.jpg{',' * 11}\na{',' * 11}\n", "testset.csv")) == ["b", "a"]
+    assert read_ids(csv(f"id,T1,{T3}\nb.jpg{',' * 11}\na{',' * 11}\n", "testset.csv"), TASK) == ["b", "a"]
     assert problems(csv("id\na\nb\na\n"), read_ids) == [
-        "devset.csv:4: the id 'a' came again (first on line 2); each image is wanted once. Remove one of the lines."
+        "devset.csv:4: got the id 'a' again (first on line 2); expected each image once. Remove one of the lines."
     ]
 
 
@@ -153,17 +164,17 @@ def test_the_ids_of_a_folder(tmp_path, csv):
     (tmp_path / "images").mkdir()
     for name in ("b.JPG", "a.jpeg", "._a.jpg", "notes.txt", "c.x.png"):
         (tmp_path / "images" / name).touch()
-    assert read_ids(tmp_path) == read_ids(tmp_path / "images") == ["a", "b", "c.x"]
+    assert read_ids(tmp_path, TASK) == read_ids(tmp_path / "images", TASK) == ["a", "b", "c.x"]
     csv("id\nz\ny\n", "testset.csv")
-    assert read_ids(tmp_path) == ["z", "y"]  # the list has the last word, and its order
+    assert read_ids(tmp_path, TASK) == ["z", "y"]  # the list has the last word, and its order
 
 
 def test_two_images_of_one_name_and_none_at_all_are_told(tmp_path):
-    assert "no CSV and no images came" in problems(tmp_path, read_ids)[0]
+    assert "got no CSV and no images" in problems(tmp_path, read_ids)[0]
     for name in ("a.jpg", "a.png"):
         (tmp_path / name).touch()
-    assert "two images for the id 'a' came (a.jpg and a.png)" in problems(tmp_path, read_ids)[0]
-    assert "cannot be listed" in problems(tmp_path / "absent", find_csv)[0]
+    assert "got two images for the id 'a' (a.jpg and a.png); expected one" in problems(tmp_path, read_ids)[0]
+    assert "cannot be listed" in problems(tmp_path / "absent", find)[0]
 
 
 def test_the_csv_of_a_folder(tmp_path):
@@ -171,11 +182,11 @@ def test_the_csv_of_a_folder(tmp_path):
     (tmp_path / "norms.csv").touch()
     assert find_csv(tmp_path).name == "norms.csv"
     (tmp_path / "other.CSV").touch()
-    assert "2 CSVs came (norms.csv, other.CSV), one was wanted" in problems(tmp_path, find_csv)[0]
+    assert "got 2 CSVs (norms.csv, other.CSV); expected one" in problems(tmp_path, find)[0]
     (tmp_path / "testset.csv").touch()
     assert find_csv(tmp_path).name == "testset.csv"
     (tmp_path / "devset.csv").touch()
-    assert "2 CSVs came (devset.csv, testset.csv)" in problems(tmp_path, find_csv)[0]
+    assert "got 2 CSVs (devset.csv, testset.csv)" in problems(tmp_path, find)[0]
     (tmp_path / "testset.csv").unlink()
     assert find_csv(tmp_path).name == "devset.csv"
 
@@ -186,7 +197,7 @@ def test_whatever_stands_in_a_file_is_read_or_refused(tmp_path_factory, content)
     path.write_bytes(content)
     for read in (read_labels, read_ids):
         try:
-            read(path)
+            read(path, TASK)
         except LabelFileError as error:
             assert error.problems
 
@@ -196,6 +207,6 @@ def test_videos_where_images_are_wanted_are_told(tmp_path):
     for name in ("a.mp4", "b.AVI"):
         (tmp_path / "images" / name).touch()
     assert problems(tmp_path, read_ids) == [
-        f"{tmp_path.name}/images: no CSV and no images came, but 2 videos (a.mp4 …). Wanted a CSV, or files that end "
-        "in .jpg, .jpeg, .png, .webp. Save one frame of each video as an image first."
+        f"{tmp_path.name}/images: got no CSV and no images, but 2 videos (a.mp4 …); expected a CSV, or files that "
+        "end in .jpg, .jpeg, .png or .webp. Save one frame of each video as an image first."
     ]

@@ -7,10 +7,10 @@ import sys
 import pytest
 
 from submission.__main__ import main
-from submission.tasks import OFFICIAL_HEADER
+from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
 RUN = f"""\
-{",".join(OFFICIAL_HEADER)}
+{",".join(VISUAL_SENTIMENT_2021.header.cells)}
 b,negative,0,1,1,0,0,0,0,0,1,0,1,0,0,0,0,1,0
 a,positive,1,0,0,0,0,1,0,0,0,0,0,0,0,0,0,0,0
 """
@@ -30,19 +30,19 @@ def command(*arguments, **options):
 
 def test_a_clean_run(folder, capsys):
     assert main(["check", "run.csv", "--ids", "testset.csv"]) == 0
-    assert capsys.readouterr() == ("run.csv: 2 rows, subtasks 1 2 3, no problems\n", "")
+    assert capsys.readouterr() == ("run.csv: 2 rows of subtask1, subtask2 and subtask3, no problems\n", "")
 
 
 def test_several_runs_of_which_one_has_a_problem(folder, capsys):
     (folder / "run2.csv").write_text(RUN.replace("b,negative", "b,Negative"))
     assert main(["check", "run.csv", "run2.csv", "absent.csv", "--ids", "."]) == 1
     assert capsys.readouterr().out.splitlines() == [
-        "run.csv: 2 rows, subtasks 1 2 3, no problems",
-        "run2.csv:2: T1: came 'Negative'; wanted negative, neutral or positive. "
-        "Write the label in lower case. [cell-case]",
-        "run2.csv: 2 rows, subtasks 1 2 3, 1 problem",
-        "absent.csv: came no such file; wanted a run file. Check the path. [file-absent]",
-        "absent.csv: 0 rows, subtasks none, 1 problem",
+        "run.csv: 2 rows of subtask1, subtask2 and subtask3, no problems",
+        "run2.csv:2: T1: got 'Negative'; expected negative, neutral or positive. "
+        "Write the class name with the same upper and lower case letters. [cell-case]",
+        "run2.csv: 2 rows of subtask1, subtask2 and subtask3, 1 problem",
+        "absent.csv: got no file; expected a run file. Check the path. [file-absent]",
+        "absent.csv: 0 rows of no subtask, 1 problem",
     ]
 
 
@@ -75,7 +75,7 @@ def test_what_the_user_can_put_right_goes_to_stderr(folder, capsys):
     assert main(["check", "run.csv", "--ids", "absent.csv"]) == 2, "a wrong call, not a wrong run file"
     out, err = capsys.readouterr()
     assert out == ""
-    assert err == "absent.csv: no such file. Wanted a CSV of image ids; check the path.\n"
+    assert err == "absent.csv: no such file; expected a CSV of image ids. Check the path.\n"
 
 
 @pytest.mark.parametrize("arguments", [[], ["check"], ["check", "run.csv"], ["score", "run.csv"], ["other"]])
@@ -99,7 +99,7 @@ def test_an_interrupt_and_a_closed_pipe_are_quiet(folder, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("submission.check.check_file", interrupted)
+    monkeypatch.setattr("submission.check.check_files", interrupted)
     assert main(["check", "run.csv", "--ids", "testset.csv"]) == 130
     (folder / "run.csv").write_text(RUN.replace(",0", ",x"))
     closed = subprocess.run(
@@ -132,5 +132,5 @@ print(sorted({"torch", "pandas", "typer", "numpy", "sklearn", "mediaeval"} & set
 
 def test_the_command_as_it_is_called(folder):
     done = command("check", "run.csv", "--ids", "testset.csv", cwd=folder)
-    assert (done.returncode, done.stdout) == (0, "run.csv: 2 rows, subtasks 1 2 3, no problems\n")
+    assert (done.returncode, done.stdout) == (0, "run.csv: 2 rows of subtask1, subtask2 and subtask3, no problems\n")
     assert command(cwd=folder).returncode == 2

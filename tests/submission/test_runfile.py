@@ -12,8 +12,12 @@ from hypothesis import strategies as st
 from submission.check import find_problems
 from submission.errors import RunFileError
 from submission.labels import read_labels
-from submission.runfile import format_run, read_run, run_header, write_run
-from submission.tasks import OFFICIAL_HEADER, TASKS
+from submission.runfile import format_run, read_run, write_run
+from submission.task import Header
+from submission.visual_sentiment import VISUAL_SENTIMENT_2021 as TASK
+
+OFFICIAL = TASK.header
+OFFICIAL_HEADER = OFFICIAL.cells
 
 IDS = ["b", "a"]
 LABELS = {
@@ -39,17 +43,17 @@ def refused(function, *arguments, **options):
 
 
 def test_the_bytes_of_a_run():
-    assert format_run(OFFICIAL_HEADER, IDS, LABELS) == RUN.encode()
-    assert find_problems(format_run(OFFICIAL_HEADER, IDS, LABELS), IDS) == []
+    assert format_run(OFFICIAL, IDS, LABELS) == RUN.encode()
+    assert find_problems(format_run(OFFICIAL, IDS, LABELS), IDS, OFFICIAL) == []
 
 
 def test_labels_are_joined_by_id_never_by_position():
     shuffled = {subtask: dict(reversed(of_task.items())) for subtask, of_task in LABELS.items()}
-    assert format_run(OFFICIAL_HEADER, IDS, shuffled) == RUN.encode()
+    assert format_run(OFFICIAL, IDS, shuffled) == RUN.encode()
 
 
 def test_columns_follow_the_header_wherever_it_has_them():
-    header = ("id", *OFFICIAL_HEADER[9:], *OFFICIAL_HEADER[2:9], "T1")
+    header = Header(TASK, ("id", *OFFICIAL_HEADER[9:], *OFFICIAL_HEADER[2:9], "T1"))
     rows = format_run(header, IDS, LABELS).decode().splitlines()
     assert rows[1] == "b,0,1,0,1,0,0,0,0,1,0,0,1,1,0,0,0,0,negative"
 
@@ -58,83 +62,79 @@ def test_columns_follow_the_header_wherever_it_has_them():
 @pytest.mark.parametrize("container", [list, tuple, np.array])
 def test_every_kind_of_zero_and_one_is_written_as_a_digit(kind, container):
     labels = {"subtask2": {key: container([kind(one) for one in row]) for key, row in LABELS["subtask2"].items()}}
-    data = format_run(run_header(OFFICIAL_HEADER, ["subtask2"]), IDS, labels)
+    data = format_run(OFFICIAL.only(["subtask2"]), IDS, labels)
     assert data.decode().splitlines()[1:] == ["b,0,1,1,0,0,0,0", "a,1,0,0,0,0,1,0"]
 
 
-INTEGERS = "subtask2: integers of 0 or 1 (apply the threshold first) wanted"
+INTEGERS = "expected integers of 0 or 1 (apply the threshold first)"
 FAULTS = [  # subtask, what stands for image a, what is told
-    ("subtask2", (1.0, 0, 0, 0, 0, 0, 0), f"{INTEGERS}, (1.0, 0, 0, 0, 0, 0, 0) came for the first"),
+    ("subtask2", (1.0, 0, 0, 0, 0, 0, 0), f"subtask2: got (1.0, 0, 0, 0, 0, 0, 0) for 'a'; {INTEGERS}"),
     ("subtask2", np.full(7, 0.73), INTEGERS),
     ("subtask2", (2, 0, 0, 0, 0, 0, 0), INTEGERS),
     ("subtask2", ("1", 0, 0, 0, 0, 0, 0), INTEGERS),
     ("subtask2", (None, 0, 0, 0, 0, 0, 0), INTEGERS),
-    ("subtask2", (0, 0), "subtask2: 7 values of 0 or 1 wanted, (0, 0) came"),
-    ("subtask2", "0000000", "subtask2: 7 values of 0 or 1 wanted, '0000000' came"),
-    ("subtask2", 1, "subtask2: 7 values of 0 or 1 wanted, 1 came"),
-    ("subtask1", "Negative", "subtask1: one of negative, neutral, positive wanted, 'Negative' came"),
-    ("subtask1", 0, "subtask1: one of negative, neutral, positive wanted, 0 came"),
-    ("subtask1", None, "subtask1: one of negative, neutral, positive wanted, None came"),
+    ("subtask2", (0, 0), "subtask2: got (0, 0) for 'a'; expected 7 values of 0 or 1"),
+    ("subtask2", "0000000", "subtask2: got '0000000' for 'a'; expected 7 values of 0 or 1"),
+    ("subtask2", 1, "subtask2: got 1 for 'a'; expected 7 values of 0 or 1"),
+    ("subtask1", "Negative", "subtask1: got 'Negative' for 'a'; expected one of negative, neutral, positive"),
+    ("subtask1", 0, "subtask1: got 0 for 'a'; expected one of negative, neutral, positive"),
+    ("subtask1", None, "subtask1: got None for 'a'; expected one of negative, neutral, positive"),
 ]  # fmt: skip
 
 
 @pytest.mark.parametrize(("subtask", "label", "told"), FAULTS)
 def test_a_label_outside_its_domain_is_refused(subtask, label, told):
     spoilt = {**LABELS, subtask: {**LABELS[subtask], "a": label}}
-    assert told in refused(format_run, OFFICIAL_HEADER, IDS, spoilt)
+    assert told in refused(format_run, OFFICIAL, IDS, spoilt)
 
 
 def test_all_problems_of_ids_are_told_at_once_first_few_and_count():
     ids = ["a", "b", "x,y", 'q"q', "b", " z", "", *map(str, range(8))]
-    told = refused(format_run, OFFICIAL_HEADER, ids, {**LABELS, "subtask1": {**LABELS["subtask1"], "c": "neutral"}})
-    assert "ids with a comma, a quote or a line end: 'x,y', 'q\"q' (2)" in told
-    assert "ids that are empty or have blanks around them: ' z', '' (2)" in told
-    assert "ids that come more than once: 'b' (1)" in told
-    assert "subtask1: ids without a label: 'x,y', 'q\"q', ' z', '', '0' and 7 more (12)" in told
-    assert "subtask1: labels for ids that are not to be written: 'c' (1)" in told
-    assert "ids that are no text: 7 (1)" in refused(format_run, OFFICIAL_HEADER, [7], LABELS)
-    assert "no image ids came" in refused(format_run, OFFICIAL_HEADER, [], {})
-    assert "ids that are no UTF-8" in refused(format_run, OFFICIAL_HEADER, ["\udce9"], {})
+    told = refused(format_run, OFFICIAL, ids, {**LABELS, "subtask1": {**LABELS["subtask1"], "c": "neutral"}})
+    assert "ids: got 'x,y', 'q\"q' (2); expected ids without comma, quote and line end" in told
+    assert "ids: got ' z', '' (2); expected ids that are not empty and have no blanks around" in told
+    assert "ids: got 'b' (1) more than once" in told
+    assert "subtask1: got ids without a label: 'x,y', 'q\"q', ' z', '', '0' and 7 more (12)" in told
+    assert "subtask1: got labels for ids that are not in the test list: 'c' (1)" in told
+    assert "ids: got 7 (1); expected text" in refused(format_run, OFFICIAL, [7], LABELS)
+    assert "ids: got none" in refused(format_run, OFFICIAL, [], {})
+    assert "expected valid UTF-8" in refused(format_run, OFFICIAL, ["\udce9"], {})
 
 
 def test_a_header_that_cannot_be_written_is_refused():
     for header, told in [
-        (["T1"], "does not begin with the column of ids"),
+        (["T1"], "got 'T1' as its first column; expected the column of ids"),
         (["id"], "no column of any subtask"),
-        (["id", "T1", "mood"], "'mood', which is no column of the task"),
+        (["id", "T1", "mood"], "got 'mood'; expected only columns of the task"),
         (["id", "T1", "T1"], "'T1' twice"),
         (["id", "T1: a, b"], "headings with a comma"),
-        (["id", "T2.1: Joy"], "only some columns of subtask2: add 'T2.2: Sadness'"),
-        (OFFICIAL_HEADER, "subtask3: no labels came"),
+        (["id", "T2.1: Joy"], "only some columns of subtask2; expected all. Add 'T2.2: Sadness'"),
+        (OFFICIAL_HEADER, "subtask3: got no labels"),
     ]:
-        assert told in refused(format_run, header, IDS, {name: LABELS[name] for name in ("subtask1", "subtask2")})
+        assert told in refused(
+            format_run, Header(TASK, tuple(header)), IDS, {name: LABELS[name] for name in ("subtask1", "subtask2")}
+        )
 
 
 def test_the_header_is_the_dev_sets_own(tmp_path):
-    own = tuple(cell.replace("Emphatic", "Empathetic") for cell in OFFICIAL_HEADER)
-    assert run_header(own, list(TASKS)) == own
-    assert run_header(own, ["subtask1", "subtask3"]) == ("id", "T1", *own[9:])
-    assert run_header(own[:2], list(TASKS)) == OFFICIAL_HEADER  # a dev set of T1: the other headings are official
-    assert run_header(("filename", *own[2:9]), list(TASKS)) == ("filename", "T1", *own[2:9], *OFFICIAL_HEADER[9:])
-    assert run_header(("id", *own[9:], "T1"), ["subtask1", "subtask3"]) == ("id", *own[9:], "T1")  # in its own order
-    assert "no subtask 'subtask4'" in refused(run_header, own, ["subtask4"])
+    own = Header.complete(TASK, [cell.replace("Emphatic", "Empathetic") for cell in OFFICIAL_HEADER])
     write_run(tmp_path / "run.csv", own, IDS, LABELS)
-    assert read_run(tmp_path / "run.csv", header=own).header == own
-    assert "heading-changed" in refused(read_run, tmp_path / "run.csv")
+    assert read_run(tmp_path / "run.csv", own).header == own.cells
+    assert "heading-changed" in refused(read_run, tmp_path / "run.csv", OFFICIAL)
 
 
 def test_a_run_is_written_and_its_hash_returned(tmp_path):
     path = tmp_path / "run.csv"
-    assert write_run(path, OFFICIAL_HEADER, IDS, LABELS) == hashlib.sha256(RUN.encode()).hexdigest()
+    assert write_run(path, OFFICIAL, IDS, LABELS) == hashlib.sha256(RUN.encode()).hexdigest()
     assert path.read_text() == RUN
     assert names(tmp_path) == ["run.csv"]
 
 
 def test_a_run_of_some_subtasks_is_written_where_it_is_meant(tmp_path):
-    header = run_header(OFFICIAL_HEADER, ["subtask1", "subtask2"])
+    header = OFFICIAL.only(["subtask1", "subtask2"])
     assert "[partial]" in refused(write_run, tmp_path / "run.csv", header, IDS, LABELS)
     write_run(tmp_path / "run.csv", header, IDS, LABELS, partial=True)
-    assert list(read_run(tmp_path / "run.csv").labels) == ["subtask1", "subtask2"]
+    assert list(read_run(tmp_path / "run.csv", OFFICIAL).labels) == ["subtask1", "subtask2"]
 
 
 @given(st.data())
@@ -142,32 +142,32 @@ def test_what_is_written_is_what_is_read(tmp_path_factory, data):
     letters = st.characters(codec="utf-8", exclude_characters=',"\r\n\0/\\')
     image_ids = st.text(letters, min_size=1, max_size=8).filter(lambda name: name == name.strip())
     ids = data.draw(st.lists(image_ids, min_size=1, max_size=5, unique=True))
-    subtasks = data.draw(st.lists(st.sampled_from(list(TASKS)), min_size=1, unique=True))
+    subtasks = data.draw(st.lists(st.sampled_from(TASK.names), min_size=1, unique=True))
     labels = {}
-    for task in (TASKS[subtask] for subtask in subtasks):
-        bits = st.tuples(*[st.integers(0, 1)] * len(task.labels))
-        labels[task.name] = {
-            name: data.draw(bits if task.multi_label else st.sampled_from(task.labels))
+    for subtask in map(TASK.__getitem__, subtasks):
+        bits = st.tuples(*[st.integers(0, 1)] * len(subtask.labels))
+        labels[subtask.name] = {
+            name: data.draw(bits if subtask.multi_label else st.sampled_from(subtask.labels))
             for name in data.draw(st.permutations(ids))
         }
     path = tmp_path_factory.mktemp("any") / "run.csv"
-    write_run(path, run_header(OFFICIAL_HEADER, subtasks), ids, labels, partial=True)
-    table = read_run(path)
+    write_run(path, OFFICIAL.only(subtasks), ids, labels, partial=True)
+    table = read_run(path, OFFICIAL)
     assert table.ids == tuple(ids)
     assert table.labels == labels
     # the lenient reader reads the same, but for ids that look like file names
     if not any(name.lower().endswith((".jpg", ".jpeg", ".png", ".webp")) or name in (".", "..") for name in ids):
-        assert read_labels(path) == table
+        assert read_labels(path, TASK) == table
 
 
 def test_reading_tells_all_problems_of_the_form(tmp_path):
     path = tmp_path / "run.csv"
     path.write_text(RUN.replace("negative", "Negative").replace("\n", "\r\n"), newline="")
-    told = refused(read_run, path)
+    told = refused(read_run, path, OFFICIAL)
     assert "[cell-case]" in told
     assert "[line-ends-crlf]" in told
-    assert "[file-absent]" in refused(read_run, tmp_path / "absent.csv")
-    assert "[file-unreadable]" in refused(read_run, tmp_path)
+    assert "[file-absent]" in refused(read_run, tmp_path / "absent.csv", OFFICIAL)
+    assert "[file-unreadable]" in refused(read_run, tmp_path, OFFICIAL)
 
 
 @pytest.fixture
@@ -181,7 +181,7 @@ def existing(tmp_path):
 
 def test_a_refused_run_leaves_the_existing_file_alone(existing):
     labels = {**LABELS, "subtask1": {"a": "happy", "b": "neutral"}}
-    assert "happy" in refused(write_run, existing, OFFICIAL_HEADER, IDS, labels)
+    assert "happy" in refused(write_run, existing, OFFICIAL, IDS, labels)
 
 
 def test_a_full_disk_leaves_the_existing_file_alone(existing, monkeypatch):
@@ -189,7 +189,7 @@ def test_a_full_disk_leaves_the_existing_file_alone(existing, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    told = refused(write_run, existing, OFFICIAL_HEADER, IDS, LABELS)
+    told = refused(write_run, existing, OFFICIAL, IDS, LABELS)
     assert "cannot be written (No space left on device). Nothing was changed" in told
 
 
@@ -199,18 +199,18 @@ def test_an_interrupt_leaves_the_existing_file_alone(existing, monkeypatch):
 
     monkeypatch.setattr(os, "fsync", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        write_run(existing, OFFICIAL_HEADER, IDS, LABELS)
+        write_run(existing, OFFICIAL, IDS, LABELS)
 
 
 def test_a_folder_that_is_not_there_and_a_target_that_is_a_folder(tmp_path):
-    assert "cannot be written" in refused(write_run, tmp_path / "absent" / "run.csv", OFFICIAL_HEADER, IDS, LABELS)
+    assert "cannot be written" in refused(write_run, tmp_path / "absent" / "run.csv", OFFICIAL, IDS, LABELS)
     (tmp_path / "run.csv").mkdir()
-    assert "cannot be written" in refused(write_run, tmp_path / "run.csv", OFFICIAL_HEADER, IDS, LABELS)
+    assert "cannot be written" in refused(write_run, tmp_path / "run.csv", OFFICIAL, IDS, LABELS)
     assert names(tmp_path) == ["run.csv"]
 
 
 def test_a_link_stays_a_link(tmp_path):
     (tmp_path / "run.csv").symlink_to(tmp_path / "real.csv")
-    write_run(tmp_path / "run.csv", OFFICIAL_HEADER, IDS, LABELS)
+    write_run(tmp_path / "run.csv", OFFICIAL, IDS, LABELS)
     assert (tmp_path / "run.csv").is_symlink()
     assert (tmp_path / "real.csv").read_text() == RUN

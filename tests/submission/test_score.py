@@ -12,7 +12,7 @@ from sklearn.metrics import f1_score
 from submission.errors import RunFileError
 from submission.labels import LabelTable
 from submission.score import as_text, score, weighted_f1
-from submission.tasks import OFFICIAL_HEADER, TASKS
+from submission.visual_sentiment import VISUAL_SENTIMENT_2021 as TASK
 
 
 def referee(truth, predicted):
@@ -22,15 +22,15 @@ def referee(truth, predicted):
 def table(name="run.csv", **labels):
     """A table from subtask → image id → label."""
     ids = tuple(next(iter(labels.values())))
-    return LabelTable(Path(name), OFFICIAL_HEADER, ids, labels)
+    return LabelTable(Path(name), TASK.header.cells, ids, labels)
 
 
 def random_table(n, seed):
     rng = np.random.default_rng(seed)
     ids = [f"i{place}" for place in range(n)]
-    labels = {"subtask1": dict(zip(ids, rng.choice(TASKS["subtask1"].labels, n), strict=True))}
+    labels = {"subtask1": dict(zip(ids, rng.choice(TASK["subtask1"].labels, n), strict=True))}
     for subtask in ("subtask2", "subtask3"):
-        bits = (rng.random((n, len(TASKS[subtask].labels))) < 0.3).astype(int)
+        bits = (rng.random((n, len(TASK[subtask].labels))) < 0.3).astype(int)
         labels[subtask] = dict(zip(ids, map(tuple, bits.tolist()), strict=True))
     return table(**labels)
 
@@ -63,20 +63,20 @@ def test_a_truth_scores_one_against_itself_and_its_order_does_not_matter():
     shuffled = replace(
         run, ids=run.ids[::-1], labels={subtask: dict(reversed(of.items())) for subtask, of in run.labels.items()}
     )
-    assert score(truth, shuffled) == score(truth, run)
-    for of_task in score(truth, truth).values():
+    assert score(truth, shuffled, TASK) == score(truth, run, TASK)
+    for of_task in score(truth, truth, TASK).values():
         assert of_task.weighted_f1 == 1.0
         assert of_task.interval == (1.0, 1.0)
 
 
 def test_a_score_says_what_scikit_learn_says_for_every_label():
     truth, run = random_table(200, seed=3), random_table(200, seed=4)
-    scores = score(truth, run)
-    assert list(scores) == list(TASKS)
+    scores = score(truth, run, TASK)
+    assert list(scores) == list(TASK.names)
     for subtask, of_task in scores.items():
         rows = [[labels.labels[subtask][image_id] for image_id in truth.ids] for labels in (truth, run)]
         assert of_task.weighted_f1 == pytest.approx(referee(*map(np.array, rows)), abs=1e-12)
-        names = TASKS[subtask].labels
+        names = TASK[subtask].labels
         per_label = f1_score(*map(np.array, rows), average=None, labels=names if subtask == "subtask1" else None)
         assert [label.label for label in of_task.per_label] == list(names)
         assert [label.f1 for label in of_task.per_label] == pytest.approx(list(per_label), abs=1e-12)
@@ -89,48 +89,48 @@ def test_the_interval_is_that_of_a_plain_bootstrap_over_images():
     rng = np.random.default_rng(0)
     draws = [rng.integers(300, size=300) for _ in range(2000)]
     plain = np.quantile([weighted_f1(rows[0][draw], rows[1][draw]) for draw in draws], (0.025, 0.975))
-    low, high = score(truth, run, resamples=2000)["subtask2"].interval
-    assert low < score(truth, run)["subtask2"].weighted_f1 < high
+    low, high = score(truth, run, TASK, resamples=2000)["subtask2"].interval
+    assert low < score(truth, run, TASK)["subtask2"].weighted_f1 < high
     # two estimates of one quantile from 2000 samples each; the interval is about 0.07 wide
     assert (low, high) == pytest.approx(plain, abs=0.006)
 
 
 def test_a_seed_gives_the_same_interval_again():
     truth, run = random_table(50, seed=7), random_table(50, seed=8)
-    assert score(truth, run, seed=1) == score(truth, run, seed=1)
-    assert score(truth, run, seed=1)["subtask3"].interval != score(truth, run, seed=2)["subtask3"].interval
+    assert score(truth, run, TASK, seed=1) == score(truth, run, TASK, seed=1)
+    assert score(truth, run, TASK, seed=1)["subtask3"].interval != score(truth, run, TASK, seed=2)["subtask3"].interval
 
 
 @settings(deadline=None)
 @given(st.integers(1, 8), st.integers(0, 99))
 def test_a_few_images_are_scored_too(n, seed):
-    for of_task in score(random_table(n, seed), random_table(n, seed + 1), resamples=20).values():
+    for of_task in score(random_table(n, seed), random_table(n, seed + 1), TASK, resamples=20).values():
         assert 0 <= of_task.interval[0] <= of_task.interval[1] <= 1
 
 
 def test_only_what_both_have_is_scored():
     truth = random_table(5, seed=1)
     run = table(subtask2=truth.labels["subtask2"])
-    assert list(score(truth, run)) == ["subtask2"]
-    with pytest.raises(RunFileError, match=r"the run has subtask1, the truth subtask2"):
-        score(run, table(subtask1=truth.labels["subtask1"]))
+    assert list(score(truth, run, TASK)) == ["subtask2"]
+    with pytest.raises(RunFileError, match=r"got a run of subtask1; expected subtask2, as in the truth"):
+        score(run, table(subtask1=truth.labels["subtask1"]), TASK)
 
 
 def test_a_missing_answer_is_never_skipped_nor_an_extra_one_dropped():
     truth = table(subtask1=dict.fromkeys("abcdefgh", "neutral"))
     run = table(subtask1=dict.fromkeys("axy", "neutral"))
     with pytest.raises(RunFileError) as caught:
-        score(truth, run)
+        score(truth, run, TASK)
     missing, extra = caught.value.problems
-    assert "no answer for ids of the truth: b, c, d, e, f and 2 more (7)" in missing
-    assert "ids that the truth does not have: x, y (2)" in extra
+    assert "got no answer for 'b', 'c', 'd', 'e', 'f' and 2 more (7); expected every id of the truth" in missing
+    assert "got answers for 'x', 'y' (2); expected only ids of the truth" in extra
 
 
 def test_a_score_as_text_has_a_line_for_each_subtask_and_label():
     truth = table(subtask1={"a": "negative", "b": "neutral", "c": "neutral"})
     run = table(subtask1={"a": "negative", "b": "neutral", "c": "negative"})
     # negative: 2 of 2 + 1 → 0.6667, neutral: 2 of 2 + 1 → 0.6667
-    lines = as_text(score(truth, run)).splitlines()
+    lines = as_text(score(truth, run, TASK)).splitlines()
     assert lines[0].split("\t") == ["subtask", "label", "f1", "low", "high", "images"]
     assert lines[1].startswith("subtask1\tweighted\t0.6667\t")
     assert lines[2:] == [

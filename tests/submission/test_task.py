@@ -65,7 +65,7 @@ def test_a_header_is_the_dev_sets_own():
     assert complete(("filename", *own[2:9])).cells == ("filename", "T1", *own[2:9], *OFFICIAL[9:])
     assert complete(("id", "mood", *own[9:], *own[2:9], "T1")).cells == ("id", *own[9:], *own[2:9], "T1")  # its order
     assert complete(complete(own[:2]).cells) == complete(own[:2])
-    with pytest.raises(RunFileError, match="got subtask 'subtask4'; expected subtask1 or subtask2 or subtask3"):
+    with pytest.raises(RunFileError, match="got subtask 'subtask4'; expected subtask1, subtask2 or subtask3"):
         complete(own).only(["subtask4"])
 
 

@@ -274,7 +274,7 @@ def test_images_of_other_formats_are_not_left_out_unseen(make_devset, workdir, r
 def test_a_folder_with_two_lists_takes_the_one_that_is_named(make_devset, workdir, run):
     folder = make_devset(20)
     (folder / "testset.csv").write_text("id\nd1\nd2\n")
-    assert "2 CSVs came" in run("inspect", folder, code=1).stderr
+    assert "got 2 CSVs" in run("inspect", folder, code=1).stderr
     assert "20 images" in run("inspect", folder / "devset.csv").stdout
 
 

@@ -14,6 +14,8 @@ from mediaeval.proofs.submit import submit
 from mediaeval.runs import open_run
 from mediaeval.steps.predict import predict
 from submission.runfile import read_run
+from submission.task import Subtask
+from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 from tests.conftest import Recipe, command, picture
 
 QUICK = ["--set", "classifier.epochs=3", "--set", "classifier.lr=0.001", "--set", "augment=1"]
@@ -58,7 +60,7 @@ def test_run_toml_tells_every_choice_resolved(trained):
 
 
 def test_the_run_file_says_what_the_probabilities_say(trained):
-    run = read_run(trained / "runs/first/run.csv")
+    run = read_run(trained / "runs/first/run.csv", VISUAL_SENTIMENT_2021.header)
     ids = (trained / "testset/testset.csv").read_text().split()[1:]
     assert list(run.ids) == ids, "in the order of the test list"
     P = pd.read_csv(trained / "runs/first/test/subtask1.csv", index_col="id")
@@ -108,7 +110,7 @@ def test_subtasks_trained_one_by_one_share_a_run(job):
     with pytest.raises(SystemExit):
         command_told("submit", "steps")
     command("submit", "steps", "--partial")
-    assert set(read_run(job / "runs/steps/run.csv").labels) == {"subtask1", "subtask2"}
+    assert set(read_run(job / "runs/steps/run.csv", VISUAL_SENTIMENT_2021.header).labels) == {"subtask1", "subtask2"}
     tree = tomllib.loads((job / "runs/steps/run.toml").read_text())
     assert tree["subtask1"]["classifier"]["epochs"] == 3, "the first subtask's settings are kept"
 
@@ -160,15 +162,13 @@ def test_a_writer_that_lets_rows_slip_is_found_out(job, monkeypatch):
 
 
 def test_exchanged_columns_are_found_out(job, monkeypatch):
-    import mediaeval.proofs.submit as module
+    honest = Subtask.from_matrix
 
-    honest = module.cells
+    def exchanged(subtask, matrix, ids):
+        labels = honest(subtask, matrix, ids)
+        return {i: (1 - row[0], *row[1:]) for i, row in labels.items()} if subtask.multi_label else labels
 
-    def exchanged(task, labels):
-        said = honest(task, labels)
-        return said if not task.multi_label else {i: (1 - row[0], *row[1:]) for i, row in said.items()}
-
-    monkeypatch.setattr(module, "cells", exchanged)
+    monkeypatch.setattr(Subtask, "from_matrix", exchanged)
     with pytest.raises(RunFileError, match="subtask2"):
         submit(open_run("first"))
 

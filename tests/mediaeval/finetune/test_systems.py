@@ -26,7 +26,6 @@ from mediaeval.steps import trainers
 from mediaeval.steps.predict import predict
 from mediaeval.steps.train import train
 from submission.runfile import read_run
-from submission.tasks import TASKS
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 from tests.conftest import Recipe, command, make_folder
 
@@ -63,7 +62,7 @@ RECIPE = Recipe(
 def small(tmp_path, **changes) -> tuple[SystemModel, Images, pd.DataFrame]:
     """A model to be trained on 12 pictures."""
     dataset = load_dataset(make_folder(tmp_path / "small", 12))
-    model = SystemModel(TASKS["subtask1"], "timm", settings_of(TINY | changes), {}, seed=0)
+    model = SystemModel(VISUAL_SENTIMENT_2021["subtask1"], "timm", settings_of(TINY | changes), {}, seed=0)
     return model, Images(dataset.ids, dataset.image_paths), dataset.labels("subtask1")
 
 
@@ -77,7 +76,7 @@ def test_a_system_goes_the_way_of_any_run(trained):
     assert tree["subtask1"]["system"]["name"] == "timm" and "classifier" not in tree["subtask1"]
     assert tree["subtask1"]["system"]["lr"] == 1e-4  # what was not typed is written, too
     assert tree["features"]["use"] == []
-    labels = read_run(run.run_csv).labels
+    labels = read_run(run.run_csv, VISUAL_SENTIMENT_2021.header).labels
     assert set(labels["subtask1"]) == {f"t{k}" for k in range(6)}
     assert not (trained / "runs/.net.training").exists()
 
@@ -251,13 +250,13 @@ def test_a_saved_model_is_the_model(tmp_path):
     model, photographs, labels = small(tmp_path, epochs=1)
     model.fit(photographs, labels, state=tmp_path / "x.safetensors")
     model.save(tmp_path / "model.safetensors")
-    again = load_system(tmp_path / "model.safetensors", TASKS["subtask1"])
+    again = load_system(tmp_path / "model.safetensors", VISUAL_SENTIMENT_2021["subtask1"])
     assert again.predict_proba(photographs).equals(model.predict_proba(photographs))
     with pytest.raises(WeightsError, match="is a model of subtask1, one of subtask2 is wanted"):
-        load_system(tmp_path / "model.safetensors", TASKS["subtask2"])
+        load_system(tmp_path / "model.safetensors", VISUAL_SENTIMENT_2021["subtask2"])
     (tmp_path / "cut.safetensors").write_bytes((tmp_path / "model.safetensors").read_bytes()[:5000])
     with pytest.raises(WeightsError, match=r"cut\.safetensors is damaged"):
-        load_system(tmp_path / "cut.safetensors", TASKS["subtask1"])
+        load_system(tmp_path / "cut.safetensors", VISUAL_SENTIMENT_2021["subtask1"])
 
 
 def test_rows_follow_ids_and_batches_change_nothing(tmp_path):
@@ -287,7 +286,7 @@ def weights_of(tmp_path, model: str = TINY["model"], classes: int = 5):
 def test_all_but_the_classifier_is_loaded(tmp_path):
     path, state = weights_of(tmp_path)
     settings = settings_of(TINY | {"init": "pretrained", "weights": str(path)})
-    model = SystemModel(TASKS["subtask1"], "timm", settings, {}, seed=0)
+    model = SystemModel(VISUAL_SENTIMENT_2021["subtask1"], "timm", settings, {}, seed=0)
     network = model._build(pretrained=True).network.state_dict()
     heads = {key for key in state if key.startswith("classifier.")}
     assert heads and all(torch.equal(network[f"model.{key}"], state[key]) for key in state.keys() - heads)
@@ -310,13 +309,13 @@ def test_foreign_absent_and_damaged_weights_are_refused(tmp_path, name, message)
         path.write_bytes(b"\x00" * 100)
     settings = settings_of(TINY | {"init": "pretrained", "weights": str(path)})
     with pytest.raises(WeightsError, match=message):
-        SystemModel(TASKS["subtask1"], "timm", settings, {}, seed=0)._build(pretrained=True)
+        SystemModel(VISUAL_SENTIMENT_2021["subtask1"], "timm", settings, {}, seed=0)._build(pretrained=True)
 
 
 def test_an_unknown_network_is_told_with_the_nearest(tmp_path):
     settings = settings_of(TINY | {"model": "mobilenetv2_10"})
     with pytest.raises(ConfigError, match=r"system 'timm': timm cannot build 'mobilenetv2_10'.*mobilenetv2_100"):
-        SystemModel(TASKS["subtask1"], "timm", settings, {}, seed=0)._build(pretrained=False)
+        SystemModel(VISUAL_SENTIMENT_2021["subtask1"], "timm", settings, {}, seed=0)._build(pretrained=False)
 
 
 def test_a_changed_model_is_refused(job):

@@ -14,6 +14,7 @@ from mediaeval.proofs.send import send
 from mediaeval.runs import open_run
 from mediaeval.steps.compare import compare_runs
 from submission.labels import read_labels
+from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 from tests.conftest import Recipe, command, picture
 
 QUICK = (
@@ -85,7 +86,7 @@ def test_what_was_submitted_is_recorded_and_not_written_over(job, capsys):
         "train", "subtask1", "--data", "devset", "--run", "first", *QUICK, "--set", "classifier.epochs=1", "--replace"
     )
     command("predict", "first", "--data", "testset")
-    with pytest.raises(RunFileError, match="A recorded run stays as it is"):
+    with pytest.raises(RunFileError, match="A recorded run is not changed"):
         send(open_run("first"), rehearsal=False)
     assert (job / "runs/first/run.superseded.csv").read_bytes() == first
     shutil.move("runs/first", "runs/second")
@@ -97,7 +98,7 @@ def test_a_run_is_reproduced_byte_for_byte_and_a_changed_image_is_named(job):
     send(open_run("first"), rehearsal=False)
     found = reproduce(open_run("first"))
     assert found.same and found.changed == () and found.flips == ()
-    labels = read_labels(job / "runs/first/run.csv").labels["subtask1"]
+    labels = read_labels(job / "runs/first/run.csv", VISUAL_SENTIMENT_2021).labels["subtask1"]
     other = next(name for name in ("negative", "positive") if name != labels["t3"])
     picture(other, 3).save(job / "testset/images/t3.jpg", quality=90)
     found = reproduce(open_run("first"))
@@ -160,7 +161,7 @@ def test_the_self_test_tells_what_catches_each_fault(job, run):
 
 def test_wrong_usage_of_check_exits_with_two(run, job):
     assert "--ids" in run("check", "x.csv", code=2).stderr
-    assert "no such file" in run("check", "x.csv", "--ids", "testset", "--self-test", code=1).stderr
+    assert "x.csv: got no file" in run("check", "x.csv", "--ids", "testset", "--self-test", code=1).stderr
     assert "nowhere does not exist" in run("check", "x.csv", "--data", "testset", "--dev", "nowhere", code=2).stderr
     assert "--dev" in run("check", "x.csv", "--data", "testset", code=2).stderr
 
