@@ -1,7 +1,7 @@
-"""Published tables, run again: what was printed, what we get. A file a table; this list imports nothing heavy.
+"""Published tables, run again: our figures beside the published ones, a file per table. Nothing heavy is imported here.
 
-A newcomer adds an entry, a file of this name with `run`, which returns a `table.Report`, and a command of this name in
-`mediaeval.cli.experiment`.
+To add a table, add an entry, a file of that name with a function `run`, which returns a `table.TableReport`, and a
+command of that name in `mediaeval.cli.experiment`.
 """
 
 from collections.abc import Mapping
@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Experiment:
-    """One published table: what it is in a sentence, and who printed it.
+    """One published table: a summary, and who published it.
 
-    `use`: extractors without --use; empty: the five of the papers of 2021. `weights`: what `--weights NAME=FILE` may
-    name, and what each file is.
+    `use`: extractors when --use is not given; empty: the five of the 2021 papers. `weights`: the names that
+    `--weights NAME=FILE` accepts, and what each file is.
     """
 
     summary: str
@@ -35,15 +35,15 @@ _LANGUAGES = {
 EXPERIMENTS: dict[str, Experiment] = {
     "smap2021": Experiment(
         "accuracy of single features and their combination on image-sentiment sets",
-        "Pournaras et al. 2021, SMAP (seed 001), Table II",
+        "Pournaras et al. 2021, SMAP, Table II",
     ),
     "certh2021": Experiment(
         "weighted F1 of the three subtasks on the validation and the test images",
-        "Pournaras et al. 2021, MediaEval (seed 000), Table 2",
+        "Pournaras et al. 2021, MediaEval, Table 2",
     ),
     "campos2017": Experiment(
-        "accuracy of CaffeNet on TwitterI: fine-tuned, layer by layer, cut short, from nine initialisations",
-        "Campos, Jou and Giró-i-Nieto 2017 (seed 002), Tables 2 to 6",
+        "accuracy of CaffeNet on TwitterI: fine-tuned, layer by layer, truncated, from nine initialisations",
+        "Campos, Jou and Giró-i-Nieto 2017, Tables 2 to 6",
         weights={
             "caffenet": "bvlc_reference_caffenet.caffemodel of Caffe's model zoo",
             "places": "places205CNN_iter_300000_upgraded.caffemodel of PlacesCNN",
@@ -53,7 +53,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     ),
     "multigap2020": Experiment(
         "accuracy of Multi-GAP and its variants on the eight emotions of FI",
-        "Multi-GAP (seed 003), Table 1 and Figure 4",
+        "Lim et al. 2020 (Multi-GAP), Table 1 and Figure 4",
         use="deepsentibank",
         weights={
             "object": "torchvision's or timm's MobileNetV2; without one, torchvision's published file",
@@ -62,7 +62,7 @@ EXPERIMENTS: dict[str, Experiment] = {
     ),
     "attention2019": Experiment(
         "accuracy of AlexNet with attention on the eight emotions of FI",
-        "attention AlexNet (seed 004), chapter 3",
+        "Agarwal 2019 (attention AlexNet), chapter 3",
         weights={
             "alexnet": "bvlc_alexnet.caffemodel of Caffe's model zoo",
             "caffenet": "bvlc_reference_caffenet.caffemodel of Caffe's model zoo",

@@ -1,4 +1,4 @@
-"""Accuracy over the splits of a dataset: its mean, what is sure about it, and what saying the same always comes to."""
+"""Accuracy over the splits of a dataset: its mean with an interval, and that of a constant prediction."""
 
 from collections.abc import Sequence
 
@@ -12,9 +12,9 @@ RESAMPLES = 1000
 
 
 def hits(column: TableColumn, tables: Sequence[pd.DataFrame]) -> tuple[np.ndarray, np.ndarray]:
-    """Return which images were tested and which answers were right, both bool (n_images, n_splits).
+    """Return which images were tested and which predictions were right, both bool (n_images, n_splits).
 
-    tables  of each split the test images' probabilities, ids × labels; the largest is the answer
+    tables  for each split the probabilities of its test images, ids × labels; the label with the largest is predicted
 
     Rows in the order of `column.labels`.
     """
@@ -34,17 +34,18 @@ def split_accuracies(tested: np.ndarray, hit: np.ndarray) -> np.ndarray:
 def mean_accuracy(
     tested: np.ndarray, hit: np.ndarray, rng: np.random.Generator, resamples: int = RESAMPLES
 ) -> tuple[float, float, float]:
-    """Return the mean over splits of the accuracy, and its 95 % interval, in per cent.
+    """Return the mean accuracy over the splits, and its 95 % interval, in per cent.
 
     tested, hit  bool (n_images, n_splits)
 
-    The bootstrap draws images, with all their answers: those of one image in several splits are no independent ones.
-    It tells how much so few test images can tell, not what another training would have given; images of one group
-    (shots of one scene, say) are drawn one by one, so with groups the interval is rather too narrow.
+    The bootstrap draws images with all their predictions, since those of one image in several splits are not
+    independent. It measures the uncertainty that comes from the number of test images, not from the randomness of
+    training. Images of one group (shots of one scene, say) are drawn one by one, so with groups the interval is
+    somewhat too narrow.
     """
     inside = tested.any(axis=1)
     tested, hit = tested[inside], hit[inside] & tested[inside]
-    # Images with the same answers are interchangeable: how often each pattern is drawn is multinomial.
+    # Images with the same predictions are interchangeable: how often each pattern is drawn is multinomial.
     patterns, times = np.unique(np.hstack([tested, hit]), axis=0, return_counts=True)
     draws = np.vstack([times, rng.multinomial(times.sum(), times / times.sum(), size=resamples)])
     n_tested, n_hit = np.split(draws @ patterns.astype(float), 2, axis=1)  # (1 + resamples, n_splits) each
@@ -54,7 +55,7 @@ def mean_accuracy(
 
 
 def majority(column: TableColumn) -> float:
-    """Return the accuracy in per cent, mean over splits, of always saying the training images' most common class."""
+    """Return the mean accuracy over the splits, in per cent, of always predicting the training images' majority."""
 
     def of_split(split: Split) -> float:
         common = column.labels.loc[list(split.train)].sum().to_numpy().argmax()

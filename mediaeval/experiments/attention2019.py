@@ -1,13 +1,13 @@
-"""Chapter 3 of the attention AlexNet (seed 004): accuracy in per cent on the eight emotions of FI.
+"""Chapter 3 of Agarwal 2019 (attention AlexNet): accuracy in per cent on the eight emotions of FI.
 
     group      rows
     report     the network as reported, in both readings of its attention layer; the state of the art that it cites
     variants   what the report leaves open: attention weights times 36, so that uniform ones change nothing;
-               convolutions that the branches share
+               convolutions shared by the branches
     plain      CaffeNet in the same recipe: one branch, and no attention
 
-The report's 54 % were reached after a training that was not finished, and are the highest on the test images; ours are
-of the last epoch. It trains on 80 % and tests on 20 %: here, FI's test and validation parts together.
+The report's 54 % come from an unfinished training and are the highest value on the test images; ours are of the last
+epoch. The report trains on 80 % and tests on 20 %: here, FI's test and validation parts together.
 """
 
 from collections.abc import Sequence
@@ -37,11 +37,11 @@ VARIANTS = {
 }
 PLAIN_TITLE = "CaffeNet without attention"
 PUBLISHED = 54.0
-CITED = 58.0  # of the well labelled images
+CITED = 58.0  # on the well labelled images
 
 
 def rows() -> list[TableRow]:
-    """Return the rows: both readings of the report, what it cites, our variants."""
+    """Return the rows: both readings of the report, the figure that it cites, our variants."""
     published, note = {COLUMN: (PUBLISHED, None)}, "published: highest, partial training"
     found = [TableRow("report", title, ((title, PLAIN),), published, note) for title in READINGS]
     cited = "as cited: 58, or around 59, of well labelled images; 45 of the noisy ones"
@@ -51,7 +51,7 @@ def rows() -> list[TableRow]:
 
 
 def plans() -> dict[str, Plan]:
-    """Return the networks of the rows; CaffeNet is trained by the recipe of the others."""
+    """Return the networks of the rows; CaffeNet is trained with the same recipe as the others."""
     found = {
         title: Plan("attention-alexnet", own, {"alexnet": "weights"}) for title, own in (READINGS | VARIANTS).items()
     }
@@ -65,8 +65,8 @@ def run(config: Config, sources: Sequence[Source], choices: Choices) -> TableRep
     """Train and test the chosen rows on every dataset; see `systems.run_table`."""
     table = PublishedTable(NAME, "Chapter 3 of the attention AlexNet", 1, 2, rows(), plans(), (COLUMN,))
     notes = [
-        "the report says neither optimiser nor rates, nor what its networks begin with",
-        "validation parts are tested too, as the report splits 80/20; the epochs are fixed",
+        "the report gives neither optimiser nor learning rates, nor the weights from which its networks are trained",
+        "validation parts are tested as well, since the report splits 80/20; the number of epochs is fixed",
     ]
     return run_table(
         table,

@@ -1,8 +1,8 @@
-"""What stands behind the names of the blocks: the network that the table of extractors has, or a stand-in.
+"""Which network a block's name stands for: the one in the table of extractors, or a stand-in.
 
-mediaeval.toml may put any network under a table's name, and a name alone does not tell. A report must not call one
-network by another's name, so entries are compared, not names. Other weights for the same network are the user's own
-choice - the papers' were never published - and are named.
+mediaeval.toml may define another network under a name of that table. A report must not call one network by another's
+name, so definitions are compared, not names. Different weights for the same network are the user's own choice, since
+the papers' weights were never published; they are named in a note.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -12,26 +12,26 @@ from mediaeval.config import Config, blocks_of
 from mediaeval.features.extractors import EXTRACTORS, ExtractorConfig
 from mediaeval.features.feature_extractor import FeatureExtractor
 
-# What makes a network this network; `source` is compared by what it names.
+# Fields by which a network is the same; `source` is compared by what it names.
 MAKES = ("kind", "model", "model_args", "output", "mean", "std", "image_size")
 
 
 def stand_ins(config: Config) -> dict[str, str]:
-    """Return, for each block in use that bears a table name and is another network, how it differs, in words."""
+    """Return, in words, how each block in use that has a name of the table but is another network differs from it."""
     known = config.all_extractors()
     differences = {name: _differences(name, known) for name in config.features.use if name in EXTRACTORS}
     return {name: ", ".join(differs) for name, differs in differences.items() if differs}
 
 
 def _differences(name: str, known: Mapping[str, ExtractorConfig]) -> list[str]:
-    """Tell how the entry called `name` differs from the table's, and the network that it reads from the one it should.
+    """Return how an extractor differs from the one of that name in the table, or its source from that one's source.
 
-    What the table's own readers read are networks that look at images, so one step is enough.
+    Sources in the table are networks that read images, so there is no source of a source.
     """
     ours, theirs = known[name], EXTRACTORS[name]
     differs = _unlike(ours, theirs)
     if bool(ours.source) != bool(theirs.source):
-        differs.append(f"source {_said(ours.source)}, not {_said(theirs.source)}")
+        differs.append(f"source {_in_words(ours.source)}, not {_in_words(theirs.source)}")
     elif ours.source:
         of_source = _unlike(known[ours.source], EXTRACTORS[theirs.source])
         differs += [f"source {ours.source}: {difference}" for difference in of_source]
@@ -40,17 +40,17 @@ def _differences(name: str, known: Mapping[str, ExtractorConfig]) -> list[str]:
 
 def _unlike(ours: ExtractorConfig, theirs: ExtractorConfig) -> list[str]:
     pairs = [(part, getattr(ours, part), getattr(theirs, part)) for part in MAKES]
-    return [f"{part} {_said(came)}, not {_said(wanted)}" for part, came, wanted in pairs if came != wanted]
+    return [f"{part} {_in_words(own)}, not {_in_words(table)}" for part, own, table in pairs if own != table]
 
 
-def _said(value: Any) -> str:
+def _in_words(value: Any) -> str:
     return "none" if value in ("", None, {}) else str(value)
 
 
 def block_notes(config: Config, absent: Iterable[str] = ()) -> list[str]:
-    """Tell what makes the blocks others than the papers', and whose weight files they have.
+    """Return notes on how the blocks differ from the papers', and on weight files of the user's own.
 
-    `absent`: blocks that could not be built, whose files are told elsewhere.
+    `absent`: blocks that could not be built; notes on their files are made elsewhere.
     """
     notes = []
     use, known = config.features.use, config.all_extractors()
@@ -69,17 +69,17 @@ def block_notes(config: Config, absent: Iterable[str] = ()) -> list[str]:
 
 
 def block_settings(config: Config, networks: Sequence[FeatureExtractor]) -> dict[str, dict[str, str]]:
-    """Return, for each block in use, its kind, its model and the digest of its weights, where it has such."""
+    """Return, for each block in use, its kind and, where it has them, its model and the digest of its weights."""
     known, built = config.all_extractors(), {network.name: network for network in networks}
     return {f"block {name}": _block(known[name], built.get(name)) for name in config.features.use}
 
 
 def _block(extractor: ExtractorConfig, network: FeatureExtractor | None) -> dict[str, str]:
-    about = {"kind": extractor.kind} | ({"model": extractor.model} if extractor.model else {})
+    metadata = {"kind": extractor.kind} | ({"model": extractor.model} if extractor.model else {})
     if network is None:
-        return about | {"weights": "absent"}
-    about |= {part: network.identity[part] for part in ("weights", "detector") if part in network.identity}
+        return metadata | {"weights": "absent"}
+    metadata |= {part: network.identity[part] for part in ("weights", "detector") if part in network.identity}
     source = network.identity.get("source")
     if extractor.source and isinstance(source, dict):
-        about["source"] = f"{extractor.source}, weights {source.get('weights', 'none needed')}"
-    return about
+        metadata["source"] = f"{extractor.source}, weights {source.get('weights', 'none needed')}"
+    return metadata

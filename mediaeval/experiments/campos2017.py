@@ -1,15 +1,15 @@
-"""Tables 2 to 6 of Campos, Jou and Giró-i-Nieto 2017 (seed 002): CaffeNet fine-tuned on TwitterI, and looked into.
+"""Tables 2 to 6 of Campos, Jou and Giró-i-Nieto 2017: CaffeNet fine-tuned on TwitterI, and probed layer by layer.
 
     group            rows                                                          trained on each fold
     fine-tuning      CaffeNet, with and without oversampling; PCNN is cited        CaffeNet
     layers           an SVM and softmax regression on each of 13 layers            nothing more: that network is read
-    ablation         the new layer in the place of fc7 or of fc6                   two
-    initialisation   CaffeNet begun from nine weight files                         eight more
-    fc9              the new layer behind the classes, of CaffeNet and MVSO-EN     two
+    ablation         the new layer in place of fc7 or of fc6                       two
+    initialisation   CaffeNet initialised from nine weight files                   eight more
+    fc9              the new layer on top of the classes, of CaffeNet and MVSO-EN  two
 
-Accuracy 0..1 over the authors' folds: five of one size after one shuffle. A probe is trained on its fold's training
-images, by the network of that fold; its C is chosen within them, where the authors' script looks at the test folds. The
-4- and 3-agree sets get the rows that the paper has of them, but those that --rows names.
+Accuracy 0..1 over the authors' folds: five of equal size after one shuffle. A probe is trained on its fold's training
+images, with the network of that fold; its C is chosen among them, whereas the authors' script chooses it on the test
+folds. On the 4- and 3-agree sets only the rows of the paper are run, unless --rows names others.
 """
 
 from collections.abc import Iterator, Sequence
@@ -47,8 +47,8 @@ from mediaeval.interpret.linear_probes import KINDS, Fold, run_probe
 NAME = "campos2017"
 COLUMNS = ("twitter1-5", "twitter1-4", "twitter1-3")
 PROTOCOL = "folds"
-OURS = ("folds", "shipped")  # protocols that are the authors': their way, and their own lists
-# BGR, 0..255, as scripts that use Places205's networks have it; places205CNN_mean.npy itself we have not seen
+AUTHORS_PROTOCOLS = ("folds", "shipped")  # their procedure, and their own lists
+# BGR, 0..255, as in scripts that use Places205's networks; places205CNN_mean.npy itself was not available
 PLACES_MEAN = (105.90887, 114.06384, 116.28284)
 WEIGHT_FILES = {
     "caffenet": "CaffeNet",
@@ -61,9 +61,9 @@ WEIGHT_FILES = {
     "mvso-de": "MVSO [DE]",
     "mvso-zh": "MVSO [ZH]",
 }
-CLASSES = {"caffenet": 1000, "mvso-en": 4342}  # of fc8, as the paper has them
+CLASSES = {"caffenet": 1000, "mvso-en": 4342}  # of fc8, according to the paper
 
-# As printed: mean and standard deviation over five folds
+# As published: mean and standard deviation over five folds
 TUNED = {
     "twitter1-5": ((0.817, 0.038), (0.830, 0.034)),
     "twitter1-4": ((0.782, 0.033), (0.787, 0.039)),
@@ -104,7 +104,7 @@ FC9_TITLES = {"caffenet": "CaffeNet-fc9", "mvso-en": "MVSO-EN-fc9"}
 def _both(
     group: str, title: str, training: str, published: Sequence[tuple[float, float]], column: str = COLUMNS[0]
 ) -> list[TableRow]:
-    """Return the rows of one network: from the middle of the photographs, and from ten crops."""
+    """Return the rows of one network: on the centre crop of the images, and on ten crops."""
     plain, ten = ({column: numbers} for numbers in published)
     return [
         TableRow(group, title, ((training, PLAIN),), plain),
@@ -113,7 +113,7 @@ def _both(
 
 
 def rows() -> list[TableRow]:
-    """Return the rows of the paper's tables, in their order; those of one network share its training."""
+    """Return the rows of the paper's tables, in their order; rows of one network share its training."""
     plain, ten = ({column: TUNED[column][k] for column in COLUMNS} for k in (0, 1))
     found = [
         TableRow("fine-tuning", "PCNN", (), {column: (accuracy, None) for column, accuracy in PCNN.items()}),
@@ -142,13 +142,13 @@ def plans() -> dict[str, Plan]:
 
 
 def published_as(column: str) -> str:
-    """Return whose figures stand beside a column: those of TwitterI, split as the authors split it."""
+    """Return whose published figures belong beside a column: those of TwitterI, if it is split as by the authors."""
     name, _, protocol = column.partition(":")
-    return name if name in COLUMNS and protocol in OURS else ""
+    return name if name in COLUMNS and protocol in AUTHORS_PROTOCOLS else ""
 
 
 def runs_on(column: str, row: TableRow) -> bool:
-    """Return whether a row is run on a column (see `published_as`): of the 4- and 3-agree sets, those printed."""
+    """Return whether a row is run on a column (see `published_as`): on the 4- and 3-agree sets, the published rows."""
     return column in row.published or column not in COLUMNS[1:]
 
 
@@ -167,7 +167,7 @@ def run(config: Config, sources: Sequence[Source], choices: Choices) -> TableRep
     )
     initialisations = _with_classes(initialise(table, choices))
     notes = [
-        "C of a probe is chosen by five folds of its training images; the authors' script chooses it on the test folds",
+        "C of a probe is chosen in five folds of its training images; the authors' script chooses it on the test folds",
         "published deviations: the paper does not say whether they are divided by 5 or by 4",
     ]
     folder = Path(config.features.store)
@@ -177,7 +177,7 @@ def run(config: Config, sources: Sequence[Source], choices: Choices) -> TableRep
 
 
 def _with_classes(initialisations: Initialisations) -> Initialisations:
-    """Return the initialisations with as many classes in front of fc9 as its weight file has."""
+    """Return the initialisations with the number of classes below fc9 that its weight file has."""
     trainings = dict(initialisations.trainings)
     for name, training in trainings.items():
         if training.system == "caffenet-fc9" and training.settings.init == "pretrained":
@@ -198,9 +198,9 @@ def read_layers(
     device: str,
     seed: int,
 ) -> Reading:
-    """Return what a network says of the test images, and what probes of its layers say; 0/1 in place of probabilities.
+    """Return a network's probabilities of the test images, and what probes of its layers predict, as 0 and 1.
 
-    `folder`: where activations are written for a while. Readings of probes are called "LAYER KIND".
+    `folder`: where activations are written temporarily. Readings of probes are called "LAYER KIND".
     """
     found = dict(read_crops(model, column, split, readings, answers))
     probes = {tuple(reading.split(" ")): reading for reading in readings - set(found)}
@@ -232,7 +232,7 @@ def read_layers(
                 seed=seed,
             )
             if probe.unconverged:
-                answers.notes.append(f"{layer} {kind}: {probe.unconverged} of {probe.fits} fits had not converged")
+                answers.notes.append(f"{layer} {kind}: {probe.unconverged} of {probe.fits} fits did not converge")
             found[probes[layer, kind]] = pd.DataFrame(probe.answers[0], index=test, columns=list(column.task.labels))
     return found
 

@@ -1,8 +1,9 @@
-"""Table 2 of Pournaras et al. 2021 (MediaEval, seed 000): weighted F1 of the three subtasks.
+"""Table 2 of Pournaras et al. 2021 (MediaEval): weighted F1 of the three subtasks.
 
 Rows: subtasks. Columns: the validation images, 20 % of the dev set drawn at random (near-duplicates on one side, which
-the paper does not say), by the model of the other 80 %; and the test images, where their labels are known, by the model
-of the whole dev set. The authors' official test scores suffered from a bug in their submission file; both are told.
+the paper does not mention), predicted by a model of the other 80 %; and the test images, where their labels are known,
+predicted by a model of the whole dev set. The authors' official test scores suffered from a bug in their submission
+file; both are reported.
 """
 
 from dataclasses import dataclass, replace
@@ -14,7 +15,7 @@ import pandas as pd
 from mediaeval.classifiers.recipes import RECIPES
 from mediaeval.config import Config, SubtaskSection
 from mediaeval.data.dataset import Dataset, load_dataset
-from mediaeval.errors import ConfigError, DatasetError, WeightsError
+from mediaeval.errors import ConfigError, DatasetError, WeightsError, first_few
 from mediaeval.experiments.blocks import block_notes, block_settings
 from mediaeval.experiments.datasets.splits import Split
 from mediaeval.experiments.inputs import try_build
@@ -41,7 +42,7 @@ DEV, TEST = "dev", "test"
 
 @dataclass(frozen=True)
 class Published:
-    """Weighted F1, 0..1, as printed: on their 20 %, in the official ranking, and with the submission file corrected."""
+    """Weighted F1, 0..1, as published: on their 20 %, in the official ranking, and with a corrected submission file."""
 
     dev: float
     official: float
@@ -64,7 +65,7 @@ class TestSet:
 
 
 def as_published(config: Config, epochs: int | None) -> Config:
-    """Return the configuration with the published recipes, split and scale in place of its own; see RECIPES."""
+    """Return the configuration with the published recipes, split and scaling; see RECIPES."""
     config = config.model_copy(deep=True)
     config.split.how, config.split.val = "random", 0.2
     config.features.scale = RECIPES[f"{NAME}-subtask1"].scale
@@ -87,9 +88,10 @@ def run(
 ) -> TableReport:
     """Train every subtask that the dev set has labels for, and score it; no run folder is written.
 
-    `config` from `read_settings`; `test` and `truth`: the test set's folder and the CSV of its labels; without them
-    those of the drawn sample, if `dev` is one's. `epochs` takes the place of every recipe's, for a quick look. Raises
-    WeightsError when a feature lacks its weights, DatasetError when dev set, test set and truth do not fit.
+    `config` is from `read_settings`. `test` and `truth`: the test set's folder and the CSV of its labels; without them
+    those of the drawn sample, if `dev` belongs to one. `epochs` replaces the number of every recipe, for a quick look.
+    Raises WeightsError when weights of a feature are absent, DatasetError when dev set, test set and truth do not
+    match.
     """
     if (test is None) != (truth is None):
         raise ConfigError("--test and --truth belong together: the folder of test images, and the CSV of their labels.")
@@ -104,7 +106,7 @@ def run(
     if absent:
         raise WeightsError(
             *(f"{name}: {reason}" for name, reason in absent.items()),
-            "Every method of this table reads all features. Give others: --use NAME,NAME.",
+            "Every method of this table uses all features. Choose others: --use NAME,NAME.",
         )
     tested = _test_set(test, truth, config, networks, skip_bad) if test and truth else None
     subtasks = list(dataset.subtasks)
@@ -151,7 +153,7 @@ def run(
 def _sample_of(folder: Path) -> SamplePaths | None:
     """Return the drawn sample that a folder, or the CSV given in its place, is the dev set or the test set of."""
     folder = folder.parent if folder.is_file() else folder
-    for directory in (folder.parent, folder.resolve().parent):  # the first as it was written, to be told so
+    for directory in (folder.parent, folder.resolve().parent):  # the first as it was written, for messages
         sample = SamplePaths(directory)
         if is_sample(directory) and folder.resolve() in (sample.devset.resolve(), sample.testset.resolve()):
             return sample
@@ -159,7 +161,7 @@ def _sample_of(folder: Path) -> SamplePaths | None:
 
 
 def _drawn(dev: Path, test: Path | None) -> list[str]:
-    """Tell that images are drawn scenes: beside published figures they would pass for photographs."""
+    """Return a note where images are drawn scenes, which could pass for photographs beside published figures."""
     drawn = [str(folder) for folder in (dev, test) if folder and _sample_of(folder)]
     if not drawn:
         return []
@@ -167,13 +169,13 @@ def _drawn(dev: Path, test: Path | None) -> list[str]:
 
 
 def _test_set(test: Path, truth: Path, config: Config, networks: list[FeatureExtractor], skip_bad: bool) -> TestSet:
-    """Read test images and their labels, joined by id. Raises DatasetError when an image of either is not in both."""
+    """Read test images and their labels, joined by id. Raises DatasetError when an image is in only one of them."""
     dataset = load_dataset(test, labelled=False)
     table = read_labels(truth, VISUAL_SENTIMENT_2021)
     unlike = sorted(set(dataset.ids) ^ set(table.ids))
     if unlike:
         raise DatasetError(
-            f"{truth} and {test} do not hold the same images: {len(unlike)} are in one only ({', '.join(unlike[:5])}). "
+            f"{truth} and {test} do not hold the same images: {len(unlike)} are in only one ({first_few(unlike, 5)}). "
             "Give the truth of this test set."
         )
     features = features_of(dataset, config, networks, skip_bad=skip_bad)
@@ -186,7 +188,7 @@ def _dev_result(trained: TrainedSubtask) -> TableCell:
 
 
 def _test_result(trained: TrainedSubtask, data: TrainingData, tested: TestSet, seed: int) -> TableCell:
-    """Score the model of the whole dev set; an image without features gets the labels' shares in the dev set."""
+    """Score the model of the whole dev set; an image without features gets each label's share in the dev set."""
     task = trained.task
     truth = tested.dataset.labels(task.name)
     known = [i for i in truth.index if i not in tested.features.failures]
@@ -196,10 +198,10 @@ def _test_result(trained: TrainedSubtask, data: TrainingData, tested: TestSet, s
     predicted = decide(task, P.fillna(prior), trained.thresholds)
     common = decide(task, prior.to_frame().T, [0.5] * len(task.labels)).to_numpy()
     answers = {"the most common": common} | ({"every label": np.ones_like(common)} if task.multi_label else {})
-    baselines = {said: _f1(task, truth, answer.repeat(len(truth), axis=0)) for said, answer in answers.items()}
+    baselines = {name: _f1(task, truth, answer.repeat(len(truth), axis=0)) for name, answer in answers.items()}
     published = PUBLISHED[task.name]
     score = score_decisions(task, truth.to_numpy(), predicted.to_numpy(), seed=seed)
-    note = f"published: corrected; official {published.official:.3f}, of a faulty file"
+    note = f"published: corrected; official {published.official:.3f}, from a faulty file"
     return _result(task, TEST, score, baselines, published.corrected, note)
 
 
@@ -228,7 +230,7 @@ def _result(
 def _notes(
     config: Config, epochs: int | None, skipped: list[str], tested: TestSet | None, features: Features
 ) -> list[str]:
-    """Tell everything that makes the table another than the published one."""
+    """Return notes on everything in which the table differs from the published one."""
     notes = block_notes(config)
     if epochs:
         notes.append(f"{epochs} epochs in place of every recipe's: the published figures are not comparable")
@@ -237,6 +239,6 @@ def _notes(
     if tested is None:
         notes.append("no test images: --test FOLDER --truth CSV")
     elif seen := set(tested.features.contents.values()) & set(features.contents.values()):
-        notes.append(f"{len(seen)} test images are images of the dev set, byte for byte: they flatter the test column")
+        notes.append(f"{len(seen)} test images are byte for byte in the dev set, which inflates the test column")
     failures = features.failures | (tested.features.failures if tested else {})
     return notes + [f"{i} without features: {reason}" for i, reason in failures.items()]

@@ -1,4 +1,4 @@
-"""What the experiments share: settings, extractors that may be absent, and datasets with their splits."""
+"""What the experiments share: settings, extractors whose weights may be absent, and datasets with their splits."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -30,7 +30,7 @@ POLARITY = Subtask("polarity", "polarity", ("polarity",), ("negative", "positive
 
 @dataclass(frozen=True)
 class Source:
-    """One dataset as asked for: `NAME=FOLDER`, or `NAME:PROTOCOL=FOLDER` for a sentiment set."""
+    """One dataset as given: `NAME=FOLDER`, or `NAME:PROTOCOL=FOLDER` for a sentiment set."""
 
     name: str  # with its protocol, as typed
     folder: Path
@@ -46,9 +46,9 @@ class Source:
 
 @dataclass(frozen=True)
 class TableColumn:
-    """One dataset ready to be learned from: labels 0/1, ids × `task.labels`, and splits of these ids.
+    """One dataset ready to be trained and tested on: labels 0/1, ids × `task.labels`, and splits of these ids.
 
-    `groups`: id → what it belongs to, where images of one group stay together.
+    `groups`: id → group, where images of one group stay together.
     """
 
     name: str
@@ -65,7 +65,7 @@ class TableColumn:
 def read_settings(
     file: Path | None, use: str | None, seed: int, groups: str | None, engine: str | None = None
 ) -> Config:
-    """Return the configuration: extractors, store and groups of mediaeval.toml; `use`, or the papers' five features."""
+    """Return the configuration of mediaeval.toml, with the extractors in `use`, or the papers' five features."""
     config = load_config(file, task=VISUAL_SENTIMENT_2021, use=use or ",".join(blocks_of("certh2021")), engine=engine)
     config.seed = config.split.seed = seed
     config.split.groups = groups or config.split.groups
@@ -73,9 +73,9 @@ def read_settings(
 
 
 def try_build(names: Sequence[str], config: Config, device: str) -> tuple[list[FeatureExtractor], dict[str, str]]:
-    """Build what has its weights; return the networks in the order of `names`, and name → why it could not be built.
+    """Build the extractors whose weights are present; return them in the order of `names`, and name → why not.
 
-    What is wrong with an extractor but its weights, such as an unknown model, is raised.
+    Any other error, such as an unknown model, is raised.
     """
     engine = resolve_config_engine(config, device)
     done, wrong = build_each(names, config.all_extractors(), engine, config.features.decoder)
@@ -88,29 +88,29 @@ def try_build(names: Sequence[str], config: Config, device: str) -> tuple[list[F
 
 
 def read_sources(given: Sequence[str]) -> list[Source]:
-    """Return what `--dataset` names.
+    """Return the datasets that `--dataset` names.
 
-    Raises ConfigError with every one that is not NAME=FOLDER, comes twice, or is a sentiment set misspelt.
+    Raises ConfigError with every one that is not NAME=FOLDER, is given twice, or is a misspelt sentiment set.
     """
     problems, sources = [], []
     for item in given:
         name, equals, folder = item.partition("=")
         if not equals or not name.strip() or not folder.strip():
-            problems.append(f"--dataset {item}: NAME=FOLDER is wanted, such as twitter2=data/twitter2.")
+            problems.append(f"--dataset {item}: expected NAME=FOLDER, such as twitter2=data/twitter2.")
             continue
         source = Source(name.strip(), Path(folder.strip()))
         if source.protocol and source.set_name not in SENTIMENT_SETS:
             try:
                 choose("sentiment set", source.set_name, SENTIMENT_SETS)
             except ConfigError as error:
-                problems += [f"--dataset {item}: a protocol is for sentiment sets: {p}" for p in error.problems]
+                problems += [f"--dataset {item}: only sentiment sets have protocols: {p}" for p in error.problems]
         elif near := _misspelt(source):
             problems.append(
-                f"--dataset {item}: did you mean {near}? '{source.name}' is no sentiment set "
+                f"--dataset {item}: did you mean {near}? '{source.name}' is not a sentiment set "
                 f"({', '.join(SENTIMENT_SETS)}), and {source.folder} has no CSV of labels in the official layout."
             )
         if source.name in [s.name for s in sources]:
-            problems.append(f"--dataset {item}: {source.name} comes twice.")
+            problems.append(f"--dataset {item}: {source.name} is given twice.")
         sources.append(source)
     if problems:
         raise ConfigError(*problems)
@@ -120,14 +120,14 @@ def read_sources(given: Sequence[str]) -> list[Source]:
 def read_weights(given: Sequence[str], known: Mapping[str, str]) -> dict[str, Path]:
     """Return the weight files that `--weights NAME=FILE` names. `known`: the names, and what each file is.
 
-    Raises ConfigError with every one that is not NAME=FILE, is not known, comes twice, or names no file.
+    Raises ConfigError with every one that is not NAME=FILE, is unknown, is given twice, or whose file is absent.
     """
     problems: list[str] = []
     files: dict[str, Path] = {}
     for item in given:
         name, _, file = (part.strip() for part in item.partition("="))
         if not name or not file:
-            problems.append(f"--weights {item}: NAME=FILE is wanted; NAME is one of {', '.join(known)}.")
+            problems.append(f"--weights {item}: expected NAME=FILE; NAME is one of {', '.join(known)}.")
             continue
         try:
             choose("weights", name, known)
@@ -135,9 +135,9 @@ def read_weights(given: Sequence[str], known: Mapping[str, str]) -> dict[str, Pa
             problems += [f"--weights {item}: {problem}" for problem in error.problems]
             continue
         if name in files:
-            problems.append(f"--weights {item}: {name} comes twice.")
+            problems.append(f"--weights {item}: {name} is given twice.")
         if not Path(file).is_file():
-            problems.append(f"--weights {item}: {file} is not there. Wanted is {known[name]}.")
+            problems.append(f"--weights {item}: {file} does not exist. Expected {known[name]}.")
         files[name] = Path(file)
     if problems:
         raise ConfigError(*problems)
@@ -145,14 +145,14 @@ def read_weights(given: Sequence[str], known: Mapping[str, str]) -> dict[str, Pa
 
 
 def _misspelt(source: Source) -> str | None:
-    """Return the sentiment set that a name is near to, unless the folder is one in the official layout."""
+    """Return the sentiment set whose name is similar, unless the folder is in the official layout."""
     if source.set_name in SENTIMENT_SETS or _is_official(source.folder):
         return None
     return next(iter(get_close_matches(source.set_name, SENTIMENT_SETS, n=1)), None)
 
 
 def _is_official(folder: Path) -> bool:
-    """Return whether a folder, or the CSV given in its place, has the official name or an official heading."""
+    """Return whether a CSV, or one in a folder, has an official name or an official heading."""
     files = sorted(folder.iterdir()) if folder.is_dir() else [folder]
     for path in files:
         if path.suffix.lower() != ".csv" or not path.is_file():
@@ -169,7 +169,7 @@ def _is_official(folder: Path) -> bool:
 def load_columns(
     sources: Sequence[Source], config: Config, networks: list[FeatureExtractor], *, skip_bad: bool, fine: bool = False
 ) -> tuple[dict[str, TableColumn], dict[str, str]]:
-    """Return what could be read of the datasets, name → column, and name → why the others could not.
+    """Return the datasets that could be read, name → column, and name → why the others could not.
 
     See `load_column`. Raises DatasetError when none could be read.
     """
@@ -190,11 +190,11 @@ def load_columns(
 def load_column(
     source: Source, config: Config, networks: list[FeatureExtractor], *, skip_bad: bool, fine: bool = False
 ) -> TableColumn:
-    """Read a dataset, make sure of its features, and split it.
+    """Read a dataset, compute its features, and split it.
 
-    A name of SENTIMENT_SETS is read as that set: of two labels, or with `fine` of its emotions, where it has such. Any
-    other is a folder in the official layout with labels for subtask 1, in five folds that keep near-duplicates
-    together, and images of one group ([split] groups). Raises DatasetError or LabelFileError when it cannot be read,
+    A name in SENTIMENT_SETS is read as that set: with two labels, or with `fine` its emotions, where it has any. Any
+    other is a folder in the official layout with labels for subtask 1, split into five folds that keep near-duplicates
+    and images of one group ([split] groups) together. Raises DatasetError or LabelFileError when it cannot be read,
     FeaturesError for images that cannot be decoded, unless `skip_bad`.
     """
     if source.set_name in SENTIMENT_SETS:
@@ -203,7 +203,7 @@ def load_column(
     dataset = load_dataset(source.folder)
     labels = dataset.labels(task.name)
     features = features_of(dataset, config, networks, skip_bad=skip_bad, thumbnails=True)
-    ids = sorted(set(dataset.ids) - set(features.failures))  # equal folds in whatever order the rows stand
+    ids = sorted(set(dataset.ids) - set(features.failures))  # the same folds whatever the order of the rows
     groups = groups_of(dataset, features, ids, config.split.groups)
     fold = assign_folds(groups, FOLDS, np.random.default_rng(config.seed))
     splits = []
@@ -236,7 +236,7 @@ def _sentiment_column(
 
 
 def _classes(found: SentimentSet, fine: bool) -> tuple[Subtask, pd.Series]:
-    """Return what is to be told of an image, and id → its label: polarity, or emotions where they are wanted."""
+    """Return the labels to predict, and id → label: polarity, or with `fine` emotions, where the set has any."""
     if not fine or found.emotions.empty:
         return POLARITY, found.labels
     emotions = tuple(sorted(set(found.emotions)))

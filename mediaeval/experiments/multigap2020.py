@@ -1,15 +1,15 @@
-"""Table 1 and Figure 4 of Multi-GAP (seed 003), and its test on WebEMO: accuracy in per cent on the emotions of FI.
+"""Table 1 and Figure 4 of Lim et al. 2020 (Multi-GAP), and the test on WebEMO: accuracy in per cent, emotions of FI.
 
     group       rows
     table       ten: streams O (objects), P (places) and ANP scores; Bi-GRU, attention; early and late fusion
-    truncation  MG + Bi-GRU + Att with the first four, three, two blocks and one, trained anew
+    truncation  MG + Bi-GRU + Att with the first four, three, two blocks and one, trained separately
     cited       what the paper compares itself with
 
 Late fusion is the mean of the softmax outputs of networks that the other rows train. FI is split 80/5/15 at random; the
-paper does not say what the 5 % are for. Here the epochs are fixed, and those images are neither trained nor tested on.
+paper does not say what the 5 % are for. Here the number of epochs is fixed, and they are neither trained nor tested on.
 
-With `--dataset webemo=FOLDER`, MG on O and on P as trained on FI are tested on its seven middle classes. The paper does
-not say how eight emotions become seven; MIDDLE_OF_FI is our table, and its figures are not comparable.
+With `--dataset webemo=FOLDER`, MG on O and on P, trained on FI, are tested on its seven middle classes. The paper does
+not say how eight emotions map to seven; MIDDLE_OF_FI is our mapping, and its figures are not comparable.
 """
 
 from collections.abc import Mapping, Sequence
@@ -46,7 +46,7 @@ COLUMN = "fi"
 WEBEMO = "webemo"
 DETECTORS = ("deepsentibank", "mvso_en")  # extractors that give scores of adjective-noun pairs
 
-# Title → networks whose mean it is, and accuracy in per cent, as printed
+# Title → networks whose probabilities are averaged, and accuracy in per cent, as published
 TABLE = {
     "MG (O)": (("O",), 63.70),
     "MG (P)": (("P",), 59.21),
@@ -60,13 +60,13 @@ TABLE = {
     "MG + Bi-GRU + Att LF (O+P)": (("O + Bi-GRU + Att", "P + Bi-GRU + Att"), 63.76),
 }
 CITED = {"You et al. 2016": 58.30, "EOC-CNN": 64.87, "MldrNet": 65.23}
-FALL = {"O": -8.21, "P": -6.26}  # from three blocks to two, in points; other values are in the figure only
+FALL = {"O": -8.21, "P": -6.26}  # from three blocks to two, in points; other values are only in the figure
 ON_WEBEMO = {"O": 46.45, "P": 42.25}
 
 STREAMS = {"O": "object", "P": "places"}
 WEIGHTS = {"O": {"object": "object_weights"}, "P": {"places": "places_weights"}}
 
-# WEBEmo's middle classes (Panda et al. 2018), and where we say that FI's emotions belong
+# WEBEmo's middle classes (Panda et al. 2018), and our assignment of FI's emotions to them
 MIDDLE_OF_WEBEMO = {
     fine: middle
     for middle, names in {
@@ -93,7 +93,7 @@ MIDDLE_OF_FI = {
 
 
 def _truncated(stream: str, blocks: int) -> tuple[str, str]:
-    """Return title and network of the row with the first so many blocks."""
+    """Return title and network of the row with the first `blocks` blocks."""
     gaps = "GAP 1" if blocks == 1 else f"GAP 1-{blocks}"
     return f"{gaps} ({stream})", f"{stream} + Bi-GRU + Att {gaps}"
 
@@ -135,12 +135,12 @@ def run(config: Config, sources: Sequence[Source], choices: Choices) -> TableRep
     """
     anp, *others = config.features.use
     if others:
-        raise ConfigError(f"--use {','.join(config.features.use)}: one extractor is wanted, of ANP scores.")
+        raise ConfigError(f"--use {','.join(config.features.use)}: expected one extractor, of ANP scores.")
     webemo, sources = ([s for s in sources if (s.set_name == WEBEMO) == it] for it in (True, False))
     if not sources:
-        raise DatasetError(f"{WEBEMO} is only tested on. Give what is trained on: --dataset fi=FOLDER.")
+        raise DatasetError(f"{WEBEMO} is only used for testing. Give a set to train on: --dataset fi=FOLDER.")
     if len(webemo) > 1:
-        raise ConfigError(f"--dataset {webemo[1].name} comes twice: all of {WEBEMO} is tested on, however it is split.")
+        raise ConfigError(f"--dataset {webemo[1].name} is given twice: all of {WEBEMO} is tested, however it is split.")
     table = PublishedTable(NAME, "Table 1 and Figure 4 of Multi-GAP 2020", 1, 2, rows(), plans(anp), (COLUMN,))
     initialisations = initialise(table, choices, _published_object(table, choices))
     reads = any(training.settings.extractors() for training in initialisations.trainings.values())
@@ -158,9 +158,9 @@ def run(config: Config, sources: Sequence[Source], choices: Choices) -> TableRep
         extra=[(name, WEBEMO) for name in ON_WEBEMO if web and name in initialisations.trainings],
         fine=True,
         notes=[
-            "the validation part is neither trained nor tested on: the epochs are fixed",
+            "the validation part is neither trained nor tested on: the number of epochs is fixed",
             *(_anp_notes(config, networks[0]) if networks else ()),
-            *(f"no ANP scores, and no rows with them: {reason}" for reason in absent.values()),
+            *(f"no ANP scores, hence no rows with them: {reason}" for reason in absent.values()),
             *(f"{WEBEMO}: {note}" for note in (web.notes if web else ())),
         ],
         settings=block_settings(config, networks) if networks else {},
@@ -178,18 +178,18 @@ def run(config: Config, sources: Sequence[Source], choices: Choices) -> TableRep
 
 
 def _published_object(table: PublishedTable, choices: Choices) -> dict[str, Path]:
-    """Return torchvision's MobileNetV2, if it is wanted, not given, and to be had."""
-    wanted = any("object" in plan.needs for plan in table.needs(choices).values())
-    if not wanted or choices.random_weights or "object" in choices.weights:
+    """Return torchvision's MobileNetV2, if it is needed, not given, and available."""
+    needed = any("object" in plan.needs for plan in table.needs(choices).values())
+    if not needed or choices.random_weights or "object" in choices.weights:
         return {}
     try:
         return {"object": object_file("")}
     except WeightsError:
-        return {}  # the rows say that the file is absent
+        return {}  # notes of the rows report that the file is absent
 
 
 def _without(initialisations: Initialisations, absent: Mapping[str, str]) -> Initialisations:
-    """Return the initialisations without networks that read what could not be built: extractor → why."""
+    """Return the initialisations without networks that need extractors in `absent`: extractor → why it is absent."""
     why = {
         name: f"no weights of {extractor}"
         for name, training in initialisations.trainings.items()
@@ -201,16 +201,16 @@ def _without(initialisations: Initialisations, absent: Mapping[str, str]) -> Ini
 
 
 def _anp_notes(config: Config, network: FeatureExtractor) -> list[str]:
-    """Tell whose ANP scores these are, or what stands in for them."""
+    """Return a note on which network's ANP scores these are, or what stands in for them."""
     if network.name not in DETECTORS:
         return [f"{network.name} stands in for ANP scores: figures with ANP are not comparable"]
     if differs := stand_ins(config).get(network.name):
         return [f"{network.name} is a stand-in ({differs}): figures with ANP are not comparable"]
-    return [f"ANP scores: {network.width} of {network.name}; the paper does not say whose it took, nor how many"]
+    return [f"ANP scores: {network.width} of {network.name}; the paper does not say which it used, nor how many"]
 
 
 def _with_falls(results: Sequence[TableCell]) -> list[TableCell]:
-    """Return the results, with what was lost from three blocks to two told beside what the paper lost."""
+    """Return the cells, with the loss from three blocks to two noted beside the loss in the paper."""
     ours = {(r.column, r.row): r.ours for r in results}
 
     def with_fall(r: TableCell) -> TableCell:
@@ -243,7 +243,7 @@ def _read(
     *,
     web: TableColumn | None,
 ) -> Reading:
-    """Return what a network says of the test images and, where it knows FI's emotions, of WEBEmo's."""
+    """Return a network's probabilities of the test images and, where it predicts FI's emotions, of WEBEmo's images."""
     found = dict(read_crops(model, column, split, readings, answers))
     if WEBEMO in readings and web and set(column.task.labels) == set(MIDDLE_OF_FI):
         found[WEBEMO] = predicted(model, web, [i for i in web.labels.index if i not in web.features.failures])
@@ -251,7 +251,7 @@ def _read(
 
 
 def _on_webemo(ran: TableRun, web: TableColumn, initialisations: Initialisations, seed: int) -> list[TableCell]:
-    """Return two results a network: on all seven classes, and on those that FI's emotions reach."""
+    """Return two cells per network: on all seven classes, and on those that FI's emotions map to."""
     truth = web.labels.idxmax(axis=1).map(MIDDLE_OF_WEBEMO)
     results = []
     for column, answers in ran.answers.items():
@@ -262,18 +262,18 @@ def _on_webemo(ran: TableRun, web: TableColumn, initialisations: Initialisations
             common = ran.columns[column].labels.loc[list(ran.columns[column].splits[0].train)].sum().idxmax()
             for classes in ("all", "reached"):
                 ids = tables[0].index
-                wanted = truth[ids] if classes == "all" else truth[ids][truth[ids].isin(set(MIDDLE_OF_FI.values()))]
-                if wanted.empty:
+                labels = truth[ids] if classes == "all" else truth[ids][truth[ids].isin(set(MIDDLE_OF_FI.values()))]
+                if labels.empty:
                     continue
-                said = [table.loc[wanted.index].idxmax(axis=1).map(MIDDLE_OF_FI) for table in tables]
-                hit = np.stack([(one == wanted).to_numpy() for one in said], axis=1)
+                predictions = [table.loc[labels.index].idxmax(axis=1).map(MIDDLE_OF_FI) for table in tables]
+                hit = np.stack([(one == labels).to_numpy() for one in predictions], axis=1)
                 ours, low, high = mean_accuracy(np.ones_like(hit), hit, np.random.default_rng(seed))
-                note = f"trained on {column}; published {ON_WEBEMO[name]:.2f}, by a mapping that is not told"
+                note = f"trained on {column}; published {ON_WEBEMO[name]:.2f}, with a mapping that is not published"
                 if classes == "reached":
-                    note = f"trained on {column}; without images of love and confusion, which no emotion of FI means"
+                    note = f"trained on {column}; without images of love and confusion, to which no emotion of FI maps"
                 if initialisations.trainings[name].settings.init == "random":
                     note += f"; random weights: {name}"
-                always = 100 * float((wanted == MIDDLE_OF_FI[common]).mean())
+                always = 100 * float((labels == MIDDLE_OF_FI[common]).mean())
                 title = f"MG ({name}), {'seven classes' if classes == 'all' else 'five classes'}"
-                results.append(TableCell(NAME, title, WEBEMO, ours, low, high, always, None, len(wanted), note))
+                results.append(TableCell(NAME, title, WEBEMO, ours, low, high, always, None, len(labels), note))
     return results

@@ -1,8 +1,8 @@
-"""Table II of Pournaras et al. 2021 (SMAP, seed 001): accuracy on image-sentiment sets.
+"""Table II of Pournaras et al. 2021 (SMAP): accuracy on image-sentiment sets.
 
-Rows: each feature alone with the small network; all of them, with the small network on blocks of unit length, and with
-the mixture of experts in two schedules. Columns: the datasets given. Accuracy in per cent, the mean over a set's
-splits. The recipes are fixed, so nothing is chosen on test images; a validation part, where there is one, is not used.
+Rows: each feature alone with the small network; all features, with the small network on blocks of unit length, and
+with the mixture of experts in two schedules. Columns: the datasets given. Accuracy in per cent, the mean over the
+splits of a set. The recipes are fixed, so nothing is chosen on test images; validation parts are not used.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ COMBINED = {
     "combination+MoE(1)": "smap2021-moe1",
     "combination+MoE(2)": "smap2021-moe2",
 }
-# Accuracy in per cent, as printed, in the order of PUBLISHED_COLUMNS.
+# Accuracy in per cent, as published, in the order of PUBLISHED_COLUMNS.
 PUBLISHED = {
     "EfficientNet+NN": (91.64, 78.11, 81.99, 84.14),
     "Resnet+NN": (93.11, 80.18, 82.66, 87.29),
@@ -51,18 +51,18 @@ PUBLISHED = {
 
 @dataclass(frozen=True)
 class FeatureRow:
-    """One row: the blocks that are concatenated, and the recipe that is trained on them."""
+    """One row: the blocks that are concatenated, and the recipe of the classifier that is trained on them."""
 
     title: str
     blocks: tuple[str, ...]
     recipe: str  # name in RECIPES
 
     def params(self, epochs: int | None) -> dict:
-        """Return the classifier's parameters, with other epochs where they are given."""
+        """Return the classifier's parameters, with `epochs` in place of the recipe's where given."""
         return RECIPES[self.recipe].params | ({"epochs": epochs} if epochs else {})
 
     def settings(self, epochs: int | None) -> dict:
-        """Return every choice of the row that changes a number, for the report."""
+        """Return every choice of the row that influences a number, for the report."""
         recipe = RECIPES[self.recipe]
         return {"recipe": self.recipe, "classifier": recipe.classifier, "scale": recipe.scale, **self.params(epochs)}
 
@@ -70,7 +70,7 @@ class FeatureRow:
 def rows_of(use: Sequence[str], others: Mapping[str, str] | None = None) -> list[FeatureRow]:
     """Return the rows for these extractors, in the order of the paper.
 
-    `others`: stand-ins by name (see `stand_ins`); a row of one bears no name of the paper, and so no published figure.
+    `others`: stand-ins by name (see `stand_ins`); the row of one has no name of the paper, and so no published figure.
     """
     titles = SINGLE | {name: f"{name} (stand-in)+NN" for name in others or ()}
     single = [FeatureRow(titles.get(name, f"{name}+NN"), (name,), "smap2021-nn") for name in use]
@@ -82,16 +82,16 @@ def run(
 ) -> TableReport:
     """Train and test every row on every dataset.
 
-    `config` from `read_settings`; `epochs` takes the place of every recipe's, for a quick look. Rows whose weights are
-    absent and datasets that are not there are results without a number, whose note says why. Raises WeightsError or
-    DatasetError when nothing at all is left to run.
+    `config` is from `read_settings`. `epochs` replaces the number of every recipe, for a quick look. Rows whose weights
+    are absent and datasets that cannot be read give cells without numbers, whose notes say why. Raises WeightsError or
+    DatasetError when nothing is left to run.
     """
     use = config.features.use
     networks, absent = try_build(use, config, device)
     if not networks:
         raise WeightsError(
             *(f"{name}: {reason}" for name, reason in absent.items()),
-            "No extractor has its weights, so no row can be run. Give others: --use NAME,NAME.",
+            "No extractor has its weights, so no row can be run. Choose others: --use NAME,NAME.",
         )
     others = stand_ins(config)
     rows = rows_of(use, others)
@@ -156,10 +156,10 @@ def _column_results(
 def evaluate(
     column: TableColumn, row: FeatureRow, blocks: dict[str, int], seed: int, device: str, epochs: int | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Train on each split's training images; return which images were tested and which answers were right.
+    """Train on each split's training images; return which images were tested and which predictions were right.
 
-    Both bool (n_images, n_splits), rows in the order of `column.labels`. Every split is trained from the same seed, on
-    images in the order of their ids: that of a list says nothing, and would change the batches.
+    Both bool (n_images, n_splits), rows in the order of `column.labels`. Every split is trained with the same seed, on
+    images in the order of their ids: the order of a list is arbitrary, and would change the batches.
     """
     recipe, labels = RECIPES[row.recipe], column.labels
     tested, hit = (np.zeros((len(labels), len(column.splits)), bool) for _ in range(2))
@@ -183,7 +183,7 @@ def _published(row: str, column: str) -> float | None:
 def _notes(
     config: Config, absent: dict[str, str], unread: dict[str, str], columns: dict[str, TableColumn], epochs: int | None
 ) -> list[str]:
-    """Tell everything that makes the table another than the published one."""
+    """Return notes on everything in which the table differs from the published one."""
     notes = block_notes(config, absent)
     if epochs:
         notes.append(f"{epochs} epochs in place of every recipe's: the published figures are not comparable")

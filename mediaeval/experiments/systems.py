@@ -1,5 +1,6 @@
-"""How a published table of systems is run: what its networks begin with, on which splits, and the report."""
+"""How a published table of systems is run: initial weights of its networks, trainings on the splits, and the report."""
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,7 +29,8 @@ from mediaeval.features.feature_extractor import FeatureExtractor
 from mediaeval.files import file_digest
 from mediaeval.finetune import settings_of
 from mediaeval.finetune.model import SystemModel
-from mediaeval.progress import STDERR
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,10 @@ class Choices:
     """What the command chooses for a table of systems.
 
     weights         name → file; see the experiment's `weights`
-    random_weights  networks whose files are not given begin with nothing; else their rows are left out
-    rows            words that name rows; see `choose_rows`
-    splits, epochs  only the first so many; so many in place of every recipe's. For a quick look
+    random_weights  whether networks whose files are not given are initialised at random; else their rows are left out
+    rows            words that select rows; see `choose_rows`
+    splits          how many splits to use at most, for a quick look
+    epochs          number of epochs in place of every recipe's, for a quick look
     """
 
     weights: Mapping[str, Path] = field(default_factory=dict)
@@ -52,19 +55,19 @@ class Choices:
 
 @dataclass(frozen=True)
 class Plan:
-    """One network as the table has it. `needs`: name of a weight file → the setting that names it."""
+    """One network of a table. `needs`: name of a weight file → the setting that takes its path."""
 
     system: str
-    own: Mapping[str, Any] = field(default_factory=dict)  # settings in place of the system's own
+    own: Mapping[str, Any] = field(default_factory=dict)  # settings that replace the system's defaults
     needs: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class PublishedTable:
-    """A published table: its rows, in order, and the networks that they read.
+    """A published table: its rows, in order, and the networks that they need.
 
-    unit          what per cent are multiplied by: 1, or 0.01 for shares
-    published_as  name of a column → whose published figures stand beside it; "" for none
+    unit          factor for figures in per cent: 1, or 0.01 for shares
+    published_as  name of a column → whose published figures belong beside it; "" for none
     runs_on       (published_as, row) → whether the row is run on a column, where --rows does not name it
     """
 
@@ -79,16 +82,16 @@ class PublishedTable:
     runs_on: Callable[[str, TableRow], bool] = lambda published_as, row: True
 
     def needs(self, choices: Choices) -> dict[str, Plan]:
-        """Return the networks that the chosen rows read. Raises ConfigError for `--rows` that name none."""
+        """Return the networks that the chosen rows need. Raises ConfigError for `--rows` that match no row."""
         named = {name for row in choose_rows(self.rows, choices.rows) for name, _ in row.answers}
         return {name: plan for name, plan in self.plans.items() if name in named}
 
 
 @dataclass(frozen=True)
 class Initialisations:
-    """What the networks of the chosen rows begin with: those that can be trained, and why the others cannot.
+    """Initial weights of the chosen rows' networks: those that can be trained, and why the others cannot.
 
-    `files`: name of a weight file that is used → the file. `lacking`: name of one that is not there → whose it is.
+    `files`: name of a weight file that is used → the file. `lacking`: name of an absent one → networks that need it.
     """
 
     trainings: Mapping[str, Training]
@@ -99,16 +102,16 @@ class Initialisations:
 
 @dataclass(frozen=True)
 class TableRun:
-    """A table that was run; `answers` by column, for what else is to be told of them."""
+    """A table that was run; `answers` by column, for further evaluation."""
 
     report: TableReport
     columns: Mapping[str, TableColumn]
     answers: Mapping[str, Answers]
-    same: Mapping[str, str]  # training → the first equal one, whose name its answers bear
+    same: Mapping[str, str]  # training → the first equal one, under whose name its answers are
 
 
 def initialise(table: PublishedTable, choices: Choices, found: Mapping[str, Path] | None = None) -> Initialisations:
-    """Return the networks that the chosen rows read. `found`: weight files that are there without being given."""
+    """Return the networks that the chosen rows need. `found`: weight files that are present without being given."""
     files = {**(found or {}), **choices.weights}
     trainings, absent, used, without = {}, {}, set(), {}
     for name, plan in table.needs(choices).items():
@@ -141,16 +144,16 @@ def run_table(
     settings: Mapping[str, Any] | None = None,
     resplit: Callable[[TableColumn], TableColumn] = lambda column: column,
 ) -> TableRun:
-    """Train what the chosen rows read, on every dataset; return the report.
+    """Train what the chosen rows need, on every dataset; return the report.
 
     networks  extractors whose vectors systems read
-    read      what is read of a trained network; see `answers_of`
+    read      what is read from a trained network; see `answers_of`
     extra     answers needed beside those of the rows
     fine      emotions in place of polarity, where a set has them
-    notes, settings  what the report tells beside its own
+    notes, settings  of the experiment, for the report
 
-    Datasets that cannot be read and rows whose networks lack their weights are results without a number, whose note
-    says why. Raises WeightsError for a file of another network, DatasetError when no dataset can be read.
+    Datasets that cannot be read and rows whose networks lack their weights give cells without numbers, whose notes say
+    why. Raises WeightsError for a file of another network, DatasetError when no dataset can be read.
     """
     chosen = choose_rows(table.rows, choices.rows)
     widths = {network.name: network.width for network in networks}
@@ -168,16 +171,16 @@ def run_table(
         rows = [row for row in chosen if row.answers or published_as in row.published]
         rows = [row for row in rows if choices.rows or table.runs_on(published_as, row)]
         rows = [replace(row, answers=tuple((same.get(name, name), how) for name, how in row.answers)) for row in rows]
-        wanted = [
+        needed = [
             m
             for row in rows
             if not {name for name, _ in row.answers} & set(initialisations.absent)
             for m in row.answers
         ]
-        wanted = list(dict.fromkeys([*wanted, *((same[name], how) for name, how in extra if name in same)]))
-        _tell(table.name, column, initialisations.trainings, list(dict.fromkeys(name for name, _ in wanted)))
+        needed = list(dict.fromkeys([*needed, *((same[name], how) for name, how in extra if name in same)]))
+        _log_trainings(table.name, column, initialisations.trainings, list(dict.fromkeys(name for name, _ in needed)))
         answers[column.name] = answers_of(
-            column, initialisations.trainings, wanted, read, widths, config, choices.device
+            column, initialisations.trainings, needed, read, widths, config, choices.device
         )
         results += results_of(
             table.name,
@@ -223,32 +226,30 @@ def run_table(
 def by_protocol(sources: Sequence[Source], protocols: Mapping[str, str]) -> list[Source]:
     """Return sources with the paper's protocol where none was named. `protocols`: name of a set → its protocol.
 
-    Raises ConfigError for a set that comes twice so.
+    Raises ConfigError for a set that is thereby given twice.
     """
     named = [replace(s, name=f"{s.name}:{protocols[s.name]}") if s.name in protocols else s for s in sources]
     if twice := [s.name for k, s in enumerate(named) if s.name in [other.name for other in named[:k]]]:
-        raise ConfigError(
-            *(f"--dataset {name} comes twice: it is the protocol that is taken by itself." for name in twice)
-        )
+        raise ConfigError(*(f"--dataset {name} is given twice: that protocol is the default." for name in twice))
     return named
 
 
 def _first_splits(column: TableColumn, most: int | None) -> TableColumn:
-    """Return the column with its first splits alone."""
+    """Return the column with at most its first splits."""
     return replace(column, splits=column.splits[:most])
 
 
-def _tell(experiment: str, column: TableColumn, trainings: Mapping[str, Training], names: Sequence[str]) -> None:
-    """Say what is going to be trained, before it takes its hours."""
+def _log_trainings(
+    experiment: str, column: TableColumn, trainings: Mapping[str, Training], names: Sequence[str]
+) -> None:
+    """Log what is going to be trained, which may take hours."""
     splits = column.splits
     most = max(len(split.train) for split in splits)
     epochs = sorted({trainings[name].settings.epochs for name in names})
     listed = f"; epochs: {', '.join(map(str, epochs))}; networks: {', '.join(names)}" if names else ""
-    STDERR.print(
+    logger.info(
         f"{experiment}, {column.name}: {len(names) * len(splits)} trainings, of {len(names)} network(s) on "
-        f"{len(splits)} split(s) of up to {most} photographs{listed}. Fewer: --rows, --splits, --epochs.",
-        highlight=False,
-        soft_wrap=True,
+        f"{len(splits)} split(s) of up to {most} images{listed}. Fewer: --rows, --splits, --epochs."
     )
 
 
@@ -260,7 +261,7 @@ def _notes(
     columns: Mapping[str, TableColumn],
     unread: Mapping[str, str],
 ) -> list[str]:
-    """Tell everything that makes the table another than the published one."""
+    """Return notes on everything in which the table differs from the published one."""
     notes = []
     other = "the published figures are not comparable"
     if choices.epochs:
@@ -268,7 +269,7 @@ def _notes(
     if choices.splits:
         notes.append(f"only the first {choices.splits} of each dataset's splits: {other}")
     if random := [name for name, t in initialisations.trainings.items() if t.settings.init == "random"]:
-        notes.append(f"{', '.join(random)} began with random weights: {other}")
+        notes.append(f"{', '.join(random)} initialised at random: {other}")
     if left := len(table.rows) - len(chosen):
         notes.append(f"{left} of {len(table.rows)} rows not chosen (--rows)")
     notes += [f"weights {name}: {path}" for name, path in initialisations.files.items()]

@@ -1,4 +1,4 @@
-"""What every experiment gives: one record a cell of the published table, and the table for people and programs."""
+"""What every experiment returns: one record per cell of the published table, and the table for people and programs."""
 
 import csv
 import io
@@ -23,10 +23,12 @@ CSV_FILE, MARKDOWN_FILE = "results.csv", "results.md"
 class TableCell:
     """One cell of the table. Numbers are in the report's unit; None: not computed, or not published.
 
-    `low`, `high`: the interval that 95 % of the bootstrap samples over test images fall in. `baseline`: the majority's
-    score in the same protocol. `n`: test images, each counted once. `note`: what is to be known, or why it was skipped.
-    `std`: standard deviation over the splits, their squared differences divided by their number; `published_std`: as
-    printed.
+    low, high      the interval that holds 95 % of the bootstrap samples over test images
+    baseline       score of predicting the majority class, in the same protocol
+    n              number of test images, each counted once
+    note           remarks, or why the cell was skipped
+    std            standard deviation over the splits (divided by their number)
+    published_std  as published
     """
 
     experiment: str
@@ -61,7 +63,7 @@ class TableCell:
 
 @dataclass(frozen=True)
 class TableReport:
-    """The records of one experiment, in the order of the published table, and what is to be known of all of them."""
+    """The cells of one experiment, in the order of the published table, and what is common to all of them."""
 
     experiment: str
     title: str
@@ -70,7 +72,7 @@ class TableReport:
     results: list[TableCell]
     columns: dict[str, str]  # column → what it is, in words
     notes: list[str]
-    settings: dict[str, Any]  # every choice that changes a number
+    settings: dict[str, Any]  # every choice that influences a number
     splits: dict[str, list["Split"]] = field(default_factory=dict, repr=False)  # column → its splits
 
     def tables(self) -> Iterator[tuple[str, list[str], list[list[str]]]]:
@@ -140,19 +142,19 @@ class TableReport:
         return "\n".join([*lines, "## Settings", "", *settings, ""])
 
     def split_files(self) -> dict[str, str]:
-        """Return column → the name of the file of its splits, safe and different for each: splits-NAME.csv."""
+        """Return column → name of the file of its splits, splits-NAME.csv, with safe characters and all different."""
         names: dict[str, str] = {}
         for column in self.splits:
             stem = f"splits-{re.sub(r'[^A-Za-z0-9._-]+', '-', column)[:80]}"
-            taken = {name.lower() for name in names.values()}  # some file systems know no case
+            taken = {name.lower() for name in names.values()}  # some file systems ignore case
             numbered = (f"{stem}{f'-{k}' if k > 1 else ''}.csv" for k in count(1))
             names[column] = next(name for name in numbered if name.lower() not in taken)
         return names
 
     def write(self, out: Path) -> list[Path]:
-        """Write the CSV, the Markdown file and the splits into a folder, each whole or not at all; return their paths.
+        """Write the CSV, the Markdown file and the splits into a folder, each atomically; return their paths.
 
-        The splits of a sentiment set, copied into its folder as splits.csv, are what the protocol `stored` reads.
+        A file of splits of a sentiment set, copied into its folder as splits.csv, is read by the protocol `stored`.
         """
         from mediaeval.experiments.datasets.splits import write_splits  # numpy: not for a list of experiments
 
@@ -166,19 +168,17 @@ class TableReport:
 
 
 def require_writable(out: Path) -> None:
-    """Raise ConfigError when a folder for results cannot be made, or not be written; nothing is made.
+    """Raise ConfigError when a folder for results cannot be created or written; nothing is created.
 
-    To be asked before hours of training, not after them.
+    Call it before hours of training, not after them.
     """
     place = out
     try:
         while not place.exists() and not place.is_symlink() and place != place.parent:
             place = place.parent
         if not place.is_dir():
-            what = "a file" if place.is_file() else "no folder"
-            raise ConfigError(
-                f"--out {out}: {place} is {what}; a folder is wanted. Give another. Nothing was computed."
-            )
+            what = "a file" if place.is_file() else "not a folder"
+            raise ConfigError(f"--out {out}: {place} is {what}; expected a folder. Nothing was computed.")
         taken = [out / name for name in (CSV_FILE, MARKDOWN_FILE) if (out / name).is_dir()]
         if taken:
             raise ConfigError(f"--out {out}: {taken[0]} is a folder. Give another --out. Nothing was computed.")

@@ -153,7 +153,8 @@ def test_sources_are_read_and_refused_together():
         read_sources(["twitter2", "mine:folds=x", "fi=a", "fi=b"])
     told = str(caught.value)
     assert len(caught.value.problems) == 3
-    assert "twitter2: NAME=FOLDER" in told and "unknown sentiment set 'mine'" in told and "fi comes twice" in told
+    assert "twitter2: expected NAME=FOLDER" in told and "unknown sentiment set 'mine'" in told
+    assert "fi is given twice" in told
 
 
 def test_folds_of_an_official_folder_keep_groups_and_duplicates_together(make_devset, workdir):
@@ -425,7 +426,7 @@ def test_certh2021_joins_truth_by_id(run, workdir, task):
     after = json.loads(run(*certh(task, "--json")).stdout)["results"]
     assert [(r["row"], r["ours"]) for r in after] == [(r["row"], r["ours"]) for r in before]
     shutil.copy(task / "dev/images/d3.jpg", task / "test/images/t3.jpg")
-    assert "1 test images are images of the dev set, byte for byte" in run(*certh(task)).stdout
+    assert "1 test images are byte for byte in the dev set" in run(*certh(task)).stdout
     csv_file.write_text("\n".join([header, *rows[1:]]) + "\n")
     assert "do not hold the same images: 1 are in one only (t0)" in run(*certh(task), code=1).stderr
 
@@ -485,10 +486,10 @@ def test_both_run_on_what_mediaeval_toml_names(run, workdir, make_devset):
         (["smap"], "unknown experiment 'smap'. Did you mean 'smap2021'"),
         (["smap2021", "--data", "x"], "--data: not an option of smap2021, which takes --dataset"),
         (["certh2021", "--dataset", "fi=x"], "--dataset: not an option of certh2021"),
-        (["smap2021", "--dataset", "fi"], "--dataset fi: NAME=FOLDER is wanted"),
+        (["smap2021", "--dataset", "fi"], "--dataset fi: expected NAME=FOLDER"),
         (["smap2021", "--use", "handcrafted", "--dataset", "fi=nowhere"], "No dataset could be read"),
         (["smap2021", "--use", "resnet152_11k", "--dataset", "x=nowhere"], "No extractor has its weights"),
-        (["certh2021", "--use", "resnet152_11k,handcrafted", "--data", "../devset"], "reads all features"),
+        (["certh2021", "--use", "resnet152_11k,handcrafted", "--data", "../devset"], "uses all features"),
         (["certh2021", "--use", "handcrafted", "--data", "../devset", "--test", "x"], "--test and --truth belong"),
         (["certh2021", "--use", "handcrafted", "--data", "nowhere"], "nowhere does not exist"),
         (["smap2021", "--use", "handcraft", "--dataset", "x=y"], "Did you mean 'handcrafted'"),
@@ -504,9 +505,9 @@ def test_errors_are_sentences(run, workdir, make_devset, arguments, message):
 @pytest.mark.parametrize(
     ("out", "message"),
     [
-        ("taken", "--out taken: taken is a file; a folder is wanted"),
+        ("taken", "--out taken: taken is a file; expected a folder"),
         ("taken/below/it", "--out taken/below/it: taken is a file"),
-        ("dangling", "--out dangling: dangling is no folder"),
+        ("dangling", "--out dangling: dangling is not a folder"),
         ("full", "--out full: full/results.csv is a folder"),
         ("x" * 300, "cannot be written (File name too long)"),
     ],

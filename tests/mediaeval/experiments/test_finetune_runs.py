@@ -102,7 +102,7 @@ def test_campos_trains_a_network_once_a_fold_for_all_rows_that_read_it(run, work
     found = by_row(report)
     # nine initialisations, one of them with other pixels' mean: two different networks, where all begin with nothing
     assert [system for system, _ in fits] == ["caffenet"] * 10
-    assert "10 trainings, of 2 network(s) on 5 split(s) of up to 24 photographs; epochs: 1" in result.stderr
+    assert "10 trainings, of 2 network(s) on 5 split(s) of up to 24 images; epochs: 1" in result.stderr
     splits = read_splits(workdir / "runs/experiments/campos2017/splits-twitter1-5-folds.csv")
     assert [set(ids) for _, ids in fits[:5]] == [set(split.train) for split in splits]
     name = "twitter1-5:folds"
@@ -238,7 +238,7 @@ def test_multigap_without_weights_and_anp_scores(run, workdir, small, fits, make
         "MldrNet",
     }
     notes = "\n".join(report["notes"])
-    assert "no ANP scores, and no rows with them: " in notes and "caffe_sentibank_train_iter_250000" in notes
+    assert "no ANP scores, hence no rows with them: " in notes and "caffe_sentibank_train_iter_250000" in notes
     assert "no --weights places=FILE (vgg16_places365.caffemodel" in notes and "no --weights object" not in notes
     # what fewer blocks lose is told beside what was printed
     two, three = (found[f"GAP 1-{k} (O)"] for k in (2, 3))
@@ -257,7 +257,7 @@ def test_networks_of_fi_are_tested_on_webemo(run, workdir, small, fits):
     assert list(found) == [f"MG ({s}), {n} classes" for s in "OP" for n in ("seven", "five")]
     assert [r["n"] for r in found.values()] == [4, 2, 4, 2]  # love and confusion are no emotions of FI
     assert all(r["published"] is None and 0 <= r["ours"] <= 100 for r in found.values())
-    assert "published 46.45, by a mapping that is not told" in found["MG (O), seven classes"]["note"]
+    assert "published 46.45, with a mapping that is not published" in found["MG (O), seven classes"]["note"]
     assert "published 42.25" in found["MG (P), seven classes"]["note"] and len(fits) == 2
     # what is reached is right as often in both: nothing else can be
     assert 4 * found["MG (O), seven classes"]["ours"] == pytest.approx(2 * found["MG (O), five classes"]["ours"])
@@ -355,11 +355,14 @@ def test_validation_parts_join_the_test():
         (["smap2021", "--weights", "object=x"], "--weights: not an option of smap2021"),
         (["certh2021", "--rows", "x", "--splits", "1"], "--rows, --splits: not an option of certh2021"),
         (["multigap2020", "--weights", "objects=x"], "unknown weights 'objects'. Did you mean 'object'?"),
-        (["campos2017", "--weights", "caffenet=nowhere"], "nowhere is not there. Wanted is bvlc_reference_caffenet"),
+        (["campos2017", "--weights", "caffenet=nowhere"], "nowhere does not exist. Expected bvlc_reference_caffenet"),
         (["campos2017", "--dataset", "x=nowhere", "--rows", "fc10"], "--rows fc10: no such row. Name a group"),
         (["attention2019", "--dataset", "x=nowhere"], "No dataset could be read"),
-        (["multigap2020", "--use", "handcrafted,squeezenet", "--dataset", "x=y"], "one extractor is wanted, of ANP"),
-        (["multigap2020", "--dataset", "x=y", "--dataset", "webemo=a", "--dataset", "webemo:stored=b"], "comes twice"),
+        (["multigap2020", "--use", "handcrafted,squeezenet", "--dataset", "x=y"], "expected one extractor, of ANP"),
+        (
+            ["multigap2020", "--dataset", "x=y", "--dataset", "webemo=a", "--dataset", "webemo:stored=b"],
+            "is given twice",
+        ),
     ],
 )
 def test_errors_are_sentences(run, workdir, arguments, message):

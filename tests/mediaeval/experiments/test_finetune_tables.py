@@ -182,9 +182,9 @@ def test_weights_are_read_and_refused_together(tmp_path):
     with pytest.raises(ConfigError) as caught:
         read_weights(["caffenet", "cafenet=x", "places=nowhere", f"caffenet={tmp_path}/a.caffemodel"] * 2, known)
     told = "\n".join(caught.value.problems)
-    assert "--weights caffenet: NAME=FILE is wanted; NAME is one of caffenet, places" in told
-    assert "Did you mean 'caffenet'" in told and "nowhere is not there. Wanted is that of Places" in told
-    assert "caffenet comes twice" in told
+    assert "--weights caffenet: expected NAME=FILE; NAME is one of caffenet, places" in told
+    assert "Did you mean 'caffenet'" in told and "nowhere does not exist. Expected that of Places" in told
+    assert "caffenet is given twice" in told
 
 
 def test_equal_networks_are_trained_once():
@@ -206,7 +206,7 @@ def test_the_papers_protocol_is_taken_where_none_is_named():
     assert [s.name for s in named] == ["twitter1-5:folds", "twitter1-4:hold-out", "mine"]
     published = [campos2017.published_as(n) for n in ("twitter1-5:folds", "twitter1-5:shipped", "twitter1-5:hold-out")]
     assert published == ["twitter1-5", "twitter1-5", ""] and campos2017.published_as("mine") == ""
-    with pytest.raises(ConfigError, match="twitter1-5:folds comes twice"):
+    with pytest.raises(ConfigError, match="twitter1-5:folds is given twice"):
         by_protocol([Source("twitter1-5", here), Source("twitter1-5:folds", here)], {"twitter1-5": "folds"})
 
 
