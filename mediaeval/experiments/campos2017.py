@@ -39,7 +39,7 @@ from mediaeval.experiments.trainings import PLAIN, TEN_CROPS, Answers, Reading, 
 from mediaeval.features.images import Images
 from mediaeval.features.networks.caffenet import classes_of, read_caffenet
 from mediaeval.finetune.model import SystemModel
-from mediaeval.finetune.pictures import decoded
+from mediaeval.finetune.pixels import decoded
 from mediaeval.finetune.scoring import EVAL_BATCH
 from mediaeval.interpret.activations import Batch, gram_matrices
 from mediaeval.interpret.linear_probes import KINDS, Fold, run_probe

@@ -16,7 +16,7 @@ from mediaeval.data.images import decode, read_image
 from mediaeval.errors import ConfigError, DatasetError, ImageError, choose, first_few
 from mediaeval.files import write_atomically
 from mediaeval.finetune.model import SystemModel
-from mediaeval.finetune.pictures import middle
+from mediaeval.finetune.pixels import centre_crop
 from mediaeval.interpret.gradcam import METHODS, GradCam, default_map, heat_map, heat_map_view
 from mediaeval.interpret.inspectable import InspectableRun, open_inspectable
 from mediaeval.interpret.overlay import seen_box, shown, with_heat, with_probabilities
@@ -176,7 +176,7 @@ def _look(system: SystemModel, image: Image.Image, method: str, map_name: str, v
     photograph, pixels = shown(image), system.pixels(image)
     if method == "heat-map":
         view = heat_map_view(built)
-        maps = heat_map(built, middle(view, image), multi_label=system.task.multi_label)
+        maps = heat_map(built, centre_crop(view, image), multi_label=system.task.multi_label)
 
         box, labels = seen_box(view, image), system.task.labels
 

@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image
 
 from mediaeval.finetune.network import View
-from mediaeval.finetune.pictures import resized_to
+from mediaeval.finetune.pixels import resized_to
 
 LARGEST = 1024  # pixels of the longer side of what is drawn
 

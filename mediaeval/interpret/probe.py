@@ -14,7 +14,7 @@ from mediaeval.data.split import read_split
 from mediaeval.errors import ConfigError, DatasetError, choose, first_few
 from mediaeval.features.images import Images
 from mediaeval.finetune.model import SystemModel
-from mediaeval.finetune.pictures import decoded
+from mediaeval.finetune.pixels import decoded
 from mediaeval.finetune.scoring import EVAL_BATCH
 from mediaeval.interpret.activations import Batch, gram_matrices
 from mediaeval.interpret.inspectable import InspectableRun, open_inspectable

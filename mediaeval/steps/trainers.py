@@ -178,7 +178,7 @@ def fit_system(
             state=state,
             resume=resume,
             validation=(images.some(val_ids), labels.loc[list(val_ids)]) if val_ids else None,
-            on_image=lambda done, total: advance(done, total, "photographs read"),
+            on_image=lambda done, total: advance(done, total, "images read"),
             on_progress=on_progress,
         )
     if last:  # a finished training that is resumed has none

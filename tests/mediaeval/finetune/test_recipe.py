@@ -15,10 +15,11 @@ from torch import nn
 
 from mediaeval.data.images import decode
 from mediaeval.errors import ConfigError, ImageError
+from mediaeval.features.images import Images
 from mediaeval.finetune import SYSTEMS, settings_model, settings_of
-from mediaeval.finetune.batches import Batches, balanced_weights
+from mediaeval.finetune.batches import Batches, Examples, balanced_weights
 from mediaeval.finetune.network import SystemNetwork, View
-from mediaeval.finetune.pictures import Photographs, Pictures, middle, ten_crops
+from mediaeval.finetune.pixels import DecodedImages, centre_crop, ten_crops
 from mediaeval.finetune.recipe import loss_of, lr_at, mixing_of, optimiser_of, parameter_groups
 from mediaeval.finetune.settings import TrainingSettings
 from tests.conftest import picture
@@ -27,13 +28,13 @@ VIEW = View(resize=40, crop=32)
 
 
 @pytest.fixture
-def photographs(tmp_path) -> Photographs:
-    """Six pictures, wide, tall and square."""
+def images(tmp_path) -> Images:
+    """Six images, wide, tall and square."""
     paths = {}
     for k, size in enumerate([(64, 48), (48, 64), (50, 50)] * 2):
         paths[f"i{k}"] = tmp_path / f"i{k}.png"
         picture(["negative", "neutral", "positive"][k % 3], k, size).save(paths[f"i{k}"])
-    return Photographs(tuple(paths), paths)
+    return Images(tuple(paths), paths)
 
 
 # losses -------------------------------------------------------------------------------------------------------------
@@ -156,19 +157,16 @@ def test_balance_makes_every_class_as_frequent():
     assert targets.T @ balanced_weights(targets) == pytest.approx([1 / 3] * 3)
 
 
-def batches_of(
-    photographs: Photographs, folder: Path, recipe: TrainingSettings, workers: int, seed: int = 0
-) -> Batches:
-    pictures = Pictures(photographs, VIEW, folder)
-    targets = np.eye(3, dtype=np.float32)[[0, 1, 2] * 2]
-    return Batches(pictures, list(photographs.ids), targets, None, recipe, seed, workers)
+def batches_of(images: Images, folder: Path, settings: TrainingSettings, workers: int, seed: int = 0) -> Batches:
+    examples = Examples(images, np.eye(3, dtype=np.float32)[[0, 1, 2] * 2])
+    return Batches(DecodedImages(images, VIEW, folder), examples, settings, seed, workers)
 
 
 AUGMENTED = TrainingSettings(batch_size=4, randaugment=9)
 
 
-def test_equal_seeds_give_equal_batches_however_many_workers(photographs, tmp_path):
-    runs = [batches_of(photographs, tmp_path, AUGMENTED, workers) for workers in (0, 2)]
+def test_equal_seeds_give_equal_batches_however_many_workers(images, tmp_path):
+    runs = [batches_of(images, tmp_path, AUGMENTED, workers) for workers in (0, 2)]
     for epoch in (0, 3, 1):  # in any order: an epoch depends on none before
         one, two = (list(run(epoch)) for run in runs)
         assert [len(batch[0]) for batch in one] == [3, 3]  # as equal as can be: no batch of one image
@@ -176,37 +174,37 @@ def test_equal_seeds_give_equal_batches_however_many_workers(photographs, tmp_pa
             assert all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
 
 
-def test_epochs_and_seeds_differ_and_global_randomness_is_left_alone(photographs, tmp_path):
+def test_epochs_and_seeds_differ_and_global_randomness_is_left_alone(images, tmp_path):
     torch.manual_seed(7)
     before = torch.get_rng_state()
-    run = batches_of(photographs, tmp_path, AUGMENTED, 0)
-    other = batches_of(photographs, tmp_path, AUGMENTED, 0, seed=1)
+    run = batches_of(images, tmp_path, AUGMENTED, 0)
+    other = batches_of(images, tmp_path, AUGMENTED, 0, seed=1)
     first = torch.cat([x for x, *_ in run(0)])
     assert not torch.equal(first, torch.cat([x for x, *_ in run(1)]))
     assert not torch.equal(first, torch.cat([x for x, *_ in other(0)]))
     assert torch.equal(before, torch.get_rng_state())
 
 
-def test_the_middle_of_a_picture_is_that_of_the_photograph(photographs, tmp_path):
-    pictures = Pictures(photographs, VIEW, tmp_path)
-    for image_id, path in photographs.paths.items():
-        assert np.array_equal(pictures.middle(image_id), middle(VIEW, decode(path.read_bytes())))
+def test_the_centre_of_a_decoded_image_is_that_of_the_image(images, tmp_path):
+    stored = DecodedImages(images, VIEW, tmp_path)
+    for image_id, path in images.paths.items():
+        assert np.array_equal(stored.centre_crop(image_id), centre_crop(VIEW, decode(path.read_bytes())))
 
 
-def test_ten_crops_are_corners_middle_and_mirrors():
+def test_ten_crops_are_corners_centre_and_mirrors():
     image = picture("negative", 1, (50, 40))
     crops = ten_crops(View(40, 32), image)
     pixels = np.asarray(image)
     assert crops.shape == (10, 32, 32, 3)
     assert np.array_equal(crops[0], pixels[:32, :32]) and np.array_equal(crops[3], pixels[-32:, -32:])
-    assert np.array_equal(crops[4], middle(View(40, 32), image))
+    assert np.array_equal(crops[4], centre_crop(View(40, 32), image))
     assert np.array_equal(crops[5:], crops[:5, :, ::-1])
 
 
-def test_a_damaged_photograph_is_named(photographs, tmp_path):
-    photographs.paths["i2"].write_bytes(b"no image")
+def test_a_damaged_image_is_named(images, tmp_path):
+    images.paths["i2"].write_bytes(b"no image")
     with pytest.raises(ImageError, match="i2: the file is not an image"):
-        Pictures(photographs, VIEW, tmp_path)
+        DecodedImages(images, VIEW, tmp_path)
 
 
 # settings -----------------------------------------------------------------------------------------------------------
@@ -241,14 +239,12 @@ def test_settings_that_cannot_be_are_told(system, message):
     assert message in str(error.value)
 
 
-def test_an_image_drawn_twice_is_augmented_twice(photographs, tmp_path):
+def test_an_image_drawn_twice_is_augmented_twice(images, tmp_path):
     recipe = TrainingSettings(batch_size=24, balanced=True, randaugment=9)
-    pictures = Pictures(photographs, VIEW, tmp_path)
-    ids = list(photographs.ids)
-    run = Batches(pictures, ids, np.eye(3, dtype=np.float32)[[0, 1, 2] * 2], None, recipe, 0, 0)
+    run = batches_of(images, tmp_path, recipe, 0)
     for epoch in range(3):
         pixels = torch.cat([x for x, *_ in run(epoch)])
-        assert len({x.numpy().tobytes() for x in pixels}) == len(ids)
+        assert len({x.numpy().tobytes() for x in pixels}) == len(images.ids)
 
 
 @pytest.mark.parametrize("name", SYSTEMS)

@@ -20,7 +20,7 @@ from mediaeval.features.images import Images
 from mediaeval.finetune import settings_of
 from mediaeval.finetune.averaging import Average
 from mediaeval.finetune.model import SystemModel, load_system
-from mediaeval.finetune.pictures import ten_crops
+from mediaeval.finetune.pixels import ten_crops
 from mediaeval.runs import RunFolder, open_run, run_folder
 from mediaeval.steps import trainers
 from mediaeval.steps.predict import predict
@@ -60,7 +60,7 @@ RECIPE = Recipe(
 
 
 def small(tmp_path, **changes) -> tuple[SystemModel, Images, pd.DataFrame]:
-    """A model to be trained on 12 pictures."""
+    """A model to be trained on 12 images."""
     dataset = load_dataset(make_folder(tmp_path / "small", 12))
     model = SystemModel(VISUAL_SENTIMENT_2021["subtask1"], "timm", settings_of(TINY | changes), {}, seed=0)
     return model, Images(dataset.ids, dataset.image_paths), dataset.labels("subtask1")
@@ -143,35 +143,35 @@ def kill_after(batches: int):
 @pytest.mark.parametrize("changes", [{}, {"ema": 0.5, "accumulate": 2, "mixup": 0.3, "optimiser": "sgd"}])
 def test_a_killed_training_goes_on_to_the_same_result(tmp_path, changes):
     recipe = {"epochs": 4, "batch_size": 4} | changes
-    whole, photographs, labels = small(tmp_path, **recipe)
-    whole.fit(photographs, labels, state=tmp_path / "whole.safetensors", validation=(photographs, labels))
+    whole, images, labels = small(tmp_path, **recipe)
+    whole.fit(images, labels, state=tmp_path / "whole.safetensors", validation=(images, labels))
     state = tmp_path / "state/killed.safetensors"
     killed, *_ = small(tmp_path / "again", **recipe)
     with pytest.raises(Killed):
-        killed.fit(photographs, labels, state=state, validation=(photographs, labels), on_progress=kill_after(10))
+        killed.fit(images, labels, state=state, validation=(images, labels), on_progress=kill_after(10))
     with pytest.raises(ConfigError, match=r"not finished\. Continue it with --resume"):
-        small(tmp_path / "new", **recipe)[0].fit(photographs, labels, state=state)
+        small(tmp_path / "new", **recipe)[0].fit(images, labels, state=state)
     resumed, *_ = small(tmp_path / "anew", **recipe)
-    resumed.fit(photographs, labels, state=state, resume=True, validation=(photographs, labels))
+    resumed.fit(images, labels, state=state, resume=True, validation=(images, labels))
     assert resumed.history == whole.history and len(whole.history) == 4
-    assert resumed.predict_proba(photographs).equals(whole.predict_proba(photographs))
+    assert resumed.predict_proba(images).equals(whole.predict_proba(images))
     # a finished training is read, not trained again
     read, *_ = small(tmp_path / "read", **recipe)
-    read.fit(photographs, labels, state=state, resume=True, on_progress=kill_after(1))
-    assert read.predict_proba(photographs).equals(whole.predict_proba(photographs))
+    read.fit(images, labels, state=state, resume=True, on_progress=kill_after(1))
+    assert read.predict_proba(images).equals(whole.predict_proba(images))
 
 
 def test_a_training_is_resumed_with_its_own_settings_only(tmp_path):
-    model, photographs, labels = small(tmp_path, epochs=3, batch_size=4)
+    model, images, labels = small(tmp_path, epochs=3, batch_size=4)
     state = tmp_path / "killed.safetensors"
     with pytest.raises(Killed):
-        model.fit(photographs, labels, state=state, on_progress=kill_after(6))
+        model.fit(images, labels, state=state, on_progress=kill_after(6))
     other, *_ = small(tmp_path / "other", epochs=3, batch_size=4, lr=0.01)
     with pytest.raises(ConfigError, match=r"other settings(.|\n)*lr: was 0.0001, now 0.01"):
-        other.fit(photographs, labels, state=state, resume=True)
+        other.fit(images, labels, state=state, resume=True)
     fewer, *_ = small(tmp_path / "fewer", epochs=3, batch_size=4)
     with pytest.raises(ConfigError, match="photographs: was"):
-        fewer.fit(photographs.some(photographs.ids[:8]), labels, state=state, resume=True)
+        fewer.fit(images.some(images.ids[:8]), labels, state=state, resume=True)
 
 
 def test_the_command_resumes(job, monkeypatch):
@@ -203,56 +203,56 @@ def test_the_command_resumes(job, monkeypatch):
 
 
 def test_a_loss_that_is_no_number_stops_and_says_which_batch(tmp_path):
-    model, photographs, labels = small(tmp_path, epochs=3, batch_size=4, lr=1e30, optimiser="sgd", warmup_epochs=0)
+    model, images, labels = small(tmp_path, epochs=3, batch_size=4, lr=1e30, optimiser="sgd", warmup_epochs=0)
     with pytest.raises(ConfigError, match=r"became (nan|inf) in epoch \d, batch \d; .*Lower lr \(it was"):
-        model.fit(photographs, labels, state=tmp_path / "x.safetensors")
+        model.fit(images, labels, state=tmp_path / "x.safetensors")
 
 
 def test_what_diverges_later_keeps_the_last_good_epoch(tmp_path, monkeypatch):
     from mediaeval.finetune import training
 
-    model, photographs, labels = small(tmp_path, epochs=3, batch_size=4)
+    model, images, labels = small(tmp_path, epochs=3, batch_size=4)
     honest = training.lr_at
     monkeypatch.setattr(training, "lr_at", lambda recipe, n: lambda *at: 1e30 if at[0] == 1 else honest(recipe, n)(*at))
     state = tmp_path / "x.safetensors"
     with pytest.raises(ConfigError, match=r"epoch 1, batch \d; .*x.safetensors keeps the weights of the last"):
-        model.fit(photographs, labels, state=state)
+        model.fit(images, labels, state=state)
     assert all(tensor.isfinite().all() for tensor in load_file(state).values())
 
 
-def test_one_photograph_teaches_nothing(tmp_path):
-    model, photographs, labels = small(tmp_path)
-    with pytest.raises(DatasetError, match="1 photographs to train on: at least 2"):
-        model.fit(photographs.some(photographs.ids[:1]), labels, state=tmp_path / "x.safetensors")
+def test_one_image_teaches_nothing(tmp_path):
+    model, images, labels = small(tmp_path)
+    with pytest.raises(DatasetError, match="got 1 images to train on; expected at least 2"):
+        model.fit(images.some(images.ids[:1]), labels, state=tmp_path / "x.safetensors")
 
 
 def test_frozen_statistics_stay_and_others_move(tmp_path):
     for index, (kind, stays) in enumerate((("frozen", True), ("trained", False))):
-        model, photographs, labels = small(tmp_path / str(index), batch_norm=kind, epochs=1)
-        model.fit(photographs, labels, state=tmp_path / f"{kind}.safetensors")
+        model, images, labels = small(tmp_path / str(index), batch_norm=kind, epochs=1)
+        model.fit(images, labels, state=tmp_path / f"{kind}.safetensors")
         state = model.built.network.state_dict()
         means = torch.cat([value for key, value in state.items() if key.endswith("running_mean")])
         assert bool((means == 0).all()) is stays, kind
 
 
 def test_oversampling_averages_ten_probabilities(tmp_path):
-    model, photographs, labels = small(tmp_path, epochs=1)
-    model.fit(photographs, labels, state=tmp_path / "x.safetensors")
+    model, images, labels = small(tmp_path, epochs=1)
+    model.fit(images, labels, state=tmp_path / "x.safetensors")
     model.settings = model.settings.model_copy(update={"oversample": True})
-    found = model.predict_proba(photographs)
-    for image_id in photographs.ids:
-        crops = ten_crops(model.built.view, decode(photographs.paths[image_id].read_bytes()))
+    found = model.predict_proba(images)
+    for image_id in images.ids:
+        crops = ten_crops(model.built.view, decode(images.paths[image_id].read_bytes()))
         wanted = model.probabilities(model.scores(crops)).mean(axis=0)
         assert found.loc[image_id].to_numpy() == pytest.approx(wanted, abs=1e-6)
 
 
 def test_a_saved_model_is_the_model(tmp_path):
-    model, photographs, labels = small(tmp_path, epochs=1)
-    model.fit(photographs, labels, state=tmp_path / "x.safetensors")
+    model, images, labels = small(tmp_path, epochs=1)
+    model.fit(images, labels, state=tmp_path / "x.safetensors")
     model.save(tmp_path / "model.safetensors")
     again = load_system(tmp_path / "model.safetensors", VISUAL_SENTIMENT_2021["subtask1"])
-    assert again.predict_proba(photographs).equals(model.predict_proba(photographs))
-    with pytest.raises(WeightsError, match="is a model of subtask1, one of subtask2 is wanted"):
+    assert again.predict_proba(images).equals(model.predict_proba(images))
+    with pytest.raises(WeightsError, match="got a model of subtask1; expected one of subtask2"):
         load_system(tmp_path / "model.safetensors", VISUAL_SENTIMENT_2021["subtask2"])
     (tmp_path / "cut.safetensors").write_bytes((tmp_path / "model.safetensors").read_bytes()[:5000])
     with pytest.raises(WeightsError, match=r"cut\.safetensors is damaged"):
@@ -260,12 +260,12 @@ def test_a_saved_model_is_the_model(tmp_path):
 
 
 def test_rows_follow_ids_and_batches_change_nothing(tmp_path):
-    model, photographs, labels = small(tmp_path, epochs=1)
-    model.fit(photographs, labels, state=tmp_path / "x.safetensors")
-    every = model.predict_proba(photographs)
-    backwards = model.predict_proba(photographs.some(photographs.ids[::-1]))
-    assert backwards.loc[list(photographs.ids)].equals(every)
-    alone = pd.concat([model.predict_proba(photographs.some([i])) for i in photographs.ids])
+    model, images, labels = small(tmp_path, epochs=1)
+    model.fit(images, labels, state=tmp_path / "x.safetensors")
+    every = model.predict_proba(images)
+    backwards = model.predict_proba(images.some(images.ids[::-1]))
+    assert backwards.loc[list(images.ids)].equals(every)
+    alone = pd.concat([model.predict_proba(images.some([i])) for i in images.ids])
     assert np.allclose(alone, every, atol=1e-6)
 
 
@@ -344,25 +344,25 @@ def test_the_average_follows_the_network_and_is_exact_at_rest():
 
 
 def test_one_validation_image_is_scored(tmp_path):
-    model, photographs, labels = small(tmp_path, epochs=1)
-    one = photographs.some(photographs.ids[:1])
-    model.fit(photographs, labels, state=tmp_path / "x.safetensors", validation=(one, labels))
+    model, images, labels = small(tmp_path, epochs=1)
+    one = images.some(images.ids[:1])
+    model.fit(images, labels, state=tmp_path / "x.safetensors", validation=(one, labels))
     assert model.history[0]["val_f1"] in (0, 1)
 
 
 def test_batch_normalisation_never_meets_one_image(tmp_path):
-    model, photographs, labels = small(tmp_path, epochs=1, batch_size=2, accumulate=8)
-    three = photographs.some(photographs.ids[:3])
+    model, images, labels = small(tmp_path, epochs=1, batch_size=2, accumulate=8)
+    three = images.some(images.ids[:3])
     model.fit(three, labels, state=tmp_path / "x.safetensors")
     assert len(model.history) == 1
 
 
 def test_what_a_kill_in_the_first_epoch_left_is_no_hindrance(tmp_path):
-    model, photographs, labels = small(tmp_path, epochs=1)
+    model, images, labels = small(tmp_path, epochs=1)
     state = tmp_path / "left/model.safetensors"
     (state.parent / "pixels-killed").mkdir(parents=True)
     state.write_bytes(b"weights without the state beside them")
-    model.fit(photographs, labels, state=state, resume=True)
+    model.fit(images, labels, state=state, resume=True)
     assert sorted(p.name for p in state.parent.iterdir()) == ["model.safetensors", "model.training"]
 
 

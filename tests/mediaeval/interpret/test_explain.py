@@ -8,7 +8,7 @@ from torch import nn
 
 from mediaeval.errors import ConfigError
 from mediaeval.finetune.network import SystemNetwork, View
-from mediaeval.finetune.pictures import middle
+from mediaeval.finetune.pixels import centre_crop
 from mediaeval.interpret.gradcam import GradCam, default_map, heat_map, heat_map_view
 from mediaeval.interpret.overlay import laid_out, seen_box, with_heat, with_probabilities
 from mediaeval.interpret.sheet import Cell, contact_sheet, legible
@@ -50,7 +50,7 @@ def photograph(size: tuple[int, int], square: tuple[float, float, float, float])
 
 def heat_on(image: Image.Image, system: SystemNetwork, column: int = 0, map_name: str = "") -> np.ndarray:
     """What speaks for a label, on the photograph, (height, width)."""
-    cells = GradCam(system, middle(system.view, image), map_name).cells(column)
+    cells = GradCam(system, centre_crop(system.view, image), map_name).cells(column)
     return laid_out(cells, seen_box(system.view, image), image.size, smooth=True)[0]
 
 
@@ -104,7 +104,7 @@ def test_each_pixel_of_the_crop_comes_back_to_its_place():
         for size in ((300, 200), (160, 240)):
             ramp = np.tile(np.linspace(0, 255, size[0]), (size[1], 1))
             image = Image.fromarray(np.uint8(ramp + 0.5)).convert("RGB")
-            cells = middle(view, image)[..., 0]
+            cells = centre_crop(view, image)[..., 0]
             back, seen = laid_out(cells, seen_box(view, image), size, smooth=True)
             assert np.abs(back - ramp)[seen].max() < 3
 
@@ -180,7 +180,7 @@ def test_tokens_become_a_map(prefix, told):
     network = Tokens(prefix, told)
     system = built(SQUASHED, network, block=network.block)
     image = photograph((300, 200), (0.5, 0.25, 0.75, 0.5))
-    cells = GradCam(system, middle(system.view, image)).cells(0)
+    cells = GradCam(system, centre_crop(system.view, image)).cells(0)
     assert cells.shape == (8, 8)
     rows, columns = (cells > 0).nonzero()
     assert rows.tolist() == [2, 2, 3, 3] and columns.tolist() == [4, 5, 4, 5]
@@ -202,7 +202,7 @@ def test_the_default_map_is_the_first_that_reaches_the_scores():
 
     network = ClassToken()
     system = built(SQUASHED, network, last=network.last, block=network.block)
-    pixels = middle(SQUASHED, photograph((300, 200), (0.5, 0.25, 0.75, 0.5)))
+    pixels = centre_crop(SQUASHED, photograph((300, 200), (0.5, 0.25, 0.75, 0.5)))
     assert not GradCam(system, pixels, "last").reaches_scores()
     assert default_map(system, pixels) == "block"
     assert default_map(SystemNetwork(network, SQUASHED, (), {}, {}), pixels) == ""
@@ -225,7 +225,7 @@ def test_maps_of_a_network_with_channels_last_are_turned():
 
 
 def test_what_is_no_map_is_told_with_the_maps_there_are():
-    pixels = middle(SQUASHED, Image.new("RGB", (64, 64)))
+    pixels = centre_crop(SQUASHED, Image.new("RGB", (64, 64)))
     network = Reds()
     maps = {"relu": network.relu, "head": network.head, "unused": nn.ReLU()}
     system = built(SQUASHED, network, **maps)
@@ -254,7 +254,7 @@ def test_the_heat_map_is_a_softmax_at_each_of_8_by_8_places():
     system = built(View(256, 227, squash=True), network, conv5=network.conv5)
     view = heat_map_view(system)
     assert (view.resize, view.crop, view.squash) == (451, 451, True)
-    pixels = middle(view, photograph((300, 200), (0.4, 0.4, 0.6, 0.6)))
+    pixels = centre_crop(view, photograph((300, 200), (0.4, 0.4, 0.6, 0.6)))
     maps = heat_map(system, pixels, multi_label=False)
     assert maps.shape == (2, 8, 8)
     np.testing.assert_allclose(maps.sum(axis=0), 1, rtol=1e-6)
@@ -273,7 +273,7 @@ def test_the_heat_map_changes_where_the_photograph_does():
     view = heat_map_view(system)
     square = photograph((400, 150), (0.65, 0.2, 0.8, 0.4))
     blank = Image.new("RGB", square.size, (120, 120, 120))
-    maps = [heat_map(system, middle(view, image), multi_label=False)[1] for image in (blank, square)]
+    maps = [heat_map(system, centre_crop(view, image), multi_label=False)[1] for image in (blank, square)]
     change, _ = laid_out(np.abs(maps[1] - maps[0]), seen_box(view, square), square.size, smooth=False)
     assert change[:, 200:].sum() > 0.8 * change.sum() and change[:75].sum() > 0.6 * change.sum()
 
