@@ -1,7 +1,5 @@
 """mediaeval pretrain"""
 
-import inspect
-import logging
 import math
 from pathlib import Path
 from typing import Annotated
@@ -11,8 +9,6 @@ import typer
 from mediaeval.cli.completion import complete_pretrained_networks
 from mediaeval.cli.options import Device, Json, Seed
 from mediaeval.cli.output import print_json, print_table
-
-logger = logging.getLogger(__name__)
 
 EXAMPLE = "Example: mediaeval pretrain objectgraphs --features FCVID --out weights/graph.safetensors"
 NEEDS_ARGUMENTS = True
@@ -55,21 +51,21 @@ def command(
 
     After every epoch, --out holds the weights so far, and a file beside it holds what --resume needs.
     """
-    from mediaeval.devices import resolve_device
     from mediaeval.errors import DatasetError, choose
-    from mediaeval.pretrain import PRETRAINERS, read_settings, trainer
+    from mediaeval.pretrain import PRETRAINERS, read_settings
     from mediaeval.progress import progress
 
     entry = PRETRAINERS[choose("network", network, PRETRAINERS)]
     if not features.is_dir():
         raise DatasetError(f"--features {features}: no such folder; expected one with {entry.layout}.")
-    options = read_settings(network, sets or [], {"epochs": epochs, "lr": lr, "batch_size": batch_size})
-    train = trainer(network)
-    if "tell" in inspect.signature(train).parameters:
-        options["tell"] = logger.info
-    options |= {"seed": seed, "device": resolve_device(device), "resume": resume}
+    settings = read_settings(network, sets or [], {"epochs": epochs, "lr": lr, "batch_size": batch_size})
+
+    from mediaeval.pretrain.run import pretrain  # imports torch: after what can be refused without it
+
     with progress(f"training {network}") as advance:
-        history = train(features, out, on_progress=advance, **options)
+        history = pretrain(
+            network, features, out, seed=seed, device=device, resume=resume, on_progress=advance, **settings
+        )
     if json:
         rows = [{key: value if math.isfinite(value) else None for key, value in row.items()} for row in history]
         print_json({"network": network, "out": str(out), "history": rows})

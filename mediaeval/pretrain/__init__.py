@@ -1,27 +1,31 @@
 """Training networks whose weights nobody publishes, from features in the layouts of the public code.
 
-To add one, write a file with a function such as `yt8m.train_yt8m`, put its settings into `settings.py` and add a record
-to PRETRAINERS.
+To add one, write a file with its settings, a subclass of `settings.PretrainSettings`, and its objective, a subclass of
+`objective.PretrainObjective`, and add a record to PRETRAINERS. The settings of those below are in `settings.py`, which
+needs no torch.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pkgutil import resolve_name
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mediaeval.errors import ConfigError, choose
 from mediaeval.pretrain.settings import PretrainSettings
 from mediaeval.settings import parse_assignment, setting_problems
 
+if TYPE_CHECKING:
+    from mediaeval.pretrain.objective import PretrainObjective
+
 
 @dataclass(frozen=True)
 class PretrainerRecord:
-    """A network that can be trained: where its trainer is, what can be chosen, and what it reads.
+    """A network that can be trained: what trains it, what can be chosen, and what it reads.
 
     Both paths are `module:name`; the modules are imported when they are used.
     """
 
-    trainer: str  # (folder, out, *, seed, device, resume, on_progress, **settings) → history
+    objective: str  # a subclass of `PretrainObjective`
     settings: str  # a subclass of `PretrainSettings`
     summary: str
     source: str
@@ -30,21 +34,21 @@ class PretrainerRecord:
 
 PRETRAINERS: dict[str, PretrainerRecord] = {
     "yt8m": PretrainerRecord(
-        "mediaeval.pretrain.yt8m:train_yt8m",
+        "mediaeval.pretrain.yt8m:YouTube8MObjective",
         "mediaeval.pretrain.settings:YouTube8MSettings",
         "YouTube-8M classifier, feature Y",
         "bmezaris/subclass_deep_neural_networks",
         "train*.tfrecord and validate*.tfrecord of YouTube-8M, video-level or frame-level",
     ),
     "signature": PretrainerRecord(
-        "mediaeval.pretrain.signature:train_signature",
+        "mediaeval.pretrain.signature:SignatureObjective",
         "mediaeval.pretrain.settings:SignatureSettings",
         "visual branch of dual encoding, feature S",
         "danieljf24/dual_encoding, bmezaris/AVS_dual_encoding_attention_network",
         "FeatureData/<feature>/{id.txt,shape.txt,feature.bin,video2frames.txt} and TextData/*.caption.txt",
     ),
     "objectgraphs": PretrainerRecord(
-        "mediaeval.pretrain.objectgraphs:train_objectgraphs",
+        "mediaeval.pretrain.objectgraphs:ObjectGraphsObjective",
         "mediaeval.pretrain.settings:ObjectGraphsSettings",
         "graph over the objects of an image, feature G",
         "bmezaris/ObjectGraphs",
@@ -53,14 +57,14 @@ PRETRAINERS: dict[str, PretrainerRecord] = {
 }
 
 
-def trainer(name: str) -> Callable[..., Any]:
-    """Return the function that trains a network; an unknown name is a ConfigError."""
-    found: Callable[..., Any] = resolve_name(PRETRAINERS[choose("network", name, PRETRAINERS)].trainer)
+def objective_class(name: str) -> "type[PretrainObjective[Any]]":
+    """Return the class of the objective of a network. Raises ConfigError for an unknown name."""
+    found: type[PretrainObjective[Any]] = resolve_name(PRETRAINERS[choose("network", name, PRETRAINERS)].objective)
     return found
 
 
 def settings_model(name: str) -> type[PretrainSettings]:
-    """Return the model of the settings of a network of the table."""
+    """Return the class of the settings of a network. Raises ConfigError for an unknown name."""
     return resolve_name(PRETRAINERS[choose("network", name, PRETRAINERS)].settings)
 
 

@@ -3,9 +3,9 @@
 As in bmezaris/ObjectGraphs, training takes 60 epochs and keeps the last. B videos, F frames, N objects, W width.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import logging
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -16,58 +16,32 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from mediaeval.errors import first_few
 from mediaeval.features.networks.objectgraphs import EventModel
 from mediaeval.pretrain.events import SIDES, EventBatch, event_batches, read_events
-from mediaeval.pretrain.settings import ObjectGraphsSettings, check_training
+from mediaeval.pretrain.objective import PretrainObjective
+from mediaeval.pretrain.settings import ObjectGraphsSettings
 from mediaeval.seeding import seeded
-from mediaeval.training.loop import LoopOptions, OnProgress, no_progress, train
-from mediaeval.training.objective import EpochMetrics, TrainingObjective, all_finite, epoch_rng
+from mediaeval.training.objective import EpochMetrics, all_finite, epoch_rng
+
+logger = logging.getLogger(__name__)
 
 STEP, GAMMA = 50, 0.1  # epochs, factor of the rate
 
 
-def train_objectgraphs(
-    folder: Path,
-    out: Path,
-    *,
-    seed: int = 0,
-    device: str | torch.device = "cpu",
-    resume: bool = False,
-    tell: Callable[[str], None] = lambda text: None,
-    on_progress: OnProgress = no_progress,
-    **settings: Any,
-) -> list[EpochMetrics]:
-    """Train the event network on the videos of a folder, write its graph to `out`, return the history.
+class ObjectGraphsObjective(PretrainObjective[EventBatch]):
+    """The event network, trained with binary cross-entropy on the videos of a folder; its graph is written.
 
     With test videos the history has `map`, 0..1, of each epoch: their mean average precision over the classes that
-    occur in them. It selects nothing: the weights of the last epoch are written. Videos without features are left out,
-    with a message. `load_graph` reads the file.
-    `settings`: those of `ObjectGraphsSettings`. Raises DatasetError for a folder that cannot be used and ConfigError
-    for settings, all problems at once.
+    occur in them. It selects nothing: the weights of the last epoch are written. `load_graph` reads them. Videos
+    without features are left out, with a message.
     """
-    checked = check_training(ObjectGraphsSettings, settings, seed=seed, out=out, resume=resume)
-    objective = EventObjective(folder, checked, seed=seed, device=torch.device(device), tell=tell)
-    options = LoopOptions(epochs=checked.epochs, seed=seed, device=objective.device, resume=resume)
-    return train(objective, options, out, on_progress)
 
-
-class EventObjective(TrainingObjective[EventBatch]):
-    """The event network, trained with binary cross-entropy on the videos of a folder; scored by mAP in testing."""
-
-    def __init__(
-        self,
-        folder: Path,
-        settings: ObjectGraphsSettings,
-        *,
-        seed: int,
-        device: torch.device,
-        tell: Callable[[str], None],
-    ):
+    def __init__(self, folder: Path, settings: ObjectGraphsSettings, *, seed: int, device: torch.device):
         self.settings, self.seed, self.device = settings, seed, device
         self.events = read_events(folder)
         absent = self.events.absent
         if absent:
-            tell(f"{folder}: {len(absent)} videos without features are left out: {first_few(absent, 5)}")
+            logger.info(f"{folder}: {len(absent)} videos without features are left out: {first_few(absent, 5)}")
         if not self.events.videos["test"]:
-            tell(f"{folder}: no test video has features, so no score is computed")
+            logger.info(f"{folder}: no test video has features, so no score is computed")
         with seeded(seed, torch.device("cpu")):  # drawn on the CPU, so that every device starts from the same weights
             model = EventModel(self.events.classes, self.events.shape[2])
         self.model = model.to(device)

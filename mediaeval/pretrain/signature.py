@@ -9,62 +9,38 @@ B pairs, V held-out videos, C their captions, D the width of the space.
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from mediaeval.devices import resolve_device
 from mediaeval.errors import ConfigError
 from mediaeval.features.networks.dual_encoding import TextEncoder, VisualEncoder
 from mediaeval.pretrain.captions import CaptionedVideos, read_captioned_videos
+from mediaeval.pretrain.objective import PretrainObjective
 from mediaeval.pretrain.pairs import PairBatch, padded_frames, padded_words, pair_batches, vocabulary_of, word_embedding
-from mediaeval.pretrain.settings import SignatureSettings, check_training
+from mediaeval.pretrain.settings import SignatureSettings
 from mediaeval.seeding import seeded
-from mediaeval.training.loop import LoopOptions, OnProgress, no_progress, train
-from mediaeval.training.objective import EpochMetrics, TrainingObjective, all_finite, epoch_rng
+from mediaeval.training.objective import EpochMetrics, all_finite, epoch_rng
 
 RANKS = (1, 5, 10)
 EMBEDDING = 500  # width of the words' vectors if the folder has none, as in the public code
 _CHUNK = 1000  # rows of a matrix of scores at a time
 
 
-def train_signature(
-    folder: Path,
-    out: Path,
-    *,
-    seed: int = 0,
-    device: str | torch.device = "auto",
-    resume: bool = False,
-    on_progress: OnProgress = no_progress,
-    **settings: Any,
-) -> list[EpochMetrics]:
-    """Train on a collection in the layout of `pretrain.captions`; write the visual branch to `out`; return the history.
-
-    device    "cpu", "cuda", or "auto": cuda if there is one
-    settings  those of `SignatureSettings`
+class SignatureObjective(PretrainObjective[PairBatch]):
+    """Both branches, trained with a triplet loss on captioned videos (see `captions`); the visual one is written.
 
     The history has recalls of each epoch, in per cent. text_R5: captions whose video is among the 5 nearest videos;
     video_R5: videos with one of their captions among the 5 nearest captions; and likewise for 1 and 10. `recall` is the
-    sum of all six, 0..600; the weights of its best epoch are written. The loss is a sum over each batch. `load_visual`
-    reads the file.
-    Raises DatasetError for a folder that cannot be used and ConfigError for settings, all problems at once.
+    sum of all six, 0..600; the weights of its best epoch are written. `load_visual` reads them. The loss is a sum over
+    each batch.
     """
-    checked = check_training(SignatureSettings, settings, seed=seed, out=out, resume=resume)
-    found = torch.device(resolve_device(device) if device == "auto" else device)
-    objective = SignatureObjective(folder, checked, seed=seed, device=found)
-    options = LoopOptions(
-        epochs=checked.epochs, seed=seed, device=found, clip=checked.clip, best="recall", resume=resume
-    )
-    return train(objective, options, out, on_progress)
 
-
-class SignatureObjective(TrainingObjective[PairBatch]):
-    """Both branches, trained with a triplet loss on the captioned videos of a folder; scored by recalls."""
+    best = "recall"
 
     def __init__(self, folder: Path, settings: SignatureSettings, *, seed: int, device: torch.device):
-        self.settings, self.seed, self.device = settings, seed, device
+        self.settings, self.seed, self.device, self.clip = settings, seed, device, settings.clip
         self.data = read_captioned_videos(folder, feature=settings.feature, val=settings.val, seed=seed)
         data = self.data
         self.vocabulary = vocabulary_of(data.train, settings.min_count)

@@ -9,7 +9,6 @@ B examples, L = 1024.
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -17,54 +16,30 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 
 from mediaeval.features.networks.yt8m import PICTURE, YT8MHead
-from mediaeval.pretrain.settings import YouTube8MSettings, check_training
+from mediaeval.pretrain.objective import PretrainObjective
+from mediaeval.pretrain.settings import YouTube8MSettings
 from mediaeval.pretrain.yt8m_records import VideoBatch, read_examples, record_files, shuffled, video_batches
 from mediaeval.seeding import seeded
-from mediaeval.training.loop import LoopOptions, OnProgress, no_progress, train
-from mediaeval.training.objective import EpochMetrics, TrainingObjective, all_finite, epoch_rng
+from mediaeval.training.objective import EpochMetrics, all_finite, epoch_rng
 
 EPSILON = 1e-5  # inside the logarithm of the loss
 TOP = 20  # predictions per video that GAP counts
 DECAY, DECAY_EXAMPLES = 0.95, 4_000_000
 
 
-def train_yt8m(
-    folder: Path,
-    out: Path,
-    *,
-    seed: int = 0,
-    device: str | torch.device = "cpu",
-    resume: bool = False,
-    on_progress: OnProgress = no_progress,
-    **settings: Any,
-) -> list[EpochMetrics]:
-    """Train on FOLDER/train*.tfrecord, video-level or frame-level; write the network to `out`; return the history.
-
-    settings  those of `YouTube8MSettings`
+class YouTube8MObjective(PretrainObjective[VideoBatch]):
+    """The classifier, trained with cross-entropy on FOLDER/train*.tfrecord, video-level or frame-level.
 
     With FOLDER/validate*.tfrecord the history has `gap`, 0..1 (see `Gap`), of each epoch, and the weights of the best
-    epoch are written; without, those of the last. `load_head` reads the file.
-    Raises DatasetError for missing files and those whose first record cannot be used, all at once; FeaturesError for a
-    later record; ConfigError for settings.
+    epoch are written; without, those of the last. `load_head` reads them.
+    Raises DatasetError for missing files and those whose first record cannot be used, all at once; FeaturesError, in
+    training, for a later record.
     """
-    checked = check_training(YouTube8MSettings, settings, seed=seed, out=out, resume=resume)
-    objective = YouTube8MObjective(folder, checked, seed=seed, device=torch.device(device))
-    options = LoopOptions(
-        epochs=checked.epochs,
-        seed=seed,
-        device=objective.device,
-        best="gap" if objective.validation else None,
-        resume=resume,
-    )
-    return train(objective, options, out, on_progress)
-
-
-class YouTube8MObjective(TrainingObjective[VideoBatch]):
-    """The classifier, trained with cross-entropy on the records of a folder; scored by GAP in validation."""
 
     def __init__(self, folder: Path, settings: YouTube8MSettings, *, seed: int, device: torch.device):
         self.settings, self.seed, self.device = settings, seed, device
         self.training, self.validation = record_files(folder, settings.classes)
+        self.best = "gap" if self.validation else None
         with seeded(seed, torch.device("cpu")):  # drawn on the CPU, so that every device starts from the same weights
             head = YT8MHead(settings.classes)
         self.head = head.to(device)

@@ -7,7 +7,8 @@ from sklearn.metrics import average_precision_score
 from mediaeval.errors import ConfigError, DatasetError
 from mediaeval.features.networks.objectgraphs import load_graph
 from mediaeval.pretrain.events import read_events
-from mediaeval.pretrain.objectgraphs import mean_average_precision, train_objectgraphs
+from mediaeval.pretrain.objectgraphs import mean_average_precision
+from mediaeval.pretrain.run import pretrain
 from mediaeval.weights.read import read_weights
 
 W = 12
@@ -52,34 +53,34 @@ def test_training_finds_the_planted_objects(tmp_path):
     labels = np.eye(CLASSES, dtype=int)[np.random.default_rng(1).integers(CLASSES, size=180)]
     folder = write_videos(tmp_path / "FCVID", ["train"] * 120 + ["test"] * 60, labels)
     out = tmp_path / "g.safetensors"
-    history = train_objectgraphs(folder, out, epochs=12, lr=3e-3, batch_size=16)
+    history = pretrain("objectgraphs", folder, out, epochs=12, lr=3e-3, batch_size=16)
     assert history[-1]["map"] > 0.8 and history[-1]["loss"] < history[0]["loss"] / 2
     graph = load_graph(read_weights(out, "extractor 'g'"), "extractor 'g'", out)
     assert graph.wq.in_features == W
 
 
 def test_the_rate_falls_to_a_tenth_at_epoch_50(videos, tmp_path):
-    history = train_objectgraphs(videos, tmp_path / "g.safetensors", epochs=52)
+    history = pretrain("objectgraphs", videos, tmp_path / "g.safetensors", epochs=52)
     assert [history[k]["lr"] for k in (0, 49, 50, 51)] == pytest.approx([1e-4, 1e-4, 1e-5, 1e-5])
 
 
-def test_videos_without_features_are_left_out_and_reported(videos, tmp_path):
+def test_videos_without_features_are_left_out_and_reported(videos, tmp_path, caplog):
     (videos / "R152/Class1/v1.npy").unlink()
     (videos / "R152_global/Class2/v5.npy").unlink()
-    told = []
-    train_objectgraphs(videos, tmp_path / "g.safetensors", epochs=1, tell=told.append)
-    assert told == [f"{videos}: 2 videos without features are left out: Class1/v1, Class2/v5"]
+    caplog.set_level("INFO")
+    pretrain("objectgraphs", videos, tmp_path / "g.safetensors", epochs=1)
+    assert caplog.messages == [f"{videos}: 2 videos without features are left out: Class1/v1, Class2/v5"]
     events = read_events(videos)
     assert events.videos == {"train": ["Class0/v0", "Class2/v2"], "test": ["Class0/v3", "Class1/v4"]}
     assert {video: events.labels[video].argmax() for video in events.videos["test"]} == {"Class0/v3": 0, "Class1/v4": 1}
 
 
-def test_without_test_videos_nothing_is_scored(tmp_path):
+def test_without_test_videos_nothing_is_scored(tmp_path, caplog):
     folder = write_videos(tmp_path / "FCVID", ["train"] * 2, np.eye(3, dtype=int)[:2])
-    told = []
-    history = train_objectgraphs(folder, tmp_path / "g.safetensors", epochs=1, tell=told.append)
+    caplog.set_level("INFO")
+    history = pretrain("objectgraphs", folder, tmp_path / "g.safetensors", epochs=1)
     assert set(history[0]) == {"epoch", "lr", "loss"}
-    assert told == [f"{folder}: no test video has features, so no score is computed"]
+    assert caplog.messages == [f"{folder}: no test video has features, so no score is computed"]
 
 
 @pytest.mark.parametrize(
@@ -137,12 +138,12 @@ def test_arrays_of_another_shape_or_kind_are_reported_together(videos):
 def test_numbers_that_are_not_finite_are_reported_by_name(videos, tmp_path):
     np.save(videos / "R152/Class1/v1.npy", np.full((FRAMES, OBJECTS, W), np.nan, np.float32))
     with pytest.raises(DatasetError, match=r"NaN or infinite values in .*R152/Class1/v1.npy\."):
-        train_objectgraphs(videos, tmp_path / "g.safetensors", epochs=1)
+        pretrain("objectgraphs", videos, tmp_path / "g.safetensors", epochs=1)
 
 
 def test_settings_that_cannot_be_are_reported_together(videos, tmp_path):
     with pytest.raises(ConfigError, match=r"epochs: got 0(.|\n)*lr: got 0(.|\n)*batch_size: got 0"):
-        train_objectgraphs(videos, tmp_path / "g.safetensors", epochs=0, lr=0, batch_size=0)
+        pretrain("objectgraphs", videos, tmp_path / "g.safetensors", epochs=0, lr=0, batch_size=0)
 
 
 def test_a_rate_that_breaks_the_network_stops_as_a_loss_that_is_nan_does(videos, tmp_path):
@@ -152,7 +153,7 @@ def test_a_rate_that_breaks_the_network_stops_as_a_loss_that_is_nan_does(videos,
         match=r"scores of test videos became NaN or infinite after epoch 0; nothing was written. "
         r"Lower --lr \(it was 1e\+30\)",
     ):
-        train_objectgraphs(videos, tmp_path / "g.safetensors", epochs=2, lr=1e30)
+        pretrain("objectgraphs", videos, tmp_path / "g.safetensors", epochs=2, lr=1e30)
     assert not list(tmp_path.glob("g.*"))
 
 

@@ -10,12 +10,15 @@ import sys
 import numpy as np
 import pytest
 import torch
+from pydantic import Field
 from safetensors.torch import load_file
 
 from mediaeval.errors import ConfigError
 from mediaeval.features.networks.yt8m import CLASSES
-from mediaeval.pretrain import PRETRAINERS, read_settings, settings_model, trainer
-from mediaeval.pretrain.settings import check_training
+from mediaeval.pretrain import PRETRAINERS, PretrainerRecord, objective_class, read_settings, settings_model
+from mediaeval.pretrain.objective import PretrainObjective
+from mediaeval.pretrain.run import pretrain
+from mediaeval.pretrain.settings import PretrainSettings, check_training
 from tests.mediaeval.pretrain.test_objectgraphs import write_videos
 
 
@@ -64,7 +67,7 @@ def test_every_option_of_every_trainer_is_checked_with_the_others_before_anythin
     fields = settings_model(name).model_fields
     wrong = {key: WRONG[key][0] for key in [*fields, "seed"] if key in WRONG}
     with pytest.raises(ConfigError) as raised:
-        trainer(name)(tmp_path / "nowhere", tmp_path / "w.pt", **wrong)
+        pretrain(name, tmp_path / "nowhere", tmp_path / "w.pt", **wrong)
     *of_options, of_file = raised.value.problems
     assert {problem.partition(":")[0] for problem in of_options} == wrong.keys()
     assert of_file.endswith("w.pt': expected a file name that ends in .safetensors.")
@@ -87,9 +90,9 @@ def test_classes_are_those_of_youtube_8m():
 
 
 @pytest.mark.parametrize("name", PRETRAINERS)
-def test_every_record_is_of_a_trainer_that_takes_what_the_command_gives(name):
-    parameters = inspect.signature(trainer(name)).parameters
-    assert {"seed", "device", "resume", "on_progress", "settings"} <= parameters.keys()
+def test_every_record_is_of_an_objective_that_takes_what_the_command_gives(name):
+    assert issubclass(objective_class(name), PretrainObjective)
+    assert {"folder", "settings", "seed", "device"} <= inspect.signature(objective_class(name)).parameters.keys()
     assert PRETRAINERS[name].summary and PRETRAINERS[name].layout and "/" in PRETRAINERS[name].source
 
 
@@ -103,6 +106,56 @@ def test_settings_are_read_as_what_they_are_and_all_wrong_ones_told():
     assert ten == "classes: got 'ten'; expected a whole number from 1 to 1000000."
     assert epochs == "epochs: got 0; expected a whole number of at least 1."
     assert l2 == "--set l2: expected KEY=VALUE, such as epochs=5."
+
+
+class LineSettings(PretrainSettings):
+    """Of a pretrainer from outside the package."""
+
+    epochs: int = 2
+    lr: float = 0.1
+    batch_size: int = 4
+    slope: float = Field(default=2.0, description="Slope of the line to learn.")
+
+
+class LineObjective(PretrainObjective):
+    """A line through points; a folder is not read."""
+
+    def __init__(self, folder, settings, *, seed, device):
+        self.settings, self.device = settings, device
+        self.line = torch.nn.Linear(1, 1, device=device)
+        torch.nn.init.zeros_(self.line.weight)
+        self.modules = {"line": self.line}
+        self.optimiser = torch.optim.SGD(self.line.parameters(), lr=settings.lr)
+        self.metadata = {"slope": str(settings.slope)}
+
+    def batches(self, epoch):
+        return torch.linspace(-1, 1, 8).unsqueeze(1).split(self.settings.batch_size)
+
+    def loss(self, x):
+        return (self.line(x) - self.settings.slope * x).square().mean()
+
+    def size(self, x):
+        return len(x)
+
+    def lr_at(self, epoch, examples, history):
+        return self.settings.lr
+
+    def weights(self):
+        return self.line.state_dict()
+
+
+def test_a_pretrainer_from_outside_is_one_record_and_one_file(run, workdir, monkeypatch):
+    monkeypatch.setitem(
+        PRETRAINERS,
+        "line",
+        PretrainerRecord(f"{__name__}:LineObjective", f"{__name__}:LineSettings", "a line", "none/public", "nothing"),
+    )
+    arguments = ["pretrain", "line", "--features", ".", "--epochs", "20", "--set", "slope=3"]
+    found = json.loads(run(*arguments, "--out", "line.safetensors", "--json").stdout)
+    assert len(found["history"]) == 20 and found["history"][-1]["loss"] < found["history"][0]["loss"] / 10
+    assert load_file("line.safetensors")["weight"].item() == pytest.approx(3, abs=0.3)
+    refused = run(*arguments, "--out", "other.safetensors", "--set", "slop=1", code=1).stderr
+    assert "unknown setting 'slop'. Did you mean 'slope'?" in refused
 
 
 def test_settings_are_refused_without_what_trains():

@@ -15,7 +15,8 @@ from mediaeval.features.networks.dual_encoding import END, N_SPECIAL, PAD, START
 from mediaeval.pretrain.bigfile import BigFile
 from mediaeval.pretrain.captions import Caption, read_captioned_videos, words_of
 from mediaeval.pretrain.pairs import padded_frames, padded_words, pair_batches, vocabulary_of, word_embedding
-from mediaeval.pretrain.signature import rate, recalls, train_signature, triplet_loss
+from mediaeval.pretrain.run import pretrain
+from mediaeval.pretrain.signature import rate, recalls, triplet_loss
 from mediaeval.training.checkpoint import METADATA
 from mediaeval.training.objective import epoch_rng
 from mediaeval.weights.read import read_weights
@@ -82,7 +83,7 @@ CHANCE = 100 * (1 + 5 + 10) / 40  # the place of a caption's video among 40 held
 
 def test_captions_find_videos_of_things_never_seen_together_far_above_chance(planted, tmp_path):
     out = tmp_path / "signature.safetensors"
-    history = train_signature(planted, out, epochs=4, val=0.2, **SMALL)
+    history = pretrain("signature", planted, out, epochs=4, val=0.2, **SMALL)
     best = max(history, key=lambda row: row["recall"])
     assert text_recalls(best) > 6 * CHANCE
     assert best["recall"] > history[0]["recall"] and history[-1]["loss"] < history[0]["loss"] / 2
@@ -117,7 +118,7 @@ def test_captions_of_other_videos_teach_nothing_about_held_out_ones(planted, tmp
     (tmp_path / "set/FeatureData").symlink_to(planted / "FeatureData")
     moved = "".join(f"{other[ident.partition('#')[0]]}#0 {caption}" for ident, caption in lines)
     (tmp_path / "set/TextData/drawn.caption.txt").write_text(moved)
-    history = train_signature(tmp_path / "set", tmp_path / "x.safetensors", epochs=4, val=0.2, **SMALL)
+    history = pretrain("signature", tmp_path / "set", tmp_path / "x.safetensors", epochs=4, val=0.2, **SMALL)
     assert all(0.4 * CHANCE < text_recalls(row) < 2 * CHANCE for row in history)
 
 
@@ -127,24 +128,24 @@ class Killed(Exception):
 
 def test_a_training_that_was_killed_goes_on_to_the_same_weights(planted, tmp_path):
     through, resumed = tmp_path / "through.safetensors", tmp_path / "resumed.safetensors"
-    expected = train_signature(planted, through, epochs=4, **SMALL)
+    expected = pretrain("signature", planted, through, epochs=4, **SMALL)
 
     def kill(done, total, note):
         if done == 2 and "examples" in note:  # in the midst of the third epoch
             raise Killed
 
     with pytest.raises(Killed):
-        train_signature(planted, resumed, epochs=4, on_progress=kill, **SMALL)
-    history = train_signature(planted, resumed, epochs=4, resume=True, **SMALL)
+        pretrain("signature", planted, resumed, epochs=4, on_progress=kill, **SMALL)
+    history = pretrain("signature", planted, resumed, epochs=4, resume=True, **SMALL)
     assert history == expected
     assert resumed.read_bytes() == through.read_bytes()
-    other = train_signature(planted, tmp_path / "other.safetensors", epochs=4, seed=1, **SMALL)
+    other = pretrain("signature", planted, tmp_path / "other.safetensors", epochs=4, seed=1, **SMALL)
     assert other[0]["loss"] != expected[0]["loss"], "another seed is another training"
 
 
 def test_settings_that_cannot_be_are_reported_together(tmp_path):
     with pytest.raises(ConfigError) as error:
-        train_signature(tmp_path, tmp_path / "x.safetensors", batch_size=1, val=1.0, min_count=0, lr=0, epochs=0)
+        pretrain("signature", tmp_path, tmp_path / "x.safetensors", batch_size=1, val=1.0, min_count=0, lr=0, epochs=0)
     assert len(error.value.problems) == 5
 
 
@@ -157,10 +158,10 @@ def test_resuming_with_another_network_names_what_is_another(tmp_path):
             raise Killed
 
     with pytest.raises(Killed):
-        train_signature(folder, out, epochs=2, on_progress=kill, **settings)
+        pretrain("signature", folder, out, epochs=2, on_progress=kill, **settings)
     write_bigfile(folder / "word2vec", {"fire": np.zeros(7)})
     with pytest.raises(ConfigError) as raised:
-        train_signature(folder, out, epochs=2, resume=True, **settings | {"hidden": 8, "filters": 5, "space": 16})
+        pretrain("signature", folder, out, epochs=2, resume=True, **settings | {"hidden": 8, "filters": 5, "space": 16})
     assert list(raised.value.problems[1:]) == [
         "  filters: was 12, now 5",
         "  hidden: was 24, now 8",
@@ -177,14 +178,14 @@ def test_vectors_that_are_not_finite_stop_the_training(tmp_path, monkeypatch):
     monkeypatch.setattr("mediaeval.pretrain.signature.padded_frames", broken)
     settings = SMALL | {"batch_size": 3, "min_count": 1}
     with pytest.raises(ConfigError, match="vectors of held-out videos became NaN or infinite after epoch 0"):
-        train_signature(tiny(tmp_path / "set"), tmp_path / "x.safetensors", **settings)
+        pretrain("signature", tiny(tmp_path / "set"), tmp_path / "x.safetensors", **settings)
     assert not list(tmp_path.glob("x.*"))
 
 
 def test_captions_of_rare_words_alone_are_reported(tmp_path):
     folder = tiny(tmp_path / "set")
     with pytest.raises(ConfigError, match="no word occurs 99 times in the captions"):
-        train_signature(folder, tmp_path / "x.safetensors", min_count=99, **SMALL)
+        pretrain("signature", folder, tmp_path / "x.safetensors", min_count=99, **SMALL)
     assert not (tmp_path / "x.safetensors").exists()
 
 
@@ -275,7 +276,7 @@ def test_word_vectors_give_the_embedding_its_width(tmp_path):
     folder = tiny(tmp_path / "set")
     write_bigfile(folder / "word2vec", {"fire": np.zeros(7)})
     settings = SMALL | {"hidden": 4, "batch_size": 3}
-    assert len(train_signature(folder, tmp_path / "x.safetensors", epochs=1, min_count=1, **settings)) == 1
+    assert len(pretrain("signature", folder, tmp_path / "x.safetensors", epochs=1, min_count=1, **settings)) == 1
 
 
 # --- batches -------------------------------------------------------------------------------------------------------
@@ -403,7 +404,7 @@ def test_all_that_is_wrong_is_reported_at_once(tmp_path):
     replace(V2F, "'video3': ", "'video4': ")(folder)
     write("TextData/drawnval.caption.txt", "video0#0 a man\nvideo8#1")(folder)
     with pytest.raises(DatasetError) as error:
-        train_signature(folder, tmp_path / "x.safetensors", **SMALL)
+        pretrain("signature", folder, tmp_path / "x.safetensors", **SMALL)
     told = str(error.value)
     for part in ("feature.bin has 5 bytes", "video3, video8", "without a word: 2.", "for validation; remove"):
         assert part in told

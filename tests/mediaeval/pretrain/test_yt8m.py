@@ -12,7 +12,8 @@ from sklearn.metrics import average_precision_score
 
 from mediaeval.errors import ConfigError, DatasetError
 from mediaeval.features.networks.yt8m import load_head
-from mediaeval.pretrain.yt8m import Gap, cross_entropy, train_yt8m
+from mediaeval.pretrain.run import pretrain
+from mediaeval.pretrain.yt8m import Gap, cross_entropy
 from mediaeval.pretrain.yt8m_records import Example, read_examples, shuffled
 from mediaeval.weights.read import read_weights
 
@@ -139,17 +140,17 @@ def test_records_that_cannot_be_used_are_reported_before_training(tmp_path, reco
     write_records(tmp_path / "train0.tfrecord", [record])
     write_records(tmp_path / "validate0.tfrecord", [record])
     with pytest.raises(DatasetError, match=message) as raised:
-        train_yt8m(tmp_path, tmp_path / "y.safetensors", classes=4)
+        pretrain("yt8m", tmp_path, tmp_path / "y.safetensors", classes=4)
     assert "train0" in str(raised.value) and "validate0" in str(raised.value), "all files at once"
     assert not list(tmp_path.glob("y.*"))
 
 
 def test_a_folder_without_files_to_train_on_is_reported(tmp_path):
     with pytest.raises(DatasetError, match=r"got no .tfrecord file; expected files of YouTube-8M named train"):
-        train_yt8m(tmp_path, tmp_path / "y.safetensors")
+        pretrain("yt8m", tmp_path, tmp_path / "y.safetensors")
     write_records(tmp_path / "test0.tfrecord", [])
     with pytest.raises(DatasetError, match=r"got 1 other .tfrecord files, such as test0.tfrecord"):
-        train_yt8m(tmp_path, tmp_path / "y.safetensors")
+        pretrain("yt8m", tmp_path, tmp_path / "y.safetensors")
 
 
 @given(st.integers(0, 40), st.integers(1, 12), st.integers(0, 99))
@@ -200,7 +201,7 @@ SMALL = {"classes": 8, "epochs": 3, "batch_size": 32, "buffer": 64, "device": "c
 
 def test_training_finds_the_planted_classes(planted, tmp_path):
     """Chance: all pairs equally likely have a GAP of the share of labels, 1.5 of 8. Wanted: three times that."""
-    history = train_yt8m(planted, tmp_path / "y.safetensors", **SMALL)
+    history = pretrain("yt8m", planted, tmp_path / "y.safetensors", **SMALL)
     assert history[-1]["loss"] < history[0]["loss"]
     assert max(row["gap"] for row in history) > 3 * 1.5 / 8
     head = load_head(read_weights(tmp_path / "y.safetensors", "extractor 'y'"), "extractor 'y'", "y.safetensors")
@@ -216,20 +217,20 @@ def test_an_l2_term_shrinks_the_kernels(planted, tmp_path):
     sizes = []
     for l2 in (0.0, 0.5):
         out = tmp_path / f"{l2}.safetensors"
-        train_yt8m(planted, out, **SMALL | {"epochs": 1}, l2=l2)
+        pretrain("yt8m", planted, out, **SMALL | {"epochs": 1}, l2=l2)
         sizes.append(read_weights(out, "extractor 'y'")["dense.weight"].square().sum())
     assert sizes[1] < sizes[0] / 2
 
 
 def test_without_validation_the_last_epoch_is_kept_and_nothing_is_scored(planted, tmp_path):
     write_records(tmp_path / "train0.tfrecord", [video(X + 1, [0])])
-    history = train_yt8m(tmp_path, tmp_path / "y.safetensors", **SMALL | {"epochs": 1})
+    history = pretrain("yt8m", tmp_path, tmp_path / "y.safetensors", **SMALL | {"epochs": 1})
     assert set(history[0]) == {"epoch", "lr", "loss"}
 
 
 def test_scores_that_are_not_finite_stop_the_training(planted, tmp_path):
     with pytest.raises(ConfigError, match="scores of validation became NaN or infinite after epoch 0; nothing"):
-        train_yt8m(planted, tmp_path / "y.safetensors", **SMALL | {"batch_size": 200}, lr=1e37)
+        pretrain("yt8m", planted, tmp_path / "y.safetensors", **SMALL | {"batch_size": 200}, lr=1e37)
     assert not list(tmp_path.glob("y.*"))
 
 
@@ -242,11 +243,11 @@ def test_resuming_with_other_classes_names_them(planted, tmp_path):
             raise Killed
 
     with pytest.raises(Killed):
-        train_yt8m(planted, tmp_path / "y.safetensors", **SMALL, on_progress=kill)
+        pretrain("yt8m", planted, tmp_path / "y.safetensors", **SMALL, on_progress=kill)
     with pytest.raises(ConfigError, match=r"other settings(.|\n)*classes: was 8, now 9"):
-        train_yt8m(planted, tmp_path / "y.safetensors", **SMALL | {"classes": 9}, resume=True)
+        pretrain("yt8m", planted, tmp_path / "y.safetensors", **SMALL | {"classes": 9}, resume=True)
 
 
 def test_settings_that_cannot_be_are_reported_together(tmp_path):
     with pytest.raises(ConfigError, match=r"epochs: got 0(.|\n)*lr: got -1(.|\n)*buffer: got 0"):
-        train_yt8m(tmp_path, tmp_path / "y.safetensors", epochs=0, lr=-1, buffer=0)
+        pretrain("yt8m", tmp_path, tmp_path / "y.safetensors", epochs=0, lr=-1, buffer=0)
