@@ -63,6 +63,12 @@ def _settings() -> list[str]:
     return [f"classifier={name}" for name in CLASSIFIERS]
 
 
+def _settings_names() -> list[str]:
+    from mediaeval.settings_reference import all_groups
+
+    return list(dict.fromkeys(group.name for group in all_groups()))
+
+
 def _pretrained_networks() -> list[str]:
     from mediaeval.pretrain import PRETRAINERS
 
@@ -86,7 +92,7 @@ def _engines() -> tuple[str, ...]:
 def _lists() -> list[str]:
     from mediaeval.cli.ls import LISTS
 
-    return list(LISTS)
+    return [*LISTS, "settings"]
 
 
 complete_runs = _completion(_runs)
@@ -97,6 +103,7 @@ complete_systems = _completion(_systems)
 complete_presets = _completion(_presets)
 complete_presets_and_extractors = _completion(lambda: [*_presets(), *_extractors()])
 complete_settings = _completion(_settings)
+complete_settings_names = _completion(_settings_names)
 complete_pretrained_networks = _completion(_pretrained_networks)
 complete_devices = _completion(_devices)
 complete_engines = _completion(_engines)

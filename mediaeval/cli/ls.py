@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mediaeval.cli.completion import complete_lists
+from mediaeval.cli.completion import complete_lists, complete_settings_names
 from mediaeval.cli.options import ConfigFile, Json
 from mediaeval.cli.output import print_json, print_table
 
@@ -20,23 +20,59 @@ def command(
         str,
         typer.Argument(
             metavar="WHAT",
+            help="tasks, extractors, classifiers, systems, settings, presets, experiments or runs.",
             autocompletion=complete_lists,
-            help="tasks, extractors, classifiers, systems, presets, experiments or runs.",
         ),
     ],
+    name: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[NAME]",
+            help="With settings: whose settings, such as moe, timm or features; see: mediaeval ls settings.",
+            autocompletion=complete_settings_names,
+        ),
+    ] = None,
     config: ConfigFile = None,
     json: Json = False,
 ) -> None:
     """List what there is: every name that another command takes."""
-    from mediaeval.errors import choose
+    from mediaeval.errors import ConfigError, choose
 
-    rows = LISTS[choose("list", what, LISTS)](config)
+    if choose("list", what, [*LISTS, "settings"]) == "settings":
+        _print_settings(name, json)
+        return
+    if name is not None:
+        raise ConfigError(f"mediaeval ls {what}: got the name '{name}'; expected none. Only settings have one.")
+    rows = LISTS[what](config)
     if json:
         print_json(rows)
     elif rows:
         print_table("", list(rows[0]), [list(row.values()) for row in rows])
     else:
         logger.info(f"No {what} in this folder yet. Make one: mediaeval train all")
+
+
+def _print_settings(name: str | None, json: bool) -> None:
+    """Print every setting, or those of what is called `name`, with type, default, range and meaning."""
+    from mediaeval.settings_reference import all_groups, groups_named
+
+    groups = groups_named(name) if name else all_groups()
+    if json:
+        print_json([row for group in groups for row in group.rows()])
+        return
+    columns = ["of", "setting", "type", "default", "range", "meaning"]
+    rows = [
+        [f"{group.kind} {group.name}", one.key, one.type, one.default_in_words, one.range, one.meaning]
+        for group in groups
+        for one in group.settings
+    ]
+    if rows:
+        print_table("", columns, rows)
+    for group in groups:
+        if not group.settings and name:
+            logger.info(f"{group.kind} {group.name} has no settings.")
+    if any(group.kind == "classifier" for group in groups):
+        logger.info("Defaults of classifiers are their own; a preset sets others: mediaeval ls presets")
 
 
 def _tasks(config) -> list[dict]:

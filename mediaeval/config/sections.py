@@ -9,14 +9,14 @@ from mediaeval.settings import PathText, Settings
 
 
 class RunSection(Settings):
-    """What stands before all sections."""
+    """What a configuration builds on."""
 
     preset: str = Field(default="default", description="Name of the preset that the file builds on.")
     seed: int = Field(default=0, ge=0, lt=2**32, description="Seed of training and augmentation.")
 
 
 class DataSection(Settings):
-    """Datasets."""
+    """Which datasets are used where a command is given none."""
 
     dev: PathText = Field(default="", description="Dataset folder to train on; empty: the drawn sample.")
     test: PathText = Field(default="", description="Dataset folder that predict takes when it is given none.")

@@ -23,7 +23,10 @@ class ExtractorConfig(BaseModel):
 
     model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=())
 
-    kind: str
+    kind: str = Field(
+        description="Which kind of network it is; the kind decides what else can be set.",
+        json_schema_extra={"enum": [*KINDS]},
+    )
     model: str = ""  # the network's name in its library
     model_args: dict[str, Any] = Field(default_factory=dict)  # further arguments for building the network
     source: str = ""  # another extractor, whose vectors or whose network this one reads
@@ -34,9 +37,11 @@ class ExtractorConfig(BaseModel):
     std: tuple[float, float, float] | None = None
     image_size: int | None = None  # pixels per side
 
-    width: int | None = Field(default=None, ge=1)  # numbers per image; features of another width are refused
-    licence: str = ""  # of the weights
-    summary: str = ""
+    width: int | None = Field(
+        default=None, ge=1, description="Numbers per image; features of another width are refused; unset: any width."
+    )
+    licence: str = Field(default="", description="Licence of the weights, for tables.")
+    summary: str = Field(default="", description="What it is, in a sentence, for tables.")
 
     @field_validator("kind")
     @classmethod
@@ -48,7 +53,7 @@ class ExtractorConfig(BaseModel):
 
     def settings(self) -> dict[str, Any]:
         """Return the settings of its kind that are set: those of the shared ones that differ from their default."""
-        shared = {key: getattr(self, key) for key in type(self).model_fields if key not in _OF_ALL_KINDS}
+        shared = {key: getattr(self, key) for key in type(self).model_fields if key not in OF_ALL_KINDS}
         unset = {key: type(self).model_fields[key].get_default(call_default_factory=True) for key in shared}
         return {key: value for key, value in shared.items() if value != unset[key]} | (self.model_extra or {})
 
@@ -58,14 +63,14 @@ class ExtractorConfig(BaseModel):
         Raises ConfigError with every setting that the kind does not have, and every value out of range.
         """
         section = f"extractors.{name}"
-        return parse_settings(model, self.settings(), section, reference=self.kind, beside=_OF_ALL_KINDS)
+        return parse_settings(model, self.settings(), section, reference=self.kind, beside=OF_ALL_KINDS)
 
     def weights_in_words(self) -> str:
         """Return where the weights come from, in a few words for a table."""
         return self.weights or " ".join(filter(None, (KINDS[self.kind].weights, self.model)))
 
 
-_OF_ALL_KINDS = ("kind", "width", "licence", "summary")
+OF_ALL_KINDS = ("kind", "width", "licence", "summary")
 
 
 def require_settings(name: str, extractor: ExtractorConfig) -> None:

@@ -11,7 +11,7 @@ from mediaeval.settings import PathText, PositiveTriple, Settings, Triple
 
 
 class TrainingSettings(Settings):
-    """How a network is trained. The defaults are plain fine-tuning; a system may have others (see SYSTEMS)."""
+    """How a network is trained. The defaults are plain fine-tuning; a system may have others."""
 
     epochs: int = Field(default=10, ge=1, description="Passes over the training images.")
     batch_size: int = Field(default=32, ge=2, description="Images per step.")
@@ -104,7 +104,7 @@ class TimmSettings(TrainingSettings):
 
     model: str = Field(default="mobilenetv2_100", description="The network's name in timm.")
     model_args: dict[str, Any] = Field(
-        default_factory=dict, description="Further arguments of timm.create_model, such as { drop_rate = 0.2 }."
+        default={}, description="Further arguments of timm.create_model, such as { drop_rate = 0.2 }."
     )
     weights: PathText = Field(
         default="", description="File of weights; empty: the published ones, from the weights' cache or the network."

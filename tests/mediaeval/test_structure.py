@@ -54,6 +54,13 @@ MAY_IMPORT["mediaeval.steps"] = BELOW
 MAY_IMPORT["mediaeval.interpret"] = BELOW | {"mediaeval.steps"}
 MAY_IMPORT["mediaeval.proofs"] = BELOW | {"mediaeval.steps"}
 MAY_IMPORT["mediaeval.experiments"] = BELOW | {"mediaeval.steps", "mediaeval.interpret"}
+MAY_IMPORT["mediaeval.settings_reference"] = {
+    "mediaeval.config",
+    "mediaeval.features",
+    "mediaeval.classifiers",
+    "mediaeval.finetune",
+    "mediaeval.pretrain",
+} | LEAVES
 MAY_IMPORT["mediaeval.cli"] = set(MAY_IMPORT)
 MAY_IMPORT["mediaeval.__main__"] = {"mediaeval.cli"}
 

@@ -252,4 +252,5 @@ def _weights(session: _Session) -> None:
 def _lists(session: _Session) -> None:
     for what in ("tasks", "extractors", "classifiers", "systems", "presets", "experiments", "runs"):
         session.mediaeval(f"ls-{what}", "ls", what)
+    session.mediaeval("ls-settings", "ls", "settings", "logistic")
     session.mediaeval("ls-refused", "ls", "runes")

@@ -97,6 +97,20 @@ def test_ls_lists_for_people_and_programs(run, workdir, what):
         assert str(next(iter(row.values()))) in text
 
 
+def test_ls_settings_shows_every_setting_with_type_default_range_and_meaning(run, workdir):
+    text = run("ls", "settings", "moe").stdout
+    assert "classifier moe\tclassifier.lr\tnumber\t1e-05\tabove 0\tAdam's learning rate in the first epoch.\n" in text
+    assert "system" not in text and "extractor" not in text
+    everything = json.loads(run("ls", "settings", "--json").stdout)
+    assert {"section", "classifier", "system", "extractor kind", "network to pretrain"} == {
+        r["kind"] for r in everything
+    }
+    of_timm = json.loads(run("ls", "settings", "timm", "--json").stdout)
+    assert {row["kind"] for row in of_timm} == {"system", "extractor kind"}, "both are called timm"
+    assert of_timm == [row for row in everything if row["of"] == "timm"]
+    assert run("ls", "settings", "dummy").stdout == ""
+
+
 def test_ls_runs_shows_scores(run, workdir, make_devset):
     run("train", "subtask1", "--data", make_devset(), "--run", "a", "--set", "classifier=logistic")
     (row,) = json.loads(run("ls", "runs", "--json").stdout)
@@ -218,6 +232,8 @@ def test_features_are_computed_once(run, workdir, make_devset):
         (["features", "nowhere"], 1, "nowhere does not exist"),
         (["sample", "s", "--dev", "3"], 1, "at least 20"),
         (["ls", "task"], 1, "Did you mean 'tasks'"),
+        (["ls", "settings", "mo"], 1, "unknown name 'mo'. Did you mean 'moe'? Known: run, data, split"),
+        (["ls", "runs", "first"], 1, "mediaeval ls runs: got the name 'first'; expected none"),
     ],
 )
 def test_errors_are_sentences(run, workdir, make_devset, arguments, code, message):

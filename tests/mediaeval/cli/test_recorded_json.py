@@ -40,6 +40,7 @@ SENTENCES = {
     "fallback.*",
     "from",
     "licence",
+    "meaning",
     "metric",
     "note",
     "notes",
