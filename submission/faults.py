@@ -1,7 +1,7 @@
-"""The ways in which run files go wrong, to be tried on a sound one: does the check catch each?
+"""The ways in which run files go wrong, to be tried on a sound one: does the check detect each?
 
     for fault in faults_of(task):
-        broken = spoil(fault, data, rng)   # None where the file gives no occasion for it
+        spoilt = spoil(fault, data, rng)   # None where the file gives no occasion for it
 
 A fault of form changes how the file is written; a fault of meaning leaves a well-formed file that gives images or
 headings the labels of others, which only the images can reveal.
@@ -35,7 +35,7 @@ class Fault:
 
 
 def spoil(fault: Fault, data: bytes, rng: np.random.Generator) -> bytes | None:
-    """Return a sound run file's bytes, spoilt; None where the fault changes nothing or needs what the file lacks."""
+    """Return the bytes of a sound run file with a fault; None if the fault changes nothing or is not possible in it."""
     table = [line.split(",") for line in data.decode().removesuffix("\n").split("\n")]
     try:
         result = fault.change([list(cells) for cells in table], rng)
@@ -168,9 +168,9 @@ def _text(table: Table) -> str:
 
 
 def _places_of(task: Task, subtasks: Sequence[Subtask]) -> Places:
-    """Return what gives where the columns of some subtasks are, in the file's order.
+    """Return a function that finds the columns of some subtasks in a table, in the order of the file.
 
-    That raises LookupError for a run without any of them.
+    It raises LookupError for a run without any of them.
     """
     headings = {heading for subtask in subtasks for heading in subtask.headings}
 
@@ -274,7 +274,7 @@ def _exchange_quarters(n: int, rng: np.random.Generator) -> list[int]:
 
 
 def _sort_labels_by_id(table: Table, rng: np.random.Generator) -> Table:
-    """Write labels in the order of their sorted ids beside the ids as they are."""
+    """Leave the ids and write the labels in the order of the sorted ids."""
     rows = table[1:]
     taken = sorted(range(len(rows)), key=lambda k: rows[k][0])
     return [table[0], *([cells[0], *rows[k][1:]] for cells, k in zip(rows, taken, strict=True))]

@@ -1,7 +1,7 @@
 """Labelled CSVs, read leniently: the dev set, the released truth, a list of test ids.
 
 Lenient about how a file is written (byte-order mark, line ends, quotes, an index column, ids with an extension), strict
-about what it says: every id and every label is understood, or the file is refused with all its problems at once.
+about its content: every id and every label is understood, or the file is refused with all its problems at once.
 """
 
 import csv
@@ -30,7 +30,7 @@ class LabelTable:
     `header` is the id column and then the label columns, cells verbatim, in file order; other columns are left out.
     `ids` are in file order, without extension, each once.
     `labels` is subtask name → image id → a class name, or a tuple of 0 and 1 in the order of `Subtask.labels`. It has
-    no key for a subtask that the file lacks.
+    no key for a subtask that is not in the file.
     """
 
     path: Path
@@ -125,7 +125,7 @@ def find_csv(folder: Path) -> Path | None:
 
 
 def image_id(name: str) -> str:
-    """Return the id that a cell or a file name stands for: without blanks around it and without image extension."""
+    """Return the id in a cell or a file name: without blanks around it and without the extension of an image."""
     name = name.strip()
     if "." not in name:
         return name
@@ -288,7 +288,7 @@ def _label_positions(where: str, header: Sequence[str], task: Task, problems: li
 
 
 def _label(subtask: Subtask, cells: tuple[str, ...], where: str, problems: list[str]) -> Label | None:
-    """Return the label that the cells say; None when the subtask does not allow one, which becomes a problem."""
+    """Return the label in the cells; None if the subtask does not allow one of them, which becomes a problem."""
     values = [cell.strip() for cell in cells]
     if subtask.multi_label:
         values = [_FLOATS.get(value, value) for value in values]

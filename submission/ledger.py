@@ -39,7 +39,7 @@ class LedgerEntry:
 
 
 class Ledger:
-    """The entries of one file, in their order. It lies beside the run folders, which errors name."""
+    """The entries of one file, in order. The file is in the folder of the run folders."""
 
     def __init__(self, path: Path, task: Task):
         """Read the file, if there is one. Raises RunFileError when it cannot be read, or a line of it is damaged."""

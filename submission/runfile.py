@@ -1,6 +1,6 @@
 """The official run file: the only code that writes or reads it.
 
-A run is written as bytes, those bytes are checked as anybody's would be, and only then do they get their name.
+A run is written as bytes, those bytes are checked like any other run file, and only then do they get their name.
 """
 
 import hashlib
@@ -13,9 +13,9 @@ from submission.errors import RunFileError
 from submission.labels import LabelTable
 from submission.problems import describe
 from submission.task import Header, Label, Labels, Subtask
-from submission.wording import first_few, quoted
+from submission.wording import quoted, quoted_list
 
-# what a cell cannot hold without quotes, or without looking like another id
+# characters that a cell cannot contain without quotes, or without looking like another id
 _UNWRITABLE = frozenset(',"\r\n\0')
 
 
@@ -132,7 +132,7 @@ def _heading_problems(header: Header) -> list[str]:
         problems.append("header: got no column of any subtask; expected those that the run covers. Name the subtasks.")
     if unwritable := [cell for cell in header.cells if _UNWRITABLE & set(cell)]:
         problems.append(
-            f"header: got headings with a comma, a quote or a line end: {first_few(unwritable)}; expected headings "
+            f"header: got headings with a comma, a quote or a line end: {quoted_list(unwritable)}; expected headings "
             "that need no quotes. Rename them."
         )
     return problems
@@ -143,17 +143,17 @@ def _id_problems(ids: Sequence[str]) -> list[str]:
     if not ids:
         problems.append("ids: got none; expected those of the test list.")
     if not_text := [image_id for image_id in ids if not isinstance(image_id, str)]:
-        return [*problems, f"ids: got {first_few(not_text)}; expected text. Read ids as text: '007' is not 7."]
+        return [*problems, f"ids: got {quoted_list(not_text)}; expected text. Read ids as text: '007' is not 7."]
     if unwritable := [image_id for image_id in ids if _UNWRITABLE & set(image_id)]:
         problems.append(
-            f"ids: got {first_few(unwritable)}; expected ids without comma, quote and line end. Rename the images."
+            f"ids: got {quoted_list(unwritable)}; expected ids without comma, quote and line end. Rename the images."
         )
     if blank := [image_id for image_id in ids if image_id != image_id.strip() or not image_id]:
         problems.append(
-            f"ids: got {first_few(blank)}; expected ids that are not empty and have no blanks around. Strip them."
+            f"ids: got {quoted_list(blank)}; expected ids that are not empty and have no blanks around. Strip them."
         )
     if surrogates := [image_id for image_id in ids if any("\ud800" <= letter <= "\udfff" for letter in image_id)]:
-        problems.append(f"ids: got {first_few(surrogates)}; expected valid UTF-8. Rename the images.")
+        problems.append(f"ids: got {quoted_list(surrogates)}; expected valid UTF-8. Rename the images.")
     seen: set[str] = set()
     repeated = []
     for image_id in ids:
@@ -161,7 +161,7 @@ def _id_problems(ids: Sequence[str]) -> list[str]:
             repeated.append(image_id)
         seen.add(image_id)
     if repeated:
-        problems.append(f"ids: got {first_few(repeated)} more than once; expected each image once.")
+        problems.append(f"ids: got {quoted_list(repeated)} more than once; expected each image once.")
     return problems
 
 
@@ -174,12 +174,12 @@ def _cells_by_id(
         problems.append(f"{name}: got no labels. Predict it, or leave it out of the header.")
         return {}
     if missing := [image_id for image_id in ids if image_id not in labels]:
-        problems.append(f"{name}: got ids without a label: {first_few(missing)}. Every image needs an answer.")
+        problems.append(f"{name}: got ids without a label: {quoted_list(missing)}. Every image needs an answer.")
     known = set(ids)
     if extra := [image_id for image_id in labels if image_id not in known]:
         problems.append(
-            f"{name}: got labels for ids that are not in the test list: {first_few(extra)}. Predict the images of the "
-            "list."
+            f"{name}: got labels for ids that are not in the test list: {quoted_list(extra)}. Predict the images of "
+            "the list."
         )
     cells: dict[str, tuple[str, ...]] = {}
     wrong: dict[str, list[str]] = {}  # what was expected → the ids
@@ -191,7 +191,7 @@ def _cells_by_id(
                 wrong.setdefault(str(error), []).append(image_id)
     for expected, of_ids in wrong.items():
         first, *others = of_ids
-        similar = f", and similar labels for {first_few(others)}" if others else ""
+        similar = f", and similar labels for {quoted_list(others)}" if others else ""
         problems.append(f"{name}: got {quoted(labels[first])} for {first!r}{similar}; expected {expected}.")
     return cells
 

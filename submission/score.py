@@ -15,7 +15,7 @@ from submission.errors import RunFileError
 from submission.labels import LabelTable, read_labels
 from submission.runfile import read_run
 from submission.task import Subtask, Task
-from submission.wording import both, first_few
+from submission.wording import both, quoted_list
 
 if TYPE_CHECKING:
     import numpy as np
@@ -82,13 +82,13 @@ def score(
     missing = [image_id for image_id in truth.ids if image_id not in answered]
     if missing:
         problems.append(
-            f"{run.path}: got no answer for {first_few(missing)}; expected every id of the truth. Add the answers: "
+            f"{run.path}: got no answer for {quoted_list(missing)}; expected every id of the truth. Add the answers: "
             "images that are left out are not skipped."
         )
     extra = [image_id for image_id in run.ids if image_id not in known]
     if extra:
         problems.append(
-            f"{run.path}: got answers for {first_few(extra)}; expected only ids of the truth. Remove them, or give "
+            f"{run.path}: got answers for {quoted_list(extra)}; expected only ids of the truth. Remove them, or give "
             "the truth of this test set."
         )
     if problems:
@@ -116,7 +116,7 @@ def weighted_f1(truth: np.ndarray, predicted: np.ndarray) -> float:
     assert truth.ndim in (1, 2), f"got shape {truth.shape}; expected classes (n,) or decisions (n, n_labels)"
     if truth.ndim == 1:
         assert (truth.dtype.kind in "UO") == (predicted.dtype.kind in "UO"), "class names are compared with numbers"
-        classes = np.unique(truth)  # a class the truth lacks weighs nothing
+        classes = np.unique(truth)  # a class that is not in the truth has no weight
         truth, predicted = truth[:, None] == classes, predicted[:, None] == classes
     assert all(((table == 0) | (table == 1)).all() for table in (truth, predicted)), "decisions are 0 or 1"
     tp, fp, fn = (cells.sum(axis=0) for cells in _cells(truth.astype(bool), predicted.astype(bool)))

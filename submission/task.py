@@ -1,10 +1,10 @@
-"""A task: its subtasks, the columns of its run files, and every form that a label and a header take.
+"""A task: its subtasks, the columns of its run files, and the forms of labels and headers.
 
-A label has three forms, and `Subtask` alone changes one into another:
+A label has three forms, and only `Subtask` converts between them:
 
-    label   what a `LabelTable` holds: a class name, or a tuple of 0 and 1 in the order of `labels`
-    cells   what a run file holds: texts in the order of `headings`
-    row     what a matrix holds: 0 and 1 in the order of `labels`
+    label   in a `LabelTable`: a class name, or a tuple of 0 and 1 in the order of `labels`
+    cells   in a run file: strings in the order of `headings`
+    row     in a matrix: 0 and 1 in the order of `labels`
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ Labels = Mapping[str, Mapping[str, str | Sequence[int]]]  # subtask → image id
 
 @dataclass(frozen=True)
 class Subtask:
-    """One subtask.
+    """One subtask: its labels, and the columns of a run file that contain them.
 
-    name          what commands and tables call it
-    column        what messages call its columns, and what their headings begin with
-    headings      of its columns, to the letter: one column of a single-label subtask, a column per label otherwise
-    labels        the classes that the cells of its one column name, or what the columns of 0 and 1 stand for, in order
-    multi_label   whether an image has any number of the labels, rather than exactly one
-    max_runs      how many runs the organisers accept
-    short_labels  labels without their numbers, for tables; empty where the labels are short
+    name          in commands and tables
+    column        short name of its columns in messages, such as `T1`
+    headings      of its columns, exactly as written: one column if it is single-label, otherwise one per label
+    labels        class names if it is single-label, otherwise the label of each column of 0 and 1, in order
+    multi_label   whether an image may have any number of the labels, rather than exactly one
+    max_runs      number of runs that the organisers accept
+    short_labels  labels without their numbers, for tables; empty if the labels are short already
     """
 
     name: str
@@ -50,7 +50,7 @@ class Subtask:
         n_columns = len(self.labels) if self.multi_label else 1
         assert self.labels, f"{self.name} has no labels"
         assert len(self.headings) == n_columns, f"{self.name}: got {len(self.headings)} headings; expected {n_columns}"
-        assert len(self.short_labels) in (0, len(self.labels)), f"{self.name}: a short label for some labels only"
+        assert len(self.short_labels) in (0, len(self.labels)), f"{self.name}: only some labels have a short one"
 
     def short(self, label: str) -> str:
         """Return a label without its number, for tables."""
@@ -58,18 +58,18 @@ class Subtask:
 
     @property
     def values(self) -> tuple[str, ...]:
-        """What a cell may say."""
+        """The values that a cell may have."""
         return ("0", "1") if self.multi_label else self.labels
 
     @property
     def expected(self) -> str:
-        """What a cell may say, for messages: `0 or 1`, or `negative, neutral or positive`."""
+        """The values that a cell may have, in words: `0 or 1`, or `negative, neutral or positive`."""
         return either(self.values)
 
     def to_cells(self, label: object) -> tuple[str, ...]:
         """Return the cells of a label. 0 and 1 may be integers or booleans of Python, numpy or torch.
 
-        Raises ValueError, which says what was expected: a float is refused, since a decision is not a probability.
+        Raises ValueError whose message is what was expected; a float is refused, since it may be a probability.
         """
         if not self.multi_label:
             if isinstance(label, str) and label in self.labels:
@@ -84,7 +84,7 @@ class Subtask:
         return tuple(str(int(bit)) for bit in bits)
 
     def from_cells(self, cells: Sequence[str]) -> Label:
-        """Return the label that `cells` say. Raises ValueError for a cell that is not one of `values`."""
+        """Return the label in these cells. Raises ValueError for a cell that is not one of `values`."""
         if len(cells) != len(self.headings) or not set(cells) <= set(self.values):
             raise ValueError(f"{self.name}: got {list(cells)}; expected {len(self.headings)} of {self.expected}")
         return tuple(map(int, cells)) if self.multi_label else cells[0]
@@ -99,7 +99,7 @@ class Subtask:
         return tuple(map(int, cells)) if self.multi_label else tuple(int(cells[0] == name) for name in self.labels)
 
     def from_row(self, row: Sequence[int]) -> Label:
-        """Return the label that 0 and 1 in the order of `labels` stand for. Raises ValueError for another row."""
+        """Return the label of a row of 0 and 1 in the order of `labels`. Raises ValueError for any other row."""
         values = tuple(int(value) for value in row if value in (0, 1))
         if not len(row) == len(values) == len(self.labels) or not (self.multi_label or sum(values) == 1):
             one = "" if self.multi_label else ", one of them 1"
@@ -115,7 +115,7 @@ class Subtask:
         return matrix.reshape(len(ids), len(self.labels))
 
     def from_matrix(self, matrix: np.ndarray, ids: Iterable[str]) -> dict[str, Label]:
-        """Return image id → label, of 0/1 (n_ids, n_labels) whose rows are those of `ids`."""
+        """Return image id → label of a matrix of 0 and 1, (n_ids, n_labels), with a row per id."""
         return {image_id: self.from_row(row) for image_id, row in zip(ids, matrix.tolist(), strict=True)}
 
 
@@ -126,16 +126,16 @@ def _plain(value: object) -> object:
 
 @dataclass(frozen=True)
 class Task:
-    """A task: what its run files look like.
+    """A task: its subtasks and the layout of its run files.
 
-    name               what commands and messages call it
+    name               in commands and messages
     subtasks           in the order of their columns
     id_column          heading of the column of image ids
-    other_id_columns   what else that column is called in dev sets and in the truth, in lower case
-    heading_pattern    regular expression that the beginning of a heading matches; its groups identify the column, and
-                       numbers in them count as numbers. None: the whole heading identifies it
-    heading_variants   (heading, what people make of it), tried by the self-test
-    confusable_labels  (label, label of the same subtask) pairs whose columns get swapped, tried by the self-test
+    other_id_columns   other headings of that column in dev sets and in the truth, in lower case
+    heading_pattern    regular expression that matches the beginning of a heading; its groups identify the column, and
+                       numbers are compared as numbers. None: the whole heading identifies the column
+    heading_variants   pairs (heading, how people rewrite it) for the self-test
+    confusable_labels  pairs of labels of one subtask whose columns are easily swapped, for the self-test
     """
 
     name: str
@@ -153,7 +153,7 @@ class Task:
         assert len(self._by_key) == len(headings), f"{self.name}: two headings cannot be told apart"
 
     def __getitem__(self, name: str) -> Subtask:
-        """Return the subtask of this name."""
+        """Return the subtask with this name. Raises KeyError for another name."""
         return self._by_name[name]
 
     @property
@@ -168,16 +168,16 @@ class Task:
 
     @property
     def id_columns(self) -> tuple[str, ...]:
-        """What the column of ids may be called, in lower case."""
+        """The headings that the column of ids may have, in lower case."""
         return tuple(dict.fromkeys((self.id_column.lower(), *self.other_id_columns)))
 
     def official_heading(self, text: str) -> str | None:
-        """Return the official heading that a heading stands for; None for a column that is not of the task."""
+        """Return the official heading of the column with this heading; None if the task has no such column."""
         key = self._key(text)
         return None if key is None else self._by_key.get(key)
 
-    def wording(self, heading: str) -> str:
-        """Return what a heading says besides its number, without blanks and in lower case: what labels share."""
+    def words_of(self, heading: str) -> str:
+        """Return a heading without its number, without blanks and in lower case; several labels may share it."""
         match = self.heading_pattern and re.match(rf"{self.heading_pattern}\W*", heading, re.IGNORECASE)
         return "".join(heading[match.end() if match else 0 :].lower().split())
 
@@ -191,20 +191,27 @@ class Task:
         return {key: heading for heading in headings if (key := self._key(heading)) is not None}
 
     def _key(self, heading: str) -> tuple[str | int | None, ...] | None:
-        """Return what identifies a heading; None where `heading_pattern` does not match."""
+        """Return what identifies a heading; None if `heading_pattern` does not match."""
         if self.heading_pattern is None:
             return (" ".join(heading.lower().split()),)
         match = re.match(self.heading_pattern, heading, re.IGNORECASE)
         if not match:
             return None
-        return tuple(int(group) if group and group.isdecimal() else group and group.lower() for group in match.groups())
+        return tuple(map(_number_or_lower, match.groups()))
+
+
+def _number_or_lower(group: str | None) -> str | int | None:
+    if group is None:
+        return None
+    return int(group) if group.isdecimal() else group.lower()
 
 
 @dataclass(frozen=True)
 class Header:
-    """The first line of a run file: the heading of the ids, then those of the label columns, as they are written.
+    """The first line of a run file: the heading of the column of ids, then those of the label columns.
 
-    The user's own dev set has the last word on how a heading is written, byte for byte: see `complete`.
+    Headings are written byte for byte as in the user's own dev set, even where the official ones differ: see
+    `complete`.
     """
 
     task: Task
@@ -212,10 +219,10 @@ class Header:
 
     @classmethod
     def complete(cls, task: Task, dev_header: Iterable[str]) -> Header:
-        """Return the header of a run of the whole task, as a dev set with the header `dev_header` writes it.
+        """Return the header of a run of the whole task, written as in a dev set with the header `dev_header`.
 
-        Cells and their order are the dev set's; columns that are not of the task are left out. Where the dev set lacks
-        a subtask, that gets its official headings, and the subtasks stand in the task's order.
+        Cells and their order are those of the dev set; columns that are not part of the task are left out. If the dev
+        set lacks a subtask, that subtask gets its official headings, and the subtasks are in the order of the task.
         """
         first, *others = [*dev_header] or [task.id_column]
         own = [cell for cell in others if task.official_heading(cell)]
@@ -228,7 +235,7 @@ class Header:
         return cls(task, tuple(cells))
 
     def only(self, subtasks: Iterable[str]) -> Header:
-        """Return the header of a run of these subtasks alone, cells and their order as here.
+        """Return the header of a run of only these subtasks, with the same cells in the same order.
 
         Raises RunFileError for a subtask that the task does not have.
         """
@@ -241,19 +248,19 @@ class Header:
 
     @property
     def headings(self) -> tuple[str | None, ...]:
-        """The official headings of the label columns, in the order of `cells[1:]`; None for a foreign column."""
+        """The official headings of the label columns, in the order of `cells[1:]`; None for an unknown one."""
         return tuple(map(self._official, self.cells[1:]))
 
     @property
     def subtasks(self) -> tuple[Subtask, ...]:
-        """The subtasks that have a column here, in the task's order."""
-        there = set(self.headings)
-        return tuple(subtask for subtask in self.task.subtasks if there & set(subtask.headings))
+        """The subtasks that have a column in this header, in the order of the task."""
+        headings = set(self.headings)
+        return tuple(subtask for subtask in self.task.subtasks if headings & set(subtask.headings))
 
     def places(self, subtask: Subtask) -> list[int]:
-        """Return where a subtask's columns stand, counted from the column of ids as 0, in the order of its headings.
+        """Return the positions of a subtask's columns in `cells`, in the order of its headings.
 
-        Raises ValueError where the header lacks one.
+        Raises ValueError if the header lacks one.
         """
         headings = self.headings
         return [headings.index(heading) + 1 for heading in subtask.headings]

@@ -1,7 +1,7 @@
-"""MediaEval 2021, Visual Sentiment Analysis: A Natural Disaster Use-case. Everything that is of this task stands here.
+"""MediaEval 2021, Visual Sentiment Analysis: A Natural Disaster Use-case; all facts about this task are in this file.
 
-The headings are the organisers' own, slips included (`Emphatic`, `T3.10:surprise` without a blank and in lower case).
-T2 and T3 share label names in other positions, so a label's identity is its whole heading, never the bare emotion.
+The headings are those of the organisers, misspellings included (`Emphatic`, `T3.10:surprise` without a blank and in
+lower case). T2 and T3 share emotions in other positions, so a label is its whole heading, never the emotion alone.
 """
 
 from submission.task import Subtask, Task
@@ -40,7 +40,7 @@ VISUAL_SENTIMENT_2021 = Task(
         Subtask("subtask2", "T2", _T2, _T2, multi_label=True, short_labels=_emotions(_T2)),
         Subtask("subtask3", "T3", _T3, _T3, multi_label=True, short_labels=_emotions(_T3)),
     ),
-    other_id_columns=("filename",),  # in the truth as it was released
+    other_id_columns=("filename",),  # in the released truth
     heading_pattern=r"\s*T([0-9])(?:\.(\d+))?(?!\d)",
     heading_variants=(("T3.4: Emphatic pain", "T3.4: Empathetic pain"), ("T3.10:surprise", "T3.10: Surprise")),
     confusable_labels=(

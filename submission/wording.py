@@ -13,10 +13,10 @@ def both(values: Sequence[str]) -> str:
     return _listed(values, "and")
 
 
-def first_few(items: Collection[object], limit: int = 5) -> str:
+def quoted_list(items: Collection[object], limit: int = 5) -> str:
     """Return the first few of some ids and how many there are: `'a', 'b', 'c', 'd', 'e' and 3 more (8)`.
 
-    >>> first_few(["a", "b", "c"], limit=2)
+    >>> quoted_list(["a", "b", "c"], limit=2)
     "'a', 'b' and 1 more (3)"
     """
     shown = ", ".join(repr(item) for item in list(items)[:limit])

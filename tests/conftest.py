@@ -38,7 +38,8 @@ def shared() -> Path:
 def invented_task() -> Task:
     """A task of two subtasks that nobody has set: other names, labels and columns; one label an image, and several."""
     weather = Subtask("weather", "sky", ("sky",), ("clear", "cloudy", "storm", "fog"), multi_label=False)
-    ships = Subtask("ships", "ships", ("tugs", "ferries", "tankers"), ("tug", "ferry", "tanker"), multi_label=True)
+    columns, labels = ("tugs", "ferries", "tankers"), ("tug", "ferry", "tanker")
+    ships = Subtask("ships", "ships", columns, labels, multi_label=True, max_runs=1)
     return Task("harbour", (weather, ships), id_column="image")
 
 

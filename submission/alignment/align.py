@@ -58,7 +58,7 @@ class Alignment:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing speaks against sending the run."""
+        """Whether the run can be sent: nothing is misaligned."""
         return self.verdict != MISALIGNED
 
     def text(self) -> str:
@@ -86,7 +86,7 @@ def align(run: LabelTable, expectation: Expectation, orders: Mapping[str, Sequen
     """Judge whether the rows and columns of a run belong to the images of `expectation`.
 
     `orders`: sequences of ids in which labels may have been made or written by mistake (the test list, sorted, a folder
-    listing); each is tried against each, and backwards. Rows whose id the expectation lacks are left out.
+    listing); each is tried against each, and backwards. Rows with an id that the expectation lacks are left out.
     """
     import numpy as np
 

@@ -53,8 +53,8 @@ def judge_columns(
 ) -> tuple[ColumnFault | None, float]:
     """Return the best explanation of columns that are not in place, and the share of pairs that can be told apart.
 
-    The explanation is None when all columns are in place, or when the evidence does not suffice. Two labels can be told
-    apart if their swap would have been noticed.
+    The explanation is None if all columns are in place, or if the evidence is not sufficient. Two labels can be told
+    apart if their swap would be noticed.
 
     expected, labels  (n_rows, n_columns), rows in one order
     """

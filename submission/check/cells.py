@@ -1,4 +1,4 @@
-"""The cells of a run file: what a wrong one is, and what to do about it."""
+"""The cells of a run file: how a wrong one is classified, and what to do about it."""
 
 import math
 import re
@@ -29,7 +29,7 @@ _REMEDIES = {
 
 @dataclass(frozen=True)
 class CellRule:
-    """What the cells of one label column may say.
+    """The values that the cells of one label column may have.
 
     heading   the official heading of the column
     values    the cells that are allowed
@@ -85,12 +85,12 @@ class _Anything:
 
 
 def domain(rule: CellRule | None) -> Container[str]:
-    """Return the cells that a column allows: any in a column that is not of the task, which has no rule."""
+    """Return the cells that a column allows: any, if it is not part of the task and so has no rule."""
     return _Anything() if rule is None else rule.values
 
 
 def pattern(rule: CellRule | None) -> str:
-    """Return the same as a regular expression: what `domain` allows, without a delimiter."""
+    """Return a regular expression that matches what `domain` allows, without a delimiter."""
     return "[^,;\\t|]*" if rule is None else "(?:" + "|".join(map(re.escape, sorted(rule.values))) + ")"
 
 

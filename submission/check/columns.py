@@ -1,7 +1,7 @@
-"""The header of a run file: which column means what, and what is wrong with it.
+"""The header of a run file: what each column means, and what is wrong with the header.
 
-A column is recognised as its official heading is (`Task.official_heading`), so that cells are still checked under a
-header with faults.
+A column is recognised by what identifies its heading (`Task.official_heading`), so that cells are still checked under
+a header with faults.
 """
 
 import re
@@ -14,16 +14,16 @@ from submission.problems import Findings
 from submission.task import Header, Task
 from submission.wording import both, quoted
 
-ID = "<id>"  # what the id column means; the others mean their official heading
+ID = "<id>"  # the meaning of the id column; that of a label column is its official heading
 
-_INDEX = re.compile(r"\s*(unnamed.*|index|#|no\.?)?\s*$", re.IGNORECASE)  # what libraries call a column of row numbers
+_INDEX = re.compile(r"\s*(unnamed.*|index|#|no\.?)?\s*$", re.IGNORECASE)  # how libraries call row numbers
 
 
 @dataclass
 class Columns:
     """What the columns of a run file mean.
 
-    `meanings` has an entry per column: `ID`, an official heading, or None for a column that is not of the task.
+    `meanings` has an entry per column: `ID`, an official heading, or None for a column that is not part of the task.
     `names` holds the expected headings: meaning → cell of the expected header.
     """
 
@@ -41,15 +41,15 @@ class Columns:
 def read_header(
     cells: list[str], line: int, header: Header, partial: bool, ids: Collection[str], found: Findings
 ) -> Columns:
-    """Return what the columns mean whose header is `cells`, and report everything that differs from `header`."""
+    """Return what the columns with the header `cells` mean, and report every difference from `header`."""
     return _HeaderCheck(header, line, partial, found).read(cells, ids)
 
 
 class _HeaderCheck:
-    """One header, on line `line`, beside the expected one."""
+    """Compares the header on line `line` with the expected one."""
 
     def __init__(self, header: Header, line: int, partial: bool, found: Findings):
-        assert None not in header.headings, f"the expected header holds columns that the task lacks: {header.cells}"
+        assert None not in header.headings, f"the expected header has columns that the task lacks: {header.cells}"
         self.header = header
         self.task: Task = header.task
         self.line = line
@@ -78,7 +78,7 @@ class _HeaderCheck:
         return Columns(meanings, self.names, True, subtasks)
 
     def _is_data(self, cells: list[str], ids: Collection[str]) -> bool:
-        """Return whether the first line is a row: it names no column, and holds a known id or an answer."""
+        """Return whether the first line is a row: it names no column, and contains a known id or an answer."""
         if any(cell.strip().lower() in self.task.id_columns or self.task.official_heading(cell) for cell in cells):
             return False
         classes = class_names(self.task)
@@ -87,7 +87,7 @@ class _HeaderCheck:
     def _by_width(self, cells: list[str]) -> list[str | None]:
         """Return the meanings of a row without header, by its number of cells.
 
-        Where several choices of subtasks have as many columns, they are those of the choice that allows most cells.
+        If several choices of subtasks have this number of columns, it is the one that allows most of the cells.
         """
         rules = cell_rules(self.task)
         best: list[str | None] = list(self.names)
@@ -111,7 +111,7 @@ class _HeaderCheck:
             exact.get(cell) or self.task.official_heading(cell) or (ID if cell.strip().lower() in id_names else None)
             for cell in cells
         ]
-        # an unknown column is taken as the one that belongs in its place, where that one is missing
+        # an unknown column is taken as the one that is expected at its position, if that one is missing
         for place, (meaning, belongs) in enumerate(zip(list(meanings), self.names, strict=False)):
             fits = belongs == ID or len(cells) == len(self.names)
             if meaning is None and fits and belongs not in meanings:
@@ -119,7 +119,7 @@ class _HeaderCheck:
         return meanings
 
     def _report_headings(self, cells: list[str], meanings: list[str | None]) -> None:
-        """Report headings that are changed, doubled or foreign; a doubled or foreign column loses its meaning."""
+        """Report headings that are changed, repeated or unknown; a repeated or unknown column loses its meaning."""
         seen: set[str] = set()
         ids = meanings.index(ID) if ID in meanings else 0
         for place, (cell, meaning) in enumerate(zip(cells, meanings, strict=True)):
@@ -141,9 +141,9 @@ class _HeaderCheck:
                     self._report_changed(cell, meaning)
 
     def _report_changed(self, cell: str, meaning: str) -> None:
-        name, wording = self.names[meaning], self.task.wording(cell)
+        name, words = self.names[meaning], self.task.words_of(cell)
         siblings = next((subtask.headings for subtask in self.task.subtasks if meaning in subtask.headings), ())
-        other = next((heading for heading in siblings if self.task.wording(heading) == wording), None)
+        other = next((heading for heading in siblings if self.task.words_of(heading) == words), None)
         if other not in (None, meaning):
             code = "heading-contradicts"
             remedy = (
@@ -153,7 +153,7 @@ class _HeaderCheck:
             code = "heading-changed"
             official = name in self.task.header.cells
             whose = "The official heading is" if official else "Your dev set's heading is"
-            remedy = f"{whose} {name!r}: write it byte for byte, slips included."
+            remedy = f"{whose} {name!r}: write it byte for byte, misspellings included."
         self._report(code, quoted(cell), quoted(name), remedy, name)
 
     def _subtasks(self, meanings: Sequence[str | None]) -> tuple[str, ...]:

@@ -227,7 +227,7 @@ class _Body:
         return False
 
     def _find_index_column(self) -> None:
-        """Where rows have a cell before the id that the header lacks, report it and read one column further right."""
+        """Report rows with a cell before the id that the header lacks, and read them one column further right."""
         width = len(self.columns.meanings)
         if self.columns.id_position != 0 or not self.expected:
             return

@@ -80,7 +80,7 @@ def _compare(first: dict[str, int], expected: Sequence[str], found: Findings) ->
 
 
 class _KnownIds:
-    """Which id of the test list an unknown one stands for; tables are built when the first unknown one is looked up."""
+    """Finds the id of the test list that an unknown one means; its tables are built for the first unknown one."""
 
     def __init__(self, ids: Sequence[str], expected: Sequence[str] | None):
         self.compares = expected is not None
@@ -88,7 +88,7 @@ class _KnownIds:
         self._actual = ids
 
     def look_up(self, actual: str) -> tuple[tuple[str, ...], str]:
-        """Return the codes of what differs, and the id meant: the test list's own, else `actual`."""
+        """Return the codes of the differences, and the id that is meant: one of the test list, else `actual`."""
         if actual in self.expected:
             return (), actual
         if not actual.strip():
