@@ -22,6 +22,7 @@ test: .venv/tests-installed
 lint: .venv/tests-installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 # Write what the commands print now into README.md and docs/.
 docs: .venv/tests-installed
