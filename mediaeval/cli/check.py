@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from mediaeval.cli.options import ConfigFile, Device, Json, Partial, Use
+from mediaeval.cli.completion import complete_extractors
+from mediaeval.cli.options import ConfigFile, Device, Json, Partial
 from mediaeval.cli.output import print_json, print_table
 from submission.errors import UserError
 
@@ -31,7 +32,7 @@ Dev = Annotated[
 
 
 def command(
-    runs: Annotated[list[Path], typer.Argument(metavar="RUNFILE...", help="Run files, from any source.")],
+    runs: Annotated[list[Path], typer.Argument(metavar="RUNFILE", help="Run files, from any source.")],
     ids: Annotated[
         Path | None,
         typer.Option("--ids", metavar="TESTSET.csv|FOLDER", help="The test list, or its folder: check the form only."),
@@ -41,7 +42,16 @@ def command(
         typer.Option("--data", metavar="TEST", help="Test set folder: check the labels against its images as well."),
     ] = None,
     dev: Dev = None,
-    use: Use = None,
+    use: Annotated[
+        str | None,
+        typer.Option(
+            "--use",
+            metavar="NAMES",
+            autocompletion=complete_extractors,
+            help="With --data: use these extractors, comma separated.",
+            show_default="simple features that no run uses",
+        ),
+    ] = None,
     self_test: Annotated[
         bool,
         typer.Option("--self-test", help="Corrupt the file in every known way, and report what detects each fault."),

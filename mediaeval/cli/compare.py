@@ -44,5 +44,5 @@ def command(runs: Runs, seed: Seed = 0, json: Json = False) -> None:
         pairs = [
             [p.first, p.second, p.gap, *p.interval, p.p_bootstrap, p.p_permutation, p.p, p.verdict] for p in one.pairs
         ]
-        columns = ["run", "other run", "difference", "low", "high", "p bootstrap", "p permutation", "p Holm", "verdict"]
+        columns = ["run", "other", "gap", "low", "high", "p bootstrap", "p permutation", "p Holm", "verdict"]
         print_table("", columns, pairs)

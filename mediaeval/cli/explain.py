@@ -37,7 +37,9 @@ def command(
     limit: Annotated[int, typer.Option("--limit", metavar="N", help="Draw at most N images of a folder.")] = 20,
     out: Annotated[
         Path | None,
-        typer.Option("--out", metavar="FOLDER", help="Folder to write to.", show_default="explain/ in the subtask's"),
+        typer.Option(
+            "--out", metavar="FOLDER", help="Folder to write to.", show_default="explain/ in the folder of the subtask"
+        ),
     ] = None,
     device: Device = "auto",
     json: Json = False,

@@ -6,14 +6,14 @@ from typing import Annotated
 import typer
 
 from mediaeval.cli.options import ConfigFile, Device, Engine, Json, Preset, SkipBad, Use, choose_data
-from mediaeval.cli.output import print_json, print_table
+from mediaeval.cli.output import counted, print_json, print_table
 
 EXAMPLE = "Example: mediaeval features devset testset --use mobilenetv2,squeezenet"
 NEEDS_ARGUMENTS = False
 
 
 def command(
-    data: Annotated[list[str] | None, typer.Argument(metavar="DATA...", help="Dataset folders.")] = None,
+    data: Annotated[list[str] | None, typer.Argument(metavar="DATA", help="Dataset folders.")] = None,
     use: Use = None,
     preset: Preset = None,
     skip_bad: SkipBad = False,
@@ -58,7 +58,7 @@ def command(
     else:
         print_table("", list(rows[0]), [list(row.values()) for row in rows])
         if failures:
-            title = f"{len(failures)} images without features"
+            title = f"{counted(len(failures), 'image')} without features"
             print_table(title, ["data", "id", "reason"], [list(failure.values()) for failure in failures])
     if failures and not skip_bad:
         raise typer.Exit(1)

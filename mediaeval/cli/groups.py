@@ -98,7 +98,13 @@ def _options_of(command: Any) -> list[str]:
 
 def add_command(app: typer.Typer, name: str, module: ModuleType, cls: type[Command] = Command) -> None:
     """Add the `command` of a module to an app, with its example at the end of the help."""
-    app.command(name, cls=cls, epilog=module.EXAMPLE, no_args_is_help=module.NEEDS_ARGUMENTS)(module.command)
+    help = _paragraphs(module.command.__doc__ or "")
+    app.command(name, cls=cls, help=help, epilog=module.EXAMPLE, no_args_is_help=module.NEEDS_ARGUMENTS)(module.command)
+
+
+def _paragraphs(docstring: str) -> str:
+    """Return a docstring with each paragraph in one line, which the terminal wraps at its own width."""
+    return "\n\n".join(" ".join(paragraph.split()) for paragraph in docstring.split("\n\n"))
 
 
 def subcommands(

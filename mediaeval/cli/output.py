@@ -3,7 +3,10 @@
 import json
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 
 def print_json(value: Any) -> None:
@@ -11,32 +14,65 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=2, ensure_ascii=False))
 
 
+def counted(n: int, noun: str) -> str:
+    """Return a number of things in words: `1 image`, `2 images`."""
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
+
+
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Print a table on stdout: for people at a terminal with ruled columns, into a pipe as tab-separated lines."""
+    """Print a table on stdout: ruled for people at a terminal, as tab-separated lines into a pipe.
+
+    Where the terminal is so narrow that a word would be broken, the rows are printed one below the other, since ids are
+    copied from the screen.
+    """
     text = [[f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows]
     if not sys.stdout.isatty():
         lines = [[f"# {line}"] for line in title.splitlines()]
         print("\n".join("\t".join(line) for line in [*lines, *([columns] if rows else []), *text]))
         return
-    from rich import box
     from rich.console import Console
-    from rich.table import Table
 
     console = Console(highlight=False, markup=False, emoji=False)
     if title:
         console.print(title, style="bold", soft_wrap=True)
     if not rows:
         return
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    # What is one word stays whole where the terminal is wide enough: an id is copied from the screen.
     longest = [
-        max(len(word) for line in [columns, *text] for word in [*line[k].split(), ""]) for k in range(len(columns))
+        max(len(word) for line in [columns, *text] for word in ["", *line[k].split()]) for k in range(len(columns))
     ]
-    fits = sum(longest) + 3 * len(columns) <= console.width
-    for position, column in enumerate(columns):
-        numeric = all(isinstance(row[position], int | float) or row[position] == "" for row in rows)
-        words = fits and not any(" " in line[position] for line in text)
-        table.add_column(column, justify="right" if numeric else "left", no_wrap=words, overflow="fold")
+    if sum(longest) + 3 * len(columns) > console.width:
+        _print_blocks(console, columns, text)
+        return
+    numeric = [all(isinstance(row[k], int | float) or row[k] == "" for row in rows) for k in range(len(columns))]
+    _print_ruled(console, columns, text, numeric)
+
+
+def _print_ruled(
+    console: "Console", columns: Sequence[str], text: Sequence[Sequence[str]], numeric: Sequence[bool]
+) -> None:
+    """Print a table with a rule below the headings; numbers are aligned at the right."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for k, column in enumerate(columns):
+        single_words = not any(" " in line[k] for line in text)
+        table.add_column(column, justify="right" if numeric[k] else "left", no_wrap=single_words, overflow="fold")
     for row in text:
         table.add_row(*row)
     console.print(table)
+
+
+def _print_blocks(console: "Console", columns: Sequence[str], text: Sequence[Sequence[str]]) -> None:
+    """Print each row as a block of lines, `heading  cell`, without empty cells."""
+    from rich.table import Table
+
+    for row in text:
+        block = Table.grid(padding=(0, 2))
+        block.add_column(no_wrap=True)
+        block.add_column(overflow="fold")
+        for column, cell in zip(columns, row, strict=True):
+            if cell:
+                block.add_row(column, cell)
+        console.print(block)
+        console.print()

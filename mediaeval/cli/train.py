@@ -32,8 +32,8 @@ EXAMPLE = (
 )
 NEEDS_ARGUMENTS = True
 
-# what `baselines` of a trained subtask has → what it is called
-BASELINES = {"the most common": "majority class", "every label": "every label"}
+# name of a baseline of a trained subtask → what it predicts, with one label per image and with several
+BASELINES = {"the most common": ("majority class", "majority labels"), "every label": ("", "every label")}
 
 
 def command(
@@ -148,7 +148,7 @@ def _print(result: "TrainedSubtask") -> None:
     """Print the scores of a subtask: its weighted F1 and constant-prediction baselines, and a row for each label."""
     subtask, score = result.task, result.score
     low, high = score.interval
-    baselines = ", ".join(f"{BASELINES[name]} {f1:.3f}" for name, f1 in result.baselines.items())
+    baselines = ", ".join(f"{BASELINES[name][subtask.multi_label]} {f1:.3f}" for name, f1 in result.baselines.items())
     title = (
         f"{subtask.name}: weighted F1 {score.weighted_f1:.3f} (95 % interval {low:.3f} to {high:.3f}) "
         f"on {len(result.truth)} validation images\n"

@@ -40,7 +40,9 @@ RandomWeights = Annotated[
 Rows = Annotated[
     str,
     typer.Option(
-        "--rows", help="Run only the rows of these groups, or with these words in their titles; comma separated."
+        "--rows",
+        metavar="WORDS",
+        help="Run only the rows of these groups, or with these words in their titles; comma separated.",
     ),
 ]
 Splits = Annotated[

@@ -253,7 +253,7 @@ def test_cuda_that_is_not_there_is_refused(run, workdir, make_devset):
     assert "no GPU that torch can use" in result.stderr
 
 
-def test_help_and_lists_import_nothing_heavy():
+def test_lists_import_nothing_heavy():
     code = (
         "import sys; from mediaeval.cli import app; app(['ls', 'classifiers'], standalone_mode=False);"
         "heavy = {'torch', 'pandas', 'sklearn', 'cv2', 'timm', 'albumentations', 'matplotlib', 'numpy'};"
@@ -322,3 +322,23 @@ def test_a_damaged_run_hides_no_other(workdir, run):
         (workdir / f"runs/{name}/subtask1/subtask.json").write_text(subtask)
     told = run("ls", "runs").stdout
     assert "0.500" in told and "half written" in told
+
+
+@leaves
+def test_help_keeps_paragraphs_whole(words):
+    """A line break inside a paragraph would stand in the middle of a line of a wide terminal."""
+    assert "\n" not in LEAVES[words].help.replace("\n\n", "")
+
+
+def test_help_comes_at_once():
+    """What is imported is counted, since seconds depend on the machine; one generous limit for what counts miss."""
+    code = (
+        "import sys, time; start = time.perf_counter(); from mediaeval.cli import app;"
+        "app(['--help'], standalone_mode=False); print(time.perf_counter() - start);"
+        "heavy = {'torch', 'pandas', 'sklearn', 'cv2', 'timm', 'matplotlib', 'numpy', 'pydantic', 'filelock'};"
+        "print('heavy:', *sorted(heavy & set(sys.modules)))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    seconds, heavy = result.stdout.splitlines()[-2:]
+    assert heavy.split() == ["heavy:"]
+    assert float(seconds) < 2
