@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := demo
 
-.PHONY: demo test lint docs bench bench-memory bench-finetune bench-photographs bench-thresholds bench-integrity
+.PHONY: demo test test-quick test-slow lint docs bench bench-memory bench-finetune bench-photographs bench-thresholds bench-integrity
 
 demo: .venv/installed
 	rm -rf runs/$(RUN)
@@ -16,8 +16,18 @@ demo: .venv/installed
 	@grep -E 'weighted|low' runs/$(RUN)/score.tsv | cut -f 1,3-
 	@echo; echo "runs/$(RUN)/run.csv"
 
+# Two processes, each with half of the tests in their order, so that a module's trained run is made in one of them.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
+
+# What every change must pass. The tiers: CONTRIBUTING.md.
 test: .venv/tests-installed
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 $(ARGS)
+	$(PYTEST) -m "not slow" $(ARGS)
+
+test-quick: .venv/tests-installed
+	$(PYTEST) -m "not slow and not integration" $(ARGS)
+
+test-slow: .venv/tests-installed
+	$(PYTEST) -m slow $(ARGS)
 
 lint: .venv/tests-installed
 	$(BIN)/ruff check .

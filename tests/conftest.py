@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+from mediaeval.devices import has_gpu
 from submission.task import Subtask, Task
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -26,11 +27,18 @@ HEADER = (
 )
 
 
-@pytest.fixture
-def shared() -> Path:
-    """../shared/data: real photographs, ratings and weights."""
-    if not SHARED.is_dir():
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip what this machine lacks, with the reason."""
+    if item.get_closest_marker("shared") and not SHARED.is_dir():
         pytest.skip(f"{SHARED} is absent: real photographs and weights are not at hand")
+    if item.get_closest_marker("gpu") and not has_gpu():
+        pytest.skip("this machine has no GPU that torch can use")
+
+
+@pytest.fixture
+def shared(request) -> Path:
+    """../shared/data: real photographs, ratings and weights; for tests that are marked `shared`."""
+    assert request.node.get_closest_marker("shared"), "mark this test: @pytest.mark.shared"
     return SHARED
 
 

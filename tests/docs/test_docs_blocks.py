@@ -22,6 +22,7 @@ DOCUMENTS = [pytest.param(path, id=str(path.relative_to(ROOT))) for path in docu
 LANGUAGES = {"console", "toml", "python", "text", "csv", "run"}
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("slow", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["quick", "slow"])
 def test_the_documents_show_what_the_commands_print(tmp_path, slow):
     """One test, since the guides go on in the folder that README.md's commands have filled."""

@@ -15,6 +15,7 @@ from tests.docs.blocks import ROOT
 _ANY_LINK = re.compile(r"\]\((?![a-z]+://)")
 
 
+@pytest.mark.integration
 def test_the_wheels_description_has_no_relative_link(tmp_path):
     pytest.importorskip("setuptools", "77")
     source = tmp_path / "source"

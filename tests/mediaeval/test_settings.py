@@ -1,13 +1,11 @@
 """Settings: what a value may be is read from the model, for messages and for the reference."""
 
-import doctest
 import math
 from typing import Annotated, Any, Literal
 
 import pytest
 from pydantic import Field
 
-import mediaeval.settings
 from mediaeval.errors import ConfigError
 from mediaeval.settings import (
     PathText,
@@ -118,11 +116,6 @@ def test_lists_are_read_as_tuples_and_whole_numbers_as_numbers():
 
 def test_paths_are_known_by_their_type():
     assert path_settings(Walk) == ("map",)
-
-
-def test_examples_in_docstrings():
-    result = doctest.testmod(mediaeval.settings)
-    assert result.attempted and not result.failed
 
 
 class Pack(Settings):

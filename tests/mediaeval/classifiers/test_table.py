@@ -1,11 +1,9 @@
 """What every classifier of the table must do, and how one is built."""
 
-import doctest
 import inspect
 import pickle
 import subprocess
 import sys
-from importlib import import_module
 
 import numpy as np
 import pytest
@@ -249,9 +247,3 @@ def test_the_same_seed_gives_the_same_classifier_and_no_generator_is_disturbed(n
         quick(name).load_state(states[-1]).predict(X)
         assert (torch.rand(1), np.random.rand()) == fresh
     assert all((states[0][key] == states[1][key]).all() for key in states[0])
-
-
-@pytest.mark.parametrize("module", ["", ".dummy"])
-def test_examples_in_docstrings(module):
-    result = doctest.testmod(import_module(f"mediaeval.classifiers{module}"))
-    assert result.attempted and not result.failed

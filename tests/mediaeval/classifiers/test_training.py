@@ -110,7 +110,7 @@ def test_one_of_the_plain_vector_and_its_views_is_drawn_uniformly():
 
     def spying(*sizes):
         network = build(*sizes)
-        network.register_forward_pre_hook(lambda _, inputs: shown.append(inputs[0].clone()) and None)
+        network.register_forward_pre_hook(lambda _, inputs: shown.append(inputs[0].clone().cpu()) and None)
         return network
 
     classifier._build = spying
@@ -169,7 +169,7 @@ def test_absent_cuda_is_refused(monkeypatch):
         moe(device="cuda").fit(X, y)
 
 
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no cuda here")
+@pytest.mark.gpu
 @pytest.mark.parametrize("make", [moe, dense])
 def test_cuda_learns_as_the_cpu_does(make):
     on = {device: make(device=device, dropout=0.0).fit(X, y) for device in ("cpu", "cuda")}

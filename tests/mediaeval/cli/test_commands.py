@@ -9,6 +9,8 @@ import typer
 
 from mediaeval.cli import app
 
+pytestmark = pytest.mark.integration
+
 
 def commands(command=None, path=()):
     """Yield (words, click command) of every command that does something, sub-commands too."""
@@ -122,6 +124,7 @@ def test_ls_shows_the_users_own_extractors(run, workdir):
     assert "mine" in [row["extractor"] for row in json.loads(run("ls", "extractors", "--json").stdout)]
 
 
+@pytest.mark.slow
 def test_train_with_nothing_at_all_uses_the_drawn_sample(run, workdir):
     result = run("train", "subtask1", "--set", "classifier=logistic", "--json")
     assert "drawn sample in sample/" in result.stderr
@@ -244,11 +247,8 @@ def test_errors_are_sentences(run, workdir, make_devset, arguments, code, messag
     assert "Traceback" not in result.stderr
 
 
-def test_cuda_that_is_not_there_is_refused(run, workdir, make_devset):
-    import torch
-
-    if torch.cuda.is_available():
-        pytest.skip("this machine has a GPU")
+def test_cuda_that_is_not_there_is_refused(run, workdir, make_devset, monkeypatch):
+    monkeypatch.setattr("mediaeval.devices.has_gpu", lambda: False)
     result = run("train", "subtask1", "--data", make_devset(12), "--device", "cuda", code=1)
     assert "no GPU that torch can use" in result.stderr
 

@@ -18,6 +18,8 @@ from submission.task import Subtask
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 from tests.conftest import Recipe, command, picture
 
+pytestmark = pytest.mark.integration
+
 QUICK = ["--set", "classifier.epochs=3", "--set", "classifier.lr=0.001", "--set", "augment=1"]
 
 

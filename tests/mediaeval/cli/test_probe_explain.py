@@ -10,6 +10,8 @@ from typer.testing import CliRunner
 from mediaeval.cli import app
 from tests.conftest import Recipe, make_folder, picture
 
+pytestmark = pytest.mark.integration
+
 SMALL = (
     *("--system", "timm", "--set", "system.model=mobilenetv3_small_050", "--set", "system.init=random"),
     *("--set", "system.image_size=32", "--set", "system.epochs=1", "--no-refit"),

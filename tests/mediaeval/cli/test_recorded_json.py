@@ -144,6 +144,7 @@ def read_recorded() -> dict[str, Output]:
     return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(RECORDED.glob("*.json"))}
 
 
+@pytest.mark.integration
 def test_every_command_prints_the_recorded_json(tmp_path):
     recorded, got = read_recorded(), run_session(tmp_path)
     masked = {name: mask(output, str(tmp_path)) for name, output in got.items()}

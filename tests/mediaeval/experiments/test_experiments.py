@@ -27,6 +27,8 @@ from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 from tests.conftest import make_folder
 from tests.mediaeval.experiments.test_sentiment_sets import FIVE, twitter1, twitter2
 
+pytestmark = pytest.mark.integration
+
 # Recipes
 
 
@@ -584,6 +586,7 @@ def oasis(shared, workdir):
 
 
 @pytest.mark.shared
+@pytest.mark.slow
 def test_real_photographs(run, oasis):
     options = ["--use", "squeeze", "--json", "--epochs"]
     told = json.loads(run("experiment", "smap2021", *options, "20", "--dataset", "oasis=dev").stdout)

@@ -29,6 +29,8 @@ from mediaeval.finetune.systems import attention_alexnet, caffenet, multigap
 from tests.mediaeval.experiments.test_finetune_tables import FINE_TUNING, MULTIGAP, PAIRS, column, lines
 from tests.mediaeval.experiments.test_sentiment_sets import draw, fi, webemo, write
 
+pytestmark = pytest.mark.integration
+
 
 class Small(nn.Module):
     """Sees the mean colour of four quarters; `channel` makes networks of one seed differ."""
@@ -403,6 +405,7 @@ def test_the_smallest_caffenet_is_trained_and_probed(run, workdir):
 
 
 @pytest.mark.shared
+@pytest.mark.slow
 def test_multigap_on_real_photographs(run, workdir, shared):
     rows = pd.read_csv(shared / "oasis/devset.csv", dtype=str)[::10]
     (workdir / "dev/images").mkdir(parents=True)

@@ -23,6 +23,8 @@ from mediaeval.features.precision import TRIAL_IMAGES, least_cosine, resolve_pre
 from mediaeval.sample.draw import draw_sample
 from tests.conftest import picture
 
+pytestmark = pytest.mark.integration
+
 MODEL = "mobilenetv3_small_050"
 
 
@@ -197,6 +199,13 @@ def test_what_openvino_cannot_convert_torch_computes_and_it_is_said(weights, mon
     assert not list(kept.glob("*/about.json")), "nothing half converted is kept"
 
 
+def test_the_package_that_reports_is_not_imported(monkeypatch):
+    monkeypatch.delitem(sys.modules, "openvino_telemetry", raising=False)
+    engines._openvino()
+    assert sys.modules["openvino_telemetry"] is None
+
+
+@pytest.mark.slow
 def test_nothing_is_reported_to_anyone(weights, kept):
     """OpenVINO's converter sends usage reports unless its package for that is absent: it is, in our processes."""
     program = f"""
@@ -300,6 +309,7 @@ def test_mixed_gives_each_network_the_vectors_of_its_precision(weights, kept, ca
 
 
 @pytest.mark.shared
+@pytest.mark.slow
 def test_mixed_agrees_with_torch_on_real_photographs(shared):
     from mediaeval.data.dataset import load_dataset
 

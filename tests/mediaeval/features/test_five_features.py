@@ -4,6 +4,7 @@ import argparse
 import io
 import json
 import tarfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,7 +19,17 @@ from mediaeval.features.networks.resnet152 import ResNet11k
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 from tests.mediaeval.features.test_resnet152 import draw, write_h5
 
+pytestmark = pytest.mark.integration
+
 E_R_Y_S_G = {"efficientnet_b2": 1408, "resnet152_11k": 2048, "yt8m": 3862, "signature": 2048, "objectgraphs": 2048}
+
+
+def write_signature(path: Path) -> None:
+    """S as its authors' training saves it: a checkpoint of both branches and the options of the command line."""
+    from mediaeval.features.networks.dual_encoding import VisualEncoder
+
+    branches = [VisualEncoder().state_dict(), {"embed_w2v.weight": torch.zeros(5, 500)}]
+    torch.save({"epoch": 3, "model": branches, "opt": argparse.Namespace(margin=0.2)}, path)
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +38,6 @@ def weights(tmp_path_factory):
     import timm
     import torchvision
 
-    from mediaeval.features.networks.dual_encoding import VisualEncoder
     from mediaeval.features.networks.objectgraphs import GraphModule
 
     folder = tmp_path_factory.mktemp("weights")
@@ -47,8 +57,7 @@ def weights(tmp_path_factory):
             member = tarfile.TarInfo(f"yt8m_pca/{name}.npy")
             member.size = buffer.tell()
             archive.addfile(member, io.BytesIO(buffer.getvalue()))
-    branches = [VisualEncoder().state_dict(), {"embed_w2v.weight": torch.zeros(5, 500)}]
-    torch.save({"epoch": 3, "model": branches, "opt": argparse.Namespace(margin=0.2)}, folder / "model_best.pth.tar")
+    write_signature(folder / "model_best.pth.tar")
     save_file(GraphModule().state_dict(), folder / "model-gcn.safetensors")
     detector = torchvision.models.detection.fasterrcnn_resnet50_fpn_v2(weights=None, weights_backbone=None)
     torch.save(detector.state_dict(), folder / "detector.pth")
@@ -94,6 +103,7 @@ def test_the_preset_of_seed_000_is_the_11414_numbers():
     assert list(E_R_Y_S_G) == blocks and sum(E_R_Y_S_G.values()) == 11414  # Pournaras et al. 2021, section 3
 
 
+@pytest.mark.slow
 def test_all_five_from_their_files_and_r_looks_once(toml, run, make_devset, make_testset, monkeypatch):
     """`train` and `predict` on 11,414 numbers; R sees every image once for R, S and G, and the crops for G."""
     batches = []
@@ -116,6 +126,7 @@ def test_all_five_from_their_files_and_r_looks_once(toml, run, make_devset, make
     assert len((toml.parent / "runs/five/run.csv").read_text().splitlines()) == 3
 
 
+@pytest.mark.slow
 def test_blocks_concatenate_in_any_order_and_s_has_unit_length(toml, make_devset):
     from mediaeval.data.dataset import load_dataset
     from mediaeval.features.extract import extract
@@ -166,19 +177,18 @@ def test_every_weight_that_is_absent_is_named_at_once(monkeypatch, tmp_path):
     assert not list(tmp_path.glob("*.h5"))
 
 
-def test_s_refuses_vectors_of_another_width(weights):
+def test_s_refuses_vectors_of_another_width(tmp_path):
     """A checkpoint of the published repository read ResNeXt beside ResNet, 4,096 numbers a frame."""
     from tests.mediaeval.features.test_extract import average_colour
 
-    extractor = ExtractorConfig(kind="dual_encoding", source="colours", weights=str(weights / "model_best.pth.tar"))
+    write_signature(tmp_path / "model_best.pth.tar")
+    extractor = ExtractorConfig(kind="dual_encoding", source="colours", weights=str(tmp_path / "model_best.pth.tar"))
     with pytest.raises(WeightsError, match=r"reads? vectors of 2048 numbers, source 'colours' gives 3"):
         build("S", extractor, built=lambda name: average_colour())
 
 
 def test_the_readmes_table_of_the_five_is_true():
     """Width, and whether weights are public, trainable or both: as the tables of files and of trainers have it."""
-    from pathlib import Path
-
     from mediaeval.features.weight_files import files_of
     from mediaeval.pretrain import PRETRAINERS
 

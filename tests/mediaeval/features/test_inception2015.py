@@ -15,6 +15,8 @@ from mediaeval.features.networks.inception2015 import inception2015
 from mediaeval.features.tensorflow1 import normalise, resize
 from tests.conftest import picture
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture(scope="module")
 def state() -> dict[str, torch.Tensor]:

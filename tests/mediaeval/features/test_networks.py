@@ -12,6 +12,8 @@ from mediaeval.features.extractors import EXTRACTORS, ExtractorConfig
 from mediaeval.features.kinds.torchvision import remove_head
 from tests.conftest import picture
 
+pytestmark = pytest.mark.integration
+
 TIMM = "mobilenetv3_small_050"
 TORCHVISION = "squeezenet1_1"
 

@@ -16,6 +16,8 @@ from mediaeval.features.feature_extractor import FeatureExtractor
 from mediaeval.features.networks.detector import detect, detector, whole_pixels
 from tests.conftest import picture
 
+pytestmark = pytest.mark.integration
+
 SMALL = {"min_size": 96, "max_size": 160}  # pixels: quick, and boxes still differ
 WIDTH = 3  # of the stand-in for R below
 
@@ -108,6 +110,11 @@ def mean_of(weights, **arguments) -> FeatureExtractor:
     return build("objects", ExtractorConfig(kind="objects", parts=parts, model_args=SMALL | arguments))
 
 
+@pytest.fixture(scope="module")
+def objects(weights) -> FeatureExtractor:
+    return mean_of(weights)
+
+
 def graph_of(weights, source: FeatureExtractor, **options) -> FeatureExtractor:
     extractor = ExtractorConfig(
         kind="objectgraphs",
@@ -166,14 +173,14 @@ def test_weights_of_another_width_are_refused(weights):
         graph_of(weights, reader)
 
 
-def test_the_detectors_settings_are_checked_and_part_of_the_identity(weights):
+def test_the_detectors_settings_are_checked_and_part_of_the_identity(weights, objects):
     with pytest.raises(
         ConfigError, match=r"unknown setting 'extractors.objects.model_args.boxes'.* Known: objects, score"
     ):
         mean_of(weights, boxes=50)
     with pytest.raises(ConfigError, match=r"objects.model_args.objects: got 'many'; expected a whole number"):
         mean_of(weights, objects="many")
-    assert mean_of(weights).identity != mean_of(weights, score=0.5).identity
+    assert objects.identity != mean_of(weights, score=0.5).identity
 
 
 @pytest.mark.parametrize(
@@ -193,7 +200,6 @@ def test_settings_that_find_nothing_are_refused(weights, arguments, told):
 
 
 @pytest.mark.parametrize("size", [(1, 3000), (3000, 2)])
-def test_an_image_as_narrow_as_a_thread_has_a_vector(weights, size):
-    extractor = mean_of(weights)
-    vector = extractor.forward(extractor.prepare(Image.new("RGB", size, "red"))[None])
+def test_an_image_as_narrow_as_a_thread_has_a_vector(objects, size):
+    vector = objects.forward(objects.prepare(Image.new("RGB", size, "red"))[None])
     assert np.isfinite(vector).all() and vector.shape == (1, 1024)

@@ -13,6 +13,8 @@ from mediaeval.features.extractors import ExtractorConfig
 from mediaeval.features.networks.resnet152 import CLASSES, UNITS, WIDTHS, ResNet11k, crops, state_from
 from tests.conftest import picture
 
+pytestmark = pytest.mark.integration
+
 EPS = 2e-5  # mx.sym.BatchNorm(eps=2e-5) in MXNet's symbols/resnet.py
 SMALL = {"units": (1, 2), "widths": (16, 32), "stem": 8}
 
@@ -106,21 +108,23 @@ def tensors(arrays):
     return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
-def test_the_whole_network_equals_its_list_of_layers():
-    """All 152 layers at full width, against the formula in float64."""
-    arrays = draw()
-    network = ResNet11k().eval()
+@pytest.mark.parametrize("sizes", [SMALL, pytest.param({}, marks=pytest.mark.slow)], ids=["small", "full"])
+def test_the_network_equals_its_list_of_layers(sizes):
+    """Against the formula in float64; at full size all 152 layers in their widths."""
+    arrays = draw(**sizes)
+    units, widths = sizes.get("units", UNITS), sizes.get("widths", WIDTHS)
+    network = ResNet11k(**sizes).eval()
     network.load_state_dict(state_from(tensors(as_mxnet(arrays)), "extractor 'R'"), strict=False)
     x = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 255
-    expected = by_formula(arrays, x.double(), UNITS, 4)
+    expected = by_formula(arrays, x.double(), units, len(units))
     with torch.no_grad():
         ours = network.double()(x.double())
-    assert ours.shape == (2, 2048) and (ours >= 0).all()
+    assert ours.shape == (2, widths[-1]) and (ours >= 0).all()
     torch.testing.assert_close(ours, expected, rtol=1e-9, atol=1e-9)
 
 
 def test_both_layouts_load_strictly_and_give_the_same():
-    arrays = draw()
+    arrays = draw(widths=(16, 32, 64, 128), stem=8, classes=5)  # all units, and so all names
     mxnet, keras = (
         state_from(tensors(as_mxnet(arrays)), "extractor 'R'"),
         state_from(tensors(as_keras(arrays)), "extractor 'R'"),

@@ -13,6 +13,8 @@ from mediaeval.finetune.systems import attention_alexnet
 from mediaeval.finetune.systems.attention_alexnet import Attention, CellWeights, build
 from tests.mediaeval.formats.caffemodel import network_file
 
+pytestmark = pytest.mark.integration
+
 LABELS = 8
 FEW = 12  # units of fc6 and fc7, for networks that are computed here
 CONVS = {  # Krizhevsky et al. 2012: filters, channels that one sees, side

@@ -28,6 +28,8 @@ from mediaeval.finetune import SYSTEMS, settings_of
 from mediaeval.finetune.systems.caffenet import build
 from tests.mediaeval.formats.caffemodel import network_file
 
+pytestmark = pytest.mark.integration
+
 # Output of every layer at 227 pixels: Campos et al. 2017, figure 2, and Caffe's bvlc_reference_caffenet
 SHAPES = {
     "conv1": (96, 55, 55),
@@ -542,6 +544,7 @@ def test_absent_files_say_where_they_come_from(tmp_path, monkeypatch):
         build_extractor("mine", ExtractorConfig(kind="caffenet", model="mine", output="unit"))
 
 
+@pytest.mark.slow
 def test_openvino_gives_the_same(tmp_path, monkeypatch):
     pytest.importorskip("openvino")
     monkeypatch.setenv("MEDIAEVAL_WEIGHTS", str(tmp_path / "weights"))

@@ -20,6 +20,8 @@ from mediaeval.finetune.systems.gru_attention import BlockGru, StepAttention
 from mediaeval.finetune.systems.multigap import build
 from tests.mediaeval.formats.caffemodel import network_file
 
+pytestmark = pytest.mark.integration
+
 OBJECT = {320: (16, 24, 32, 96, 320), 1280: (16, 24, 32, 96, 1280)}  # fact sheet D1
 PLACES = (64, 128, 256, 512, 512)
 VGG = {1: 2, 2: 2, 3: 3, 4: 3, 5: 3}  # convolutions a block

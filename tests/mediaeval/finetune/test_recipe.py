@@ -24,6 +24,8 @@ from mediaeval.finetune.recipe import loss_of, lr_at, mixing_of, optimiser_of, p
 from mediaeval.finetune.settings import TrainingSettings
 from tests.conftest import picture
 
+pytestmark = pytest.mark.integration
+
 VIEW = View(resize=40, crop=32)
 
 

@@ -13,6 +13,8 @@ from mediaeval.interpret.gradcam import GradCam, default_map, heat_map, heat_map
 from mediaeval.interpret.overlay import laid_out, seen_box, with_heat, with_probabilities
 from mediaeval.interpret.sheet import Cell, contact_sheet, legible
 
+pytestmark = pytest.mark.integration
+
 SQUASHED = View(64, 64, squash=True)
 SHORT_SIDE = View(80, 64)
 

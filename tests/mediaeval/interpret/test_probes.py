@@ -27,6 +27,8 @@ from mediaeval.interpret.linear_probes import (
     run_probe,
 )
 
+pytestmark = pytest.mark.integration
+
 # Gram matrices of taps
 
 
@@ -167,6 +169,7 @@ print(gram.dimension, np.linalg.matrix_rank(gram.matrix), peak() - before, peak(
 """
 
 
+@pytest.mark.slow
 def test_290400_numbers_an_image_do_not_lie_in_memory_together():
     """200 rows of them are 232 MB in float32, 465 MB in float64."""
     ran = subprocess.run([sys.executable, "-c", BIG], capture_output=True, text=True, check=True)

@@ -11,6 +11,8 @@ from mediaeval.pretrain.objectgraphs import mean_average_precision
 from mediaeval.pretrain.run import pretrain
 from mediaeval.weights.read import read_weights
 
+pytestmark = pytest.mark.integration
+
 W = 12
 
 # --- training ------------------------------------------------------------------------------------------------------

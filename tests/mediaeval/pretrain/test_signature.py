@@ -21,6 +21,8 @@ from mediaeval.training.checkpoint import METADATA
 from mediaeval.training.objective import epoch_rng
 from mediaeval.weights.read import read_weights
 
+pytestmark = pytest.mark.integration
+
 CPU = torch.device("cpu")
 THINGS = ["fire", "water", "smoke", "mud", "ash", "snow", "wind", "roof", "road", "boat", "tent", "dog"]
 WIDTH = 24
@@ -126,6 +128,7 @@ class Killed(Exception):
     pass
 
 
+@pytest.mark.slow
 def test_a_training_that_was_killed_goes_on_to_the_same_weights(planted, tmp_path):
     through, resumed = tmp_path / "through.safetensors", tmp_path / "resumed.safetensors"
     expected = pretrain("signature", planted, through, epochs=4, **SMALL)

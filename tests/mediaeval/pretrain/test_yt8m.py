@@ -17,6 +17,8 @@ from mediaeval.pretrain.yt8m import Gap, cross_entropy
 from mediaeval.pretrain.yt8m_records import Example, read_examples, shuffled
 from mediaeval.weights.read import read_weights
 
+pytestmark = pytest.mark.integration
+
 CPU = torch.device("cpu")
 
 

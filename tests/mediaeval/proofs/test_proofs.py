@@ -17,6 +17,8 @@ from submission.labels import read_labels
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 from tests.conftest import Recipe, command, picture
 
+pytestmark = pytest.mark.integration
+
 QUICK = (
     *("--set", "classifier.epochs=20", "--set", "classifier.lr=0.005"),
     *("--set", "augment=0", "--set", "threshold=0.5"),
@@ -61,6 +63,7 @@ def test_without_the_dev_set_the_rehearsal_says_what_to_do(job):
     assert send(open_run("first"), rehearsal=False).rehearsed is None
 
 
+@pytest.mark.slow
 def test_a_replay_in_a_fresh_process_says_the_same(job):
     sent = send(open_run("first"), rehearsal=False, replays=2)
     assert len(sent.replayed) == 2 and set(sent.replayed) <= {f"t{k}" for k in range(45)}

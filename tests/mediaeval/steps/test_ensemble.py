@@ -20,6 +20,8 @@ from mediaeval.steps.tables import decide, read_probabilities
 from submission.tasks import TASKS
 from tests.conftest import Recipe, command
 
+pytestmark = pytest.mark.integration
+
 QUICK = ["--data", "devset", "--set", "classifier.epochs=2", "--set", "augment=0", "--no-refit"]
 
 
@@ -55,8 +57,16 @@ def test_means_are_means_and_lone_subtasks_are_taken_over(job):
         (found,) = tables(job, ["all3"], place)
         assert np.allclose(found, (a + b + c) / 3, atol=1e-12)
         assert np.allclose(tables(job, ["all3"], place, "subtask3")[0], tables(job, "a", place, "subtask3")[0])
-    command("submit", "all3", "--replay", "2")
+    command("submit", "all3")
     command("reproduce", "all3")
+
+
+@pytest.mark.slow
+def test_an_ensemble_is_replayed_in_a_fresh_process(job, capsys):
+    command("ensemble", "a", "b", "c", "--run", "all3")
+    command("predict", "all3", "--data", "testset")
+    command("submit", "all3", "--replay", "2")
+    assert "replayed: 2 images in a fresh process" in capsys.readouterr().out
 
 
 def test_votes_are_of_the_members_own_answers(job, capsys):

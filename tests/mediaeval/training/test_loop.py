@@ -24,6 +24,8 @@ from mediaeval.training.loop import LoopOptions, train
 from mediaeval.training.objective import TrainingObjective, all_finite, epoch_rng
 from mediaeval.training.output import file_problems
 
+pytestmark = pytest.mark.integration
+
 CPU = torch.device("cpu")
 
 

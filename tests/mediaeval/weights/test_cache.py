@@ -228,6 +228,7 @@ def test_what_nobody_publishes_is_told_with_how_to_make_it(run, cache):
     assert f"into {cache}," in result.stderr and "--mirror FOLDER" in result.stderr
 
 
+@pytest.mark.integration
 def test_another_file_than_the_first_is_taken_when_it_is_asked_for(server, cache, monkeypatch, run):
     """The first fetch brought the wrong file: --replace forgets it."""
     published(monkeypatch, f"{server.url}/r.h5")
