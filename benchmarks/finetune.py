@@ -116,7 +116,7 @@ def main() -> None:
     parser.add_argument("--folds", type=int, default=1, choices=range(1, 6))
     parser.add_argument("--only", default="", help="rows whose title holds this")
     options = parser.parse_args()
-    dataset = load_dataset(options.data / "oasis")
+    dataset = load_dataset(options.data / "oasis", VISUAL_SENTIMENT_2021)
     concepts = read_csv_by_id(options.data / "oasis/norms.csv")["concept"]
     ids = list(dataset.ids)
     fold = assign_folds([concepts[i] for i in ids], 5, np.random.default_rng(0))

@@ -34,6 +34,7 @@ from submission.faults import FORM, faults_of, spoil
 from submission.labels import read_labels
 from submission.runfile import format_run
 from submission.score import weighted_f1
+from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021 as TASK
 
 COSTLY = 0.10  # points of weighted F1, 0..1, over the labels of all subtasks of the file
@@ -61,7 +62,7 @@ class Images:
     """A set's ids, labels and features: `run` is what models learn from, `judge` what files are judged by."""
 
     def __init__(self, folders: list[Path], extractors: dict, judge: str, truth: Path | None, store: Path):
-        datasets = [load_dataset(folder) for folder in folders]
+        datasets = [load_dataset(folder, VISUAL_SENTIMENT_2021) for folder in folders]
         networks = {name: build(name, extractor) for name, extractor in extractors.items()}
         features = [extract(dataset, list(networks.values()), FeatureStore(store)) for dataset in datasets]
         self.ids = [image_id for dataset in datasets for image_id in dataset.ids]

@@ -168,7 +168,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="rows whose title holds this")
     parser.add_argument("--store", type=Path, default=Path(".mediaeval/features"))
     options = parser.parse_args()
-    dataset = load_dataset(options.data / options.dataset)
+    dataset = load_dataset(options.data / options.dataset, VISUAL_SENTIMENT_2021)
     networks = [build(name, extractor) for name, extractor in shared_extractors(options.data / "weights").items()]
     blocks = {n.name: n.width for n in networks}
     ids = list(dataset.ids)

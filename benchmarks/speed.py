@@ -23,6 +23,7 @@ import numpy as np
 
 from benchmarks.table import HEAD, ROOT, in_turns, row, row_alone
 from mediaeval.features.precision import least_cosine
+from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
 PYTHON = sys.executable
 USE = ["mobilenet", "tfsame", "squeeze"]
@@ -85,7 +86,7 @@ def vectors_of(photographs: Path, folder: Path, engine: str) -> tuple[dict[str, 
     from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
     config = load_config(folder / "mediaeval.toml", task=VISUAL_SENTIMENT_2021, use=",".join(USE), engine=engine)
-    dataset = load_dataset(photographs)
+    dataset = load_dataset(photographs, VISUAL_SENTIMENT_2021)
     features = features_of(dataset, config, build_networks(config, "cpu"), skip_bad=False)
     ids = sorted(dataset.ids, key=lambda i: dataset.image_paths[i].name)
     return {name: features.block(name, ids).to_numpy() for name in USE}, features.computed.total()
@@ -160,7 +161,7 @@ def scaled(data: Path, runs: int, folder: Path) -> None:
     works[0]()
     times = in_turns(runs, *works)
     (A, _), (B, _) = (vectors_of(large, folders[name], "openvino") for name in folders)
-    dataset = load_dataset(large)
+    dataset = load_dataset(large, VISUAL_SENTIMENT_2021)
     T = dataset.labels("subtask2").loc[sorted(dataset.ids)].to_numpy()
     probe = make_pipeline(StandardScaler(), OneVsRestClassifier(LogisticRegression(C=0.01, max_iter=500)))
     scores = []
@@ -186,7 +187,7 @@ def probe_scores(data: Path, *matrices: np.ndarray) -> list[float]:
     from mediaeval.data.dataset import load_dataset
     from mediaeval.data.split import read_csv_by_id
 
-    dataset = load_dataset(data / "oasis")
+    dataset = load_dataset(data / "oasis", VISUAL_SENTIMENT_2021)
     ids = sorted(dataset.ids, key=lambda i: dataset.image_paths[i].name)
     y = dataset.labels("subtask1").loc[ids].to_numpy().argmax(axis=1)
     groups = read_csv_by_id(data / "oasis/norms.csv")["concept"].loc[ids].to_numpy()
@@ -256,7 +257,7 @@ def views(data: Path, runs: int, folder: Path, images: int = 24, k: int = 4) -> 
     some.mkdir()
     for path in sorted((data / "coco/images").glob("*.jpg"))[:images]:
         shutil.copy(path, some)
-    dataset = load_dataset(some, labelled=False)
+    dataset = load_dataset(some, VISUAL_SENTIMENT_2021, labelled=False)
     paths = [dataset.image_paths[i] for i in dataset.ids]
     made: dict[str, list[np.ndarray]] = {}
 

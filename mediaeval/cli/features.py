@@ -34,7 +34,7 @@ def command(
 
     settings = load_config(config, task=VISUAL_SENTIMENT_2021, preset=preset, use=use, engine=engine)
     folders = data or [choose_data(settings.data.dev), *([settings.data.test] if settings.data.test else [])]
-    datasets = [load_dataset(Path(folder)) for folder in folders]
+    datasets = [load_dataset(Path(folder), VISUAL_SENTIMENT_2021) for folder in folders]
     networks = build_networks(settings, resolve_device(device))
     rows, failures = [], []
     for dataset in datasets:

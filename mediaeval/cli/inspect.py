@@ -7,6 +7,7 @@ import typer
 
 from mediaeval.cli.options import Json
 from mediaeval.cli.output import print_json, print_table
+from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
 EXAMPLE = "Example: mediaeval inspect sample/devset"
 NEEDS_ARGUMENTS = True
@@ -22,9 +23,9 @@ def command(
     """
     from mediaeval.data.inspect import inspect
 
-    report = inspect(data)
+    report = inspect(data, VISUAL_SENTIMENT_2021)
     if json:
-        print_json(report.as_json())
+        print_json(report.to_dict())
     else:
         for title, columns, rows in report.tables():
             print_table(title, columns, rows)

@@ -20,6 +20,7 @@ from mediaeval.cli.options import (
     command_line,
 )
 from mediaeval.cli.output import print_json, print_table
+from submission.task import Task
 
 if TYPE_CHECKING:
     from mediaeval.steps.fitting import TrainedSubtask
@@ -106,7 +107,7 @@ def command(
     )
     settings.data.dev = choose_data(settings.data.dev)
     if subtask == "all":
-        subtasks = _labelled(Path(settings.data.dev), subtasks)
+        subtasks = _labelled(Path(settings.data.dev), task, subtasks)
     settings = settings.for_training(subtasks, use)
 
     from mediaeval.steps.train import train  # imports torch: after everything that can be refused without it
@@ -131,12 +132,12 @@ def command(
     print(f"run: {folder.path}")
 
 
-def _labelled(dev: Path, subtasks: list[str]) -> list[str]:
+def _labelled(dev: Path, task: Task, subtasks: list[str]) -> list[str]:
     """Return the subtasks that `all` means for a dev set: those that it has labels for."""
     from mediaeval.data.dataset import load_dataset
     from mediaeval.errors import DatasetError
 
-    found = list(load_dataset(dev).subtasks)
+    found = list(load_dataset(dev, task).subtasks)
     if not found:
         raise DatasetError(f"{dev} has no labels. Give a dev set with labels for {', '.join(subtasks)}.")
     if len(found) < len(subtasks):

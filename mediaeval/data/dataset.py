@@ -7,7 +7,7 @@ import pandas as pd
 
 from mediaeval.errors import DatasetError
 from submission.labels import IMAGE_SUFFIXES, LabelTable, find_csv, read_ids, read_labels
-from submission.visual_sentiment import VISUAL_SENTIMENT_2021
+from submission.task import Task
 
 
 @dataclass(frozen=True)
@@ -23,32 +23,33 @@ class Dataset:
     image_paths: dict[str, Path] = field(repr=False)
     missing: tuple[str, ...]
     table: LabelTable | None = field(repr=False)
+    task: Task | None = field(default=None, repr=False)  # whose labels `table` holds
 
     @property
     def subtasks(self) -> tuple[str, ...]:
         """The subtasks this dataset is labelled for, in the task's order."""
-        return tuple(name for name in VISUAL_SENTIMENT_2021.names if self.table and name in self.table.labels)
+        return tuple(name for name in self.task.names if name in self.table.labels) if self.task and self.table else ()
 
     def labels(self, subtask: str) -> pd.DataFrame:
         """Return the labels of one subtask as 0/1 int8, (n_images, n_labels): ids × `Subtask.labels`.
 
         A single-label subtask has exactly one 1 a row. Raises DatasetError when the CSV does not hold the subtask.
         """
-        task = VISUAL_SENTIMENT_2021[subtask]
-        if subtask not in self.subtasks:
+        if self.task is None or self.table is None or subtask not in self.subtasks:
             have = ", ".join(self.subtasks) or "none"
+            columns = f" with the columns {', '.join(self.task[subtask].headings)}" if self.task else ""
             raise DatasetError(
                 f"{self.folder} has no labels for {subtask} (it has: {have}). "
-                f"Train another subtask, or give a dev set with the columns {', '.join(task.headings)}."
+                f"Train another subtask, or give a dev set{columns}."
             )
-        matrix = task.to_matrix(self.table.labels[subtask], self.ids)
-        return pd.DataFrame(matrix, index=pd.Index(self.ids, name="id"), columns=list(task.labels))
+        matrix = self.task[subtask].to_matrix(self.table.labels[subtask], self.ids)
+        return pd.DataFrame(matrix, index=pd.Index(self.ids, name="id"), columns=list(self.task[subtask].labels))
 
 
-def load_dataset(folder: Path, *, labelled: bool = True) -> Dataset:
+def load_dataset(folder: Path, task: Task, *, labelled: bool = True) -> Dataset:
     """Read a dataset folder, or the CSV in it that is meant.
 
-    Ids and labels come from the CSV; image files are matched by id, whatever their suffix's case.
+    Ids and labels, those of `task`, come from the CSV; image files are matched by id, whatever their suffix's case.
 
     Raises DatasetError (absent folder, two files for one id) or LabelFileError (a CSV that cannot be read), each with
     everything that is wrong. Without `labelled` only ids are read: a test list may have label columns that are blank.
@@ -63,17 +64,17 @@ def load_dataset(folder: Path, *, labelled: bool = True) -> Dataset:
         raise DatasetError(f"{folder} {what}. Give the folder that holds images/ and devset.csv or testset.csv.")
     csv = named or find_csv(folder)
     images = folder / "images" if (folder / "images").is_dir() else folder
-    table = read_labels(csv, VISUAL_SENTIMENT_2021) if csv and labelled else None
-    ids = table.ids if table else tuple(read_ids(csv or folder, VISUAL_SENTIMENT_2021))
+    table = read_labels(csv, task) if csv and labelled else None
+    ids = table.ids if table else tuple(read_ids(csv or folder, task))
     if not ids:
-        raise DatasetError(f"{csv} lists no images. A row an image is wanted below the header.")
+        raise DatasetError(f"{csv} lists no images. Expected a row per image below the header.")
     files, twice = _image_files(images)
     if problems := [
         f"{i}: two image files ({', '.join(p.name for p in twice[i])}); keep one" for i in ids if i in twice
     ]:
         raise DatasetError(*problems)
     paths = {i: files.get(i, images / f"{i}.jpg") for i in ids}
-    return Dataset(folder, ids, paths, tuple(i for i in ids if i not in files), table)
+    return Dataset(folder, ids, paths, tuple(i for i in ids if i not in files), table, task)
 
 
 def _image_files(folder: Path) -> tuple[dict[str, Path], dict[str, list[Path]]]:

@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -34,6 +35,10 @@ class Pair:
     second: str
     how: str
     conflicts: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it for `--json`."""
+        return {"first": self.first, "second": self.second, "how": self.how, "conflicts": list(self.conflicts)}
 
 
 def fingerprint(data: bytes, content: str) -> Fingerprint:

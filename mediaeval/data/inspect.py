@@ -1,11 +1,12 @@
 """What a dataset holds, and what is wrong with it."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mediaeval.data.dataset import load_dataset
 from mediaeval.data.duplicates import Pair, examine, find_pairs
-from submission.tasks import TASKS
+from submission.task import Task
 
 
 @dataclass(frozen=True)
@@ -18,14 +19,23 @@ class Inspection:
     unlabelled: dict[str, int]  # subtask → images without any label of it
     unreadable: dict[str, str]  # image id → why it cannot be decoded; absent files included
     pairs: list[Pair]
+    task: Task
 
-    def as_json(self) -> dict:
-        return asdict(self)
+    def to_dict(self) -> dict[str, Any]:
+        """Return the findings for `--json`."""
+        return {
+            "folder": self.folder,
+            "n_images": self.n_images,
+            "prevalence": self.prevalence,
+            "unlabelled": self.unlabelled,
+            "unreadable": self.unreadable,
+            "pairs": [pair.to_dict() for pair in self.pairs],
+        }
 
-    def tables(self) -> list[tuple[str, list[str], list[list]]]:
+    def tables(self) -> list[tuple[str, list[str], list[list[Any]]]]:
         """Return (title, columns, rows) of each table for people; empty findings are said in a title."""
         labels = [
-            [name, TASKS[name].short(label), count, count / self.n_images]
+            [name, self.task[name].short(label), count, count / self.n_images]
             for name, counts in self.prevalence.items()
             for label, count in counts.items()
         ]
@@ -44,9 +54,9 @@ class Inspection:
         ]
 
 
-def inspect(folder: Path) -> Inspection:
+def inspect(folder: Path, task: Task) -> Inspection:
     """Read a dataset, decode every image and compare all pairs. Raises DatasetError as `load_dataset` does."""
-    dataset = load_dataset(folder)
+    dataset = load_dataset(folder, task)
     prints, unreadable = examine(dataset)
     labels = {name: dataset.labels(name) for name in dataset.subtasks}
     return Inspection(
@@ -56,4 +66,5 @@ def inspect(folder: Path) -> Inspection:
         {name: int((frame.sum(axis=1) == 0).sum()) for name, frame in labels.items()},
         unreadable,
         find_pairs(prints, dataset),
+        task,
     )

@@ -99,7 +99,7 @@ def run(
     if test is None and sample:
         test, truth = sample.testset, sample.truth
     config = as_published(config, epochs)
-    dataset = load_dataset(dev)
+    dataset = load_dataset(dev, config.task)
     if not dataset.subtasks:
         raise DatasetError(f"{dev} has no labels. Give a dev set, with the columns T1, T2.k or T3.k.")
     networks, absent = try_build(config.features.use, config, device)
@@ -170,7 +170,7 @@ def _drawn(dev: Path, test: Path | None) -> list[str]:
 
 def _test_set(test: Path, truth: Path, config: Config, networks: list[FeatureExtractor], skip_bad: bool) -> TestSet:
     """Read test images and their labels, joined by id. Raises DatasetError when an image is in only one of them."""
-    dataset = load_dataset(test, labelled=False)
+    dataset = load_dataset(test, config.task, labelled=False)
     table = read_labels(truth, VISUAL_SENTIMENT_2021)
     unlike = sorted(set(dataset.ids) ^ set(table.ids))
     if unlike:

@@ -200,7 +200,7 @@ def load_column(
     if source.set_name in SENTIMENT_SETS:
         return _sentiment_column(source, config, networks, skip_bad, fine)
     task = TASKS["subtask1"]
-    dataset = load_dataset(source.folder)
+    dataset = load_dataset(source.folder, config.task)
     labels = dataset.labels(task.name)
     features = features_of(dataset, config, networks, skip_bad=skip_bad, thumbnails=True)
     ids = sorted(set(dataset.ids) - set(features.failures))  # the same folds whatever the order of the rows

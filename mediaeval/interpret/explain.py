@@ -23,7 +23,7 @@ from mediaeval.interpret.overlay import seen_box, shown, with_heat, with_probabi
 from mediaeval.interpret.sheet import Cell, contact_sheet
 from mediaeval.progress import progress
 from mediaeval.runs import RunFolder
-from submission.task import Subtask
+from submission.task import Subtask, Task
 
 SHEET = "sheet.png"
 LIMIT = 20  # photographs of a folder; more make a sheet that nobody looks through
@@ -99,7 +99,7 @@ def explain(
     opened = open_inspectable(folder, subtask, device)
     task, system = opened.subtask, opened.system
     chosen = list(dict.fromkeys(_label(task, name) for name in labels))
-    dataset, left_out = _images_of(source, limit)
+    dataset, left_out = _images_of(source, opened.run.config.task, limit)
     images = _decoded(dataset)
     features = opened.run.images(dataset) if system.blocks else None
     out = out or folder.subtask(task.name) / "explain"
@@ -136,13 +136,13 @@ def _label(task: Subtask, name: str) -> str:
     return known[name.lower()]
 
 
-def _images_of(source: Path, limit: int) -> tuple[Dataset, int]:
+def _images_of(source: Path, task: Task, limit: int) -> tuple[Dataset, int]:
     """Return one photograph, or the first of a folder, as a dataset; and how many were left out."""
     if limit < 1:
         raise ConfigError(f"--limit {limit}: 1 or more is wanted.")
     if source.is_file() and source.suffix.lower() != ".csv":
         return Dataset(source.parent, (source.stem,), {source.stem: source}, (), None), 0
-    dataset = load_dataset(source, labelled=False)
+    dataset = load_dataset(source, task, labelled=False)
     ids = dataset.ids[:limit]
     if absent := [i for i in ids if i in dataset.missing]:
         raise DatasetError(

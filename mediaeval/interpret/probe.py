@@ -155,7 +155,7 @@ def _batches(system: SystemModel, images: Images) -> Iterator[Batch]:
 def _of_run(opened: InspectableRun, groups: str) -> _Probed:
     """Return the images that the run was made of; those of the validation side are tested."""
     run, manifest = opened.run, opened.run.manifest
-    dataset = load_dataset(Path(run.config.data.dev))
+    dataset = load_dataset(Path(run.config.data.dev), run.config.task)
     ids = [i for i in dataset.ids if i not in manifest.left_out]
     sides = read_split(run.folder.split, ids)
     dataset = replace(dataset, ids=tuple(ids), missing=())
@@ -172,7 +172,7 @@ def _of_run(opened: InspectableRun, groups: str) -> _Probed:
 def _of_dataset(opened: InspectableRun, data: Path, groups: str, skip_bad: bool) -> _Probed:
     """Return all images of another dataset, and which of them the network was trained on."""
     run, manifest = opened.run, opened.run.manifest
-    dataset = load_dataset(data)
+    dataset = load_dataset(data, run.config.task)
     dataset.labels(opened.subtask.name)  # raises, before anything is computed, where there are none
     images = run.images(dataset, skip_bad=skip_bad, thumbnails=True)
     sides = read_split(run.folder.split, [i for i in manifest.images if i not in manifest.left_out])

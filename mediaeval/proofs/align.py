@@ -57,8 +57,8 @@ class Judge:
         With `own` from the extractors that the configuration names, else from the witness. Images that cannot be
         decoded take no part; `tell` is told so. Raises DatasetError for sets that cannot be used.
         """
-        dev_set = load_dataset(dev)
-        self.test_set: Dataset = load_dataset(test)
+        dev_set = load_dataset(dev, config.task)
+        self.test_set: Dataset = load_dataset(test, config.task)
         if not dev_set.subtasks:
             raise DatasetError(f"{dev} has no labels, hence teaches nothing. Give the dev set's folder with --dev.")
         self.dev_table = dev_set.table

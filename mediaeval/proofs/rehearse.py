@@ -42,7 +42,7 @@ def rehearse(folder: RunFolder, *, device: str = "auto") -> Rehearsed:
             f"The rehearsal needs the dev set of {folder.path}, and {dev} is not there. Put it back, or pass "
             "--no-rehearsal and go without this proof."
         )
-    dataset = load_dataset(dev)
+    dataset = load_dataset(dev, run.config.task)
     sides = read_split(folder.split, [i for i in dataset.ids if i not in run.manifest.left_out])
     ids = [image_id for image_id, side in sides.items() if side == "val"]
     run.load_models()

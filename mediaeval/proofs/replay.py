@@ -64,7 +64,7 @@ def labels_anew(folder: RunFolder, test: Path, ids: list[str], device: str) -> d
     from mediaeval.steps.trained_run import TrainedRun
 
     run = TrainedRun.open(folder, device)
-    dataset = load_dataset(test, labelled=False)
+    dataset = load_dataset(test, run.config.task, labelled=False)
     found: dict[str, dict[str, Any]] = {}
     for image_id in ids:
         with tempfile.TemporaryDirectory() as store:

@@ -70,7 +70,7 @@ def reproduce(folder: RunFolder, *, device: str = "auto") -> Reproduced:
         raise RunFolderError(f"{folder.path} holds no run.csv. Write it: mediaeval submit {folder.name}.")
     predicted = folder.read_predictions()
     run = TrainedRun.open(folder, device, checked=False)
-    dataset = load_dataset(Path(predicted.data), labelled=False)
+    dataset = load_dataset(Path(predicted.data), run.config.task, labelled=False)
     changed = run.changed_networks()
     if predicted.config != file_digest(folder.config):
         changed.append("configuration: run.toml is not what it was when the predictions were made.")

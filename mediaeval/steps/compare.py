@@ -28,7 +28,7 @@ def compare_runs(folders: list[RunFolder], *, seed: int = 0) -> list[Comparison]
     common = [name for name in TASKS if all(name in run.records for run in runs)]
     if not common:
         raise RunFolderError(f"no subtask was trained in all of {', '.join(run.name for run in runs)}.")
-    dataset = load_dataset(Path(runs[0].config.data.dev))
+    dataset = load_dataset(Path(runs[0].config.data.dev), runs[0].config.task)
     results = []
     for k, name in enumerate(common):
         subtask, answers, ids = TASKS[name], {}, None

@@ -50,7 +50,7 @@ def make_ensemble(
     dev = Path(first.config.data.dev)
     if not dev.exists():
         raise DatasetError(f"The ensemble is scored on the dev set, and {dev} is not there. Put it back.")
-    dataset = load_dataset(dev)
+    dataset = load_dataset(dev, first.config.task)
     trained = []
     for name, subtask in TASKS.items():
         if holding := [member for member in members if name in member.records]:

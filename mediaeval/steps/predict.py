@@ -36,7 +36,7 @@ def predict(folder: RunFolder, test: Path, *, skip_bad: bool = False, device: st
     run = TrainedRun.open(folder, device)
     files = {subtask.name: run.model_file(subtask) for subtask in run.subtasks}
     run.load_models()
-    dataset = load_dataset(test, labelled=False)
+    dataset = load_dataset(test, run.config.task, labelled=False)
     images = run.images(dataset, skip_bad=skip_bad)
     with folder.lock(), folder_atomically(folder.test) as new:
         record = PredictionRecord(

@@ -42,7 +42,7 @@ def make_split(dataset: Dataset, ids: Sequence[str], groups: Sequence[str], sett
 
 def split_dataset(config: Config, *, skip_bad: bool) -> tuple[pd.DataFrame, pd.Series]:
     """Return labels (ids × labels of all subtasks) and sides of the configured dev set: what `train` would use."""
-    dataset = load_dataset(Path(config.data.dev))
+    dataset = load_dataset(Path(config.data.dev), config.task)
     features = features_of(dataset, config, [], skip_bad=skip_bad, thumbnails=True)
     ids = [i for i in dataset.ids if i not in features.failures]
     sides = make_split(dataset, ids, groups_of(dataset, features, ids, config.split.groups), config.split)

@@ -40,7 +40,7 @@ def train(
     data, absent weights, or a run that already holds these subtasks or was made from other data or features.
     """
     with run.being_trained():
-        dataset = load_dataset(Path(config.data.dev))
+        dataset = load_dataset(Path(config.data.dev), config.task)
         _require_labels(dataset, subtasks)
         device = resolve_device(device)
         if resume:

@@ -11,6 +11,7 @@ from PIL import Image
 from mediaeval.data.dataset import load_dataset
 from mediaeval.data.duplicates import find_pairs, fingerprint, group_of_images
 from mediaeval.data.inspect import inspect
+from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 from tests.conftest import picture
 
 
@@ -30,7 +31,7 @@ def test_each_kind_of_duplicate_is_named_and_conflicts_are_told(make_devset):
     (images / "d2.jpg").write_bytes(jpeg(image, quality=90))
     with Image.open(images / "d4.jpg") as image:
         (images / "d5.jpg").write_bytes(jpeg(image.resize((90, 70)), quality=60))
-    found = {(p.first, p.second): (p.how, p.conflicts) for p in inspect(folder).pairs}
+    found = {(p.first, p.second): (p.how, p.conflicts) for p in inspect(folder, VISUAL_SENTIMENT_2021).pairs}
     everything = ("subtask1", "subtask2", "subtask3")
     assert found == {
         ("d0", "d1"): ("bytes", everything),
@@ -42,7 +43,7 @@ def test_each_kind_of_duplicate_is_named_and_conflicts_are_told(make_devset):
 def test_agreeing_duplicates_conflict_in_nothing(make_devset):
     folder = make_devset(4)
     (folder / "images/d3.jpg").write_bytes((folder / "images/d0.jpg").read_bytes())
-    (pair,) = inspect(folder).pairs
+    (pair,) = inspect(folder, VISUAL_SENTIMENT_2021).pairs
     assert (pair.how, pair.conflicts) == ("bytes", ())
 
 
@@ -53,7 +54,7 @@ def test_pictures_of_one_tone_are_not_taken_for_duplicates():
 
 @pytest.mark.shared
 def test_real_photographs_copies_are_found_and_others_are_not(shared):
-    dataset = load_dataset(shared / "oasis")
+    dataset = load_dataset(shared / "oasis", VISUAL_SENTIMENT_2021)
     prints = {}
     for image_id in dataset.ids:
         data = dataset.image_paths[image_id].read_bytes()

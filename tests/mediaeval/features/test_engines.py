@@ -21,6 +21,7 @@ from mediaeval.features.engines import Engine, ModuleSpec, resolve_engine
 from mediaeval.features.extractors import ExtractorConfig
 from mediaeval.features.precision import TRIAL_IMAGES, least_cosine, resolve_precision, trial_images
 from mediaeval.sample.draw import draw_sample
+from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 from tests.conftest import picture
 
 pytestmark = pytest.mark.integration
@@ -313,7 +314,7 @@ def test_mixed_gives_each_network_the_vectors_of_its_precision(weights, kept, ca
 def test_mixed_agrees_with_torch_on_real_photographs(shared):
     from mediaeval.data.dataset import load_dataset
 
-    dataset = load_dataset(shared / "oasis")
+    dataset = load_dataset(shared / "oasis", VISUAL_SENTIMENT_2021)
     images = [Image.open(dataset.image_paths[i]).convert("RGB") for i in dataset.ids[::60]]
     for kind, model, precision in (
         ("timm", "mobilenetv2_100", "float32"),
@@ -330,7 +331,7 @@ def test_the_default_agrees_with_torch_on_real_photographs(shared):
     """Least cosine over photographs, with real weights: the reason why bfloat16 is not the default."""
     from mediaeval.data.dataset import load_dataset
 
-    dataset = load_dataset(shared / "oasis")
+    dataset = load_dataset(shared / "oasis", VISUAL_SENTIMENT_2021)
     images = [Image.open(dataset.image_paths[i]).convert("RGB") for i in dataset.ids[::60]]
     file = str(shared / "weights/timm-mobilenetv2_100.safetensors")
     real = ExtractorConfig(kind="timm", model="mobilenetv2_100", weights=file)

@@ -10,6 +10,7 @@ from mediaeval.errors import FeaturesError
 from mediaeval.features.extract import extract, require_complete
 from mediaeval.features.feature_extractor import FeatureExtractor, decoded_by
 from mediaeval.features.store import FeatureStore
+from submission.visual_sentiment import VISUAL_SENTIMENT_2021 as TASK
 from tests.conftest import picture
 
 
@@ -33,7 +34,7 @@ def direct(dataset, image_id: str) -> np.ndarray:
 
 
 def test_every_image_gets_its_own_vector(make_devset, tmp_path):
-    dataset = load_dataset(make_devset(23))
+    dataset = load_dataset(make_devset(23), TASK)
     features = extract(dataset, [average_colour()], FeatureStore(tmp_path / "store"))
     backwards = list(reversed(dataset.ids))
     for row, image_id in zip(features.matrix(["colours"], backwards), backwards, strict=True):
@@ -42,12 +43,12 @@ def test_every_image_gets_its_own_vector(make_devset, tmp_path):
 
 def test_a_bad_image_moves_no_other_row_and_says_why(make_devset, tmp_path):
     folder = make_devset(23)
-    whole = extract(load_dataset(folder), [average_colour()], FeatureStore(tmp_path / "whole"))
+    whole = extract(load_dataset(folder, TASK), [average_colour()], FeatureStore(tmp_path / "whole"))
     (folder / "images/d3.jpg").write_bytes(b"")
     (folder / "images/d7.jpg").unlink()
     damaged = folder / "images/d11.jpg"
     damaged.write_bytes(damaged.read_bytes()[:400])
-    dataset = load_dataset(folder)
+    dataset = load_dataset(folder, TASK)
     features = extract(dataset, [average_colour()], FeatureStore(tmp_path / "store"))
     assert set(features.failures) == {"d3", "d7", "d11"}
     assert "empty" in features.failures["d3"]
@@ -63,11 +64,11 @@ def test_a_bad_image_moves_no_other_row_and_says_why(make_devset, tmp_path):
 
 def test_only_what_is_missing_is_computed(make_devset, tmp_path):
     folder, store = make_devset(12), FeatureStore(tmp_path / "store")
-    assert extract(load_dataset(folder), [average_colour()], store).computed == {"colours": 12}
-    assert extract(load_dataset(folder), [average_colour()], store).computed == {}
+    assert extract(load_dataset(folder, TASK), [average_colour()], store).computed == {"colours": 12}
+    assert extract(load_dataset(folder, TASK), [average_colour()], store).computed == {}
     picture("neutral", 99).save(folder / "images/d5.jpg")
     (folder / "images/d6.jpg").rename(folder / "images/d6.JPEG")
-    both = extract(load_dataset(folder), [average_colour(), average_colour("more")], store)
+    both = extract(load_dataset(folder, TASK), [average_colour(), average_colour("more")], store)
     assert both.computed == {"colours": 1, "more": 12}, "a changed image anew, a renamed one not"
 
 
@@ -82,8 +83,8 @@ def test_interrupted_extraction_goes_on_where_it_was(make_devset, tmp_path):
         return network.forward(batch)
 
     with pytest.raises(KeyboardInterrupt):
-        extract(load_dataset(folder), [replace(network, forward=interrupted)], store)
-    rest = extract(load_dataset(folder), [network], store)
+        extract(load_dataset(folder, TASK), [replace(network, forward=interrupted)], store)
+    rest = extract(load_dataset(folder, TASK), [network], store)
     assert rest.computed == {"colours": 40 - 16}, "the first batch of 16 was kept"
 
 
@@ -92,7 +93,7 @@ def test_ids_with_the_same_bytes_share_a_vector_and_an_outcome(make_devset, tmp_
     (folder / "images/d1.jpg").write_bytes((folder / "images/d0.jpg").read_bytes())
     for k in (2, 3):
         (folder / f"images/d{k}.jpg").write_bytes(b"no picture")
-    features = extract(load_dataset(folder), [average_colour()], FeatureStore(tmp_path / "store"))
+    features = extract(load_dataset(folder, TASK), [average_colour()], FeatureStore(tmp_path / "store"))
     assert features.computed == {"colours": 1}
     rows = features.matrix(["colours"], ["d0", "d1"])
     np.testing.assert_array_equal(rows[0], rows[1])
@@ -105,7 +106,7 @@ def test_views_are_the_same_whatever_the_workers_and_the_order(make_devset, tmp_
     found = []
     for workers, view_ids in ((1, ids), (4, list(reversed(ids)))):
         features = extract(
-            load_dataset(folder),
+            load_dataset(folder, TASK),
             [average_colour()],
             FeatureStore(tmp_path / f"store{workers}"),
             views=3,
@@ -124,7 +125,7 @@ def test_views_of_another_seed_are_others_and_fewer_views_are_the_first(make_dev
     ids = ["d0", "d1"]
 
     def views(seed, n):
-        features = extract(load_dataset(folder), [average_colour()], store, views=n, view_ids=ids, seed=seed)
+        features = extract(load_dataset(folder, TASK), [average_colour()], store, views=n, view_ids=ids, seed=seed)
         return features.views(["colours"], ids, n)
 
     np.testing.assert_array_equal(views(0, 2), views(0, 4)[:, :2])
@@ -132,7 +133,7 @@ def test_views_of_another_seed_are_others_and_fewer_views_are_the_first(make_dev
 
 
 def test_blocks_stand_in_the_order_asked_for(make_devset, tmp_path):
-    dataset = load_dataset(make_devset(5))
+    dataset = load_dataset(make_devset(5), TASK)
     wide = replace(average_colour("wide"), width=2, forward=lambda batch: batch.mean(axis=(1, 2))[:, :2] + 500)
     features = extract(dataset, [average_colour(), wide], FeatureStore(tmp_path / "store"))
     ids = list(dataset.ids)
@@ -142,7 +143,7 @@ def test_blocks_stand_in_the_order_asked_for(make_devset, tmp_path):
 
 
 def test_an_image_that_changes_under_way_is_not_kept_as_the_one_before(make_devset, tmp_path):
-    dataset = load_dataset(make_devset(6))
+    dataset = load_dataset(make_devset(6), TASK)
     before = dataset.image_paths["d5"].read_bytes()
 
     def replace_last(done, total):
@@ -164,7 +165,7 @@ def reader(source: FeatureExtractor, name: str = "doubled") -> FeatureExtractor:
 
 def test_what_others_read_is_computed_once_whoever_asks(make_devset, tmp_path):
     """R and S asked for together, then another reader alone: every image goes through R once."""
-    dataset, looked = load_dataset(make_devset(20)), []
+    dataset, looked = load_dataset(make_devset(20), TASK), []
     colours = average_colour()
     counted = replace(colours, forward=lambda batch: looked.extend(batch) or colours.forward(batch))
     store = FeatureStore(tmp_path / "store")
@@ -180,7 +181,7 @@ def test_what_others_read_is_computed_once_whoever_asks(make_devset, tmp_path):
 def test_a_reader_alone_makes_what_it_reads_and_leaves_out_bad_images(make_devset, tmp_path):
     folder = make_devset(10)
     (folder / "images/d4.jpg").write_bytes(b"")
-    dataset, store = load_dataset(folder), FeatureStore(tmp_path / "store")
+    dataset, store = load_dataset(folder, TASK), FeatureStore(tmp_path / "store")
     features = extract(dataset, [reader(average_colour())], store, views=2, view_ids=dataset.ids)
     good = [i for i in dataset.ids if i != "d4"]
     assert set(features.failures) == {"d4"}
@@ -201,7 +202,7 @@ def large(make_devset):
     folder = make_devset(3)
     for k in range(3):
         picture("positive", k, size=(1600, 1200)).save(folder / f"images/d{k}.jpg", quality=90)
-    return load_dataset(folder)
+    return load_dataset(folder, TASK)
 
 
 def sized(name: str, side: int | None) -> FeatureExtractor:
@@ -252,7 +253,7 @@ def test_twins_have_views_of_their_own_and_one_plain_vector(make_devset, tmp_pat
     """By a network and by what reads it, in one go and on a store that holds the first of the twins."""
     folder = make_devset(3)
     (folder / "images/d2.jpg").write_bytes((folder / "images/d1.jpg").read_bytes())
-    dataset, colours = load_dataset(folder), average_colour()
+    dataset, colours = load_dataset(folder, TASK), average_colour()
     networks = [colours, reader(colours)]
     store = FeatureStore(tmp_path / "store")
     features = extract(dataset, networks, store, views=2, view_ids=["d1", "d2"])

@@ -132,7 +132,7 @@ def test_blocks_concatenate_in_any_order_and_s_has_unit_length(toml, make_devset
     from mediaeval.features.extract import extract
     from mediaeval.features.store import FeatureStore
 
-    dataset = load_dataset(make_devset(2))
+    dataset = load_dataset(make_devset(2), VISUAL_SENTIMENT_2021)
     known = load_config(toml, task=VISUAL_SENTIMENT_2021).all_extractors()
     networks = build_all(["signature", "yt8m", "resnet152_11k"], known)
     assert networks[0].source is networks[2], "built once, shared"

@@ -10,6 +10,7 @@ from mediaeval.errors import ConfigError, WeightsError
 from mediaeval.features.build import build
 from mediaeval.features.extractors import EXTRACTORS, ExtractorConfig
 from mediaeval.features.kinds.torchvision import remove_head
+from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 from tests.conftest import picture
 
 pytestmark = pytest.mark.integration
@@ -204,7 +205,7 @@ def test_real_weights_see_likeness(shared, extractor, width):
     assert network.width == width
     concepts = read_csv_by_id(shared / "oasis/norms.csv")["concept"]
     chosen = [i for c in ("Fire", "Lake", "Baby") for i in concepts.index[concepts == c][:4]]
-    dataset = load_dataset(shared / "oasis")
+    dataset = load_dataset(shared / "oasis", VISUAL_SENTIMENT_2021)
     batch = np.stack([network.prepare(Image.open(dataset.image_paths[i]).convert("RGB")) for i in chosen])
     X = network.forward(batch)
     X /= np.linalg.norm(X, axis=1, keepdims=True)

@@ -63,7 +63,7 @@ RECIPE = Recipe(
 
 def small(tmp_path, **changes) -> tuple[SystemModel, Images, pd.DataFrame]:
     """A model to be trained on 12 images."""
-    dataset = load_dataset(make_folder(tmp_path / "small", 12))
+    dataset = load_dataset(make_folder(tmp_path / "small", 12), VISUAL_SENTIMENT_2021)
     model = SystemModel(VISUAL_SENTIMENT_2021["subtask1"], "timm", settings_of(TINY | changes), {}, seed=0)
     return model, Images(dataset.ids, dataset.image_paths), dataset.labels("subtask1")
 
