@@ -23,7 +23,7 @@ from submission.alignment.expectation import Expectation, label_matrix
 from submission.alignment.rows import RowEvidence, judge_rows
 from submission.labels import LabelTable
 from submission.problems import Problem, describe
-from submission.wording import both
+from submission.wording import both, counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -177,7 +177,7 @@ def _row_problems(rows: RowEvidence, ids: Sequence[str], lines: Sequence[int]) -
         actual = f"labels unrelated to their images in {_span(lines, first, end)}, while the others fit theirs"
         return [_problem("rows-unrelated", lines, first, actual, sound, remedy)]
     segments = sorted(rows.segments, key=lambda segment: segment.first)
-    where = [f"{abs(segment.lag)} rows {'below' if segment.lag > 0 else 'above'}" for segment in segments]
+    where = [f"{counted(abs(s.lag), 'row{s}')} {'below' if s.lag > 0 else 'above'}" for s in segments]
     actual = "; ".join(
         f"{_span(lines, s.first, s.last)} with the labels of the images {place}"
         for s, place in zip(segments, where, strict=True)

@@ -85,7 +85,9 @@ def test_a_slip_of_all_rows_is_told_with_its_size(judged, lag):
     n = len(ids)
     found = align(moved(run, [(k + lag) % n for k in range(n)]), expectation)
     assert codes(found) == {"rows-shifted"}
-    assert f"the images {abs(lag)} rows {'below' if lag > 0 else 'above'}" in found.problems[0].actual
+    assert (
+        f"the images {abs(lag)} row{'s' * (abs(lag) > 1)} {'below' if lag > 0 else 'above'}" in found.problems[0].actual
+    )
 
 
 def test_a_break_within_the_file_is_located(judged):
