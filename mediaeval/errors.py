@@ -1,4 +1,4 @@
-"""Every error that a user can put right, in one tree (its root is `submission.errors.UserError`).
+"""Every error that a user can correct, in one tree (its root is `submission.errors.UserError`).
 
 UserError
 ├── RunFileError, LabelFileError      (submission)
@@ -7,7 +7,7 @@ UserError
 ├── ImageError        one image that cannot be decoded
 ├── WeightsError      weights absent, or of another network
 ├── FeaturesError     features absent, or of another width than recorded
-└── RunFolderError    a run folder that is absent, half written or already taken
+└── RunFolderError    a run folder that is absent, incomplete or in use already
 """
 
 from collections.abc import Iterable, Sequence
@@ -53,10 +53,10 @@ class FeaturesError(UserError):
 
 
 class RunFolderError(UserError):
-    """A run folder that is absent, half written or already taken."""
+    """A run folder that is absent, incomplete or in use already."""
 
 
-def choose(kind: str, name: str, known) -> str:
+def choose(kind: str, name: str, known: Iterable[str]) -> str:
     """Return `name` if it is one of `known`, else raise ConfigError with the nearest name and all that exist."""
     known = list(known)
     if name in known:
@@ -88,5 +88,5 @@ def _more(n: int) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """Return what another library says of its error, as far as it goes into a sentence."""
+    """Return the first line of another library's error, or its kind where it says nothing."""
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__

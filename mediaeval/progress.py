@@ -1,17 +1,24 @@
-"""Progress on stderr, for people at a terminal; silent where nobody watches."""
+"""A progress bar on stderr, at a terminal only."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-STDERR = Console(stderr=True)
+STDERR = Console(stderr=True)  # looks sys.stderr up with each line
+
+
+class Advance(Protocol):
+    """Moves a progress bar: `done` of `total` steps, with a note behind them."""
+
+    def __call__(self, done: int, total: int, note: str = "") -> None: ...
 
 
 @contextlib.contextmanager
-def progress(title: str) -> Iterator[Callable[..., None]]:
-    """Give `advance(done, total, note="")`, which draws a bar from its first call on."""
+def progress(title: str) -> Iterator[Advance]:
+    """Give a function `advance(done, total, note="")`; the bar is drawn from its first call on."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),

@@ -67,7 +67,8 @@ def command(
     images, and what is unusual compared with the dev set is a warning. Exit status 0: no problems; 1: problems; 2:
     wrong usage.
     """
-    if ids is None and data is None:
+    test_list = ids or data
+    if test_list is None:
         raise _wrong_usage("--ids TESTSET.csv or --data TEST is required.")
     if data is not None and dev is None:
         raise _wrong_usage("--data needs --dev DEV, the dev set folder, to learn which labels to expect of images.")
@@ -80,7 +81,7 @@ def command(
 
     try:
         check_alignment = _alignment_checker(data, dev, config, use, device) if data and dev else None
-        test_ids, header = read_ids(ids or data, task), expected_header(dev, task)
+        test_ids, header = read_ids(test_list, task), expected_header(dev, task)
     except UserError as error:  # in the test list, the dev set or a setting: wrong usage, not a wrong run file
         raise _wrong_usage(error) from None
     if self_test:
@@ -96,7 +97,8 @@ def command(
             print(report.text())
             if aligned:
                 print(aligned[position].text())
-    raise typer.Exit(0 if all(report.ok for report in [*reports, *aligned]) else 1)
+    sound = all(report.ok for report in reports) and all(one.ok for one in aligned)
+    raise typer.Exit(0 if sound else 1)
 
 
 def _wrong_usage(message: object) -> typer.Exit:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from mediaeval.cli.options import ConfigFile, Device, Engine, Json, Preset, SkipBad, Use, choose_data
-from mediaeval.cli.output import counted, print_json, print_table
+from mediaeval.cli.output import counted, print_json, print_records, print_table
 
 EXAMPLE = "Example: mediaeval features devset testset --use mobilenetv2,squeezenet"
 NEEDS_ARGUMENTS = False
@@ -56,7 +56,7 @@ def command(
     if json:
         print_json({"features": rows, "failures": failures})
     else:
-        print_table("", list(rows[0]), [list(row.values()) for row in rows])
+        print_records(rows)
         if failures:
             title = f"{counted(len(failures), 'image')} without features"
             print_table(title, ["data", "id", "reason"], [list(failure.values()) for failure in failures])

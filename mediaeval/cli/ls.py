@@ -7,7 +7,7 @@ import typer
 
 from mediaeval.cli.completion import complete_lists, complete_settings_names
 from mediaeval.cli.options import ConfigFile, Json
-from mediaeval.cli.output import print_json, print_table
+from mediaeval.cli.output import print_json, print_records, print_table
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ def command(
     if json:
         print_json(rows)
     elif rows:
-        print_table("", list(rows[0]), [list(row.values()) for row in rows])
+        print_records(rows)
     else:
         logger.info(f"No {what} in this folder yet. Make one: mediaeval train all")
 

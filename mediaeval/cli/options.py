@@ -89,6 +89,11 @@ def run_argument(help: str) -> Any:
     return typer.Argument(metavar="RUN", autocompletion=complete_runs, help=help)
 
 
+def split_names(names: str) -> list[str]:
+    """Return the names of an option that are separated by commas."""
+    return [name.strip() for name in names.split(",") if name.strip()]
+
+
 def choose_data(dev: str) -> str:
     """Return the dev set to work on: the one given, else the drawn sample, which is drawn if it is not there yet."""
     if dev:

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -45,6 +45,11 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
         return
     numeric = [all(isinstance(row[k], int | float) or row[k] == "" for row in rows) for k in range(len(columns))]
     _print_ruled(console, columns, text, numeric)
+
+
+def print_records(records: Sequence[Mapping[str, Any]]) -> None:
+    """Print one or more records as the rows of a table, their keys as its headings."""
+    print_table("", list(records[0]), [list(record.values()) for record in records])
 
 
 def _print_ruled(

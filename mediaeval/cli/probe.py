@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mediaeval.cli.options import Device, Json, Seed, SkipBad, Subtask, run_argument
+from mediaeval.cli.options import Device, Json, Seed, SkipBad, Subtask, run_argument, split_names
 from mediaeval.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def command(
     result = probe_run(
         folder,
         subtask,
-        taps=[name.strip() for name in taps.split(",") if name.strip()],
+        taps=split_names(taps),
         kinds=["svm", "softmax"] if probe == "both" else [probe],
         data=data,
         groups=groups,

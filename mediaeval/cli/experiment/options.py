@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mediaeval.cli.options import choose_data
+from mediaeval.cli.options import choose_data, split_names
 from mediaeval.cli.output import print_json, print_table
 from mediaeval.experiments import EXPERIMENTS
 
@@ -102,12 +102,11 @@ def network_choices(
     from mediaeval.experiments.inputs import read_weights
 
     files = read_weights(weights or [], EXPERIMENTS[table].weights)
-    words = [word.strip() for word in rows.split(",") if word.strip()]
     device = resolve_device(device)
 
     from mediaeval.experiments.systems import Choices  # imports torch: after everything that can be refused without it
 
-    return Choices(files, random_weights, words, splits, epochs, device, skip_bad)
+    return Choices(files, random_weights, split_names(rows), splits, epochs, device, skip_bad)
 
 
 def print_report(report: "TableReport", folder: Path, json: bool) -> None:

@@ -8,7 +8,7 @@ import typer
 
 from mediaeval.cli.completion import complete_presets_and_extractors
 from mediaeval.cli.options import ConfigFile, Json
-from mediaeval.cli.output import print_json, print_table
+from mediaeval.cli.output import print_json, print_records
 
 if TYPE_CHECKING:
     from mediaeval.steps.weight_files import ExtractorFile
@@ -47,6 +47,6 @@ def print_files(files: Sequence["ExtractorFile"], name: str | None, json: bool) 
     if json:
         print_json(rows)
     elif rows:
-        print_table("", list(rows[0]), [list(row.values()) for row in rows])
+        print_records(rows)
     else:
         logger.info(f"{name} needs no weights.")
