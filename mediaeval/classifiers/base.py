@@ -86,7 +86,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
     """A scikit-learn classifier whose probabilities are always (n_images, n_labels).
 
     A subclass names the model of its settings in `settings`, has the same parameters in its `__init__` and writes
-    `_fit`, `_probabilities`, `_arrays`, `_wanted_arrays` and `_set_arrays`.
+    `_fit`, `_probabilities`, `_arrays`, `_expected_arrays` and `_set_arrays`.
 
     Fitted attributes: `classes_` (single-label: the sorted class names; multi-label: 0 … n_labels − 1), `multi_label_`,
     `n_features_in_`, `history_` (a dict per epoch; empty without epochs).
@@ -157,7 +157,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
         loaded = clone(self)  # so that a state that is refused leaves self as it was
         loaded.n_features_in_, loaded.multi_label_ = n_features, multi_label
         loaded.classes_, loaded.history_ = classes, []
-        check_arrays(kind, loaded._wanted_arrays(), arrays)
+        check_arrays(kind, loaded._expected_arrays(), arrays)
         loaded._set_arrays(arrays)
         vars(self).pop("feature_names_in_", None)
         vars(self).update({name: value for name, value in vars(loaded).items() if name.endswith("_")})
@@ -175,7 +175,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
         """Return what was learned, by name."""
         raise NotImplementedError
 
-    def _wanted_arrays(self) -> dict[str, tuple]:
+    def _expected_arrays(self) -> dict[str, tuple]:
         """Return name → (shape, dtype) of what `_arrays` gives for these classes and this width."""
         raise NotImplementedError
 

@@ -30,7 +30,7 @@ class PriorBaseline(Classifier):
     def _arrays(self):
         return {"prior": self.prior_}
 
-    def _wanted_arrays(self):
+    def _expected_arrays(self):
         return {"prior": ((len(self.classes_),), "float64")}
 
     def _set_arrays(self, arrays):

@@ -89,7 +89,7 @@ class LogisticBaseline(Classifier):
     def _arrays(self):
         return {"coef": self.coef_, "intercept": self.intercept_, "C": np.float64(self.C_)}
 
-    def _wanted_arrays(self):
+    def _expected_arrays(self):
         shape = len(self.classes_), self.n_features_in_
         return {"coef": (shape, "float64"), "intercept": (shape[:1], "float64"), "C": ((), "float64")}
 

@@ -178,7 +178,7 @@ class TorchClassifier(Classifier):
             for name, tensor in network.state_dict().items()
         }
 
-    def _wanted_arrays(self):
+    def _expected_arrays(self):
         return {
             f"network{k}.{name}": (tuple(tensor.shape), "float32")
             for k in range(self.ensemble)
