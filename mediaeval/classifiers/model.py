@@ -23,7 +23,7 @@ from submission.task import Subtask
 class SubtaskModel:
     """A scaler and a classifier for one subtask, on blocks of features of the given widths.
 
-    Labels go in and come out as data frames: image ids × TASKS[subtask].labels.
+    Labels go in and come out as data frames: image ids × `Subtask.labels`.
     """
 
     task: Subtask

@@ -76,16 +76,16 @@ def _print_settings(name: str | None, json: bool) -> None:
 
 
 def _tasks(config) -> list[dict]:
-    from submission.tasks import TASKS
+    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
     return [
         {
-            "task": task.name,
-            "columns": task.column,
-            "labels": ", ".join(task.short(label) for label in task.labels),
-            "an image": "any number of labels" if task.multi_label else "one label",
+            "task": subtask.name,
+            "columns": subtask.column,
+            "labels": ", ".join(subtask.short(label) for label in subtask.labels),
+            "an image": "any number of labels" if subtask.multi_label else "one label",
         }
-        for task in TASKS.values()
+        for subtask in VISUAL_SENTIMENT_2021.subtasks
     ]
 
 
@@ -128,7 +128,6 @@ def _experiments(config) -> list[dict]:
 def _presets(config) -> list[dict]:
     """A preset as a block of rows: what it is, its blocks of features in their order, how it trains."""
     from mediaeval.config import PRESETS, blocks_of, load_config
-    from submission.tasks import TASKS
     from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
     rows: list[dict] = []
@@ -146,10 +145,10 @@ def _presets(config) -> list[dict]:
         row("", preset.summary, sum(extractor.width or 0 for extractor in used.values()))
         for block, extractor in used.items():
             row(block, extractor.summary, extractor.width or "", extractor.weights_in_words(), extractor.licence)
-        for task, subtask in TASKS.items():
+        for subtask in VISUAL_SENTIMENT_2021.subtasks:
             section = preset.section(subtask)
             settings = section["classifier"] | {k: v for k, v in section.items() if k != "classifier"}
-            row(task, " ".join([settings["name"], *(f"{k}={v}" for k, v in settings.items() if k != "name")]))
+            row(subtask.name, " ".join([settings["name"], *(f"{k}={v}" for k, v in settings.items() if k != "name")]))
     return rows
 
 

@@ -33,7 +33,6 @@ from mediaeval.steps.training_data import TrainingData, prepare_training
 from submission.labels import read_labels
 from submission.score import SubtaskScore, score_decisions
 from submission.task import Subtask
-from submission.tasks import TASKS
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
 NAME = "certh2021"
@@ -69,7 +68,7 @@ def as_published(config: Config, epochs: int | None) -> Config:
     config = config.model_copy(deep=True)
     config.split.how, config.split.val = "random", 0.2
     config.features.scale = RECIPES[f"{NAME}-subtask1"].scale
-    for name in TASKS:
+    for name in VISUAL_SENTIMENT_2021.names:
         section = RECIPES[f"{NAME}-{name}"].section()
         section["classifier"] |= {"epochs": epochs} if epochs else {}
         config.subtasks[name] = SubtaskSection(**section)
@@ -115,7 +114,7 @@ def run(
     sides = prepared.sides
 
     results, skipped = [], []
-    for name in TASKS:
+    for name in VISUAL_SENTIMENT_2021.names:
         if name not in subtasks:
             results.append(TableCell(NAME, name, DEV, published=PUBLISHED[name].dev, note="skipped: no labels"))
             skipped.append(name)

@@ -21,7 +21,6 @@ from mediaeval.features.feature_extractor import FeatureExtractor
 from mediaeval.steps.prepare import features_of, resolve_config_engine
 from mediaeval.steps.split import groups_of
 from submission.task import Subtask
-from submission.tasks import TASKS, official_heading
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
 FOLDS = 5  # of a folder in the official layout
@@ -161,7 +160,9 @@ def _is_official(folder: Path) -> bool:
             header = file.readline(4096).decode(errors="replace")
         if path.name.lower() in ("devset.csv", "testset.csv"):
             return True
-        if any(official_heading(cell.strip('\ufeff" \r\n')) for cell in re.split("[,;\t]", header)):
+        if any(
+            VISUAL_SENTIMENT_2021.official_heading(cell.strip('\ufeff" \r\n')) for cell in re.split("[,;\t]", header)
+        ):
             return True
     return False
 
@@ -199,7 +200,7 @@ def load_column(
     """
     if source.set_name in SENTIMENT_SETS:
         return _sentiment_column(source, config, networks, skip_bad, fine)
-    task = TASKS["subtask1"]
+    task = config.task["subtask1"]
     dataset = load_dataset(source.folder, config.task)
     labels = dataset.labels(task.name)
     features = features_of(dataset, config, networks, skip_bad=skip_bad, thumbnails=True)

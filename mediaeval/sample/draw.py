@@ -23,7 +23,7 @@ from mediaeval.errors import ConfigError, DatasetError
 from mediaeval.sample.labels import draw_labels
 from mediaeval.sample.scenes import Scene, draw_scene
 from mediaeval.sample.traps import MIN_DEV, MIN_TEST, plant_dev_traps, plant_test_traps
-from submission.tasks import ID_COLUMN, OFFICIAL_HEADER
+from submission.visual_sentiment import VISUAL_SENTIMENT_2021 as TASK
 
 __all__ = ["SamplePaths", "draw_labels", "draw_sample", "is_sample"]
 
@@ -148,7 +148,7 @@ def _draw_into(paths: SamplePaths, dev: int, test: int, seed: int, traps: bool) 
         planted["test"] = plant_test_traps(paths.testset / "images", test_ids, trap_rng)
     _write_labels(paths.devset / "devset.csv", devset)
     _write_labels(paths.truth, truth)
-    _write_lines(paths.testset / "testset.csv", [ID_COLUMN, *test_ids])
+    _write_lines(paths.testset / "testset.csv", [TASK.id_column, *test_ids])
     description = {"seed": seed, "dev": dev, "test": test, "traps": planted, "version": VERSION}
     _write_lines(paths.description, [json.dumps(description, indent=1)])
 
@@ -163,9 +163,10 @@ def draw_photograph(image_id: str, scene: pd.Series) -> bytes:
 
 
 def _write_labels(path: Path, labels: pd.DataFrame) -> None:
-    assert (ID_COLUMN, *labels.columns) == OFFICIAL_HEADER, "labels are drawn in the order of the official header"
+    header = TASK.header.cells
+    assert (TASK.id_column, *labels.columns) == header, "labels are drawn in the order of the official header"
     rows = (",".join(map(str, row)) for row in labels.itertuples(name=None))
-    _write_lines(path, [",".join(OFFICIAL_HEADER), *rows])
+    _write_lines(path, [",".join(header), *rows])
 
 
 def _write_lines(path: Path, lines: list[str]) -> None:

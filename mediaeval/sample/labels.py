@@ -8,7 +8,7 @@ least three of the five marked it, so the labels are as noisy, and as related to
 import numpy as np
 import pandas as pd
 
-from submission.tasks import ID_COLUMN, TASKS
+from submission.visual_sentiment import VISUAL_SENTIMENT_2021 as TASK
 
 ANNOTATORS = 5
 MAJORITY = 3
@@ -63,7 +63,7 @@ def draw_labels(n: int, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.Data
     """
     ids, attributes, opinions = rng.spawn(3)
     scenes = draw_scenes(n, attributes)
-    scenes.index = pd.Index(draw_ids(n, ids), name=ID_COLUMN, dtype=object)
+    scenes.index = pd.Index(draw_ids(n, ids), name=TASK.id_column, dtype=object)
     return scenes, annotate(scenes, opinions)
 
 
@@ -111,7 +111,7 @@ def annotate(scenes: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     log_odds += IMAGE_NOISE * rng.standard_normal(log_odds.shape, dtype=np.float32)
     valence = attributes @ WEIGHTS["valence"] + VALENCE_NOISE * rng.standard_normal(n, dtype=np.float32)
 
-    second, third = ([_emotion(label) for label in TASKS[task].labels] for task in ("subtask2", "subtask3"))
+    second, third = ([_emotion(label) for label in TASK[task].labels] for task in ("subtask2", "subtask3"))
     assert second[-1] == "neutral", "subtask 2's last label is Neutral, the one that is no emotion"
     probability = 1 / (1 + np.exp(-log_odds))
     sentiments = np.zeros((n, 3), dtype=np.int8)  # votes for negative, neutral, positive
@@ -125,9 +125,9 @@ def annotate(scenes: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
         votes[:, : len(second)] += np.column_stack([marks, ~marks.any(axis=1)])
         votes[:, len(second) :] += _marks(probability[:, _columns(third)], np.ones(n, dtype=bool), rng)
 
-    headings = [*TASKS["subtask2"].labels, *TASKS["subtask3"].labels]
+    headings = [*TASK["subtask2"].labels, *TASK["subtask3"].labels]
     labels = pd.DataFrame((votes >= MAJORITY).astype(np.int8), index=scenes.index, columns=headings)
-    labels.insert(0, "T1", np.array(TASKS["subtask1"].labels, dtype=object)[sentiments.argmax(axis=1)])
+    labels.insert(0, "T1", np.array(TASK["subtask1"].labels, dtype=object)[sentiments.argmax(axis=1)])
     return labels
 
 

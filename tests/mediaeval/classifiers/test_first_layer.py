@@ -8,7 +8,7 @@ from mediaeval.classifiers import first_layer, make_classifier
 from mediaeval.classifiers.first_layer import FirstLayer, NetworkOptimiser, choose_dtype
 from mediaeval.classifiers.model import SubtaskModel
 from mediaeval.errors import ConfigError
-from submission.tasks import TASKS
+from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
 RNG = np.random.default_rng(4)
 X = RNG.normal(size=(90, 50)).astype(np.float32)
@@ -192,7 +192,8 @@ def test_precisions_that_do_not_exist_are_told():
 
 def test_a_precision_is_among_a_models_settings_only_when_asked_for():
     def settings(**params):
-        return SubtaskModel(TASKS["subtask1"], "moe", params, {"block": 4}, "none", seed=0).chosen_params()
+        subtask = VISUAL_SENTIMENT_2021["subtask1"]
+        return SubtaskModel(subtask, "moe", params, {"block": 4}, "none", seed=0).chosen_params()
 
     assert "precision" not in settings()
     assert "precision" not in settings(precision="auto")

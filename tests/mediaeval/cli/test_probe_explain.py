@@ -175,10 +175,10 @@ def test_explain_draws_the_heat_map_of_caffenet(job, tmp_path):
     from mediaeval.finetune import settings_of
     from mediaeval.finetune.model import SystemModel
     from mediaeval.interpret.explain import _look
-    from submission.tasks import TASKS
+    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
     settings = settings_of({"name": "caffenet-fc6-2", "init": "random"})
-    system = SystemModel(TASKS["subtask1"], "caffenet-fc6-2", settings, {}, seed=0)
+    system = SystemModel(VISUAL_SENTIMENT_2021["subtask1"], "caffenet-fc6-2", settings, {}, seed=0)
     system.built = system._build(pretrained=True)
 
     image = Image.new("RGB", (300, 200), (200, 200, 200))

@@ -15,7 +15,7 @@ from mediaeval.errors import ConfigError, DatasetError
 from mediaeval.sample import draw as sample_module
 from mediaeval.sample.draw import draw_labels, draw_sample, is_sample
 from mediaeval.sample.labels import annotate, draw_scenes
-from submission.tasks import OFFICIAL_HEADER, TASKS
+from submission.visual_sentiment import VISUAL_SENTIMENT_2021 as TASK
 
 DEV, TEST = 40, 4
 
@@ -48,7 +48,7 @@ def read(path: Path) -> pd.DataFrame:
 
 
 def test_the_layout_is_the_official_one(plain):
-    header = ",".join(OFFICIAL_HEADER).encode()
+    header = ",".join(TASK.header.cells).encode()
     assert plain.devset.joinpath("devset.csv").read_bytes().split(b"\n")[0] == header
     assert plain.truth.read_bytes().split(b"\n")[0] == header
     assert b"\r" not in plain.truth.read_bytes()
@@ -108,10 +108,10 @@ def drawn():
 
 def test_the_labels_have_the_official_columns_and_cells(drawn):
     scenes, labels = drawn
-    assert ("id", *labels.columns) == OFFICIAL_HEADER
+    assert ("id", *labels.columns) == TASK.header.cells
     assert labels.index.equals(scenes.index)
     assert labels.index.is_unique
-    assert set(labels["T1"]) == set(TASKS["subtask1"].labels)
+    assert set(labels["T1"]) == set(TASK["subtask1"].labels)
     assert set(np.unique(labels.drop(columns="T1"))) == {0, 1}
 
 
@@ -126,7 +126,7 @@ def test_prevalences_are_those_of_a_disaster_set(drawn):
     assert prevalence.between(0.01, 0.6).all()
     assert prevalence["T3.3: Craving"] == prevalence.min() < 0.03
     for task in ("subtask2", "subtask3"):
-        nobody_agreed = (labels[list(TASKS[task].labels)].sum(axis=1) == 0).mean()
+        nobody_agreed = (labels[list(TASK[task].labels)].sum(axis=1) == 0).mean()
         assert 0.03 < nobody_agreed < 0.12
 
 
@@ -136,7 +136,7 @@ def test_labels_that_belong_together_come_together(drawn):
         assert labels[a].corr(labels[b]) > 0.15, (a, b)
     assert labels["T2.3: Fear"].corr(labels["T3.5: Fear"]) > 0.6  # the same emotion asked twice, not the same answer
     assert not labels["T2.3: Fear"].equals(labels["T3.5: Fear"])
-    emotions = labels[list(TASKS["subtask2"].labels[:-1])].sum(axis=1)
+    emotions = labels[list(TASK["subtask2"].labels[:-1])].sum(axis=1)
     assert (emotions[labels["T2.7: Neutral"] == 1] > 0).mean() < 0.1
     assert (labels["T1"][labels["T2.1: Joy"] == 1] == "positive").mean() > 0.7
 

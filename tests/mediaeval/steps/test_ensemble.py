@@ -17,7 +17,7 @@ from mediaeval.steps.ensemble import make_ensemble
 from mediaeval.steps.models import EnsembleModel
 from mediaeval.steps.predict import predict
 from mediaeval.steps.tables import decide, read_probabilities
-from submission.tasks import TASKS
+from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 from tests.conftest import Recipe, command
 
 pytestmark = pytest.mark.integration
@@ -44,7 +44,7 @@ RECIPE = Recipe(
 
 
 def tables(job, names: str, place: str, subtask: str = "subtask1") -> list[pd.DataFrame]:
-    task = TASKS[subtask]
+    task = VISUAL_SENTIMENT_2021[subtask]
     found = [read_probabilities(job / "runs" / n / place.format(subtask), task)[list(task.labels)] for n in names]
     return [table.loc[found[0].index] for table in found]
 
@@ -66,13 +66,13 @@ def test_an_ensemble_is_replayed_in_a_fresh_process(job, capsys):
     command("ensemble", "a", "b", "c", "--run", "all3")
     command("predict", "all3", "--data", "testset")
     command("submit", "all3", "--replay", "2")
-    assert "replayed: 2 images in a fresh process" in capsys.readouterr().out
+    assert "replay: 2 images in a fresh process" in capsys.readouterr().out
 
 
 def test_votes_are_of_the_members_own_answers(job, capsys):
     command("ensemble", "a", "b", "--run", "voted", "--how", "vote")
     assert "voted (vote)" in capsys.readouterr().out
-    task = TASKS["subtask2"]
+    task = VISUAL_SENTIMENT_2021["subtask2"]
     both = tables(job, "ab", "{}/validation.csv", "subtask2")
     about = [json.loads((job / f"runs/{n}/subtask2/subtask.json").read_text())["thresholds"] for n in "ab"]
     said = [decide(task, t, [own[x] for x in task.labels]) for t, own in zip(both, about, strict=True)]
@@ -83,14 +83,14 @@ def test_votes_are_of_the_members_own_answers(job, capsys):
     command("submit", "voted", "--partial")
 
 
-def member(name: str, threshold: float = 0.5, labels=TASKS["subtask2"].labels) -> EnsembleMember:
+def member(name: str, threshold: float = 0.5, labels=VISUAL_SENTIMENT_2021["subtask2"].labels) -> EnsembleMember:
     return EnsembleMember(name, {}, dict.fromkeys(labels, threshold))
 
 
 @settings(max_examples=80, deadline=None)
 @given(arrays(float, st.tuples(st.integers(2, 6), st.just(4), st.just(7)), elements=st.floats(0, 0.999)))
 def test_a_majority_wins_and_the_mean_decides_ties(P):
-    task = TASKS["subtask2"]
+    task = VISUAL_SENTIMENT_2021["subtask2"]
     frames = [pd.DataFrame(p, columns=task.labels, index=list("wxyz")) for p in P]
     thresholds = np.linspace(0.2, 0.7, len(P))
     members = tuple(member(str(k), t) for k, t in enumerate(thresholds))
@@ -106,7 +106,7 @@ def test_a_majority_wins_and_the_mean_decides_ties(P):
 @settings(max_examples=80, deadline=None)
 @given(arrays(float, st.tuples(st.integers(2, 5), st.just(4), st.just(3)), elements=st.floats(0.01, 1)))
 def test_the_class_with_most_votes_wins(P):
-    task = TASKS["subtask1"]
+    task = VISUAL_SENTIMENT_2021["subtask1"]
     P = P / P.sum(axis=2, keepdims=True)
     frames = [pd.DataFrame(p, columns=task.labels, index=list("wxyz")) for p in P]
     model = EnsembleModel(task, "vote", tuple(member(str(k), labels=task.labels) for k in range(len(P))))
