@@ -34,7 +34,7 @@ from mediaeval.cli.messages import messages_on_stderr
 app = typer.Typer(
     name="mediaeval",
     cls=ReportingGroup,
-    help="From photographs to a run file that is proved to say what the models predicted.",
+    help="From images to a run file that is proved to contain what the models predicted.",
     epilog="Example: mediaeval train subtask1",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -42,8 +42,8 @@ app = typer.Typer(
 )
 
 
-def _print_version(wanted: bool) -> None:
-    if wanted:
+def _print_version(given: bool) -> None:
+    if given:
         from importlib.metadata import version
 
         print(f"mediaeval {version('mediaeval')}")

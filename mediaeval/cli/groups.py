@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 
 class Command(TyperCommand):
-    """A command; its help shows no type beside options that take no value."""
+    """A command, whose help shows no type for options that take no value."""
 
     def get_params(self, context: Any) -> list[Any]:
         """Return options and arguments."""
@@ -25,7 +25,7 @@ class Command(TyperCommand):
 
 
 class Group(TyperGroup):
-    """A command with sub-commands; its help shows no type beside options that take no value."""
+    """A command with sub-commands, whose help shows no type for options that take no value."""
 
     def get_params(self, context: Any) -> list[Any]:
         """Return options and arguments."""

@@ -27,7 +27,7 @@ def command(
     name: Annotated[
         str | None,
         typer.Argument(
-            metavar="[NAME]",
+            metavar="NAME",
             help="With settings: whose settings, such as moe, timm or features; see: mediaeval ls settings.",
             autocompletion=complete_settings_names,
         ),

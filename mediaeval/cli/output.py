@@ -30,21 +30,26 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
         lines = [[f"# {line}"] for line in title.splitlines()]
         print("\n".join("\t".join(line) for line in [*lines, *([columns] if rows else []), *text]))
         return
+    from rich import box
     from rich.console import Console
+    from rich.table import Table
 
     console = Console(highlight=False, markup=False, emoji=False)
     if title:
         console.print(title, style="bold", soft_wrap=True)
     if not rows:
         return
-    longest = [
-        max(len(word) for line in [columns, *text] for word in ["", *line[k].split()]) for k in range(len(columns))
-    ]
-    if sum(longest) + 3 * len(columns) > console.width:
+    widths = _widths([columns, *text], console.width - 3 * len(columns))  # 3: blanks around a column and its rule
+    if widths is None:
         _print_blocks(console, columns, text)
         return
-    numeric = [all(isinstance(row[k], int | float) or row[k] == "" for row in rows) for k in range(len(columns))]
-    _print_ruled(console, columns, text, numeric)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for k, column in enumerate(columns):
+        numeric = all(isinstance(row[k], int | float) or row[k] == "" for row in rows)
+        table.add_column(column, justify="right" if numeric else "left", width=widths[k])
+    for row in text:
+        table.add_row(*row)
+    console.print(table)
 
 
 def print_records(records: Sequence[Mapping[str, Any]]) -> None:
@@ -52,20 +57,19 @@ def print_records(records: Sequence[Mapping[str, Any]]) -> None:
     print_table("", list(records[0]), [list(record.values()) for record in records])
 
 
-def _print_ruled(
-    console: "Console", columns: Sequence[str], text: Sequence[Sequence[str]], numeric: Sequence[bool]
-) -> None:
-    """Print a table with a rule below the headings; numbers are aligned at the right."""
-    from rich import box
-    from rich.table import Table
+def _widths(lines: Sequence[Sequence[str]], available: int) -> list[int] | None:
+    """Return a width for each column, so that no word is broken, or None where they do not fit.
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for k, column in enumerate(columns):
-        single_words = not any(" " in line[k] for line in text)
-        table.add_column(column, justify="right" if numeric[k] else "left", no_wrap=single_words, overflow="fold")
-    for row in text:
-        table.add_row(*row)
-    console.print(table)
+    What the longest words leave is shared among the columns whose longest cells are longer.
+    """
+    cells = list(zip(*lines, strict=True))
+    words = [max(len(word) for cell in column for word in ["", *cell.split()]) for column in cells]
+    more = [max(map(len, column)) - least for column, least in zip(cells, words, strict=True)]
+    left = available - sum(words)
+    if left < 0:
+        return None
+    share = min(1, left / sum(more)) if any(more) else 0
+    return [least + int(share * extra) for least, extra in zip(words, more, strict=True)]
 
 
 def _print_blocks(console: "Console", columns: Sequence[str], text: Sequence[Sequence[str]]) -> None:

@@ -49,7 +49,7 @@ def command(
 ) -> None:
     """Train a network whose weights are not published, and print a row for each epoch.
 
-    After every epoch, --out holds the weights so far, and a file beside it holds what --resume needs.
+    After every epoch, --out holds the weights so far, and a file next to it holds what --resume needs.
     """
     from mediaeval.errors import DatasetError, choose
     from mediaeval.pretrain import PRETRAINERS, read_settings

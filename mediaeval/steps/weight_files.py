@@ -67,7 +67,7 @@ def files_of_extractors(extractors: Mapping[str, ExtractorConfig]) -> Iterator[E
 def fetch_files(
     extractors: Mapping[str, ExtractorConfig], mirror: Path | None = None, *, replace_recorded: bool = False
 ) -> tuple[list[ExtractorFile], list[str]]:
-    """Fetch what the extractors lack into the cache; return their files, and what could not be fetched and why.
+    """Fetch missing files of the extractors into the cache; return their files, and why some could not be fetched.
 
     `mirror`: a folder that the files are copied from, in place of the network. `replace_recorded`: published files are
     fetched again, though others were recorded before. Raises ConfigError for a mirror that is not a folder.

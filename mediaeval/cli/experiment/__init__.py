@@ -7,7 +7,7 @@ EXAMPLE = "Example: mediaeval experiment smap2021 --dataset twitter2=data/twitte
 
 app = subcommands(
     "EXPERIMENT",
-    "Run a published table again: our figures, with intervals and baselines, beside the published ones.\n\n"
+    "Run a published table again: our figures, with intervals and baselines, next to the published ones.\n\n"
     "Results are printed, and written to --out as CSV and Markdown. Rows that cannot be run, because weights or data "
     "are absent, are listed with the reason.",
     EXAMPLE,

@@ -16,10 +16,10 @@ ROWS = [[ID, ID, 0.5], ["a", "[bold]b:smile:", 1.0]]
 def at_terminal(monkeypatch, capsys):
     """at_terminal(width) prints the table at a terminal of this width and returns its lines."""
 
-    def printed(width: int) -> list[str]:
+    def printed(width: int, columns=COLUMNS, rows=ROWS) -> list[str]:
         monkeypatch.setenv("COLUMNS", str(width))
         monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-        print_table("2 pairs", COLUMNS, ROWS)
+        print_table("2 pairs", columns, rows)
         plain = re.sub(r"\x1b\[\d*m", "", capsys.readouterr().out)
         return [line.rstrip() for line in plain.splitlines() if line.strip()]
 
@@ -50,6 +50,18 @@ def test_at_a_narrow_terminal_ids_stay_whole(at_terminal):
     lines = [line.split() for line in at_terminal(60)[1:]]
     assert lines[:3] == [["image", ID], ["duplicate", ID], ["F1", "0.500"]]
     assert lines[3:] == [["image", "a"], ["duplicate", "[bold]b:smile:"], ["F1", "1.000"]]
+
+
+@pytest.mark.parametrize("width", [30, 45, 52, 60, 80, 200])
+def test_no_word_is_broken(at_terminal, width):
+    rows = [
+        ["classifier.C", "number or choice", "the best of 1e-5 to 1 in a cross-validation within the training images"],
+        ["lr", "number", "learning rate"],
+    ]
+    lines = at_terminal(width, ["setting", "type", "meaning"], rows)
+    assert all(len(line) <= width for line in lines)
+    words = {word for line in lines for word in line.split()}
+    assert words >= {word for row in rows for cell in row for word in cell.split()}
 
 
 def test_things_are_counted_in_words():
