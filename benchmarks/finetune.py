@@ -1,11 +1,11 @@
-"""Systems trained end to end on real photographs, beside the same network's frozen features.
+"""Systems trained end to end on real images, compared with the same network's frozen features.
 
     python -m benchmarks.finetune ../shared/data [--folds 1] [--only WORD]
 
-OASIS, subtask 1: 483 photographs in five folds that keep photographs of one concept together; the first `--folds` of
-them are tested in turn by models trained on the other four. Printed: weighted F1 of all that was tested, its 95 %
-interval by bootstrap over photographs, and for the first fold the seconds of the training and the share of these that
-the network waited for photographs.
+OASIS, subtask 1: 483 images in five folds, with the images of one concept in one fold. Models are trained on four folds
+and tested on the fifth, for the first `--folds` folds in turn. Printed: the weighted F1 over all tested images, its
+95 % interval (bootstrap over images), and for the first fold the seconds of the training and the share of it that the
+network waited for images.
 """
 
 import argparse
@@ -38,12 +38,12 @@ from submission.score import score_decisions
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
 TASK = VISUAL_SENTIMENT_2021["subtask1"]
-EPOCHS = 8  # as many as 10 minutes on 2 cores allow for all rows but the last
+EPOCHS = 8  # so that all rows but the last take 10 minutes on 2 cores
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What one training gave: probabilities of what was held out, its seconds, and the share of waiting, in words."""
+    """One training: probabilities of the images held out, its seconds, and the share of waiting, as text."""
 
     probabilities: pd.DataFrame
     seconds: float
@@ -54,7 +54,7 @@ Work = Callable[[list[str], list[str]], Trained]  # ids to train on, ids to pred
 
 
 def system_row(dataset: Dataset, **system: Any) -> Work:
-    """Train a system with these settings."""
+    """Return the work of training a system with these settings."""
 
     def work(train: list[str], test: list[str]) -> Trained:
         images = Images(dataset.ids, dataset.image_paths)
@@ -76,7 +76,7 @@ def system_row(dataset: Dataset, **system: Any) -> Work:
 
 
 def frozen_row(dataset: Dataset, weights: Path) -> Work:
-    """Logistic regression on the vectors of MobileNetV2, C = 0.01 as in `benchmarks.speed`."""
+    """Return the work of a logistic regression on MobileNetV2's vectors; C = 0.01 as in `benchmarks.speed`."""
     network = build("mobilenet", shared_extractors(weights)["mobilenet"])
 
     def work(train: list[str], test: list[str]) -> Trained:
@@ -93,7 +93,7 @@ def frozen_row(dataset: Dataset, weights: Path) -> Work:
 
 
 def rows(dataset: Dataset, weights: Path) -> dict[str, Work]:
-    """The rows of the table."""
+    """Return title → work, for the rows of the table."""
     mobilenet = str(weights / "timm-mobilenetv2_100.safetensors")
     timm = {"name": "timm", "epochs": EPOCHS}
     multigap = {"name": "multigap", "epochs": EPOCHS}
@@ -112,16 +112,16 @@ def rows(dataset: Dataset, weights: Path) -> dict[str, Work]:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path, help="the folder that holds oasis/ and weights/")
+    parser.add_argument("data", type=Path, help="the folder with oasis/ and weights/")
     parser.add_argument("--folds", type=int, default=1, choices=range(1, 6))
-    parser.add_argument("--only", default="", help="rows whose title holds this")
+    parser.add_argument("--only", default="", help="only rows whose title contains this")
     options = parser.parse_args()
     dataset = load_dataset(options.data / "oasis", VISUAL_SENTIMENT_2021)
     concepts = read_csv_by_id(options.data / "oasis/norms.csv")["concept"]
     ids = list(dataset.ids)
     fold = assign_folds([concepts[i] for i in ids], 5, np.random.default_rng(0))
     truth = dataset.labels(TASK.name)
-    print("| system | weighted F1 | 95 % interval | photographs | seconds a training | waiting for photographs |")
+    print("| system | weighted F1 | 95 % interval | images | seconds per training | waiting for images |")
     print("|---|---|---|---|---|---|", flush=True)
     for title, work in rows(dataset, options.data / "weights").items():
         if options.only not in title:

@@ -1,17 +1,17 @@
-"""Training the heads: seconds an epoch against a careful loop written by hand, and whether what is learned agrees.
+"""Training the heads: seconds per epoch compared with a careful loop written by hand, and whether both learn as well.
 
     python -m benchmarks.heads
     python -m benchmarks.heads --quick
 
-The work is that of Pournaras et al. 2021: 2,432 images, 11,414 features, minibatches of 64. The yardstick is the usual
-loop: a DataLoader with two workers that outlive the epoch, float32, `torch.optim.Adam` as it comes. Both train the same
-network from the same start, in turns within one process, so that what else the machine does meets both alike. A run is
-a few epochs on one seed, of which the first, with all that is done once, is not counted. Printed are the fastest runs
-and the ratio from least to most. The features are drawn around a structure, and the networks of the same runs are
-scored on images held out: the weighted F1 of both, mean and spread over the runs. The two draw their minibatches and
-their dropout differently, so they differ from each other as two seeds do.
+The data have the size of Pournaras et al. 2021: 2,432 images, 11,414 features, minibatches of 64. The yardstick is the
+usual loop: a DataLoader with two persistent workers, float32, `torch.optim.Adam` with its defaults. Both train the same
+network from the same initial weights, in turns within one process, so that other load on the machine affects both. A
+run is a few epochs with one seed; the first epoch, which includes what is done once, is not counted. The fastest run of
+each and the range of their ratio are printed. The features are drawn so that they can be learned, and the networks are
+scored on images held out: the weighted F1 of both, mean and standard deviation over the runs. Minibatches and dropout
+are drawn differently, so the two differ from each other as two seeds do.
 
-Where the rest of the time goes, a step of 64 images on one core with AVX512-BF16 (a second was busy), in milliseconds:
+A step of 64 images, on one core with AVX512-BF16 while a second core was busy, in milliseconds:
 
                                                               MoE    dense
     first layer: the product x Wᵀ                             2.1     10.0
@@ -19,16 +19,16 @@ Where the rest of the time goes, a step of 64 images on one core with AVX512-BF1
     later layers and loss, forward, back and their Adam       1.6      3.4
     minibatch gathered                                        0.2      0.2
 
-The product runs at three quarters of the most that the core was seen to multiply (190 billion operations a second).
+The product reaches three quarters of the highest speed measured on that core (190 billion operations a second).
 """
 
 import argparse
 import time
-from collections.abc import Callable
 
 import numpy as np
 import torch
 from sklearn.metrics import f1_score
+from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.table import HEAD, row
@@ -36,8 +36,8 @@ from mediaeval.classifiers import make_classifier
 from mediaeval.classifiers.training import TorchClassifier
 
 N_IMAGES, N_HELD_OUT, N_FEATURES = 2432, 608, 11_414
-LR = 1e-3  # the default preset's: at the paper's 1e-5, a few epochs would learn nothing to compare
-# title: classifier, labels, whether an image has several, length of a label's direction
+LR = 1e-3  # of the default preset; with the paper's 1e-5, a few epochs would learn nothing to compare
+# title → (classifier, number of labels, whether an image may have several, length of a label's direction)
 WORKS = {
     "mixture of experts, 3 classes": ("moe", 3, False, 0.02),
     "dense 1000-200, 7 labels": ("dense", 7, True, 0.03),
@@ -45,10 +45,10 @@ WORKS = {
 
 
 def draw(n_labels: int, several: bool, length: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Return features, float32 (n, N_FEATURES), and targets as classifiers take them; n counts the images held out.
+    """Return features, float32 (n, N_FEATURES), and targets as classifiers take them, with those of images held out.
 
-    Each label has a direction. An image lies along those of its labels, in noise of spread 1 a feature; `length` is
-    theirs a feature, so small that a few epochs learn something but not everything.
+    Each label has a direction of length `length` per feature, and an image is the sum of its labels' directions and
+    noise of standard deviation 1 per feature. The lengths are so small that a few epochs learn something, not all.
     """
     rng = np.random.default_rng(seed)
     n = N_IMAGES + N_HELD_OUT
@@ -58,10 +58,10 @@ def draw(n_labels: int, several: bool, length: float, seed: int = 0) -> tuple[np
     return X, Y.astype(int) if several else Y.argmax(axis=1)
 
 
-def yardstick(classifier: TorchClassifier, X: np.ndarray, T: np.ndarray, epochs: int) -> tuple[Callable, float]:
-    """Train as one would without a toolkit; return x → log p and the seconds an epoch.
+def yardstick(classifier: TorchClassifier, X: np.ndarray, T: np.ndarray, epochs: int) -> tuple[nn.Module, float]:
+    """Train as one would without a toolkit; return the network and the seconds per epoch.
 
-    The network and the loss are the classifier's, so that the loop alone differs.
+    Network and loss are those of the classifier, so that only the loop differs.
     """
     seed = classifier.random_state
     network = classifier._new_network(seed, X.shape[1], T.shape[1])
@@ -79,27 +79,29 @@ def yardstick(classifier: TorchClassifier, X: np.ndarray, T: np.ndarray, epochs:
     for _ in range(epochs):
         for x, t in loader:
             optimiser.zero_grad()
-            classifier._losses(*network(x), t).mean().backward()
+            log_p, log_not_p = network(x)
+            classifier._losses(log_p, log_not_p, t).mean().backward()
             optimiser.step()
         ends.append(time.perf_counter())
     return network.eval(), (ends[-1] - ends[0]) / (epochs - 1)
 
 
 def ours(classifier: TorchClassifier, X: np.ndarray, y: np.ndarray) -> float:
-    """Fit and return the seconds an epoch."""
-    ends = []
+    """Fit the classifier and return the seconds per epoch."""
+    ends: list[float] = []
     classifier.fit(X, y, on_epoch=lambda _: ends.append(time.perf_counter()))
-    return (ends[-1] - ends[0]) / (classifier.epochs - 1)
+    seconds: float = (ends[-1] - ends[0]) / (classifier.epochs - 1)
+    return seconds
 
 
 @torch.no_grad()
-def decide_by(classifier: TorchClassifier, network: Callable, X: np.ndarray) -> np.ndarray:
-    """Return what the classifier decides when `network` is asked."""
+def decide_by(classifier: TorchClassifier, network: nn.Module, X: np.ndarray) -> np.ndarray:
+    """Return the classifier's decisions with `network` in place of its own."""
     return classifier._decide(classifier._normalised(network(torch.from_numpy(X))[0]))
 
 
 def measure(title: str, runs: int, epochs: int) -> None:
-    """Print a row of the table: seconds an epoch."""
+    """Print a row of the table: seconds per epoch."""
     name, n_labels, several, length = WORKS[title]
     X, y = draw(n_labels, several, length)
     train, held_out = slice(N_IMAGES), slice(N_IMAGES, None)
@@ -117,7 +119,7 @@ def measure(title: str, runs: int, epochs: int) -> None:
     )
     own_f1, their_f1 = (f"{np.mean(f1):.3f} ± {np.std(f1):.3f}" for f1 in scores)
     row(
-        f"{title}, {N_IMAGES:,} × {N_FEATURES:,}, an epoch",
+        f"{title}, {N_IMAGES:,} × {N_FEATURES:,}, per epoch",
         theirs,
         own,
         f"F1 {own_f1} over {runs} seeds, yardstick {their_f1}",
@@ -128,7 +130,7 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="two runs of two epochs")
-    parser.add_argument("--only", default="", help="works whose title holds this")
+    parser.add_argument("--only", default="", help="only rows whose title contains this")
     options = parser.parse_args()
     runs, epochs = (2, 2) if options.quick else (5, 4)
     print(f"{torch.get_num_threads()} threads, {runs} runs of {epochs} epochs each, in turns\n\n{HEAD}")

@@ -18,7 +18,7 @@ def file_digest(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes | memoryview) -> None:
     """Write `data` to `path` so that the file is there whole or not at all, whatever interrupts the writing."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Randomness that torch draws from its global generators, seeded for a while and left as found."""
+"""torch's global random generators, seeded within a block and restored after it."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,10 @@ import torch
 
 @contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Within, torch's global generators (initialisation, dropout) start from `seed`; after, they are as before."""
+    """Seed torch's global generators, which initialisation and dropout draw from, and restore them on leaving.
+
+    `device`: where the block computes; the generator of a GPU is seeded only if that is one.
+    """
     cuda = device.type == "cuda"
     with torch.random.fork_rng(devices=[torch.cuda.current_device()] if cuda else []):
         torch.default_generator.manual_seed(seed)  # not torch.manual_seed: that would seed every device

@@ -1,13 +1,13 @@
-"""What the experiments on systems share: networks that are trained on every split, and the rows that read them.
+"""What experiments with systems share: networks trained on every split, and the rows of a table made from them.
 
-A row is the mean of one answer or several. An answer is what a network, trained on a split, says of its test images in
-one reading: from the middle of each photograph, from ten crops, by a probe of a layer. A network that several rows
-read, or that would begin and be trained as another, is trained once.
+An answer is the probabilities that a network, trained on a split, gives for the test images in one reading: from the
+centre crop of each image, from ten crops, or from a probe of a layer. A row is an answer, or the mean of several. A
+network that several rows read, or that has the same settings as another, is trained once.
 """
 
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +27,7 @@ from mediaeval.steps.trainers import fit_system
 
 PLAIN, TEN_CROPS = "plain", "ten crops"
 
-AnswerKey = tuple[str, str]  # a training, by its name, and how its network is read
+AnswerKey = tuple[str, str]  # name of a training, and of the reading of its network
 Reading = Mapping[str, pd.DataFrame]  # reading → probabilities of the test images, ids × labels
 
 
@@ -43,7 +43,7 @@ class Training:
 class TableRow:
     """One row of a table.
 
-    answers    keys of the answers that are averaged; () where somebody else's figure is cited
+    answers    keys of the answers that are averaged; () if another paper's figure is cited
     published  column → (accuracy, standard deviation or None), in the report's unit
     """
 
@@ -56,33 +56,40 @@ class TableRow:
 
 @dataclass
 class Answers:
-    """What the networks said of one column's test images, a table a split; and what became of their trainings."""
+    """The answers of one column's test images, and the trainings that failed.
+
+    tables  key → probabilities of the test images, ids × labels, of each split
+    failed  training → why it failed
+    notes   sentences for the notes of the report
+    """
 
     tables: dict[AnswerKey, list[pd.DataFrame]] = field(default_factory=dict)
-    failed: dict[str, str] = field(default_factory=dict)  # training → why it came to no end
+    failed: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     def mean(self, keys: Sequence[AnswerKey]) -> list[pd.DataFrame]:
-        """Return the mean of some answers' probabilities, a table per split: late fusion, where there are several."""
+        """Return the mean probabilities of some answers (late fusion), a table per split."""
         of_splits = zip(*(self.tables[key] for key in keys), strict=True)
         return [sum(tables[1:], tables[0]) / len(tables) for tables in of_splits]
 
 
 def choose_rows(rows: Sequence[TableRow], words: Sequence[str]) -> list[TableRow]:
-    """Return the rows that any of `words` names, in the table's order; all of them without words.
+    """Return the rows that any of `words` selects, in the order of the table; without words, all rows.
 
-    A word is a group, or a part of titles, in whatever case. Raises ConfigError with every word that is none.
+    A word is a group or a part of a title; case does not matter. Raises ConfigError, with all problems at once, for
+    words that select nothing.
     """
     if not words:
         return list(rows)
     chosen: set[str] = set()
-    problems = []
-    for word in (word.casefold() for word in words):
-        group = [row.title for row in rows if word == row.group.casefold()]
-        found = group or [row.title for row in rows if word in row.title.casefold()]
+    problems: list[str] = []
+    for word in words:
+        sought = word.casefold()
+        group = [row.title for row in rows if sought == row.group.casefold()]
+        found = group or [row.title for row in rows if sought in row.title.casefold()]
         if not found:
             groups = ", ".join(dict.fromkeys(row.group for row in rows))
-            problems.append(f"--rows {word}: no such row. Name a group ({groups}), or a part of titles.")
+            problems.append(f"--rows {word}: selects no row; expected a group ({groups}) or a part of a title.")
         chosen |= set(found)
     if problems:
         raise ConfigError(*problems)
@@ -90,16 +97,16 @@ def choose_rows(rows: Sequence[TableRow], words: Sequence[str]) -> list[TableRow
 
 
 def first_equals(trainings: Mapping[str, Training]) -> dict[str, str]:
-    """Return, for each training, the first equal one: networks initialised at random are trained alike."""
+    """Return training → the first one with equal settings, which is trained in its place."""
     first: dict[tuple[str, str], str] = {}
     keys = {name: (training.system, training.settings.model_dump_json()) for name, training in trainings.items()}
     return {name: first.setdefault(key, name) for name, key in keys.items()}
 
 
 def require_buildable(trainings: Iterable[Training], widths: Mapping[str, int]) -> None:
-    """Raise WeightsError for a weight file of another network, before anything is trained.
+    """Raise WeightsError if a weight file belongs to another network; called before anything is trained.
 
-    `widths`: of the extractors that systems read.
+    `widths`: name → width of the extractors that systems read.
     """
     for training in trainings:
         if training.settings.init == "pretrained":
@@ -116,12 +123,13 @@ def answers_of(
     config: Config,
     device: str,
 ) -> Answers:
-    """Train on each split what `wanted` names, and read it.
+    """Train networks on every split and read them; return the answers `wanted`.
 
-    read  (trained model, column, split, readings wanted, where notes go) → the readings
+    read    (trained model, column, split, names of readings, answers to add notes to) → the readings
+    widths  name → width of the extractors that systems read
 
-    Every split is trained from the same seed, on photographs in the order of their ids. A training that diverges is
-    told in `failed`; the others go on.
+    Every split is trained from the same seed, on images in the order of their ids. A training that diverges is reported
+    in `failed`, and the others continue.
     """
     found = Answers()
     readings: dict[str, set[str]] = {}
@@ -157,13 +165,13 @@ def _fit(
 
 
 def predicted(model: SystemModel, column: TableColumn, ids: Sequence[str], *, ten_crops: bool = False) -> pd.DataFrame:
-    """Return the probabilities of some of a column's images, ids × labels; of ten crops the mean."""
+    """Return the probabilities of some images of a column, ids × labels, from the centre or the mean of ten crops."""
     model.settings = model.settings.model_copy(update={"oversample": ten_crops})
     return model.predict_proba(Images(tuple(ids), column.paths, column.features))
 
 
 def read_crops(model: SystemModel, column: TableColumn, split: Split, readings: set[str], answers: Answers) -> Reading:
-    """Return what a network says of the test images: from the middle, from ten crops, or both."""
+    """Return the readings of the test images among `readings`: from the centre crop, from ten crops, or both."""
     ids = sorted(split.test)
     known = {PLAIN: False, TEN_CROPS: True}
     return {name: predicted(model, column, ids, ten_crops=ten) for name, ten in known.items() if name in readings}
@@ -181,11 +189,11 @@ def results_of(
     unit: float,
     seed: int,
 ) -> list[TableCell]:
-    """Return a result a row.
+    """Return the cells of one column, one per row.
 
-    absent        training → why it was not begun
-    published_as  whose published figures stand beside this column's
-    unit          what per cent are multiplied by: 1, or 0.01 for shares
+    absent        training → why it was not started
+    published_as  name of the column whose published figures are compared with this one's
+    unit          factor of percentages: 1, or 0.01 for shares
     """
     baseline = unit * majority(column)
     results = []
@@ -194,8 +202,14 @@ def results_of(
         names = [name for name, _ in row.answers]
         why = [absent[name] for name in names if name in absent]
         why += [f"{name}: {answers.failed[name]}" for name in names if name in answers.failed]
-        numbers: dict[str, float | int | None] = {"baseline": baseline, "published": published}
-        numbers["published_std"] = published_std
+        cell = TableCell(
+            experiment,
+            row.title,
+            column.name,
+            baseline=baseline,
+            published=published,
+            published_std=published_std,
+        )
         notes = [row.note] if row.note else []
         if not row.answers:
             notes.insert(0, "cited, not run")
@@ -203,11 +217,11 @@ def results_of(
             notes.insert(0, f"skipped: {'; '.join(dict.fromkeys(why))}")
         else:
             tested, hit = hits(column, answers.mean(row.answers))
-            ours, low, high = mean_accuracy(tested, hit, np.random.default_rng(seed))
-            numbers |= {"ours": unit * ours, "low": unit * low, "high": unit * high, "n": int(tested.any(axis=1).sum())}
+            ours, low, high = (unit * x for x in mean_accuracy(tested, hit, np.random.default_rng(seed)))
+            cell = replace(cell, ours=ours, low=low, high=high, n=int(tested.any(axis=1).sum()))
             if tested.shape[1] > 1:
-                numbers["std"] = unit * float(split_accuracies(tested, hit).std())
-            if begun := [name for name in names if trainings[name].settings.init == "random"]:
-                notes.append(f"random weights: {', '.join(dict.fromkeys(begun))}")
-        results.append(TableCell(experiment, row.title, column.name, note="; ".join(notes), **numbers))
+                cell = replace(cell, std=unit * float(split_accuracies(tested, hit).std()))
+            if random := [name for name in names if trainings[name].settings.init == "random"]:
+                notes.append(f"random weights: {', '.join(dict.fromkeys(random))}")
+        results.append(replace(cell, note="; ".join(notes)))
     return results

@@ -7,10 +7,12 @@ from torch import nn
 
 
 class Average(nn.Module):
-    """The weights averaged over the steps of a training, exponentially: a copy of the network that follows it.
+    """An exponential moving average of a network's weights over the steps of its training: a copy that follows it.
 
-    The share of what was before rises with the steps to `decay`, as (1 + step) / (10 + step): a short training would
-    else keep the weights that it began with. The count is part of the state, and so survives a resume.
+    The share of the old average is min(decay, (1 + step) / (10 + step)): with a constant share, a short training would
+    keep most of its initial weights. The number of steps is part of the module's state, so it survives a resume.
+
+    decay  share of the old average after many steps, 0..1
     """
 
     steps: torch.Tensor
@@ -23,7 +25,7 @@ class Average(nn.Module):
 
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
-        """Take a step towards the network's weights; counts and the like are copied."""
+        """Move the average towards the network's weights; buffers of whole numbers, such as counts, are copied."""
         self.steps += 1
         step = int(self.steps)
         keep = min(self.decay, (1 + step) / (10 + step))

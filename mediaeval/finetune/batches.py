@@ -117,8 +117,9 @@ def balanced_weights(targets: np.ndarray) -> np.ndarray:
     weight_of_label = np.where(count > 0, 1 / np.maximum(count, 1), 0.0)
     n_labels = targets.sum(axis=1)
     least = weight_of_label[weight_of_label > 0].min() if (weight_of_label > 0).any() else 1.0
-    weights = np.where(n_labels > 0, targets @ weight_of_label / np.maximum(n_labels, 1), least)
-    return weights / weights.sum()
+    weights: np.ndarray = np.where(n_labels > 0, targets @ weight_of_label / np.maximum(n_labels, 1), least)
+    weights /= weights.sum()
+    return weights
 
 
 class Batches:

@@ -39,7 +39,6 @@ class SystemModel:
     """A system for one subtask. It takes labels and returns probabilities as data frames: image ids × task.labels.
 
     blocks   extractor name → width, of the vectors that the system reads beside pixels; they are standardised
-    built    the network; None before `fit`
     history  a dictionary per epoch: epoch, lr, train_loss and, with validation, val_loss and val_f1
     """
 
@@ -55,8 +54,14 @@ class SystemModel:
         self.blocks, self.seed, self.device = dict(blocks), seed, torch.device(device)
         self.task, self.system, self.settings = task, system, resolve_precision(settings, self.device)
         self.scaler = BlockScaler(widths=list(blocks.values()), scale="standard")
-        self.built: SystemNetwork | None = None
+        self._built: SystemNetwork | None = None
         self.history: list[EpochMetrics] = []
+
+    @property
+    def built(self) -> SystemNetwork:
+        """The network, of a model that was fitted or loaded."""
+        assert self._built is not None, "the system is not fitted"
+        return self._built
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -79,7 +84,7 @@ class SystemModel:
         errors raised.
         """
         with seeded(self.seed, self.device):
-            self.built = self._build(pretrained=True)
+            self._built = self._build(pretrained=True)
         if self.blocks:
             self.scaler.fit(self._matrix(images))
         examples = self._examples(images, labels)
@@ -201,7 +206,7 @@ def load_system(path: Path, task: Subtask, device: str = "cpu") -> SystemModel:
         raise
     except (SafetensorError, KeyError, ValueError, TypeError, OSError) as error:
         raise WeightsError(f"{path} is damaged ({error}). {again}") from None
-    model.built = model._build(pretrained=False)
+    model._built = model._build(pretrained=False)
     state = {key.removeprefix(_NETWORK): t for key, t in tensors.items() if key.startswith(_NETWORK)}
     load_state(model.built.network, state, f"system '{model.system}'", path)
     if model.blocks:

@@ -65,7 +65,8 @@ def objective_class(name: str) -> "type[PretrainObjective[Any]]":
 
 def settings_model(name: str) -> type[PretrainSettings]:
     """Return the class of the settings of a network. Raises ConfigError for an unknown name."""
-    return resolve_name(PRETRAINERS[choose("network", name, PRETRAINERS)].settings)
+    found: type[PretrainSettings] = resolve_name(PRETRAINERS[choose("network", name, PRETRAINERS)].settings)
+    return found
 
 
 def read_settings(name: str, sets: Sequence[str], options: Mapping[str, Any]) -> dict[str, Any]:

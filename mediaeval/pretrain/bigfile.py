@@ -62,7 +62,8 @@ class BigFile:
 
     def __getitem__(self, name: str) -> np.ndarray:
         """Return the vector of a name, float32 (dim,). Raises FeaturesError for an unknown name."""
-        return self.get([name])[0]
+        vector: np.ndarray = self.get([name])[0]
+        return vector
 
     def get(self, names: Iterable[str]) -> np.ndarray:
         """Return vectors, float32 (n, dim), in the order of `names`. Raises FeaturesError if any name is missing."""

@@ -91,6 +91,7 @@ def read_captioned_videos(
         problems.append(f"{folder}: expected captions of at least 2 videos for training, besides those for validation.")
     if problems:
         raise DatasetError(*problems)
+    assert feature_folder and features and frames is not None, "what is missing is among the problems"
     return CaptionedVideos(train, held_out, frames, features, word_vectors, feature_folder.name)
 
 

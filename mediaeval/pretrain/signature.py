@@ -9,6 +9,7 @@ B pairs, V held-out videos, C their captions, D the width of the space.
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -26,6 +27,8 @@ from mediaeval.training.objective import EpochMetrics, all_finite, epoch_rng
 RANKS = (1, 5, 10)
 EMBEDDING = 500  # width of the words' vectors if the folder has none, as in the public code
 _CHUNK = 1000  # rows of a matrix of scores at a time
+
+ItemT = TypeVar("ItemT")
 
 
 class SignatureObjective(PretrainObjective[PairBatch]):
@@ -50,9 +53,9 @@ class SignatureObjective(PretrainObjective[PairBatch]):
         n_words = len(self.vocabulary)
         embedding = data.word_vectors.dim if data.word_vectors else EMBEDDING
         with seeded(seed, torch.device("cpu")):  # drawn on the CPU, so that every device starts from the same weights
-            sizes = {"filters": settings.filters, "space": settings.space, "dropout": settings.dropout}
-            visual = VisualEncoder(data.features.dim, settings.hidden, **sizes)
-            text = TextEncoder(n_words, embedding, settings.hidden, **sizes)
+            filters, space, dropout = settings.filters, settings.space, settings.dropout
+            visual = VisualEncoder(data.features.dim, settings.hidden, filters=filters, space=space, dropout=dropout)
+            text = TextEncoder(n_words, embedding, settings.hidden, filters=filters, space=space, dropout=dropout)
         if data.word_vectors:
             vectors = word_embedding(self.vocabulary, data.word_vectors, np.random.default_rng(seed))
             text.embed.weight.data.copy_(vectors)
@@ -171,5 +174,5 @@ def recalls(videos: Tensor, captions: Tensor, owner: Tensor) -> dict[str, float]
     return found | {"recall": sum(found.values())}
 
 
-def _parts(items: list, size: int) -> Iterator[list]:
+def _parts(items: list[ItemT], size: int) -> Iterator[list[ItemT]]:
     return (items[start : start + size] for start in range(0, len(items), size))

@@ -7,7 +7,7 @@ Examples are messages of tensorflow/core/example/{example,feature}.proto: each r
 is an Example, each of its frame-level files a SequenceExample.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import google_crc32c
@@ -15,7 +15,7 @@ import numpy as np
 
 from mediaeval.errors import FeaturesError
 from mediaeval.formats.bounded import BoundedFile
-from mediaeval.formats.protobuf import BITS32, BYTES, VARINT, WireError, fields, packed_floats, packed_varints, signed
+from mediaeval.formats.protobuf import BITS32, BYTES, WireError, fields, packed_floats, packed_varints, signed
 
 Feature = list[bytes] | np.ndarray  # a list of bytes, int64 (n,) or float32 (n,)
 
@@ -46,7 +46,7 @@ def records(path: Path) -> Iterator[bytes]:
 
 def masked_crc32c(data: bytes) -> int:
     """Return the checksum that a TFRecord file stores for `data`, 0..2³² − 1."""
-    crc = google_crc32c.value(data)
+    crc: int = google_crc32c.value(data)
     return (((crc >> 15) | (crc << 17)) + 0xA282EAD8) & 0xFFFFFFFF
 
 
@@ -87,7 +87,8 @@ def _feature(message: memoryview) -> Feature:
     parts: list[memoryview] = []
     for number, wire, value in fields(message):
         if number in _LISTS:
-            _want(wire == BYTES, "a Feature", number, wire)
+            if not isinstance(value, memoryview):
+                raise _unexpected("a Feature", number, wire)
             kind, parts = number, ([*parts, value] if number == kind else [value])
     return _LISTS[kind](parts)
 
@@ -101,7 +102,8 @@ def _float_list(parts: list[memoryview]) -> np.ndarray:
     for part in parts:
         for number, wire, value in fields(part):
             if number == 1:
-                _want(wire in (BYTES, BITS32), "a FloatList", number, wire)
+                if wire not in (BYTES, BITS32) or isinstance(value, int):
+                    raise _unexpected("a FloatList", number, wire)
                 pieces.append(packed_floats(value))  # a single value has the bytes of a list of one
     return np.concatenate([np.zeros(0, np.float32), *pieces]).astype(np.float32)
 
@@ -111,12 +113,16 @@ def _int64_list(parts: list[memoryview]) -> np.ndarray:
     for part in parts:
         for number, wire, value in fields(part):
             if number == 1:
-                _want(wire in (BYTES, VARINT), "an Int64List", number, wire)
-                pieces.append(packed_varints(value) if wire == BYTES else np.array([signed(value)], np.int64))
+                if isinstance(value, int):
+                    pieces.append(np.array([signed(value)], np.int64))
+                elif isinstance(value, memoryview):
+                    pieces.append(packed_varints(value))
+                else:
+                    raise _unexpected("an Int64List", number, wire)
     return np.concatenate([np.zeros(0, np.int64), *pieces])
 
 
-_LISTS = {1: _bytes_list, 2: _float_list, 3: _int64_list}
+_LISTS: dict[int, Callable[[list[memoryview]], Feature]] = {1: _bytes_list, 2: _float_list, 3: _int64_list}
 
 
 def _map(message: memoryview, of: str) -> Iterator[tuple[str, memoryview]]:
@@ -129,25 +135,25 @@ def _map(message: memoryview, of: str) -> Iterator[tuple[str, memoryview]]:
             raise WireError(f"the name {name!r} in {of} is not UTF-8") from None
 
 
-def _parts(message: bytes | memoryview, wanted: int, of: str) -> Iterator[memoryview]:
-    """Yield every value of field `wanted`, which has a length; other fields are skipped, as in protobuf."""
+def _parts(message: bytes | memoryview, sought: int, of: str) -> Iterator[memoryview]:
+    """Yield every value of field `sought`, which has a length; other fields are skipped, as in protobuf."""
     for number, wire, value in fields(message):
-        if number == wanted:
-            _want(wire == BYTES, of, number, wire)
+        if number == sought:
+            if not isinstance(value, memoryview):
+                raise _unexpected(of, number, wire)
             yield value
 
 
-def _last(message: bytes | memoryview, wanted: int, of: str) -> memoryview:
+def _last(message: bytes | memoryview, sought: int, of: str) -> memoryview:
     """Return the last value of a field that has a length, or nothing where it is absent."""
     last = memoryview(b"")
-    for value in _parts(message, wanted, of):
+    for value in _parts(message, sought, of):
         last = value
     return last
 
 
-def _want(fits: bool, of: str, number: int, wire: int) -> None:
-    if not fits:
-        raise WireError(f"field {number} of {of} has wire type {wire}")
+def _unexpected(of: str, number: int, wire: int) -> WireError:
+    return WireError(f"field {number} of {of} has wire type {wire}")
 
 
 def _not(what: str, error: WireError) -> FeaturesError:

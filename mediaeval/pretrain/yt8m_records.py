@@ -42,7 +42,7 @@ def record_files(folder: Path, classes: int) -> tuple[list[Path], list[Path]]:
     if not training:
         got = f"{len(found)} other .tfrecord files, such as {found[0].name}" if found else "no .tfrecord file"
         raise DatasetError(f"{folder}: got {got}; expected files of YouTube-8M named train*.tfrecord.")
-    problems = []
+    problems: list[str] = []
     for path in [*training, *validation]:
         try:
             next(read_examples([path], classes), None)

@@ -1,4 +1,4 @@
-"""The two ways of training a subtask: a classifier on features, a system end to end. Both have one interface."""
+"""The two ways to train a subtask, with one interface: a classifier on features, or a system end to end."""
 
 import logging
 import shutil
@@ -25,35 +25,37 @@ from mediaeval.steps.training_data import TrainingData
 
 logger = logging.getLogger(__name__)
 
-TUNING_FOLDS = 5  # parts of the training data for thresholds: all of them for classifiers, one for systems
+TUNING_FOLDS = 5  # for tuning thresholds: classifiers are tested on each fold in turn, systems on one
 TUNING = "tuning.safetensors"
 _TITLES = {FIT: "", TUNING: ", thresholds", REFIT: ", whole dev set"}
 
 
 class SubtaskTrainer(Protocol):
-    """What `fit_subtask` asks of either way."""
+    """What `fit_subtask` needs of either way."""
 
     def fit(self, ids: list[str], which: str, val_ids: list[str] | None = None) -> Model:
-        """Return a model fitted on `ids`; its history tells of `val_ids`, which change nothing.
+        """Return a model fitted on the images `ids`.
 
-        `which`: FIT, TUNING or REFIT, for titles and for what a killed training leaves.
+        which    FIT, TUNING or REFIT: for the progress bar, and the name of the files to resume from
+        val_ids  images held out, for the model's history; they influence nothing else
         """
 
     def tuned_thresholds(self, ids: list[str]) -> list[float]:
-        """Return a threshold a label, tuned on probabilities that no model gave for its own training images."""
+        """Return a threshold per label, 0..1, tuned on probabilities of images that their model was not trained on."""
 
     def chosen(self) -> dict[str, Any]:
-        """Return what was chosen, defaults included, as the configuration's section has it."""
+        """Return the settings, including defaults, in the form of the subtask's section of the configuration."""
 
     def finish(self) -> None:
-        """Remove what was kept in case the training were stopped: it is in the run folder now."""
+        """Remove the files to resume from; called when the models are in the run folder."""
 
 
 class FeatureTrainer:
-    """A classifier on features."""
+    """Trains a classifier on features."""
 
     def __init__(self, data: TrainingData, config: Config, device: str):
         section = config.subtask(data.task.name)
+        assert section.classifier is not None, "a subtask has a classifier or a system"
         self.data, self.seed, self.n_views = data, config.seed, section.augment
         self.name = section.classifier["name"]
         params = {key: value for key, value in section.classifier.items() if key != "name"}
@@ -64,7 +66,7 @@ class FeatureTrainer:
         validation = (data.X(val_ids), data.labels.loc[val_ids]) if val_ids else None
         with progress(f"{data.task.name}, {self.name}{_TITLES[which]}") as advance:
 
-            def on_epoch(row: dict) -> None:
+            def on_epoch(row: dict[str, Any]) -> None:
                 f1 = f", validation F1 {row['val_f1']:.3f}" if row.get("val_f1") is not None else ""
                 advance(row["epoch"] + 1, self.blank.estimator.epochs, f"loss {row['train_loss']:.4f}{f1}")
 
@@ -100,10 +102,11 @@ class FeatureTrainer:
 
 
 class SystemTrainer:
-    """A system trained end to end. What a killed training goes on from lies in `folder` until it is finished."""
+    """Trains a system end to end. `folder`: for the files that an interrupted training is resumed from."""
 
     def __init__(self, data: TrainingData, config: Config, device: str, folder: Path, *, replace: bool, resume: bool):
         section = config.subtask(data.task.name)
+        assert section.system is not None, "a subtask has a classifier or a system"
         self.data, self.seed, self.device = data, config.seed, device
         self.folder, self.resume = folder, resume
         self.name = section.system["name"]
@@ -130,7 +133,7 @@ class SystemTrainer:
         return model
 
     def tuned_thresholds(self, ids: list[str]) -> list[float]:
-        """A fifth of the training images is held out once: five trainings would take hours."""
+        """Return thresholds tuned on one fold, by a model trained on the others: five trainings would take hours."""
         fold = assign_folds(self.data.groups_of(ids), TUNING_FOLDS, np.random.default_rng(self.seed))
         train_ids = [i for i, f in zip(ids, fold, strict=True) if f != 0]
         held_out = [i for i, f in zip(ids, fold, strict=True) if f == 0]

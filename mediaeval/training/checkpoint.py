@@ -4,6 +4,7 @@ import io
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save
@@ -26,7 +27,7 @@ def write_weights(out: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
 
 def write_state(
     file: Path,
-    objective: TrainingObjective,
+    objective: TrainingObjective[Any],
     settings: Mapping[str, str],
     history: list[EpochMetrics],
     examples: int,
@@ -44,7 +45,9 @@ def write_state(
     write_atomically(file, buffer.getbuffer())
 
 
-def read_state(file: Path, objective: TrainingObjective, settings: Mapping[str, str]) -> tuple[list[EpochMetrics], int]:
+def read_state(
+    file: Path, objective: TrainingObjective[Any], settings: Mapping[str, str]
+) -> tuple[list[EpochMetrics], int]:
     """Load the state into the objective's networks and optimiser; return the history and the number of examples seen.
 
     Raises ConfigError if the file is damaged, or belongs to a training with other settings or of another network.

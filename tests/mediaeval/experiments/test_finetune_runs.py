@@ -358,7 +358,7 @@ def test_validation_parts_join_the_test():
         (["certh2021", "--rows", "x", "--splits", "1"], "--rows, --splits: not an option of certh2021"),
         (["multigap2020", "--weights", "objects=x"], "unknown weights 'objects'. Did you mean 'object'?"),
         (["campos2017", "--weights", "caffenet=nowhere"], "nowhere does not exist. Expected bvlc_reference_caffenet"),
-        (["campos2017", "--dataset", "x=nowhere", "--rows", "fc10"], "--rows fc10: no such row. Name a group"),
+        (["campos2017", "--dataset", "x=nowhere", "--rows", "fc10"], "--rows fc10: selects no row; expected a group"),
         (["attention2019", "--dataset", "x=nowhere"], "No dataset could be read"),
         (["multigap2020", "--use", "handcrafted,squeezenet", "--dataset", "x=y"], "expected one extractor, of ANP"),
         (
@@ -388,7 +388,7 @@ def test_the_smallest_caffenet_is_trained_and_probed(run, workdir):
     model = SystemModel(POLARITY, "caffenet-fc6-2", settings, {}, 0)
     from mediaeval.finetune.build import build_system
 
-    model.built = build_system("caffenet-fc6-2", settings, 2, pretrained=True)
+    model._built = build_system("caffenet-fc6-2", settings, 2, pretrained=True)
     read = campos2017.read_layers(
         model,
         one,

@@ -172,7 +172,7 @@ def test_words_that_are_no_rows_are_all_told():
     with pytest.raises(ConfigError) as caught:
         choose_rows(ROWS, ["fc7", "plain", "conv"])
     assert len(caught.value.problems) == 2
-    assert "--rows fc7: no such row. Name a group (tuning, layers), or a part" in caught.value.problems[0]
+    assert "--rows fc7: selects no row; expected a group (tuning, layers) or a part" in caught.value.problems[0]
 
 
 def test_weights_are_read_and_refused_together(tmp_path):
