@@ -1,14 +1,15 @@
-"""How well a spoilt run file is told from a sound one: the table of docs/benchmarks.md.
+"""How reliably faults in run files are detected: the tables of docs/benchmarks.md.
 
     python -m benchmarks.integrity ../shared/data
 
 Each split halves a set into dev and test at random; a model trained on the dev half predicts the test half, which gives
-a run file of realistic quality; the file is spoilt in every way of submission/faults.py and judged, without test
-labels, from an extractor that the model did not use. Counted are, for faults that cost at least 10 points of weighted
-F1, how many were caught, and how many under a name of their kind; for sound files how many raised an alarm: of the
-model, of the same model trained on a tenth of the dev half and on 24 images (poor, but honest), and of the model with
-a third of its answers replaced by those for another image. Drawn: 1,199 test rows. Photographs (OASIS, COCO): 242 and
-60, fewer than a test set has, so many faults cannot be told there; what matters is that sound files raise no alarm.
+a run file of realistic quality; the file gets every fault of submission/faults.py and is judged, without test labels,
+from the features of an extractor that the model did not use. For faults that cost at least 10 points of weighted F1 the
+tables count how many were detected, and how many with a code of their kind; for sound files, how many raised an alarm:
+those of the model, of the same model trained on a tenth of the dev half and on 24 images (poor, but honest), and of the
+model with a third of its answers replaced by those for another image. The drawn sample has 1,199 test rows. OASIS and
+COCO have 242 and 60, fewer than a test set, so many faults cannot be detected there; what matters is that sound files
+raise no alarm.
 """
 
 import argparse
@@ -38,7 +39,7 @@ from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021 as TASK
 
 COSTLY = 0.10  # points of weighted F1, 0..1, over the labels of all subtasks of the file
-# what a fault may rightly be called
+# codes that describe a fault correctly
 KINDS = {
     "labels slipped": {"rows-shifted"},
     "slip ": {"rows-shifted", "rows-moved"},
@@ -59,7 +60,7 @@ SPLITS = {"drawn": 80, "oasis": 60, "coco": 60}
 
 
 class Images:
-    """A set's ids, labels and features: `run` is what models learn from, `judge` what files are judged by."""
+    """Ids, labels and features of a set: models learn from `run`, files are judged by `judge`."""
 
     def __init__(self, folders: list[Path], extractors: dict, judge: str, truth: Path | None, store: Path):
         datasets = [load_dataset(folder, VISUAL_SENTIMENT_2021) for folder in folders]
@@ -105,7 +106,7 @@ def as_labels(images: Images, decided: np.ndarray, ids: list[str]) -> dict:
 
 
 def one_split(job: tuple[str, Images, int]) -> list[tuple[str, str, bool, str]]:
-    """Return (set, what, whether it counts, codes or verdict) for every file of one split."""
+    """Return (set, kind of file or fault, whether it counts, codes or verdict) for every file of one split."""
     name, images, seed = job
     rng = np.random.default_rng(seed)
     order = rng.permutation(len(images.ids))
@@ -155,13 +156,13 @@ def one_split(job: tuple[str, Images, int]) -> list[tuple[str, str, bool, str]]:
 
 
 def named(fault: str, codes: str) -> bool:
-    """Whether the codes name the kind of fault."""
+    """Return whether one of the codes describes this kind of fault."""
     return any(word in fault and set(codes.split()) & kinds for word, kinds in KINDS.items())
 
 
 def report(name: str, rows: list[tuple[str, str, bool, str]]) -> None:
     """Print the table of one set."""
-    print("\n| what | files | caught | kind named | aligned | cannot tell |\n|---|---|---|---|---|---|")
+    print("\n| file or fault | files | detected | with its code | aligned | cannot tell |\n|---|---|---|---|---|---|")
     for what in dict.fromkeys(row[1] for row in rows):
         codes = [row[3] for row in rows if row[1] == what and row[2]]
         if not codes:
@@ -177,8 +178,8 @@ def report(name: str, rows: list[tuple[str, str, bool, str]]) -> None:
     sound = [row for row in rows if row[1].startswith("sound")]
     alarms = sum(row[3] not in ("aligned", "cannot-tell") for row in sound)
     print(
-        f"\n{name}: {caught} of {len(faults)} costly faults of meaning caught ({caught / max(len(faults), 1):.1%}), "
-        f"{kinds} by name; {alarms} alarms on {len(sound)} sound files ({alarms / len(sound):.1%})",
+        f"\n{name}: {caught} of {len(faults)} costly faults of meaning detected ({caught / max(len(faults), 1):.1%}), "
+        f"{kinds} with their code; {alarms} alarms on {len(sound)} sound files ({alarms / len(sound):.1%})",
         flush=True,
     )
 

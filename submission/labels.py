@@ -68,7 +68,7 @@ def read_labels(path: Path, task: Task) -> LabelTable:
             if name is not None:
                 labels[subtask][name] = label
     ids.finish()
-    _raise(problems)
+    _raise_problems(problems)
     assert id_position is not None, "a file without ids passed"
     places = sorted(place for of_subtask in positions.values() for place in of_subtask)
     return LabelTable(path, tuple(header[place] for place in (id_position, *places)), tuple(ids.lines), labels)
@@ -92,7 +92,7 @@ def read_ids(path: Path, task: Task) -> list[str]:
     line, header = next(rows)
     problems: list[str] = []
     id_position = _id_position(f"{path}:{line}", header, task, problems)
-    _raise(problems)
+    _raise_problems(problems)
     assert id_position is not None, "a file without ids passed"
     ids = _Ids(path, problems)
     if not ids.take_all([cells[id_position] for _, cells in _full_rows(path, rows, len(header), problems)]):
@@ -102,7 +102,7 @@ def read_ids(path: Path, task: Task) -> list[str]:
         for line, cells in _full_rows(path, rows, len(header), problems):
             ids.take(line, cells[id_position])
     ids.finish()
-    _raise(problems)
+    _raise_problems(problems)
     return list(ids.lines)
 
 
@@ -324,7 +324,7 @@ def _image_ids(folder: Path) -> list[str]:
         problems.append(
             f"{folder}: got {actual}; expected a CSV, or files that end in {either(IMAGE_SUFFIXES)}.{remedy}"
         )
-    _raise(problems)
+    _raise_problems(problems)
     return sorted(files)
 
 
@@ -336,7 +336,7 @@ def _listed(folder: Path) -> list[Path]:
         raise LabelFileError(f"{folder}: cannot be listed ({error.strerror}). Check the path of the folder.") from None
 
 
-def _raise(problems: list[str]) -> None:
+def _raise_problems(problems: list[str]) -> None:
     if len(problems) > _SHOWN_PROBLEMS:
         rest = len(problems) - _SHOWN_PROBLEMS
         problems = [*problems[:_SHOWN_PROBLEMS], f"… and {rest} more"]

@@ -110,9 +110,11 @@ class Subtask:
         """Return the labels of these images as a matrix of rows, int8 0/1 (n_ids, n_labels)."""
         import numpy as np
 
-        rows = {label: self.to_row(label) for label in {labels[image_id] for image_id in ids}}
-        matrix = np.array([rows[labels[image_id]] for image_id in ids], dtype=np.int8)
-        return matrix.reshape(len(ids), len(self.labels))
+        chosen = [labels[image_id] for image_id in ids]
+        if self.multi_label:
+            return np.array(chosen, dtype=np.int8).reshape(len(ids), len(self.labels))
+        positions = {label: position for position, label in enumerate(self.labels)}
+        return np.eye(len(self.labels), dtype=np.int8)[[positions[str(label)] for label in chosen]]
 
     def from_matrix(self, matrix: np.ndarray, ids: Iterable[str]) -> dict[str, Label]:
         """Return image id → label of a matrix of 0 and 1, (n_ids, n_labels), with a row per id."""

@@ -27,7 +27,7 @@ _REMEDIES = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # compared by identity: it is a key of the cache of `cell_code`
 class CellRule:
     """The values that the cells of one label column may have.
 
