@@ -159,8 +159,8 @@ class Classifier(ClassifierMixin, BaseEstimator):
         loaded.classes_, loaded.history_ = classes, []
         check_arrays(kind, loaded._expected_arrays(), arrays)
         loaded._set_arrays(arrays)
-        vars(self).pop("feature_names_in_", None)
-        vars(self).update({name: value for name, value in vars(loaded).items() if name.endswith("_")})
+        self.__dict__.pop("feature_names_in_", None)
+        self.__dict__.update({name: value for name, value in vars(loaded).items() if name.endswith("_")})
         return self
 
     def _fit(self, X: np.ndarray, T: np.ndarray, views: np.ndarray | None, validation, on_epoch) -> None:

@@ -36,7 +36,9 @@ class DenseNetwork(nn.Module):
     @property
     def first(self) -> nn.Linear:
         """The layer that reads the features."""
-        return self.layers[0]
+        layer = self.layers[0]
+        assert isinstance(layer, nn.Linear), "a linear layer comes first"
+        return layer
 
     def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
         return self.after(self.first(x))

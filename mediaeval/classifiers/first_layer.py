@@ -15,9 +15,10 @@ B images, D features, H units.
 """
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim.adam import adam
 
 BLOCK = 500_000  # weights: 2 MB each of W, gradient and moments; measured best of 0.1 to 2 million
@@ -101,8 +102,8 @@ class NetworkOptimiser:
     `FirstLayer`; its bias, all later layers and the loss stay float32 and autograd's.
     """
 
-    def __init__(self, network: nn.Module, dtype: torch.dtype, weight_decay: float):
-        self.network = network
+    def __init__(self, network: Any, dtype: torch.dtype, weight_decay: float):
+        self.network = network  # an nn.Module with `first` and `after`
         self.first = None
         rest = list(network.parameters())
         if dtype != torch.float32:
@@ -126,6 +127,7 @@ class NetworkOptimiser:
         loss.backward()
         self.optimiser.step()
         if self.first is not None:
+            assert self.z.grad is not None, "the loss is a function of the last output"
             self.first.step(self.x, self.z.grad, lr)
 
 

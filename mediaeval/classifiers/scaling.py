@@ -90,8 +90,8 @@ class BlockScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         n_features = about.pop("n_features")
         for name, value in self._settings().items():
             check_same(kind, f"as {name}", about[name], value)
-        if hasattr(self, "n_features_in_"):
-            check_same(kind, "features", n_features, self.n_features_in_)
+        if (own := getattr(self, "n_features_in_", None)) is not None:
+            check_same(kind, "features", n_features, own)
         shape = ((n_features,), "float64")
         check_arrays(kind, {"mean": shape, "factor": shape} if self.scale == "standard" else {}, arrays)
         self.__dict__.pop("feature_names_in_", None)

@@ -9,6 +9,7 @@ Tuned on the images it is scored on, it flatters: tune on `out_of_fold` probabil
 """
 
 from collections.abc import Callable, Hashable, Sequence
+from typing import Any
 
 import numpy as np
 from sklearn.base import clone
@@ -49,7 +50,7 @@ def _tune(y: np.ndarray, p: np.ndarray) -> float:
 
 
 def out_of_fold(
-    make_estimator: Callable[[], object],
+    make_estimator: Callable[[], Any],
     X: np.ndarray,
     Y: np.ndarray,
     groups: Sequence[Hashable],
@@ -101,8 +102,9 @@ def assign_folds(groups: Sequence[Hashable], folds: int, rng: np.random.Generato
     rows = list(members.values())
     shuffled = [rows[k] for k in rng.permutation(len(rows))]
     fold, sizes = np.empty(len(groups), dtype=np.int64), [0] * min(folds, len(rows))
-    for group in sorted(shuffled, key=len, reverse=True):  # the largest first, each to the fold that is smallest so far
+    # the largest group first, each to the fold that is smallest so far
+    for images in sorted(shuffled, key=len, reverse=True):
         smallest = sizes.index(min(sizes))
-        fold[group] = smallest
-        sizes[smallest] += len(group)
+        fold[images] = smallest
+        sizes[smallest] += len(images)
     return fold

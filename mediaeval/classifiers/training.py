@@ -131,6 +131,7 @@ class TorchClassifier(Classifier):
         """Return the loss of each image (B,) for targets T (B, n_labels)."""
         if self._categorical():  # negative log-likelihood of p / Σp
             return -(T * log_p.log_softmax(dim=1)).sum(dim=1)
+        assert log_not_p is not None, "a decision per label has the probability of no as well"
         return -(T * log_p + (1 - T) * log_not_p).mean(dim=1)  # binary cross-entropy, the mean over labels
 
     def _smooth(self, T: np.ndarray) -> np.ndarray:
@@ -160,8 +161,8 @@ class TorchClassifier(Classifier):
 
     @torch.no_grad()
     def _output(self, network: nn.Module, X: np.ndarray) -> tuple[Tensor, Tensor | None]:
-        output = network(_tensor(X, next(network.parameters()).device))
-        return tuple(None if part is None else part.cpu() for part in output)
+        log_p, log_not_p = network(_tensor(X, next(network.parameters()).device))
+        return log_p.cpu(), None if log_not_p is None else log_not_p.cpu()
 
     def _normalised(self, log_p: Tensor) -> np.ndarray:
         """Return probabilities, float64: p / Σp for single-label, p for multi-label."""

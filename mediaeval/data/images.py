@@ -45,7 +45,7 @@ def decode(data: bytes, *, scaled: bool = False) -> Image.Image:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             warnings.filterwarnings("ignore", category=UserWarning)  # odd EXIF blocks: the pixels are what counts
-            image = Image.open(io.BytesIO(data))
+            image: Image.Image = Image.open(io.BytesIO(data))
             if scaled:
                 image.draft(None, (LEAST, LEAST))  # does nothing to other formats
             image.load()

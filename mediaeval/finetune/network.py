@@ -53,6 +53,9 @@ class SystemNetwork:
 class RgbNormalised(nn.Module):
     """Pixels RGB 0..255, (n, 3, h, w) → (x / 255 − mean) / std; mean and std of 0..1."""
 
+    mean: Tensor  # (3, 1, 1), of 0..255
+    std: Tensor
+
     def __init__(self, mean: tuple[float, float, float], std: tuple[float, float, float]):
         super().__init__()
         self.register_buffer("mean", torch.tensor(mean).view(3, 1, 1) * 255, persistent=False)
@@ -64,6 +67,8 @@ class RgbNormalised(nn.Module):
 
 class BgrCentred(nn.Module):
     """Pixels RGB 0..255, (n, 3, h, w) → BGR minus `mean`, BGR 0..255: what networks of Caffe were trained on."""
+
+    mean: Tensor  # (3, 1, 1)
 
     def __init__(self, mean: tuple[float, float, float]):
         super().__init__()

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -103,8 +103,8 @@ class _Hooks:
         for handle in self.handles:
             handle.remove()
 
-    def _hook(self, name: str) -> Callable[[nn.Module, tuple, object], None]:
-        def hook(module: nn.Module, inputs: tuple, output: object) -> None:
+    def _hook(self, name: str) -> Callable[[nn.Module, tuple, Any], None]:
+        def hook(module: nn.Module, inputs: tuple, output: Any) -> None:
             while isinstance(output, tuple | list):
                 output = output[0]
             self.seen.append(name)

@@ -121,7 +121,9 @@ def _as_map(output: Tensor, name: str, built: SystemNetwork) -> Tensor:
         )
         return output.permute(2, 0, 1) if last else output
     if output.ndim == 2:
-        known = [m.num_prefix_tokens for m in built.network.modules() if hasattr(m, "num_prefix_tokens")]
+        # getattr: torch's own types say that it is a tensor or a module
+        prefixes = [getattr(module, "num_prefix_tokens", None) for module in built.network.modules()]
+        known = [int(prefix) for prefix in prefixes if isinstance(prefix, int)]
         prefix = known[0] if known else len(output) - math.isqrt(len(output)) ** 2
         side = math.isqrt(len(output) - prefix)
         if side * side == len(output) - prefix and (known or prefix <= 1):

@@ -72,7 +72,7 @@ def make_folds(
     """
     tested = np.ones(len(groups), bool) if tested is None else tested
     rows = np.flatnonzero(tested)
-    of_rows = [groups[row] for row in rows]
+    of_rows = [groups[int(row)] for row in rows]
     if folds < 2 or len(set(of_rows)) < folds:
         raise DatasetError(
             f"{folds} folds of {len(rows)} images in {len(set(of_rows))} groups: 2 folds or more are wanted, and as "
@@ -142,8 +142,8 @@ def run_probe(
             answers.append(said(fold.train, fold.test, chosen[-1:])[0])
         on_fold(number + 1, len(folds))
     if selection == "paper":
-        found = [[score(labels[f.test], answer) for answer in a] for f, a in zip(folds, answers, strict=True)]
-        best = int(np.mean(found, axis=0).argmax())
+        scores = [[score(labels[f.test], answer) for answer in a] for f, a in zip(folds, answers, strict=True)]
+        best = int(np.mean(scores, axis=0).argmax())
         chosen, answers = [candidates[best]] * len(folds), [a[best] for a in answers]
     return _scored(kind, labels, folds, answers, multi_label, tuple(chosen), fits, unconverged)
 

@@ -68,7 +68,9 @@ def with_heat(image: Image.Image, cells: np.ndarray, box: Box, top: float) -> Im
     Nothing is the photograph itself, darker; then red, orange, yellow. What the network was not given is pale grey.
     """
     heat, seen = laid_out(np.minimum(cells / top, 1) if top > 0 else cells * 0, box, image.size, smooth=True)
-    levels, covers, colours = zip(*_HEAT, strict=True)
+    levels = [level for level, _, _ in _HEAT]
+    covers = [cover for _, cover, _ in _HEAT]
+    colours = [colour for _, _, colour in _HEAT]
     cover = np.interp(heat, levels, covers)[..., None]
     colour = np.stack([np.interp(heat, levels, channel) for channel in zip(*colours, strict=True)], axis=-1)
     photograph = np.asarray(image, np.float32) * (_DARKER + (1 - _DARKER) * heat[..., None])

@@ -55,7 +55,7 @@ class _Drawn:
     def __init__(self, cell: Cell):
         self.picture = cell.picture.convert("RGB")
         scale = _SIDE / max(self.picture.size)
-        size = tuple(max(round(side * scale), 1) for side in self.picture.size)
+        size = (max(round(self.picture.width * scale), 1), max(round(self.picture.height * scale), 1))
         self.picture = self.picture.resize(size, Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.BICUBIC)
         self.lines = [(line, _INK) for line in _lines(cell.caption, _TEXT, _SIDE)]
         self.lines += [(line, _GREY) for line in _lines(cell.note, _TEXT, _SIDE)]

@@ -99,10 +99,9 @@ def _tensors_alone(loaded: object) -> object:
         return {key: value for key, value in inner.items() if value is not None} or None
     if isinstance(loaded, list):
         # a state dict keeps its place in a list, which becomes a part of its keys
-        inner = [_tensors_alone(value) for value in loaded]
-        return (
-            [{} if value is None else value for value in inner] if any(value is not None for value in inner) else None
-        )
+        items = [_tensors_alone(value) for value in loaded]
+        found = any(item is not None for item in items)
+        return [{} if item is None else item for item in items] if found else None
     return loaded if isinstance(loaded, torch.Tensor) else None
 
 

@@ -7,6 +7,7 @@ makes a set unusable - no list, no images, unknown labels, names outside the fol
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from mediaeval.errors import DatasetError, first_few
 from mediaeval.experiments.datasets.lists import (
@@ -99,7 +100,8 @@ def _agreed_lists(folder: Path, agreed: int, problems: list[str]) -> tuple[dict[
     labels: dict[str, str] = {}
     for path in lists[:1]:
         labels = _by_id(parse_labelled(read_text(path), path, problems))
-    folds, from_folds = [], {}
+    folds: list[Any] = []
+    from_folds: dict[str, str] = {}
     for fold in sorted((p for p in folders[0].glob("test*") if p.is_dir()), key=_natural) if folders else []:
         sides = []
         for name in ("train.txt", "test.txt"):
@@ -134,6 +136,7 @@ def read_twitter2(folder: Path) -> Found:
     if len(places) < 2:
         problems.append(f"{folder}: got {len(places)} of the folders partition1 … partition5, which are the folds.")
     raise_problems(problems)
+    assert truth is not None, "its absence is a problem"
     partition: dict[str, Path] = {}
     files: dict[str, Path] = {}
     for place in places:
@@ -162,12 +165,13 @@ def read_emotionroi(folder: Path) -> Found:
     ]
     if not (folder / "images").is_dir():
         problems.append(f"{folder}: no folder images/ with a folder for each of {', '.join(sorted(EMOTIONROI))}.")
-    if None in lists:
+    present = [path for path in lists if path is not None]
+    if len(present) < len(lists):
         problems.append(f"{folder}: no training_testing_split/training.txt, or no testing.txt beside it.")
     raise_problems(problems)
     files = image_files(folder / "images", problems, deep=True)
     sides: list[list[str]] = []
-    for path in lists:
+    for path in present:
         ids = [id_of(name.removeprefix("images/")) for name in parse_names(read_text(path), path, problems)]
         unknown = sorted({i.rpartition("/")[0] for i in ids} - set(EMOTIONROI))
         problems += [f"{path}: got class '{c}'; expected one of {', '.join(sorted(EMOTIONROI))}." for c in unknown]
@@ -232,6 +236,7 @@ def read_webemo(folder: Path) -> Found:
     meant: dict[str, set[tuple[str, int]]] = {}  # image id → (part, class) that the lists give it
     absent, listed = [], {}
     for part, path in lists.items():
+        assert path is not None, "its absence is a problem"
         entries = parse_urls(read_text(path), path, len(classes), problems)
         listed[part] = len(entries)
         for name, index in entries:

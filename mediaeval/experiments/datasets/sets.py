@@ -79,12 +79,12 @@ def _shipped(found: Found, seed: int) -> list[Split]:
     return found.shipped
 
 
-_TWITTER1 = {
+_TWITTER1: dict[str, Callable[[Found, int], list[Split]]] = {
     "hold-out": lambda found, seed: hold_outs(list(found.labels), seed),
     "folds": lambda found, seed: disjoint_folds(list(found.labels), seed),
     "shipped": _shipped,
 }
-_SHIPPED = {"shipped": _shipped}
+_SHIPPED: dict[str, Callable[[Found, int], list[Split]]] = {"shipped": _shipped}
 
 
 def _twitter1(agreed: int, positive: int, negative: int) -> SetEntry:

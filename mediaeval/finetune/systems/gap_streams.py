@@ -62,7 +62,8 @@ class Stream(nn.Module):
         self.tapped = tuple(name for name, _ in taps)
         self.reducers = nn.ModuleList(Reducer(channels, settings.reduce, settings.relu) for _, channels in taps)
         if settings.sequence == "none":
-            self.sequence, self.width = nn.Flatten(), len(taps) * settings.reduce
+            self.sequence: nn.Flatten | BlockGru = nn.Flatten()
+            self.width = len(taps) * settings.reduce
         else:
             attention = settings.sequence == "gru-attention"
             self.sequence = BlockGru(len(taps), settings.reduce, settings.units, attention)
@@ -109,6 +110,7 @@ def places_stream(settings: MultiGapSettings) -> Stream:
 def _convolution(before: int, channels: int) -> nn.Conv2d:
     conv = nn.Conv2d(before, channels, 3, padding=1)
     nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")  # as torchvision begins its VGG16
+    assert conv.bias is not None, "a convolution with a bias"
     nn.init.zeros_(conv.bias)
     return conv
 

@@ -118,6 +118,7 @@ def _from_keras(state: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
     _refuse([key for key, match in matches.items() if match is None], path, "VGG16 of Keras")
     found = {}
     for key, match in matches.items():
+        assert match is not None, "others were refused"
         layer, block, k, variable = match.groups()
         value = state[key].permute(3, 2, 0, 1).contiguous() if state[key].ndim == 4 else state[key]
         layer = _KERAS_DENSE.get(layer, f"conv{block}_{k}")

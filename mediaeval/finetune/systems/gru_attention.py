@@ -13,10 +13,11 @@ class StepAttention(nn.Module):
 
     def __init__(self, steps: int, width: int):
         super().__init__()
-        self.steps = nn.ModuleList(nn.Linear(width, width) for _ in range(steps))
-        for step in self.steps:
-            nn.init.xavier_uniform_(step.weight)  # not zeros: the square has no slope there
-            nn.init.zeros_(step.bias)
+        layers = [nn.Linear(width, width) for _ in range(steps)]
+        self.steps = nn.ModuleList(layers)
+        for layer in layers:
+            nn.init.xavier_uniform_(layer.weight)  # not zeros: the square has no slope there
+            nn.init.zeros_(layer.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         return torch.stack([step(x[:, t]).tanh().square() for t, step in enumerate(self.steps)], dim=1)

@@ -52,7 +52,7 @@ def _perceptron(widths: tuple[int, ...]) -> nn.Sequential:
     layers: OrderedDict[str, nn.Module] = OrderedDict()
     for k, (before, width) in enumerate(pairwise(widths[:-1]), start=1):
         layers[f"hidden{k}"], layers[f"relu{k}"] = nn.Linear(before, width), nn.ReLU()
-    layers["scores"] = nn.Linear(*widths[-2:])
+    layers["scores"] = nn.Linear(widths[-2], widths[-1])
     return nn.Sequential(layers)
 
 
@@ -68,7 +68,7 @@ def build(settings: MultiGapSettings, n_labels: int, width: int, *, pretrained: 
     Raises WeightsError, for both streams at once, when weights are wanted and absent, damaged or of another network.
     """
     assert bool(width) == bool(settings.anp), f"vectors of {width} numbers, and anp = '{settings.anp}'"
-    streams = {name: STREAMS[name](settings) for name in settings.streams}
+    streams: dict[str, Stream] = {name: STREAMS[name](settings) for name in settings.streams}
     hidden = ((settings.hidden,) if settings.hidden else ()) if streams else ANP_HIDDEN
     network = MultiGap(streams, width, hidden, n_labels)
     if pretrained and settings.init == "pretrained":
@@ -100,6 +100,7 @@ def _new(network: MultiGap, settings: MultiGapSettings) -> tuple[str, ...]:
 def _taps(network: MultiGap) -> dict[str, nn.Module]:
     taps: dict[str, nn.Module] = {}
     for name, stream in network.streams.items():
+        assert isinstance(stream, Stream), "the table of streams holds nothing else"
         taps |= {f"{name}.{block}": reducer for block, reducer in enumerate(stream.reducers, start=1)}
         if not isinstance(stream.sequence, nn.Flatten):
             taps[f"{name}.sequence"] = stream.sequence
@@ -112,5 +113,8 @@ def _taps(network: MultiGap) -> dict[str, nn.Module]:
 
 def _maps(streams: Mapping[str, Stream]) -> dict[str, nn.Module]:
     last = {f"{name}.block{len(stream.tapped)}": stream.last_map() for name, stream in streams.items()}
-    reducers = {f"{name}.reducer{len(stream.tapped)}": stream.reducers[-1].conv for name, stream in streams.items()}
+    reducers = {
+        f"{name}.reducer{len(stream.tapped)}": stream.reducers[-1].get_submodule("conv")
+        for name, stream in streams.items()
+    }
     return last | reducers

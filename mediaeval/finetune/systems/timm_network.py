@@ -1,6 +1,7 @@
 """Any network of timm, under a new classifier for the labels."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from timm.models import group_parameters
 from torch import Tensor, nn
@@ -42,8 +43,9 @@ def build(settings: TimmSettings, n_labels: int, width: int, *, pretrained: bool
     )
     model = timm_model(OWNER, extractor, extractor.model_args | {"num_classes": n_labels})
     for head in _classifiers(model):  # timm's own start is for many classes: three would begin with a loss of 5
-        nn.init.normal_(model.get_submodule(head).weight, std=0.01)
-        nn.init.zeros_(model.get_submodule(head).bias)
+        layer: Any = model.get_submodule(head)  # of several types, all with weight and bias
+        nn.init.normal_(layer.weight, std=0.01)
+        nn.init.zeros_(layer.bias)
     if pretrained and settings.init == "pretrained":
         _load(model, extractor)
     steps = of_timm(timm_config(model, extractor))
@@ -53,8 +55,8 @@ def build(settings: TimmSettings, n_labels: int, width: int, *, pretrained: bool
     modules = dict(model.named_modules())
     blocks = [info["module"] for info in getattr(model, "feature_info", []) if info["module"] in modules]
     heads = _classifiers(model)
-    orderly = hasattr(model, "group_matcher")  # a few networks have no order of layers
-    deep = group_parameters(model, model.group_matcher(coarse=False), reverse=True) if orderly else {}
+    matcher: Any = getattr(model, "group_matcher", None)  # a few networks have no order of layers
+    deep = group_parameters(model, matcher(coarse=False), reverse=True) if matcher else {}
     return SystemNetwork(
         network=network,
         view=View(max(steps.resize, steps.crop), steps.crop, steps.interpolation, steps.squash),
@@ -80,7 +82,7 @@ def _without(state: Mapping[str, Tensor], heads: tuple[str, ...]) -> dict[str, T
     return {key: value for key, value in state.items() if not key.startswith(tuple(f"{head}." for head in heads))}
 
 
-def _classifiers(model: nn.Module) -> tuple[str, ...]:
+def _classifiers(model: Any) -> tuple[str, ...]:
     """Return the names of the classifying layers; distilled networks have two."""
     named = model.default_cfg.get("classifier") or ()
     return (named,) if isinstance(named, str) else tuple(named)
