@@ -126,7 +126,7 @@ def test_campos_trains_a_network_once_a_fold_for_all_rows_that_read_it(run, work
     # two numbers, the means of one coarse picture's colour, tell what is dark: a probe of them learns it
     assert found[name, "conv1 softmax"]["ours"] > found[name, "conv1 softmax"]["baseline"]
     told_ = "\n".join(report["notes"])
-    assert "began with random weights: the published figures are not comparable" in told_
+    assert "initialised at random: the published figures are not comparable" in told_
     assert "1 epochs in place of every recipe's" in told_ and "twitter1-4, twitter1-3 skipped: no folder" in told_
     assert "30 of 55 rows not chosen" in told_ and "caffenet: it was built small" in told_
     assert report["settings"]["caffenet"]["lr"] == 1e-3 and report["settings"]["caffenet"]["epochs"] == 1
@@ -267,7 +267,7 @@ def test_networks_of_fi_are_tested_on_webemo(run, workdir, small, fits):
     (result,) = [r for r in report["results"] if r["column"] == "webemo"]
     assert result["note"] == "skipped: nothing was trained on the eight emotions of FI"
     alone = run("experiment", "multigap2020", *both[2:], code=1).stderr
-    assert "webemo is only tested on" in alone
+    assert "webemo is only used for testing" in alone
 
 
 def test_the_mapping_to_seven_classes_is_whole():

@@ -85,7 +85,7 @@ def test_a_system_goes_the_way_of_any_run(trained):
 
 def test_it_is_proved_as_any_run(job, capsys):
     command("submit", "net")
-    assert "rehearsed: " in capsys.readouterr().out
+    assert "rehearsal: " in capsys.readouterr().out
     command("reproduce", "net")
     assert "reproduced byte for byte" in capsys.readouterr().out
 
@@ -93,7 +93,7 @@ def test_it_is_proved_as_any_run(job, capsys):
 @pytest.mark.slow
 def test_it_is_replayed_in_a_fresh_process(job, capsys):
     command("submit", "net", "--replay", "2")
-    assert "replayed: 2 images in a fresh process" in capsys.readouterr().out
+    assert "replay: 2 images in a fresh process" in capsys.readouterr().out
 
 
 def test_a_test_image_that_cannot_be_decoded_gets_the_fallback(job):
