@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -25,6 +26,19 @@ HEADER = (
     "T3.2: Anxiety,T3.3: Craving,T3.4: Emphatic pain,T3.5: Fear,T3.6: Horror,T3.7: Joy,T3.8: Relief,T3.9: Sadness,"
     "T3.10:surprise"
 )
+
+settings.register_profile("any machine", deadline=None)  # a busy one takes longer than hypothesis allows an example
+settings.load_profile("any machine")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Leave out modules that are `integration` as a whole where these tests are not run.
+
+    To import them, and torch with them, takes longer than `make test-quick` takes for its tests.
+    """
+    if "not integration" not in config.option.markexpr or collection_path.suffix != ".py":
+        return None
+    return True if "\npytestmark = pytest.mark.integration\n" in collection_path.read_text("utf-8") else None
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

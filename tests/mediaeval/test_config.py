@@ -208,6 +208,7 @@ def test_what_is_wrong_is_refused_without_what_computes():
     assert out.splitlines()[-1] == "[]" and "Did you mean 'epochs'?" in out
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("setting", ["classifier.epoch=5", "classifier.epochs=none", "system=3"])
 def test_train_refuses_a_wrong_setting_before_anything_is_computed_or_stored(setting, workdir):
     command = [sys.executable, "-X", "importtime", "-m", "mediaeval", "train", "subtask1", "--set", setting]

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -14,10 +15,9 @@ from mediaeval.errors import ConfigError
 @pytest.mark.parametrize("usable", [True, False])
 def test_torch_is_asked_where_a_driver_is_there(monkeypatch, tmp_path, driver, usable):
     """NVIDIA, AMD, and WSL2, which has /dev/dxg alone."""
-    import torch
-
+    torch = SimpleNamespace(cuda=SimpleNamespace(is_available=lambda: usable))
+    monkeypatch.setitem(sys.modules, "torch", torch)
     monkeypatch.setattr(devices, "DRIVERS", tuple(tmp_path / path.name for path in devices.DRIVERS))
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: usable)
     (tmp_path / driver).touch()
     assert resolve_device("auto") == ("cuda" if usable else "cpu")
     assert resolve_device("cpu") == "cpu"

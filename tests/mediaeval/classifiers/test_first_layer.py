@@ -10,6 +10,8 @@ from mediaeval.classifiers.model import SubtaskModel
 from mediaeval.errors import ConfigError
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
+pytestmark = pytest.mark.integration
+
 RNG = np.random.default_rng(4)
 X = RNG.normal(size=(90, 50)).astype(np.float32)
 y = np.array(["calm", "fear", "joy"])[X[:, :3].argmax(axis=1)]

@@ -11,6 +11,8 @@ from mediaeval.classifiers.dense import DenseNetwork
 from mediaeval.classifiers.moe import MoENetwork, mix
 from mediaeval.errors import ConfigError
 
+pytestmark = pytest.mark.integration
+
 WIDTH = 11414  # the five features of Pournaras et al. 2021 side by side
 
 

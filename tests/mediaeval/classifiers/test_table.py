@@ -15,6 +15,8 @@ from mediaeval.classifiers import CLASSIFIERS, classifier_settings, make_classif
 from mediaeval.classifiers.scaling import BlockScaler
 from mediaeval.errors import ConfigError, FeaturesError, WeightsError
 
+pytestmark = pytest.mark.integration
+
 # so that a fit takes a tenth of a second
 QUICK = {
     "moe": {"hidden": 16, "dropout": 0.1, "lr": 0.05, "epochs": 8, "batch_size": 32},

@@ -7,6 +7,8 @@ import torch
 from mediaeval.classifiers import make_classifier
 from mediaeval.errors import ConfigError
 
+pytestmark = pytest.mark.integration
+
 QUICK = {"hidden": 16, "lr": 0.02, "epochs": 4, "batch_size": 32}
 RNG = np.random.default_rng(2)
 X = RNG.normal(size=(70, 4)).astype(np.float32)

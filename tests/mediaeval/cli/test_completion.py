@@ -7,6 +7,8 @@ import pytest
 
 from mediaeval.cli import completion
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture
 def complete(workdir, monkeypatch):

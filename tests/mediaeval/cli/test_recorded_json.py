@@ -26,6 +26,8 @@ from typer.main import get_command
 from mediaeval.cli import app
 from tests.mediaeval.cli.json_session import Output, run_session
 
+pytestmark = pytest.mark.integration
+
 RECORDED = Path(__file__).parents[2] / "recorded"
 
 # Keys whose strings are written for people: they may be reworded, but may not become empty. "key" is a string or a list
@@ -144,7 +146,6 @@ def read_recorded() -> dict[str, Output]:
     return {path.stem: json.loads(path.read_text(encoding="utf-8")) for path in sorted(RECORDED.glob("*.json"))}
 
 
-@pytest.mark.integration
 def test_every_command_prints_the_recorded_json(tmp_path):
     recorded, got = read_recorded(), run_session(tmp_path)
     masked = {name: mask(output, str(tmp_path)) for name, output in got.items()}

@@ -18,6 +18,8 @@ from mediaeval.experiments.table import TableCell, TableReport
 from mediaeval.experiments.trainings import Answers, TableRow, Training, choose_rows, first_equals, results_of
 from mediaeval.finetune import SYSTEMS, settings_of
 
+pytestmark = pytest.mark.integration
+
 # What was printed, as the fact sheet has it (H3, H4, H5)
 
 FINE_TUNING = """

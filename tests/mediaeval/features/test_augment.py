@@ -1,9 +1,12 @@
 """Augmented views: equal seeds give equal pictures, and each operation changes something."""
 
 import numpy as np
+import pytest
 
 from mediaeval.features.augment import Augmenter
 from tests.conftest import picture
+
+pytestmark = pytest.mark.integration
 
 
 def test_a_view_depends_on_seed_id_and_number_alone():

@@ -19,6 +19,8 @@ from mediaeval.features.networks.dual_encoding import (
 )
 from mediaeval.weights.read import read_weights
 
+pytestmark = pytest.mark.integration
+
 WIDTH, HIDDEN, FILTERS, SPACE = 6, 4, 5, 7
 SIZES = {"width": WIDTH, "hidden": HIDDEN, "kernels": (2, 3), "filters": FILTERS, "space": SPACE}
 

@@ -13,6 +13,8 @@ from mediaeval.features.store import FeatureStore
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021 as TASK
 from tests.conftest import picture
 
+pytestmark = pytest.mark.integration
+
 
 def average_colour(name: str = "colours", **identity) -> FeatureExtractor:
     """A fake network: the mean of each channel, 0..255."""

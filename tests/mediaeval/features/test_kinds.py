@@ -19,6 +19,7 @@ from mediaeval.features.kinds.kind import ExtractorKind, import_function
 from mediaeval.settings import properties
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("name", KINDS)
 def test_a_kind_has_a_file_and_says_what_it_takes(name):
     kind = KINDS[name]

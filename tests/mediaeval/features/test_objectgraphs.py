@@ -8,6 +8,8 @@ from mediaeval.errors import FeaturesError, WeightsError
 from mediaeval.features.networks.objectgraphs import EventModel, GraphModule, load_graph
 from mediaeval.weights.read import read_weights
 
+pytestmark = pytest.mark.integration
+
 W = 12
 
 

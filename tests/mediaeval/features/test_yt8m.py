@@ -17,6 +17,8 @@ from mediaeval.features.networks.yt8m import (
     scores,
 )
 
+pytestmark = pytest.mark.integration
+
 CPU = torch.device("cpu")
 
 # --- PCA and the 8-bit round trip ----------------------------------------------------------------------------------

@@ -14,6 +14,8 @@ from mediaeval.formats.caffe import is_caffe, read_caffe, read_layers
 from mediaeval.weights.read import read_weights
 from tests.mediaeval.formats.caffemodel import blob, caffemodel, field, layer, network_file, varint
 
+pytestmark = pytest.mark.integration
+
 # A file in tmp_path is written anew by every example
 quick = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

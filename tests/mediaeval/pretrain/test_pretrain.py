@@ -21,6 +21,8 @@ from mediaeval.pretrain.run import pretrain
 from mediaeval.pretrain.settings import PretrainSettings, check_training
 from tests.mediaeval.pretrain.test_objectgraphs import write_videos
 
+pytestmark = pytest.mark.integration
+
 
 @pytest.fixture
 def out(tmp_path):

@@ -22,6 +22,8 @@ from mediaeval.weights.convert import convert
 from mediaeval.weights.fetch import fetch
 from mediaeval.weights.files import WeightFile
 
+pytestmark = pytest.mark.integration
+
 DATA = b"\x89HDF\r\n\x1a\n" * 500  # begins as an HDF5 file does
 SAFE = save({"a": np.zeros(1, np.float32)})
 SHA256, MD5 = hashlib.sha256(DATA).hexdigest(), hashlib.md5(DATA).hexdigest()
@@ -228,7 +230,6 @@ def test_what_nobody_publishes_is_told_with_how_to_make_it(run, cache):
     assert f"into {cache}," in result.stderr and "--mirror FOLDER" in result.stderr
 
 
-@pytest.mark.integration
 def test_another_file_than_the_first_is_taken_when_it_is_asked_for(server, cache, monkeypatch, run):
     """The first fetch brought the wrong file: --replace forgets it."""
     published(monkeypatch, f"{server.url}/r.h5")
