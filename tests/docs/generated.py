@@ -37,6 +37,13 @@ def problem_codes() -> str:
     )
 
 
+def settings() -> str:
+    """Every setting, from the models that check them."""
+    from mediaeval.settings_reference import to_markdown
+
+    return to_markdown()
+
+
 def listed(what: str) -> str:
     """The rows of `mediaeval ls`."""
     with tempfile.TemporaryDirectory() as folder, working_in(Path(folder)):
@@ -49,4 +56,5 @@ GENERATED: dict[str, Callable[[], str]] = {
     "problem codes": problem_codes,
     "extractors": lambda: listed("extractors"),
     "presets": lambda: listed("presets"),
+    "settings": settings,
 }
