@@ -117,13 +117,13 @@ def require_buildable(trainings: Iterable[Training], widths: Mapping[str, int]) 
 def answers_of(
     column: TableColumn,
     trainings: Mapping[str, Training],
-    wanted: Iterable[AnswerKey],
+    keys: Iterable[AnswerKey],
     read: Callable[[SystemModel, TableColumn, Split, set[str], Answers], Reading],
     widths: Mapping[str, int],
     config: Config,
     device: str,
 ) -> Answers:
-    """Train networks on every split and read them; return the answers `wanted`.
+    """Train networks on every split and read them; return the answers of `keys`.
 
     read    (trained model, column, split, names of readings, answers to add notes to) → the readings
     widths  name → width of the extractors that systems read
@@ -133,7 +133,7 @@ def answers_of(
     """
     found = Answers()
     readings: dict[str, set[str]] = {}
-    for name, reading in wanted:
+    for name, reading in keys:
         readings.setdefault(name, set()).add(reading)
     for name, of_one in readings.items():
         for number, split in enumerate(column.splits, start=1):

@@ -72,7 +72,7 @@ def settings_model(name: str) -> type[PretrainSettings]:
 def read_settings(name: str, sets: Sequence[str], options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the settings of a network that were given: as KEY=VALUE, and as options of their own, None if left out.
 
-    Raises ConfigError, all problems at once, for a setting that the network lacks or a value that does not fit.
+    Raises ConfigError, all problems at once, for an unknown setting or a value that does not fit.
     """
     settings: dict[str, Any] = {}
     problems: list[str] = []

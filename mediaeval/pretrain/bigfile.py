@@ -22,10 +22,10 @@ class BigFile:
 
     def __init__(self, folder: Path):
         self.folder = Path(folder)
-        absent = [name for name in ("shape.txt", "id.txt", "feature.bin") if not (self.folder / name).is_file()]
-        if absent:
+        missing = [name for name in ("shape.txt", "id.txt", "feature.bin") if not (self.folder / name).is_file()]
+        if missing:
             raise FeaturesError(
-                f"{self.folder} has no {', '.join(absent)}. "
+                f"{self.folder} has no {', '.join(missing)}. "
                 "Expected a feature folder with shape.txt, id.txt and feature.bin."
             )
         n, self.dim = self._shape()
@@ -33,15 +33,15 @@ class BigFile:
         self.names = [name.decode("iso-8859-1") for name in (self.folder / "id.txt").read_bytes().split()]
         stored, expected = (self.folder / "feature.bin").stat().st_size, n * self.dim * 4
         twice = [name for name, times in Counter(self.names).items() if times > 1]
-        problems = {
-            f"shape.txt says {n} rows, id.txt has {len(self.names)} names": len(self.names) != n,
-            f"feature.bin has {stored} bytes; expected {expected} for {n} × {self.dim} float32": stored != expected,
-            f"id.txt has {len(twice)} names twice: {first_few(twice)}": bool(twice),
-        }
-        if any(problems.values()):
-            raise FeaturesError(
-                *(f"{self.folder}: {text}. Download or write it again." for text, holds in problems.items() if holds)
-            )
+        problems = []
+        if len(self.names) != n:
+            problems.append(f"shape.txt says {n} rows, id.txt has {len(self.names)} names")
+        if stored != expected:
+            problems.append(f"feature.bin has {stored} bytes; expected {expected} for {n} × {self.dim} float32")
+        if twice:
+            problems.append(f"id.txt has {len(twice)} names twice: {first_few(twice)}")
+        if problems:
+            raise FeaturesError(*(f"{self.folder}: {problem}. Download or write it again." for problem in problems))
         self._rows = {name: row for row, name in enumerate(self.names)}
         self._vectors = np.memmap(self.folder / "feature.bin", "<f4", "r", shape=(n, self.dim))
 

@@ -20,7 +20,7 @@ Width = Annotated[int, Field(ge=1, le=WIDEST)]
 
 
 class PretrainSettings(Settings):
-    """What all pretrainers have; the defaults of each are those of the public code, where nothing else is said."""
+    """What all pretrainers have; the defaults are those of the public code, unless stated otherwise."""
 
     epochs: Epochs
     lr: LearningRate

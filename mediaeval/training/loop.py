@@ -34,7 +34,7 @@ class LoopOptions:
     """How `train` trains.
 
     epochs      passes over the examples, at least 1
-    seed        for torch's global generators, which are seeded anew for each epoch
+    seed        for torch's global generators, which are seeded for each epoch
     device      where the modules are
     clip        largest norm of all gradients together, above 0; None: gradients are not clipped
     best        name of a value of `after_epoch`, larger is better: the weights of its best epoch are written, the first

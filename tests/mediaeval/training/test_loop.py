@@ -199,6 +199,36 @@ def test_scores_are_taken_in_eval_mode_without_gradients(out):
     assert modes == [(False, False)]
 
 
+def test_gradients_of_parts_add_up_to_those_of_the_whole_batch(tmp_path):
+    """BatchNorm would see other statistics in parts, so the network here has none."""
+    X, y = drawn()
+    learned = []
+    for n_parts in (1, 4):
+        with seeded(1, CPU):
+            w = nn.Linear(5, 1)
+        run_loop(
+            tmp_path / f"{n_parts}.safetensors",
+            modules={"w": w},
+            optimiser=torch.optim.SGD(w.parameters(), lr=0.1),
+            batches=lambda epoch: torch.arange(48).split(16),
+            loss=lambda rows, w=w: (w(X[rows]) - y[rows]).square().mean(),
+            parts=lambda rows, n=n_parts: ((part, len(part) / len(rows)) for part in rows.tensor_split(n)),
+            weights=w.state_dict,
+        )
+        learned.append(nn.utils.parameters_to_vector(w.parameters()))
+    assert torch.allclose(*learned, atol=1e-6)
+
+
+def test_something_is_done_after_every_step_and_none_for_a_loss_that_is_not_finite(out):
+    steps = []
+    run_loop(out, epochs=2, after_step=lambda: steps.append(1))
+    assert len(steps) == 8, "four batches in each epoch"
+    losses = iter([torch.tensor(1.0, requires_grad=True)] * 2 + [torch.tensor(math.nan)])
+    with pytest.raises(ConfigError, match="epoch 0, batch 2"):
+        run_loop(out.with_name("b.safetensors"), loss=lambda rows: next(losses), after_step=lambda: steps.append(1))
+    assert len(steps) == 10
+
+
 # --- killed and resumed --------------------------------------------------------------------------------------------
 
 
