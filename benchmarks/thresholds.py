@@ -33,11 +33,9 @@ def measure(folder: Path, n_dev: int, seed: int) -> np.ndarray:
     sample = draw_sample(folder / f"sample-{n_dev}-{seed}", dev=n_dev, test=300, seed=seed)
     run = RunFolder(folder / f"run-{n_dev}-{seed}")
     fitted = train(load_config(task=VISUAL_SENTIMENT_2021, data=str(sample.devset)), list(SUBTASKS), run)
-    predict(run, sample.testset)
-    ids, truth = (
-        load_dataset(sample.testset, VISUAL_SENTIMENT_2021).ids,
-        read_labels(sample.truth, VISUAL_SENTIMENT_2021).labels,
-    )
+    predict(run, VISUAL_SENTIMENT_2021, sample.testset)
+    ids = load_dataset(sample.testset, VISUAL_SENTIMENT_2021).ids
+    truth = read_labels(sample.truth, VISUAL_SENTIMENT_2021).labels
     scores = []
     for one in fitted:
         task = VISUAL_SENTIMENT_2021[one.task.name]

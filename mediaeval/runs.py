@@ -28,7 +28,7 @@ from filelock import FileLock, Timeout
 from mediaeval.errors import RunFolderError
 from mediaeval.files import recover, write_atomically
 from mediaeval.records import LAYOUT, EnsembleRecord, PredictionRecord, RunManifest, SubtaskRecord
-from submission.tasks import TASKS
+from submission.task import Task
 
 RUNS_DIR = Path("runs")  # where runs are kept when nothing else is given
 _LIBRARIES = (
@@ -106,10 +106,9 @@ class RunFolder:
         """Return the folder of a training that is not finished; it lies beside the run, which is always complete."""
         return self.path.with_name(f".{self.name}.training") / subtask
 
-    @property
-    def subtasks(self) -> tuple[str, ...]:
-        """The subtasks trained in this run, in the task's order."""
-        return tuple(name for name in TASKS if self.subtask(name).is_dir())
+    def subtasks(self, task: Task) -> tuple[str, ...]:
+        """Return the names of the task's subtasks that were trained in this run, in the task's order."""
+        return tuple(name for name in task.names if self.subtask(name).is_dir())
 
     @property
     def runs_dir(self) -> Path:
@@ -203,7 +202,7 @@ def open_run(name: str, runs_dir: Path = RUNS_DIR) -> RunFolder:
     for file in (run.config, run.split):
         if not file.is_file():
             raise RunFolderError(f"{run.path} is half written: {file.name} is absent. Train it again: {run.retrain}.")
-    if not run.subtasks:
+    if not any((folder / SubtaskRecord.FILE).is_file() for folder in run.path.iterdir()):
         raise RunFolderError(f"{run.path} holds no trained subtask. Train one: mediaeval train all --run {run.name}.")
     return run
 

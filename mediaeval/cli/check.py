@@ -13,7 +13,7 @@ from mediaeval.cli.output import print_json, print_table
 from submission.errors import UserError
 
 if TYPE_CHECKING:
-    from mediaeval.proofs.align import Meaning
+    from mediaeval.proofs.align import AlignmentReport
     from submission.task import Header
 
 logger = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ def command(
     aligned = [check_alignment(path) for path in runs] if check_alignment else []
     if json:
         form = [report.to_dict() for report in reports]
-        print_json([one | more.as_json() for one, more in zip(form, aligned, strict=True)] if aligned else form)
+        print_json([one | more.to_dict() for one, more in zip(form, aligned, strict=True)] if aligned else form)
     else:
         for position, report in enumerate(reports):
             print(report.text())
@@ -109,15 +109,15 @@ def _wrong_usage(message: object) -> typer.Exit:
 
 def _alignment_checker(
     data: Path, dev: Path, config: Path | None, use: str | None, device: str
-) -> Callable[[Path], "Meaning"]:
+) -> Callable[[Path], "AlignmentReport"]:
     """Return what checks the labels of a run file against the images."""
     from mediaeval.config import load_config
     from mediaeval.devices import resolve_device
-    from mediaeval.proofs.align import Judge
+    from mediaeval.proofs.align import AlignmentChecker
     from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
     settings = load_config(config, task=VISUAL_SENTIMENT_2021, use=use)
-    return Judge(data, dev, settings, own=use is not None, device=resolve_device(device), tell=logger.info)
+    return AlignmentChecker(data, dev, settings, own=use is not None, device=resolve_device(device))
 
 
 def _self_test(
@@ -125,7 +125,7 @@ def _self_test(
     ids: Sequence[str],
     header: "Header",
     partial: bool,
-    check_alignment: Callable[[Path], "Meaning"] | None,
+    check_alignment: Callable[[Path], "AlignmentReport"] | None,
     json: bool,
 ) -> None:
     """Print what detects each fault; exit status 1 when one is not detected."""
@@ -135,9 +135,7 @@ def _self_test(
     tried = [one for one in results if one.tried]
     missed = [one for one in tried if not one.caught_by]
     if json:
-        print_json(
-            [{"fault": one.fault, "kind": one.kind, "tried": one.tried, "caught_by": one.caught_by} for one in results]
-        )
+        print_json([one.to_dict() for one in results])
     else:
         print_table(
             f"{run}: {len(tried)} faults tried, {len(missed)} not detected",

@@ -11,8 +11,9 @@ def command(runs: Runs, seed: Seed = 0, json: Json = False) -> None:
     """Compare runs on the same validation images: weighted F1 with intervals, and whether they differ significantly."""
     from mediaeval.runs import open_run
     from mediaeval.steps.compare import compare_runs
+    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
-    results = compare_runs([open_run(run) for run in runs], seed=seed)
+    results = compare_runs([open_run(run) for run in runs], VISUAL_SENTIMENT_2021, seed=seed)
     if json:
         print_json(
             [

@@ -24,10 +24,11 @@ def command(
     """Combine runs into a new one, each subtask from the runs that have it; predict and submit take it like any run."""
     from mediaeval.runs import open_run, run_folder
     from mediaeval.steps.ensemble import make_ensemble
+    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
     folder = run_folder(run)
     members = [open_run(name) for name in runs]
-    fitted = make_ensemble(members, folder, how=how, replace=replace, command=command_line())
+    fitted = make_ensemble(members, folder, VISUAL_SENTIMENT_2021, how=how, replace=replace, command=command_line())
     if json:
         print_json({"run": str(folder.path), "subtasks": [one.record().summary() for one in fitted]})
         return

@@ -50,6 +50,7 @@ def command(
     with one label per image are drawn, and the three most probable of each image in the others.
     """
     from mediaeval.runs import open_run
+    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
     folder = open_run(run)
 
@@ -57,6 +58,7 @@ def command(
 
     result = explain(
         folder,
+        VISUAL_SENTIMENT_2021,
         images,
         subtask,
         labels=labels or [],
@@ -75,7 +77,7 @@ def command(
         print_json(
             {
                 "run": str(folder.path),
-                "subtask": result.task.name,
+                "subtask": result.subtask.name,
                 "method": method,
                 "map": result.map_name,
                 "sheet": str(result.sheet),
@@ -85,8 +87,8 @@ def command(
         )
         return
     rows = [
-        [image_id, result.task.short(p.label), p.probability, "yes" if p.predicted else "", str(p.path)]
+        [image_id, result.subtask.short(p.label), p.probability, "yes" if p.predicted else "", str(p.path)]
         for image_id, p in drawn
     ]
-    print_table(f"{result.task.name}: {method}", ["image", "label", "probability", "predicted", "file"], rows)
+    print_table(f"{result.subtask.name}: {method}", ["image", "label", "probability", "predicted", "file"], rows)
     print(f"sheet\t{result.sheet}")

@@ -155,11 +155,12 @@ def _presets(config) -> list[dict]:
 def _runs(config) -> list[dict]:
     from mediaeval.errors import RunFolderError
     from mediaeval.runs import all_runs
+    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
     rows = []
     for run in all_runs():
         scores: dict[str, float | str] = {}
-        for name in run.subtasks:
+        for name in run.subtasks(VISUAL_SENTIMENT_2021):
             try:
                 scores[name] = run.read_subtask(name).score.weighted_f1
             except RunFolderError:
@@ -167,7 +168,7 @@ def _runs(config) -> list[dict]:
         rows.append(
             {
                 "run": run.name,
-                **{n: scores.get(n, "") for n in ("subtask1", "subtask2", "subtask3")},
+                **{name: scores.get(name, "") for name in VISUAL_SENTIMENT_2021.names},
                 "predicted": "yes" if run.test.is_dir() else "",
                 "run.csv": "yes" if run.run_csv.exists() else "",
             }

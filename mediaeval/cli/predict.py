@@ -42,8 +42,8 @@ def command(
 
     from mediaeval.steps.predict import predict, test_set_of
 
-    test = data or test_set_of(folder)
-    result = predict(folder, test, skip_bad=skip_bad, device=device)
+    test = data or test_set_of(folder, VISUAL_SENTIMENT_2021)
+    result = predict(folder, VISUAL_SENTIMENT_2021, test, skip_bad=skip_bad, device=device)
     for image_id, reason in result.failures.items():
         logger.warning(f"{image_id}: {reason}; it gets the label frequencies of the training data.")
     if result.trained_on:

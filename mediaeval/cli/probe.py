@@ -66,6 +66,7 @@ def command(
     """
     from mediaeval.errors import choose, first_few
     from mediaeval.runs import open_run
+    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
     folder = open_run(run)
     choose("kind of probe", probe, ["svm", "softmax", "both"])
@@ -74,6 +75,7 @@ def command(
 
     result = probe_run(
         folder,
+        VISUAL_SENTIMENT_2021,
         subtask,
         taps=split_names(taps),
         kinds=["svm", "softmax"] if probe == "both" else [probe],
@@ -103,7 +105,7 @@ def command(
 def _to_dict(folder: "RunFolder", result: "Probed", selection: str, seed: int) -> dict[str, Any]:
     return {
         "run": str(folder.path),
-        "subtask": result.task.name,
+        "subtask": result.subtask.name,
         "system": result.system,
         "selection": selection,
         "seed": seed,
@@ -122,12 +124,12 @@ def _print(folder: "RunFolder", result: "Probed", selection: str) -> None:
     """Print a row for each layer and kind of probe, the layers from the scores down as in the paper."""
     always = f"{result.always_trained_on} other images and " if result.always_trained_on else ""
     title = (
-        f"{folder.path}, {result.task.name}, {result.system}: linear probes on {result.tested} images in "
+        f"{folder.path}, {result.subtask.name}, {result.system}: linear probes on {result.tested} images in "
         f"{len(result.folds)} folds, trained on {always}the other folds\n"
         "mean ± standard deviation over the folds (divided by n); outputs of layers are not scaled; "
         f"C chosen on {'inner folds' if selection == 'inner' else 'the test folds'}, for each fold"
     )
-    measures = ["weighted_f1"] if result.task.multi_label else ["accuracy", "weighted_f1"]
+    measures = ["weighted_f1"] if result.subtask.multi_label else ["accuracy", "weighted_f1"]
     scores = [heading for measure in measures for heading in (measure.replace("_f1", " F1"), "±")]
 
     def row(name: str, dimension: int | str, probe: "Probe") -> list[Any]:

@@ -22,8 +22,9 @@ def command(
     """
     from mediaeval.proofs.reproduce import reproduce
     from mediaeval.runs import open_run
+    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
-    result = reproduce(open_run(run), device=device)
+    result = reproduce(open_run(run), VISUAL_SENTIMENT_2021, device=device)
     if json:
         print_json(result.to_dict())
     else:

@@ -32,8 +32,11 @@ def command(
     """
     from mediaeval.proofs.send import send
     from mediaeval.runs import open_run
+    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
-    receipt = send(open_run(run), partial=partial, rehearsal=rehearsal, replays=replay, device=device)
+    receipt = send(
+        open_run(run), VISUAL_SENTIMENT_2021, partial=partial, rehearsal=rehearsal, replays=replay, device=device
+    )
     result, rehearsed = receipt.submitted, receipt.rehearsed
     for image_id, reason in result.fallback.items():
         logger.warning(f"{image_id}: {reason}; its labels come from the label frequencies of the training data.")

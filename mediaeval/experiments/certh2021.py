@@ -33,7 +33,6 @@ from mediaeval.steps.training_data import TrainingData, prepare_training
 from submission.labels import read_labels
 from submission.score import SubtaskScore, score_decisions
 from submission.task import Subtask
-from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
 NAME = "certh2021"
 DEV, TEST = "dev", "test"
@@ -68,7 +67,7 @@ def as_published(config: Config, epochs: int | None) -> Config:
     config = config.model_copy(deep=True)
     config.split.how, config.split.val = "random", 0.2
     config.features.scale = RECIPES[f"{NAME}-subtask1"].scale
-    for name in VISUAL_SENTIMENT_2021.names:
+    for name in config.task.names:
         section = RECIPES[f"{NAME}-{name}"].section()
         section["classifier"] |= {"epochs": epochs} if epochs else {}
         config.subtasks[name] = SubtaskSection(**section)
@@ -114,7 +113,7 @@ def run(
     sides = prepared.sides
 
     results, skipped = [], []
-    for name in VISUAL_SENTIMENT_2021.names:
+    for name in config.task.names:
         if name not in subtasks:
             results.append(TableCell(NAME, name, DEV, published=PUBLISHED[name].dev, note="skipped: no labels"))
             skipped.append(name)
@@ -170,7 +169,7 @@ def _drawn(dev: Path, test: Path | None) -> list[str]:
 def _test_set(test: Path, truth: Path, config: Config, networks: list[FeatureExtractor], skip_bad: bool) -> TestSet:
     """Read test images and their labels, joined by id. Raises DatasetError when an image is in only one of them."""
     dataset = load_dataset(test, config.task, labelled=False)
-    table = read_labels(truth, VISUAL_SENTIMENT_2021)
+    table = read_labels(truth, config.task)
     unlike = sorted(set(dataset.ids) ^ set(table.ids))
     if unlike:
         raise DatasetError(

@@ -64,7 +64,7 @@ class Picture:
 class Explained:
     """What was drawn: image id → its pictures; `left_out`: how many photographs are beyond the limit."""
 
-    task: Subtask
+    subtask: Subtask
     map_name: str  # "" of a heat map
     pictures: dict[str, tuple[Picture, ...]]
     sheet: Path
@@ -73,8 +73,9 @@ class Explained:
 
 def explain(
     folder: RunFolder,
+    task: Task,
     source: Path,
-    subtask: str | None = None,
+    subtask_name: str | None = None,
     *,
     labels: Sequence[str] = (),
     map_name: str = "",
@@ -96,16 +97,16 @@ def explain(
     choose("method", method, METHODS)
     if method == "heat-map" and map_name:
         raise ConfigError(f"--map {map_name} is of --method grad-cam: a heat map is of the whole network.")
-    opened = open_inspectable(folder, subtask, device)
-    task, system = opened.subtask, opened.system
-    chosen = list(dict.fromkeys(_label(task, name) for name in labels))
-    dataset, left_out = _images_of(source, opened.run.config.task, limit)
+    opened = open_inspectable(folder, task, subtask_name, device)
+    subtask, system = opened.subtask, opened.system
+    chosen = list(dict.fromkeys(_label(subtask, name) for name in labels))
+    dataset, left_out = _images_of(source, task, limit)
     images = _decoded(dataset)
     features = opened.run.images(dataset) if system.blocks else None
-    out = out or folder.subtask(task.name) / "explain"
+    out = out or folder.subtask(subtask.name) / "explain"
 
     pictures, rows = {}, []
-    with progress(f"{method} of {folder.path}, {task.name}") as advance:
+    with progress(f"{method} of {folder.path}, {subtask.name}") as advance:
         for done, (image_id, image) in enumerate(images.items()):
             vectors = system.vectors(features.some([image_id])) if features else None
             if method == "grad-cam" and not map_name:
@@ -113,26 +114,26 @@ def explain(
             look = _look(system, image, method, map_name, vectors)
             pictures[image_id], row = (), [Cell(shown(image), image_id)]
             named = _labels(opened, look.probabilities, chosen)
-            drawings = look.draw([task.labels.index(label) for label, *_ in named])
+            drawings = look.draw([subtask.labels.index(label) for label, *_ in named])
             for (label, probability, predicted), (drawn, lit) in zip(named, drawings, strict=True):
-                path = out / f"{image_id}.{_plain(task.short(label))}.png"
+                path = out / f"{image_id}.{_plain(subtask.short(label))}.png"
                 _save(drawn, path)
                 pictures[image_id] += (Picture(label, probability, predicted, lit, path),)
                 notes = ["predicted"] * predicted + ["nothing speaks for it"] * (not lit)
-                row.append(Cell(drawn, f"{task.short(label)} {probability:.3f}", ", ".join(notes)))
+                row.append(Cell(drawn, f"{subtask.short(label)} {probability:.3f}", ", ".join(notes)))
             rows.append(row)
             advance(done + 1, len(images))
-    title = f"{folder.name}, {task.name}, {system.system}: {method}{f' of {map_name}' if map_name else ''}"
+    title = f"{folder.name}, {subtask.name}, {system.system}: {method}{f' of {map_name}' if map_name else ''}"
     _save(contact_sheet(rows, title, _LEGENDS[method]), out / SHEET)
-    return Explained(task, map_name, pictures, out / SHEET, left_out)
+    return Explained(subtask, map_name, pictures, out / SHEET, left_out)
 
 
-def _label(task: Subtask, name: str) -> str:
+def _label(subtask: Subtask, name: str) -> str:
     """Return the label that was meant: whole, or its emotion alone."""
-    short = {task.short(label).lower(): label for label in task.labels}
-    known = {label.lower(): label for label in task.labels} | short
+    short = {subtask.short(label).lower(): label for label in subtask.labels}
+    known = {label.lower(): label for label in subtask.labels} | short
     if name.lower() not in known:
-        choose("label", name, [task.short(label) for label in task.labels])
+        choose("label", name, [subtask.short(label) for label in subtask.labels])
     return known[name.lower()]
 
 
@@ -141,7 +142,7 @@ def _images_of(source: Path, task: Task, limit: int) -> tuple[Dataset, int]:
     if limit < 1:
         raise ConfigError(f"--limit {limit}: 1 or more is wanted.")
     if source.is_file() and source.suffix.lower() != ".csv":
-        return Dataset(source.parent, (source.stem,), {source.stem: source}, (), None), 0
+        return Dataset(source.parent, (source.stem,), {source.stem: source}, (), None, task), 0
     dataset = load_dataset(source, task, labelled=False)
     ids = dataset.ids[:limit]
     if absent := [i for i in ids if i in dataset.missing]:
@@ -197,11 +198,11 @@ def _look(system: SystemModel, image: Image.Image, method: str, map_name: str, v
 
 def _labels(opened: InspectableRun, P: np.ndarray, chosen: Sequence[str]) -> list[tuple[str, float, bool]]:
     """Return (label, probability, whether it is predicted) of the labels to draw."""
-    task = opened.subtask
-    table = pd.DataFrame([P], columns=list(task.labels))
-    said = opened.run.labels(task, table).iloc[0]
-    likeliest = [task.labels[k] for k in np.argsort(-P, kind="stable")[:LIKELIEST]]
-    labels = chosen or (likeliest if task.multi_label else task.labels)
+    subtask = opened.subtask
+    table = pd.DataFrame([P], columns=list(subtask.labels))
+    said = opened.run.labels(subtask, table).iloc[0]
+    likeliest = [subtask.labels[k] for k in np.argsort(-P, kind="stable")[:LIKELIEST]]
+    labels = chosen or (likeliest if subtask.multi_label else subtask.labels)
     return [(label, float(table[label].iloc[0]), bool(said[label])) for label in labels]
 
 

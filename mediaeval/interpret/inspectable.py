@@ -7,8 +7,7 @@ from mediaeval.finetune.model import SystemModel
 from mediaeval.runs import RunFolder
 from mediaeval.steps.models import EnsembleModel
 from mediaeval.steps.trained_run import TrainedRun
-from submission.task import Subtask
-from submission.tasks import TASKS
+from submission.task import Subtask, Task
 
 
 @dataclass(frozen=True)
@@ -20,18 +19,18 @@ class InspectableRun:
     system: SystemModel
 
 
-def open_inspectable(folder: RunFolder, subtask: str | None, device: str) -> InspectableRun:
+def open_inspectable(folder: RunFolder, task: Task, subtask_name: str | None, device: str) -> InspectableRun:
     """Return the system that was trained in a run; for None of its first subtask.
 
     Raises RunFolderError for a subtask that is not in the run, or was not trained end to end.
     """
-    run = TrainedRun.open(folder, device, of_split=True)
-    name = subtask or next(iter(run.records))
-    choose("subtask", name, TASKS)
+    run = TrainedRun.open(folder, task, device, of_split=True)
+    name = subtask_name or next(iter(run.records))
+    choose("subtask", name, task.names)
     if name not in run.records:
         raise RunFolderError(f"{folder.path} holds no {name} (it has: {', '.join(run.records)}).")
-    opened = TASKS[name]
-    path, model = run.model_file(opened), run.model(opened)
+    subtask = task[name]
+    path, model = run.model_file(subtask), run.model(subtask)
     if isinstance(model, EnsembleModel):
         raise RunFolderError(f"{path} is an ensemble. Look into its runs one by one.")
     if not isinstance(model, SystemModel):
@@ -39,4 +38,4 @@ def open_inspectable(folder: RunFolder, subtask: str | None, device: str) -> Ins
             f"{path} was trained on features, and there is no network to look into. Train a system: "
             f"mediaeval train {name} --system timm --run NEW."
         )
-    return InspectableRun(run, opened, model)
+    return InspectableRun(run, subtask, model)

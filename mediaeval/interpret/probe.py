@@ -22,7 +22,7 @@ from mediaeval.interpret.linear_probes import KINDS, SELECTIONS, Fold, Probe, co
 from mediaeval.progress import progress
 from mediaeval.runs import RunFolder
 from mediaeval.steps.split import groups_of
-from submission.task import Subtask
+from submission.task import Subtask, Task
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Probed:
     `baselines`: what constant answers come to. `trained_on`: images of another dataset that the network was trained on.
     """
 
-    task: Subtask
+    subtask: Subtask
     system: str
     folds: tuple[Fold, ...]
     tested: int
@@ -65,7 +65,8 @@ class _Probed:
 
 def probe(
     folder: RunFolder,
-    subtask: str | None = None,
+    task: Task,
+    subtask_name: str | None = None,
     *,
     taps: Sequence[str] = (),
     kinds: Sequence[str] = KINDS,
@@ -89,19 +90,19 @@ def probe(
     choose("selection of C", selection, SELECTIONS)
     for kind in kinds:
         choose("kind of probe", kind, KINDS)
-    opened = open_inspectable(folder, subtask, device)
-    system, task = opened.system, opened.subtask
+    opened = open_inspectable(folder, task, subtask_name, device)
+    system, subtask = opened.system, opened.subtask
     known = system.built.taps
     if unknown := [name for name in taps if name not in known]:
         raise ConfigError(f"no tap {first_few(unknown)} in system '{system.system}'. It has: {', '.join(known)}.")
     of = _of_dataset(opened, data, groups, skip_bad) if data else _of_run(opened, groups)
     ids = list(of.images.ids)
-    labels = of.dataset.labels(task.name).loc[ids].to_numpy()
+    labels = of.dataset.labels(subtask.name).loc[ids].to_numpy()
     parts = make_folds(of.groups, folds, np.random.default_rng(seed), tested=of.tested)
     store = Path(opened.run.config.features.store)
     store.mkdir(parents=True, exist_ok=True)
     found = []
-    with progress(f"probes of {folder.path}, {task.name}") as advance:
+    with progress(f"probes of {folder.path}, {subtask.name}") as advance:
         grams = gram_matrices(
             system.built,
             list(taps) or list(known),
@@ -121,7 +122,7 @@ def probe(
                         gram.matrix,
                         labels,
                         parts,
-                        multi_label=task.multi_label,
+                        multi_label=subtask.multi_label,
                         groups=of.groups,
                         selection=selection,
                         seed=seed,
@@ -130,9 +131,9 @@ def probe(
                 )
             found.append(ProbedTap(name, gram.dimension, tuple(probes)))
     always = set(parts[0].train.tolist()).intersection(*(part.train.tolist() for part in parts))
-    baselines = constant_answers(labels, parts, multi_label=task.multi_label)
+    baselines = constant_answers(labels, parts, multi_label=subtask.multi_label)
     return Probed(
-        task,
+        subtask,
         system.system,
         tuple(parts),
         int(of.tested.sum()),
@@ -155,7 +156,7 @@ def _batches(system: SystemModel, images: Images) -> Iterator[Batch]:
 def _of_run(opened: InspectableRun, groups: str) -> _Probed:
     """Return the images that the run was made of; those of the validation side are tested."""
     run, manifest = opened.run, opened.run.manifest
-    dataset = load_dataset(Path(run.config.data.dev), run.config.task)
+    dataset = load_dataset(Path(run.config.data.dev), run.task)
     ids = [i for i in dataset.ids if i not in manifest.left_out]
     sides = read_split(run.folder.split, ids)
     dataset = replace(dataset, ids=tuple(ids), missing=())
@@ -172,7 +173,7 @@ def _of_run(opened: InspectableRun, groups: str) -> _Probed:
 def _of_dataset(opened: InspectableRun, data: Path, groups: str, skip_bad: bool) -> _Probed:
     """Return all images of another dataset, and which of them the network was trained on."""
     run, manifest = opened.run, opened.run.manifest
-    dataset = load_dataset(data, run.config.task)
+    dataset = load_dataset(data, run.task)
     dataset.labels(opened.subtask.name)  # raises, before anything is computed, where there are none
     images = run.images(dataset, skip_bad=skip_bad, thumbnails=True)
     sides = read_split(run.folder.split, [i for i in manifest.images if i not in manifest.left_out])

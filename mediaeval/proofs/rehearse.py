@@ -16,6 +16,7 @@ from mediaeval.steps.tables import F1_TOLERANCE
 from mediaeval.steps.trained_run import TrainedRun
 from submission.runfile import read_run
 from submission.score import score_decisions
+from submission.task import Task
 
 
 @dataclass(frozen=True)
@@ -29,20 +30,20 @@ class Rehearsed:
         return {"n_images": self.n_images, "scores": self.scores}
 
 
-def rehearse(folder: RunFolder, *, device: str = "auto") -> Rehearsed:
+def rehearse(folder: RunFolder, task: Task, *, device: str = "auto") -> Rehearsed:
     """Predict, write and read the validation images exactly as the test images are, and compare the scores.
 
     The models are the split models, which did not see these images. Raises RunFileError, naming the first ids that
     differ, when the file on disk scores otherwise than in training; DatasetError when the dev set is not there.
     """
-    run = TrainedRun.open(folder, device, of_split=True)
+    run = TrainedRun.open(folder, task, device, of_split=True)
     dev = Path(run.config.data.dev)
     if not dev.exists():
         raise DatasetError(
             f"The rehearsal needs the dev set of {folder.path}, and {dev} is not there. Put it back, or pass "
             "--no-rehearsal and go without this proof."
         )
-    dataset = load_dataset(dev, run.config.task)
+    dataset = load_dataset(dev, task)
     sides = read_split(folder.split, [i for i in dataset.ids if i not in run.manifest.left_out])
     ids = [image_id for image_id, side in sides.items() if side == "val"]
     run.load_models()

@@ -1,6 +1,6 @@
 """Spot replay: a few test images again, one by one, in a fresh process, from the JPEG to the label.
 
-    python -m mediaeval.proofs.replay RUN_FOLDER TEST DEVICE    ids on stdin, one per line; JSON on stdout
+    python -m mediaeval.proofs.replay    the run, the task, the test set and its ids as JSON on stdin; JSON on stdout
 
 Nothing is shared with the predictions that are checked: another process, an empty feature store, one image at a time.
 """
@@ -9,20 +9,19 @@ import json
 import subprocess
 import sys
 import tempfile
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from mediaeval.errors import FeaturesError, RunFileError
+from mediaeval.errors import FeaturesError, RunFileError, UserError
 from mediaeval.runs import RunFolder, open_run
 from submission.runfile import read_run
-from submission.task import Header
-from submission.visual_sentiment import VISUAL_SENTIMENT_2021
+from submission.task import Header, Subtask, Task
 
 
-def replay(folder: RunFolder, file: Path, k: int, *, seed: int = 0, device: str = "cpu") -> list[str]:
+def replay(folder: RunFolder, task: Task, file: Path, k: int, *, seed: int = 0, device: str = "cpu") -> list[str]:
     """Predict `k` random test images anew and compare them with a run file; return the ids that were replayed.
 
     Raises RunFileError that names every id whose labels come out otherwise.
@@ -31,9 +30,16 @@ def replay(folder: RunFolder, file: Path, k: int, *, seed: int = 0, device: str 
     ids = [image_id for image_id in predicted.ids if image_id not in predicted.failures]
     rng = np.random.default_rng(seed)
     chosen = [ids[int(place)] for place in rng.choice(len(ids), min(k, len(ids)), replace=False)]
+    job = {
+        "run": str(folder.path),
+        "task": asdict(task),
+        "data": predicted.data,
+        "device": device,
+        "ids": chosen,
+    }
     done = subprocess.run(
-        [sys.executable, "-m", "mediaeval.proofs.replay", str(folder.path), predicted.data, device],
-        input="\n".join(chosen),
+        [sys.executable, "-m", "mediaeval.proofs.replay"],
+        input=json.dumps(job),
         capture_output=True,
         text=True,
         check=False,
@@ -41,10 +47,10 @@ def replay(folder: RunFolder, file: Path, k: int, *, seed: int = 0, device: str 
     if done.returncode:
         raise RunFileError(f"{folder.run_csv}: the replay failed: {done.stderr.strip().splitlines()[-1]}")
     anew = json.loads(done.stdout)
-    labels = read_run(file, Header.complete(VISUAL_SENTIMENT_2021, folder.read_manifest().header)).labels
+    labels = read_run(file, Header.complete(task, folder.read_manifest().header)).labels
     problems = []
     for image_id in chosen:
-        for name in folder.subtasks:
+        for name in folder.subtasks(task):
             said, again = labels[name][image_id], anew[image_id][name]
             again = tuple(again) if isinstance(again, list) else again
             if said != again:
@@ -58,13 +64,13 @@ def replay(folder: RunFolder, file: Path, k: int, *, seed: int = 0, device: str 
     return chosen
 
 
-def labels_anew(folder: RunFolder, test: Path, ids: list[str], device: str) -> dict[str, dict[str, Any]]:
+def labels_anew(folder: RunFolder, task: Task, test: Path, ids: list[str], device: str) -> dict[str, dict[str, Any]]:
     """Return image id → subtask → label, each image by itself, with nothing taken from a store."""
     from mediaeval.data.dataset import load_dataset
     from mediaeval.steps.trained_run import TrainedRun
 
-    run = TrainedRun.open(folder, device)
-    dataset = load_dataset(test, run.config.task, labelled=False)
+    run = TrainedRun.open(folder, task, device)
+    dataset = load_dataset(test, task, labelled=False)
     found: dict[str, dict[str, Any]] = {}
     for image_id in ids:
         with tempfile.TemporaryDirectory() as store:
@@ -78,13 +84,27 @@ def labels_anew(folder: RunFolder, test: Path, ids: list[str], device: str) -> d
     return found
 
 
-if __name__ == "__main__":
-    from submission.errors import UserError
+def _task(read: dict[str, Any]) -> Task:
+    """Return the task that `asdict` made a dictionary of, after its way through JSON, which knows no tuples."""
+    subtasks = tuple(Subtask(**{name: _tuples(value) for name, value in one.items()}) for one in read["subtasks"])
+    return Task(**{name: _tuples(value) for name, value in read.items()} | {"subtasks": subtasks})
 
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
+def _main() -> int:
+    job = json.load(sys.stdin)
+    run = Path(job["run"])
     try:
-        run_path, test_folder, on_device = sys.argv[1:]
-        opened = open_run(Path(run_path).name, Path(run_path).parent)
-        print(json.dumps(labels_anew(opened, Path(test_folder), sys.stdin.read().split("\n"), on_device)))
+        opened = open_run(run.name, run.parent)
+        print(json.dumps(labels_anew(opened, _task(job["task"]), Path(job["data"]), job["ids"], job["device"])))
     except UserError as error:
         print(error, file=sys.stderr)
-        sys.exit(1)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(_main())

@@ -16,7 +16,7 @@ from mediaeval.steps.tables import read_probabilities
 from mediaeval.steps.trained_run import TrainedRun
 from submission.compare import Flip, difference
 from submission.runfile import read_run
-from submission.tasks import TASKS
+from submission.task import Task
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Reproduced:
         }
 
 
-def reproduce(folder: RunFolder, *, device: str = "auto") -> Reproduced:
+def reproduce(folder: RunFolder, task: Task, *, device: str = "auto") -> Reproduced:
     """Rebuild run.csv from the stored models and the test images, features computed anew, and compare.
 
     Raises RunFolderError when the run has no run file, or WeightsError when a model is absent or damaged.
@@ -69,8 +69,8 @@ def reproduce(folder: RunFolder, *, device: str = "auto") -> Reproduced:
     if not folder.run_csv.is_file():
         raise RunFolderError(f"{folder.path} holds no run.csv. Write it: mediaeval submit {folder.name}.")
     predicted = folder.read_predictions()
-    run = TrainedRun.open(folder, device, checked=False)
-    dataset = load_dataset(Path(predicted.data), run.config.task, labelled=False)
+    run = TrainedRun.open(folder, task, device, checked=False)
+    dataset = load_dataset(Path(predicted.data), task, labelled=False)
     changed = run.changed_networks()
     if predicted.config != file_digest(folder.config):
         changed.append("configuration: run.toml is not what it was when the predictions were made.")
@@ -86,7 +86,7 @@ def reproduce(folder: RunFolder, *, device: str = "auto") -> Reproduced:
         if other := [i for i in dataset.ids if contents.get(i) != predicted.images.get(i)]:
             changed.append(f"images: {len(other)} are not those predicted then ({', '.join(other[:5])}).")
         write_tables(run, images, dataset.ids, new)
-        partial = len(run.records) < len(TASKS)
+        partial = len(run.records) < len(task.names)
         sha256, _ = write_and_verify(run, new, dataset.ids, new / "run.csv", partial=partial)
         same = (new / "run.csv").read_bytes() == folder.run_csv.read_bytes()
         flips = () if same else _flips(run, new)
@@ -107,7 +107,7 @@ def _flips(run: TrainedRun, new: Path) -> tuple[Flipped, ...]:
     found = difference(before, after, run.header.task)
     flipped = []
     for flip in found.flips:
-        subtask = TASKS[flip.subtask]
+        subtask = run.task[flip.subtask]
         label = flip.label if subtask.multi_label else flip.first
         before, now = (
             float(read_probabilities(place / f"{flip.subtask}.csv", subtask).loc[flip.image_id, label])

@@ -1,14 +1,15 @@
-"""Spoiling a sound run file in every known way, and telling what catches each."""
+"""Introducing every known fault into a sound run file, and reporting what detects it."""
 
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from mediaeval.errors import RunFileError
-from mediaeval.proofs.align import Meaning
+from mediaeval.proofs.align import AlignmentReport
 from submission.check import find_problems
 from submission.faults import FORM, faults_of, spoil
 from submission.problems import describe
@@ -16,8 +17,8 @@ from submission.task import Header
 
 
 @dataclass(frozen=True)
-class Tried:
-    """One fault: whether the file gives occasion for it, and the codes of what caught it."""
+class FaultOutcome:
+    """One fault: whether it is possible in this file, and the codes of the problems by which it was detected."""
 
     fault: str
     kind: str
@@ -28,41 +29,46 @@ class Tried:
     def outcome(self) -> str:
         if not self.tried:
             return "not possible in this file"
-        return ", ".join(self.caught_by) or "NOT CAUGHT"
+        return ", ".join(self.caught_by) or "NOT DETECTED"
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"fault": self.fault, "kind": self.kind, "tried": self.tried, "caught_by": list(self.caught_by)}
 
 
 def self_test(
     path: Path,
     ids: Sequence[str],
     header: Header,
-    meaning: Callable[[Path], Meaning] | None,
+    check_alignment: Callable[[Path], AlignmentReport] | None,
     *,
     partial: bool,
     seed: int = 0,
-) -> list[Tried]:
-    """Spoil the file in each way; `meaning`, where given, judges those that are well-formed.
+) -> list[FaultOutcome]:
+    """Introduce each fault into a copy of a run file, and return the outcomes.
 
-    Raises RunFileError when the file is not sound to begin with.
+    `check_alignment`, if given, checks copies whose form is correct; without it only faults of form are tried. Raises
+    RunFileError when the file is not sound to begin with.
     """
     path = Path(path)
     problems = [p for p in find_problems(path, ids, header, partial=partial) if p.severity == "error"]
     if problems:
         raise RunFileError(
-            *(describe(problem, path) for problem in problems), f"{path} is not sound: mend it, then spoil it."
+            *(describe(problem, path) for problem in problems),
+            f"{path} is not sound. Correct it before testing it with faults.",
         )
     data = path.read_bytes()
     results = []
     with tempfile.TemporaryDirectory() as folder:
         for k, fault in enumerate(faults_of(header.task)):
-            if fault.kind != FORM and meaning is None:
+            if fault.kind != FORM and check_alignment is None:
                 continue
             spoilt = spoil(fault, data, np.random.default_rng((seed, k)))
             codes: list[str] = []
             if spoilt is not None:
                 found = find_problems(spoilt, ids, header, partial=partial)
                 codes = [problem.code for problem in found if problem.severity == "error"]
-                if not codes and meaning is not None:
+                if not codes and check_alignment is not None:
                     (Path(folder) / "run.csv").write_bytes(spoilt)
-                    codes = meaning(Path(folder) / "run.csv").codes
-            results.append(Tried(fault.name, fault.kind, spoilt is not None, tuple(dict.fromkeys(codes))))
+                    codes = check_alignment(Path(folder) / "run.csv").codes
+            results.append(FaultOutcome(fault.name, fault.kind, spoilt is not None, tuple(dict.fromkeys(codes))))
     return results

@@ -11,7 +11,7 @@ from mediaeval.proofs.replay import replay
 from mediaeval.proofs.submit import Submitted, submit
 from mediaeval.runs import RunFolder
 from submission.ledger import Ledger, LedgerEntry
-from submission.visual_sentiment import VISUAL_SENTIMENT_2021
+from submission.task import Task
 
 
 @dataclass(frozen=True)
@@ -25,23 +25,29 @@ class SubmissionReceipt:
 
 
 def send(
-    folder: RunFolder, *, partial: bool = False, rehearsal: bool = True, replays: int = 0, device: str = "auto"
+    folder: RunFolder,
+    task: Task,
+    *,
+    partial: bool = False,
+    rehearsal: bool = True,
+    replays: int = 0,
+    device: str = "auto",
 ) -> SubmissionReceipt:
     """Write runs/NAME/run.csv with every proof, and record it in runs/ledger.jsonl.
 
     Nothing is written when a proof fails, or when the run is recorded with other bytes. Raises as the steps do.
     """
     device = resolve_device(device)
-    ledger = Ledger(folder.runs_dir / "ledger.jsonl", VISUAL_SENTIMENT_2021)
-    rehearsed = rehearse(folder, device=device) if rehearsal else None
+    ledger = Ledger(folder.runs_dir / "ledger.jsonl", task)
+    rehearsed = rehearse(folder, task, device=device) if rehearsal else None
     replayed: list[str] = []
 
     def prove(unpublished: Path) -> None:
         ledger.require_free(folder.name, file_digest(unpublished))
         if replays:
-            replayed.extend(replay(folder, unpublished, replays, device=device))
+            replayed.extend(replay(folder, task, unpublished, replays, device=device))
 
-    submitted = submit(folder, partial=partial, before_publish=prove)
+    submitted = submit(folder, task, partial=partial, before_publish=prove)
     expected = {name: folder.read_subtask(name).score.weighted_f1 for name in submitted.subtasks}
     now = datetime.now(UTC).isoformat(timespec="seconds")
     entry = LedgerEntry(folder.name, submitted.sha256, now, submitted.subtasks, expected, submitted.n_images)

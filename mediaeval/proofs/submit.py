@@ -12,8 +12,7 @@ from mediaeval.runs import RunFolder
 from mediaeval.steps.tables import read_probabilities
 from mediaeval.steps.trained_run import TrainedRun
 from submission.runfile import read_run, write_run
-from submission.task import Header
-from submission.tasks import TASKS
+from submission.task import Header, Task
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,11 @@ class Submitted:
 
 
 def submit(
-    folder: RunFolder, *, partial: bool = False, before_publish: Callable[[Path], object] = lambda unpublished: None
+    folder: RunFolder,
+    task: Task,
+    *,
+    partial: bool = False,
+    before_publish: Callable[[Path], object] = lambda unpublished: None,
 ) -> Submitted:
     """Write runs/NAME/run.csv, and prove that it says what the stored probabilities say.
 
@@ -41,7 +44,7 @@ def submit(
     """
     predicted = folder.read_predictions()
     again = f"Predict again: mediaeval predict {folder.name} --data {predicted.data}."
-    run = TrainedRun.open(folder)
+    run = TrainedRun.open(folder, task)
     stale = [name for name, one in run.records.items() if predicted.models.get(name) not in one.models.values()]
     if stale:
         raise RunFolderError(f"{folder.path}: {', '.join(stale)} was trained after the predictions were made. {again}")
@@ -96,8 +99,8 @@ def verify(folder: RunFolder, tables: Path, path: Path, header: Header) -> int:
     """
     on_disk = read_run(path, Header.complete(header.task, header.cells))
     problems, compared = [], 0
-    for name in folder.subtasks:
-        subtask = TASKS[name]
+    for name in folder.subtasks(header.task):
+        subtask = header.task[name]
         thresholds = json.loads((folder.subtask(name) / "subtask.json").read_text(encoding="utf-8"))["thresholds"]
         with (tables / f"{name}.csv").open(newline="", encoding="utf-8") as file:
             stored = {row["id"]: {label: float(row[label]) for label in subtask.labels} for row in csv.DictReader(file)}

@@ -9,10 +9,10 @@ from mediaeval.errors import RunFolderError
 from mediaeval.runs import RunFolder
 from mediaeval.steps.trained_run import TrainedRun
 from submission.compare import Comparison, compare
-from submission.tasks import TASKS
+from submission.task import Task
 
 
-def compare_runs(folders: list[RunFolder], *, seed: int = 0) -> list[Comparison]:
+def compare_runs(folders: list[RunFolder], task: Task, *, seed: int = 0) -> list[Comparison]:
     """Compare runs on every subtask that all of them have, by their probabilities of the validation images.
 
     Raises RunFolderError for fewer than two runs, other validation images, another dev set, or no common subtask.
@@ -20,18 +20,18 @@ def compare_runs(folders: list[RunFolder], *, seed: int = 0) -> list[Comparison]
     names = [folder.name for folder in folders]
     if len(names) < 2 or len(set(names)) < len(names):
         raise RunFolderError("compare takes two or more runs, each once: mediaeval compare first second.")
-    runs = [TrainedRun.open(folder) for folder in folders]
+    runs = [TrainedRun.open(folder, task) for folder in folders]
     dev_sets = {run.name: str(Path(run.config.data.dev).resolve()) for run in runs}
     if len(set(dev_sets.values())) > 1:
         listed = ", ".join(f"{name}: {dev}" for name, dev in dev_sets.items())
         raise RunFolderError(f"the runs were trained on different dev sets ({listed}). Compare runs of one dev set.")
-    common = [name for name in TASKS if all(name in run.records for run in runs)]
+    common = [name for name in task.names if all(name in run.records for run in runs)]
     if not common:
         raise RunFolderError(f"no subtask was trained in all of {', '.join(run.name for run in runs)}.")
-    dataset = load_dataset(Path(runs[0].config.data.dev), runs[0].config.task)
+    dataset = load_dataset(Path(runs[0].config.data.dev), task)
     results = []
     for k, name in enumerate(common):
-        subtask, answers, ids = TASKS[name], {}, None
+        subtask, answers, ids = task[name], {}, None
         for run in runs:
             table = run.validation(subtask)
             ids = sorted(table.index) if ids is None else ids

@@ -25,13 +25,13 @@ from mediaeval.steps.models import ENSEMBLE, EnsembleModel
 from mediaeval.steps.tables import F1_TOLERANCE
 from mediaeval.steps.trained_run import TrainedRun
 from submission.score import score_decisions
-from submission.task import Subtask
-from submission.tasks import TASKS
+from submission.task import Subtask, Task
 
 
 def make_ensemble(
     folders: list[RunFolder],
     run: RunFolder,
+    task: Task,
     *,
     how: Literal["mean", "vote"] = "mean",
     replace: bool = False,
@@ -43,16 +43,17 @@ def make_ensemble(
     when members were made from other images, splits or features, when `run` is there already, or a member is made of
     it; DatasetError when the dev set, whose labels are scored, is not there, or has other labels than in training.
     """
-    _require_room(folders, run, replace)
-    members = [TrainedRun.open(folder, of_split=True) for folder in folders]
+    _require_room(folders, run, task, replace)
+    members = [TrainedRun.open(folder, task, of_split=True) for folder in folders]
     extractors, features = _require_alike(members)
     first = members[0]
     dev = Path(first.config.data.dev)
     if not dev.exists():
         raise DatasetError(f"The ensemble is scored on the dev set, and {dev} is not there. Put it back.")
-    dataset = load_dataset(dev, first.config.task)
+    dataset = load_dataset(dev, task)
     trained = []
-    for name, subtask in TASKS.items():
+    for subtask in task.subtasks:
+        name = subtask.name
         if holding := [member for member in members if name in member.records]:
             _require_same_labels(subtask, holding, dataset.labels(name))
             trained.append(_combined(subtask, holding, how if len(holding) > 1 else "mean", dataset.labels(name)))
@@ -75,7 +76,7 @@ def make_ensemble(
     return trained
 
 
-def _require_room(folders: list[RunFolder], run: RunFolder, replace: bool) -> None:
+def _require_room(folders: list[RunFolder], run: RunFolder, task: Task, replace: bool) -> None:
     names = [folder.name for folder in folders]
     if len(names) < 2 or len(set(names)) < len(names):
         raise RunFolderError("an ensemble is made of two or more runs, each once: ensemble first second --run both.")
@@ -85,7 +86,7 @@ def _require_room(folders: list[RunFolder], run: RunFolder, replace: bool) -> No
         raise RunFolderError(
             f"{', '.join(elsewhere)}: an ensemble finds its members beside itself. Move them to {run.runs_dir}."
         )
-    if run.name in {name for folder in folders for name in _made_of(folder)}:
+    if run.name in {name for folder in folders for name in _made_of(folder, task)}:
         raise RunFolderError(f"--run {run.name}: one of the members is made of it. Give the ensemble another name.")
     if run.path.exists() and not replace:
         raise RunFolderError(f"{run.path} is there already. Give another name with --run, or pass --replace.")
@@ -130,13 +131,13 @@ def _inputs(one: TrainedRun, other: TrainedRun) -> list[tuple[str, object, objec
     ]
 
 
-def _made_of(folder: RunFolder) -> set[str]:
+def _made_of(folder: RunFolder, task: Task) -> set[str]:
     """Return the names of all runs that a run is made of, directly or not."""
     found: set[str] = set()
-    for name in folder.subtasks:
+    for name in folder.subtasks(task):
         if (folder.subtask(name) / ENSEMBLE).is_file():
             for member in folder.read_ensemble(name).members:
-                found |= {member.run} | _made_of(open_run(member.run, folder.runs_dir))
+                found |= {member.run} | _made_of(open_run(member.run, folder.runs_dir), task)
     return found
 
 

@@ -13,6 +13,7 @@ from mediaeval.runs import RunFolder, versions, write_record
 from mediaeval.sample.draw import is_sample
 from mediaeval.steps.tables import write_probabilities
 from mediaeval.steps.trained_run import TrainedRun, read_config
+from submission.task import Task
 
 
 @dataclass(frozen=True)
@@ -26,17 +27,17 @@ class Predicted:
     trained_on: tuple[str, ...]  # test images whose bytes are those of an image of the dev set
 
 
-def predict(folder: RunFolder, test: Path, *, skip_bad: bool = False, device: str = "auto") -> Predicted:
+def predict(folder: RunFolder, task: Task, test: Path, *, skip_bad: bool = False, device: str = "auto") -> Predicted:
     """Write the probabilities of every test image for every subtask of a run.
 
     The model of the whole dev set is used where there is one, else the split model. An image that cannot be decoded
     is an error, or with `skip_bad` gets the share of each label in the training data, marked `fallback`.
     Raises WeightsError or FeaturesError when weights or widths are not those that the run was trained with.
     """
-    run = TrainedRun.open(folder, device)
+    run = TrainedRun.open(folder, task, device)
     files = {subtask.name: run.model_file(subtask) for subtask in run.subtasks}
     run.load_models()
-    dataset = load_dataset(test, run.config.task, labelled=False)
+    dataset = load_dataset(test, task, labelled=False)
     images = run.images(dataset, skip_bad=skip_bad)
     with folder.lock(), folder_atomically(folder.test) as new:
         record = PredictionRecord(
@@ -71,9 +72,9 @@ def write_tables(run: TrainedRun, images: Images, all_ids: Sequence[str], folder
     return digests
 
 
-def test_set_of(folder: RunFolder) -> Path:
+def test_set_of(folder: RunFolder, task: Task) -> Path:
     """Return the test set that belongs to a run's configuration: [data] test, or the drawn sample's."""
-    data = read_config(folder).data
+    data = read_config(folder, task).data
     if data.test:
         return Path(data.test)
     if is_sample(Path(data.dev).parent):

@@ -18,7 +18,6 @@ from mediaeval.runs import RunFolder, versions, write_record
 from mediaeval.steps.fitting import TrainedSubtask
 from mediaeval.steps.trained_run import read_config
 from submission.task import Header
-from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
 SHARED_SECTIONS = ("seed", "data", "split", "features", "extractors")  # one for all subtasks of a run
 
@@ -32,17 +31,17 @@ def require_room(run: RunFolder, config: Config, subtasks: list[str], replace: b
             f"{run.path} exists and is not a finished run. Give another name with --run, or pass --replace to "
             "write over it."
         )
-    taken = [name for name in subtasks if name in run.subtasks]
+    taken = [name for name in subtasks if name in run.subtasks(config.task)]
     rest = [name for name in subtasks if name not in taken]
     if taken and not replace:
         raise RunFolderError(
             f"{run.path} already holds {', '.join(taken)}. Give another name with --run, or pass --replace to "
             "train again" + (f"; {', '.join(rest)} can be trained one by one." if rest else ".")
         )
-    others = [name for name in run.subtasks if name not in subtasks]
+    others = [name for name in run.subtasks(config.task) if name not in subtasks]
     if not others:
         return
-    old = read_config(run)
+    old = read_config(run, config.task)
     differing = [f"[{key}]" for key in SHARED_SECTIONS if getattr(old, key) != getattr(config, key)]
     if differing:
         raise RunFolderError(
@@ -69,7 +68,7 @@ class RunWriter:
 
         One run has one set of inputs: its manifest, and `predict`, are valid for all of its subtasks.
         """
-        others = [name for name in self.run.subtasks if name not in self.subtasks]
+        others = [name for name in self.run.subtasks(self.config.task) if name not in self.subtasks]
         if others and (differing := self._differences()):
             raise RunFolderError(
                 f"{self.run.path} holds {', '.join(others)}, made from other {', '.join(differing)}. One run's "
@@ -101,8 +100,10 @@ class RunWriter:
                 stale |= set(self.subtasks)
             sections = {name: SubtaskSection(**trained.settings)}
             if self.run.manifest.is_file():  # subtasks that were finished before keep their own settings
-                old = read_config(self.run)
-                sections |= {other: old.subtask(other) for other in self.run.subtasks if other not in stale}
+                old = read_config(self.run, self.config.task)
+                sections |= {
+                    other: old.subtask(other) for other in self.run.subtasks(self.config.task) if other not in stale
+                }
             config = self.config.with_subtasks(sections)
             with folder_atomically(self.run.path) as folder:
                 if self.run.path.exists():
@@ -121,7 +122,7 @@ class RunWriter:
         return RunManifest(
             command=self.command,
             versions=versions(),
-            header=Header.complete(VISUAL_SENTIMENT_2021, dev_header).cells,
+            header=Header.complete(self.config.task, dev_header).cells,
             extractors={n.name: ExtractorRecord(n.width, n.identity) for n in self.networks},
             images=self.features.contents,
             left_out=self.features.failures,

@@ -80,10 +80,10 @@ def _unfinished(config: Config, subtasks: list[str], run: RunFolder, replace: bo
         raise ConfigError(
             f"--resume: {', '.join(by_classifier)} is trained on features, in minutes, and begins anew. Leave it out."
         )
-    held = [name for name in subtasks if name in run.subtasks and run.manifest.is_file()]
+    held = [name for name in subtasks if name in run.subtasks(config.task) and run.manifest.is_file()]
     if replace or not held:
         return subtasks
-    old = read_config(run)
+    old = read_config(run, config.task)
     for name in held:
         settings = resolve_precision(settings_of(config.subtask(name).system), torch.device(device))
         wanted = {"name": config.subtask(name).system["name"]} | settings.to_dict()

@@ -25,9 +25,7 @@ from mediaeval.runs import RunFolder, open_run
 from mediaeval.steps.models import ENSEMBLE, FIT, REFIT, EnsembleModel, Model, load_trained
 from mediaeval.steps.prepare import build_networks, features_of
 from mediaeval.steps.tables import FALLBACK, MODEL, SOURCE, decide, read_probabilities
-from submission.task import Header, Subtask
-from submission.tasks import TASKS
-from submission.visual_sentiment import VISUAL_SENTIMENT_2021
+from submission.task import Header, Subtask, Task
 
 
 class Change(NamedTuple):
@@ -52,6 +50,7 @@ class TrainedRun:
     """
 
     folder: RunFolder
+    task: Task
     config: Config
     manifest: RunManifest
     records: Mapping[str, SubtaskRecord]
@@ -62,15 +61,22 @@ class TrainedRun:
 
     @classmethod
     def open(
-        cls, folder: RunFolder, device: str = "cpu", *, of_split: bool = False, checked: bool = True
+        cls, folder: RunFolder, task: Task, device: str = "cpu", *, of_split: bool = False, checked: bool = True
     ) -> "TrainedRun":
-        """Open a run folder. `device`: auto, cpu or cuda, where its networks and models compute.
+        """Open a run folder of a task. `device`: auto, cpu or cuda, where its networks and models compute.
 
-        Raises RunFolderError for a run that is half written; ConfigError for a device that is not there.
+        Raises RunFolderError for a run that is half written, or holds no subtask of the task; ConfigError for a device
+        that is not there.
         """
         manifest = folder.read_manifest()
-        records = {name: folder.read_subtask(name) for name in folder.subtasks}
-        return cls(folder, read_config(folder), manifest, records, resolve_device(device), of_split, checked)
+        records = {name: folder.read_subtask(name) for name in folder.subtasks(task)}
+        if not records:
+            raise RunFolderError(
+                f"{folder.path} holds no subtask of {task.name} ({', '.join(task.names)}). Was it trained for another "
+                "task?"
+            )
+        config = read_config(folder, task)
+        return cls(folder, task, config, manifest, records, resolve_device(device), of_split, checked)
 
     @property
     def name(self) -> str:
@@ -79,12 +85,12 @@ class TrainedRun:
     @property
     def subtasks(self) -> tuple[Subtask, ...]:
         """The subtasks that it was trained for, in the task's order."""
-        return tuple(TASKS[name] for name in self.records)
+        return tuple(self.task[name] for name in self.records)
 
     @property
     def header(self) -> Header:
         """The header of a run file of all of the task's subtasks."""
-        return Header.complete(VISUAL_SENTIMENT_2021, self.manifest.header)
+        return Header.complete(self.task, self.manifest.header)
 
     def thresholds(self, subtask: Subtask) -> list[float]:
         """Return a threshold per label, in the order of the labels, 0..1."""
@@ -212,7 +218,7 @@ class TrainedRun:
         for member in self.folder.read_ensemble(subtask.name).members:
             folder = open_run(member.run, self.folder.runs_dir)
             # what changed in it is looked for through the ensemble
-            run = TrainedRun.open(folder, self.device, of_split=self.of_split, checked=False)
+            run = TrainedRun.open(folder, self.task, self.device, of_split=self.of_split, checked=False)
             if subtask.name not in run.records:
                 raise RunFolderError(
                     f"{self.folder.path} is made of {folder.path}, which no longer holds {subtask.name}. Make the "
@@ -250,12 +256,10 @@ class TrainedRun:
         return decide(subtask, probabilities, self.thresholds(subtask))
 
 
-def read_config(folder: RunFolder) -> Config:
+def read_config(folder: RunFolder, task: Task) -> Config:
     """Return the configuration that a run was made with."""
     try:
-        return parse_config(
-            tomllib.loads(folder.config.read_text(encoding="utf-8")), VISUAL_SENTIMENT_2021, folder.config
-        )
+        return parse_config(tomllib.loads(folder.config.read_text(encoding="utf-8")), task, folder.config)
     except (OSError, tomllib.TOMLDecodeError, ConfigError) as error:
         raise RunFolderError(
             f"{folder.path} is half written: run.toml is absent or damaged ({error}). Train it again: {folder.retrain}."

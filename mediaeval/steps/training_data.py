@@ -16,8 +16,7 @@ from mediaeval.features.feature_extractor import FeatureExtractor
 from mediaeval.features.images import Images
 from mediaeval.steps.prepare import features_of
 from mediaeval.steps.split import groups_of, make_split
-from submission.task import Subtask
-from submission.tasks import TASKS
+from submission.task import Subtask, Task
 
 
 @dataclass(frozen=True)
@@ -64,6 +63,7 @@ class PreparedTraining:
     sides   id → `train` or `val`
     """
 
+    task: Task
     dataset: Dataset
     networks: list[FeatureExtractor]
     features: Features
@@ -75,7 +75,7 @@ class PreparedTraining:
         """Return the inputs of one subtask."""
         labels = self.dataset.labels(name).loc[self.ids]
         return TrainingData(
-            TASKS[name], labels, self.dataset.image_paths, self.features, self.networks, self.sides, self.groups
+            self.task[name], labels, self.dataset.image_paths, self.features, self.networks, self.sides, self.groups
         )
 
 
@@ -107,7 +107,7 @@ def prepare_training(
         features = features_of(
             dataset, config, networks, skip_bad=skip_bad, thumbnails=True, views=n_views, view_ids=view_ids
         )
-    return PreparedTraining(dataset, networks, features, ids, groups, sides)
+    return PreparedTraining(config.task, dataset, networks, features, ids, groups, sides)
 
 
 def _require_apart(sides: pd.Series, groups: list[str], split_file: Path) -> None:

@@ -157,7 +157,7 @@ def test_a_writer_that_lets_rows_slip_is_found_out(job, monkeypatch):
 
     monkeypatch.setattr(module, "write_run", slipping)
     with pytest.raises(RunFileError) as caught:
-        submit(open_run("first"))
+        submit(open_run("first"), VISUAL_SENTIMENT_2021)
     assert "did not say what was predicted" in str(caught.value)
     assert "the file says" in str(caught.value) and "the probabilities" in str(caught.value)
     assert (job / "runs/first/run.csv").read_bytes() == old, "the file that was proved stays"
@@ -172,7 +172,7 @@ def test_exchanged_columns_are_found_out(job, monkeypatch):
 
     monkeypatch.setattr(Subtask, "from_matrix", exchanged)
     with pytest.raises(RunFileError, match="subtask2"):
-        submit(open_run("first"))
+        submit(open_run("first"), VISUAL_SENTIMENT_2021)
 
 
 def test_predictions_of_an_older_model_are_not_submitted(job):
@@ -180,10 +180,10 @@ def test_predictions_of_an_older_model_are_not_submitted(job):
     command("train", "subtask2", "--data", "devset", "--run", "first", *QUICK, "--replace",
             "--set", "classifier.dropout=0.1")  # fmt: skip
     with pytest.raises(RunFolderError, match="holds no predictions"):
-        submit(open_run("first"))
+        submit(open_run("first"), VISUAL_SENTIMENT_2021)
     shutil.move("test", "runs/first/test")
     with pytest.raises(RunFolderError, match=r"subtask2 was trained after the predictions were made.*Predict again"):
-        submit(open_run("first"))
+        submit(open_run("first"), VISUAL_SENTIMENT_2021)
 
 
 def test_a_run_file_of_older_models_or_predictions_is_no_longer_the_one_to_send(job):
@@ -205,7 +205,7 @@ def test_probabilities_that_slip_against_their_ids_are_not_submitted(job):
     slipped = [f"{i},{said}" for (i, _, _), (_, _, said) in zip(cells, cells[1:] + cells[:1], strict=True)]
     path.write_text("\n".join([header, *slipped]) + "\n")
     with pytest.raises(RunFolderError, match=r"subtask1 are not those that predict wrote.*Predict again"):
-        submit(open_run("first"))
+        submit(open_run("first"), VISUAL_SENTIMENT_2021)
 
 
 def test_one_run_has_one_set_of_inputs(job):
@@ -243,13 +243,13 @@ def test_subtasks_that_fail_later_do_not_cost_the_old_ones(job, monkeypatch):
     monkeypatch.setattr(module, "fit_subtask", diverges)
     with pytest.raises(FeaturesError, match="diverged"):
         command_raising("train", "all", "--data", "devset", "--run", "first", "--replace", *QUICK)
-    assert open_run("first").subtasks == ("subtask1", "subtask2", "subtask3")
+    assert open_run("first").subtasks(VISUAL_SENTIMENT_2021) == ("subtask1", "subtask2", "subtask3")
 
 
 def test_a_run_without_predictions_says_what_to_do(job):
     shutil.rmtree(job / "runs/first/test")
     with pytest.raises(RunFolderError, match="mediaeval predict first --data TEST"):
-        submit(open_run("first"))
+        submit(open_run("first"), VISUAL_SENTIMENT_2021)
 
 
 def test_bad_test_images_get_a_stated_fallback_and_nobody_elses_labels(job, capsys):
@@ -257,7 +257,7 @@ def test_bad_test_images_get_a_stated_fallback_and_nobody_elses_labels(job, caps
     (job / "runs/ledger.jsonl").unlink()  # a recorded run file would not be written over
     before = pd.read_csv(job / "runs/first/test/subtask2.csv", index_col="id")
     with pytest.raises(FeaturesError, match="t4: the file is empty"):
-        predict(open_run("first"), job / "testset")
+        predict(open_run("first"), VISUAL_SENTIMENT_2021, job / "testset")
     pd.testing.assert_frame_equal(before, pd.read_csv(job / "runs/first/test/subtask2.csv", index_col="id"))
     command("predict", "first", "--data", "testset", "--skip-bad")
     assert "t4: the file is empty" in capsys.readouterr().err
@@ -300,11 +300,11 @@ def test_other_features_than_the_runs_are_refused(job):
     manifest["extractors"]["handcrafted"]["width"] = 491
     (job / "runs/first/manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(FeaturesError, match=r"'handcrafted' gives 492 numbers per image; the run was trained with 491"):
-        predict(open_run("first"), job / "testset")
+        predict(open_run("first"), VISUAL_SENTIMENT_2021, job / "testset")
     manifest["extractors"]["handcrafted"] = {"width": 492, "identity": {"kind": "handcrafted", "version": 0}}
     (job / "runs/first/manifest.json").write_text(json.dumps(manifest))
     with pytest.raises(WeightsError, match="version was 0, now 1"):
-        predict(open_run("first"), job / "testset")
+        predict(open_run("first"), VISUAL_SENTIMENT_2021, job / "testset")
 
 
 def test_a_run_is_not_written_over_unless_asked(job):
@@ -321,7 +321,7 @@ def test_a_run_is_not_written_over_unless_asked(job):
 def test_a_half_written_run_is_told(job, missing):
     (job / "runs/first" / missing).unlink()
     with pytest.raises(RunFolderError, match=r"half written: .*(absent|damaged)(.|\n)*--replace"):
-        predict(open_run("first"), job / "testset")
+        predict(open_run("first"), VISUAL_SENTIMENT_2021, job / "testset")
 
 
 @pytest.mark.parametrize("at", ["mediaeval.steps.fitting.plot_confusion", "mediaeval.files.shutil.copy2"])
@@ -347,10 +347,10 @@ def test_a_model_file_of_another_width_or_damaged_is_refused(job):
     state = load_file(path)
     save_file({k: np.ascontiguousarray(v[:1]) for k, v in state.items()}, path)
     with pytest.raises(UserError, match=r"damaged|not the file"):
-        predict(open_run("first"), job / "testset")
+        predict(open_run("first"), VISUAL_SENTIMENT_2021, job / "testset")
     path.unlink()
     with pytest.raises(UserError, match="absent"):
-        predict(open_run("first"), job / "testset")
+        predict(open_run("first"), VISUAL_SENTIMENT_2021, job / "testset")
 
 
 def test_a_split_that_parts_duplicates_is_refused(job):

@@ -8,6 +8,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from mediaeval.cli import app
+from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 from tests.conftest import Recipe, make_folder, picture
 
 pytestmark = pytest.mark.integration
@@ -175,11 +176,10 @@ def test_explain_draws_the_heat_map_of_caffenet(job, tmp_path):
     from mediaeval.finetune import settings_of
     from mediaeval.finetune.model import SystemModel
     from mediaeval.interpret.explain import _look
-    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
     settings = settings_of({"name": "caffenet-fc6-2", "init": "random"})
     system = SystemModel(VISUAL_SENTIMENT_2021["subtask1"], "caffenet-fc6-2", settings, {}, seed=0)
-    system.built = system._build(pretrained=True)
+    system._built = system._build(pretrained=True)
 
     image = Image.new("RGB", (300, 200), (200, 200, 200))
     ((drawn, lit),) = _look(system, image, "heat-map", "", None).draw([2])

@@ -73,7 +73,7 @@ def small(tmp_path, **changes) -> tuple[SystemModel, Images, pd.DataFrame]:
 
 def test_a_system_goes_the_way_of_any_run(trained):
     run = RunFolder(trained / "runs/net")
-    assert run.subtasks == ("subtask1", "subtask2", "subtask3")
+    assert run.subtasks(VISUAL_SENTIMENT_2021) == ("subtask1", "subtask2", "subtask3")
     tree = tomllib.loads(run.config.read_text())
     assert tree["subtask1"]["system"]["name"] == "timm" and "classifier" not in tree["subtask1"]
     assert tree["subtask1"]["system"]["lr"] == 1e-4  # what was not typed is written, too
@@ -329,7 +329,7 @@ def test_a_changed_model_is_refused(job):
     path = job / "runs/net/subtask1/refit.safetensors"
     save_file(load_file(path), path)  # its description is gone
     with pytest.raises(RunFolderError, match="is not the file that was saved in training"):
-        predict(open_run("net"), job / "testset")
+        predict(open_run("net"), VISUAL_SENTIMENT_2021, job / "testset")
 
 
 # averages, batches, what is left behind -------------------------------------------------------------------------------
@@ -382,7 +382,7 @@ def test_all_is_resumed_with_what_is_left(job, capsys):
     shutil.rmtree(job / "runs/net/subtask3")
     command("train", "all", "--data", "devset", "--run", "net", *QUICK, "--resume")
     assert "going on with subtask3" in " ".join(capsys.readouterr().err.split())
-    assert RunFolder(job / "runs/net").subtasks == ("subtask1", "subtask2", "subtask3")
+    assert RunFolder(job / "runs/net").subtasks(VISUAL_SENTIMENT_2021) == ("subtask1", "subtask2", "subtask3")
     assert "nothing is left" in refused("train", "all", "--data", "devset", "--run", "net", *QUICK, "--resume")
     other = refused("train", "all", "--data", "devset", "--run", "net", *QUICK, "--set", "system.lr=0.01", "--resume")
     assert "trained with other settings" in other

@@ -35,7 +35,7 @@ RECIPE = Recipe(
 
 
 def test_the_rehearsal_scores_on_disk_what_training_scored(job):
-    found = rehearse(open_run("first"))
+    found = rehearse(open_run("first"), VISUAL_SENTIMENT_2021)
     for name, f1 in found.scores.items():
         stored = json.loads((job / f"runs/first/{name}/subtask.json").read_text())["validation"]["weighted_f1"]
         assert f1 == pytest.approx(stored, abs=1e-12)
@@ -52,32 +52,32 @@ def test_a_rehearsal_that_comes_out_otherwise_stops_the_run_and_names_the_ids(jo
     other = names[(said[spoilt] + 1) % 3]
     picture(other, 5).save(job / f"devset/images/{spoilt}.jpg", quality=90)
     with pytest.raises(RunFileError, match=rf"rehearsal failed(.|\n)*subtask1.*answers differ \({spoilt}\)"):
-        send(open_run("first"))
+        send(open_run("first"), VISUAL_SENTIMENT_2021)
     assert not (job / "runs/first/run.csv").exists() and not (job / "runs/ledger.jsonl").exists()
 
 
 def test_without_the_dev_set_the_rehearsal_says_what_to_do(job):
     shutil.rmtree(job / "devset")
     with pytest.raises(UserError, match="--no-rehearsal"):
-        send(open_run("first"))
-    assert send(open_run("first"), rehearsal=False).rehearsed is None
+        send(open_run("first"), VISUAL_SENTIMENT_2021)
+    assert send(open_run("first"), VISUAL_SENTIMENT_2021, rehearsal=False).rehearsed is None
 
 
 @pytest.mark.slow
 def test_a_replay_in_a_fresh_process_says_the_same(job):
-    sent = send(open_run("first"), rehearsal=False, replays=2)
+    sent = send(open_run("first"), VISUAL_SENTIMENT_2021, rehearsal=False, replays=2)
     assert len(sent.replayed) == 2 and set(sent.replayed) <= {f"t{k}" for k in range(45)}
 
 
 def test_a_replay_finds_a_file_that_is_not_of_these_images(job):
-    send(open_run("first"), rehearsal=False)
+    send(open_run("first"), VISUAL_SENTIMENT_2021, rehearsal=False)
     run = open_run("first")
     lines = run.run_csv.read_text().splitlines()
     cells = [line.split(",", 1) for line in lines[1:]]
     slipped = [f"{i},{said}" for (i, _), (_, said) in zip(cells, cells[1:] + cells[:1], strict=True)]
     run.run_csv.write_text("\n".join([lines[0], *slipped]) + "\n")
     with pytest.raises(RunFileError, match=r"replayed images differ(.|\n)*the file says .*, its image leads to"):
-        replay(run, run.run_csv, 4)
+        replay(run, VISUAL_SENTIMENT_2021, run.run_csv, 4)
 
 
 def test_what_was_submitted_is_recorded_and_not_written_over(job, capsys):
@@ -90,21 +90,21 @@ def test_what_was_submitted_is_recorded_and_not_written_over(job, capsys):
     )
     command("predict", "first", "--data", "testset")
     with pytest.raises(RunFileError, match="A recorded run is not changed"):
-        send(open_run("first"), rehearsal=False)
+        send(open_run("first"), VISUAL_SENTIMENT_2021, rehearsal=False)
     assert (job / "runs/first/run.superseded.csv").read_bytes() == first
     shutil.move("runs/first", "runs/second")
-    send(open_run("second"), rehearsal=False)
+    send(open_run("second"), VISUAL_SENTIMENT_2021, rehearsal=False)
     assert len((job / "runs/ledger.jsonl").read_text().splitlines()) == 2
 
 
 def test_a_run_is_reproduced_byte_for_byte_and_a_changed_image_is_named(job):
-    send(open_run("first"), rehearsal=False)
-    found = reproduce(open_run("first"))
+    send(open_run("first"), VISUAL_SENTIMENT_2021, rehearsal=False)
+    found = reproduce(open_run("first"), VISUAL_SENTIMENT_2021)
     assert found.same and found.changed == () and found.flips == ()
     labels = read_labels(job / "runs/first/run.csv", VISUAL_SENTIMENT_2021).labels["subtask1"]
     other = next(name for name in ("negative", "positive") if name != labels["t3"])
     picture(other, 3).save(job / "testset/images/t3.jpg", quality=90)
-    found = reproduce(open_run("first"))
+    found = reproduce(open_run("first"), VISUAL_SENTIMENT_2021)
     assert not found.same and any("images: 1 are not those" in change and "t3" in change for change in found.changed)
     assert {one.flip.image_id for one in found.flips} == {"t3"}
     (flipped,) = [one for one in found.flips if one.flip.subtask == "subtask1"]
@@ -112,30 +112,30 @@ def test_a_run_is_reproduced_byte_for_byte_and_a_changed_image_is_named(job):
 
 
 def test_reproduction_names_a_changed_configuration_and_library(job, monkeypatch):
-    send(open_run("first"), rehearsal=False)
+    send(open_run("first"), VISUAL_SENTIMENT_2021, rehearsal=False)
     path = job / "runs/first/run.toml"
     path.write_text(path.read_text() + "\n# by hand\n")
     about = json.loads((job / "runs/first/test/test.json").read_text())
     about["versions"]["numpy"] = "1.0"
     (job / "runs/first/test/test.json").write_text(json.dumps(about))
-    changed = " ".join(reproduce(open_run("first")).changed)
+    changed = " ".join(reproduce(open_run("first"), VISUAL_SENTIMENT_2021).changed)
     assert "configuration: run.toml" in changed and "library: numpy was 1.0" in changed
 
 
 def test_runs_on_other_validation_images_are_not_compared(job):
     command("train", "all", "--data", "devset", "--run", "other", *QUICK, "--set", "split.seed=4")
     with pytest.raises(RunFolderError, match=r"validated on other images.*--split runs/first/split.csv"):
-        compare_runs([open_run("first"), open_run("other")])
+        compare_runs([open_run("first"), open_run("other")], VISUAL_SENTIMENT_2021)
     split = "runs/first/split.csv"
     command("train", "subtask1", "--data", "devset", "--run", "same", *QUICK, "--split", split)
-    (found,) = compare_runs([open_run("first"), open_run("same")])
+    (found,) = compare_runs([open_run("first"), open_run("same")], VISUAL_SENTIMENT_2021)
     assert found.subtask == "subtask1" and found.pairs[0].verdict == "inside the noise"
     with pytest.raises(RunFolderError, match="two or more runs"):
-        compare_runs([open_run("first")])
+        compare_runs([open_run("first")], VISUAL_SENTIMENT_2021)
 
 
-def test_a_file_is_held_against_its_images(job, run, capsys):
-    send(open_run("first"), rehearsal=False)
+def test_a_file_is_checked_against_its_images(job, run, capsys):
+    send(open_run("first"), VISUAL_SENTIMENT_2021, rehearsal=False)
     images = ["--data", "testset", "--dev", "devset"]
     sound = run("check", "runs/first/run.csv", *images)
     assert "no problems" in sound.stdout and ": aligned: " in sound.stdout
@@ -149,15 +149,15 @@ def test_a_file_is_held_against_its_images(job, run, capsys):
     assert report["alignment"]["verdict"] == "misaligned"
     assert report["alignment"]["problems"][0]["code"].startswith("rows-")
     (job / "broken.csv").write_text("no run\n")
-    assert "not held against the images" in run("check", "broken.csv", *images, code=1).stdout
+    assert "not checked against the images" in run("check", "broken.csv", *images, code=1).stdout
 
 
 def test_the_self_test_tells_what_catches_each_fault(job, run):
-    send(open_run("first"), rehearsal=False)
+    send(open_run("first"), VISUAL_SENTIMENT_2021, rehearsal=False)
     found = json.loads(run("check", "runs/first/run.csv", "--ids", "testset", "--self-test", "--json").stdout)
     assert len(found) >= 38 and all(one["caught_by"] for one in found if one["tried"])
     told = run("check", "runs/first/run.csv", "--data", "testset", "--dev", "devset", "--self-test", code=None)
-    assert ("labels shuffled" in told.stdout and "0 not caught" in told.stdout) or "NOT CAUGHT" in told.stdout
+    assert ("labels shuffled" in told.stdout and "0 not detected" in told.stdout) or "NOT DETECTED" in told.stdout
     (job / "bad.csv").write_text("x\n")
     assert "not sound" in run("check", "bad.csv", "--ids", "testset", "--self-test", code=1).stderr
 

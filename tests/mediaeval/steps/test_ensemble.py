@@ -126,39 +126,39 @@ def test_the_class_with_most_votes_wins(P):
 )
 def test_ensembles_that_cannot_be_are_refused(job, members, name, message):
     with pytest.raises(RunFolderError, match=message):
-        make_ensemble([open_run(m) for m in members], run_folder(name))
+        make_ensemble([open_run(m) for m in members], run_folder(name), VISUAL_SENTIMENT_2021)
 
 
 def test_other_splits_are_refused_with_the_remedy(job):
     command("train", "subtask1", "--run", "other", "--set", "split.seed=5", *QUICK)
     with pytest.raises(RunFolderError, match=r"a and other have another split(.|\n)*--split runs/a/split.csv"):
-        make_ensemble([open_run("a"), open_run("other")], run_folder("e"))
+        make_ensemble([open_run("a"), open_run("other")], run_folder("e"), VISUAL_SENTIMENT_2021)
     assert not (job / "runs/e").exists()
 
 
 def test_members_that_changed_or_went_are_told(job):
-    make_ensemble([open_run("a"), open_run("b")], run_folder("e"))
+    make_ensemble([open_run("a"), open_run("b")], run_folder("e"), VISUAL_SENTIMENT_2021)
     shutil.rmtree(job / "runs/b")
     for subtask in ("subtask1", "subtask2"):
         command("train", subtask, "--run", "b", "--set", "seed=9", *QUICK)
     with pytest.raises(RunFolderError, match="runs/b was trained again since runs/e was made of it"):
-        predict(open_run("e"), job / "testset")
+        predict(open_run("e"), VISUAL_SENTIMENT_2021, job / "testset")
     shutil.rmtree(job / "runs/b")
     with pytest.raises(RunFolderError, match="runs/b does not exist"):
-        predict(open_run("e"), job / "testset")
+        predict(open_run("e"), VISUAL_SENTIMENT_2021, job / "testset")
 
 
 def test_an_ensemble_is_written_over_when_asked_and_its_run_file_superseded(job):
-    make_ensemble([open_run("a"), open_run("b")], run_folder("e"))
+    make_ensemble([open_run("a"), open_run("b")], run_folder("e"), VISUAL_SENTIMENT_2021)
     (job / "runs/e/run.csv").write_text("sent")
-    make_ensemble([open_run("a"), open_run("b")], run_folder("e"), how="vote", replace=True)
+    make_ensemble([open_run("a"), open_run("b")], run_folder("e"), VISUAL_SENTIMENT_2021, how="vote", replace=True)
     assert (job / "runs/e/run.superseded.csv").read_text() == "sent" and not (job / "runs/e/run.csv").exists()
 
 
 def test_ensembles_of_ensembles(job):
-    make_ensemble([open_run("a"), open_run("b")], run_folder("two"))
-    make_ensemble([open_run("two"), open_run("c")], run_folder("nested"))
-    predict(open_run("nested"), job / "testset")
+    make_ensemble([open_run("a"), open_run("b")], run_folder("two"), VISUAL_SENTIMENT_2021)
+    make_ensemble([open_run("two"), open_run("c")], run_folder("nested"), VISUAL_SENTIMENT_2021)
+    predict(open_run("nested"), VISUAL_SENTIMENT_2021, job / "testset")
     a, b, c = tables(job, "abc", "test/{}.csv")
     assert np.allclose(tables(job, ["nested"], "test/{}.csv")[0], ((a + b) / 2 + c) / 2, atol=1e-12)
 
@@ -170,31 +170,31 @@ def test_labels_that_changed_since_are_told(job):
     turned = [",".join([row[0], label, row[2]]) for row, label in zip(body, classes[1:] + classes[:1], strict=True)]
     (job / "devset/devset.csv").write_text("\n".join([lines[0], *turned]) + "\n")
     with pytest.raises(DatasetError, match="the labels have changed"):
-        make_ensemble([open_run("a"), open_run("b")], run_folder("e"))
+        make_ensemble([open_run("a"), open_run("b")], run_folder("e"), VISUAL_SENTIMENT_2021)
 
 
 def test_the_order_of_members_does_not_matter(job):
     for names in ("ac", "ca"):
-        make_ensemble([open_run(n) for n in names], run_folder(f"e{names}"))
-        predict(open_run(f"e{names}"), job / "testset")
+        make_ensemble([open_run(n) for n in names], run_folder(f"e{names}"), VISUAL_SENTIMENT_2021)
+        predict(open_run(f"e{names}"), VISUAL_SENTIMENT_2021, job / "testset")
     assert tables(job, ["eac"], "test/{}.csv")[0].equals(tables(job, ["eca"], "test/{}.csv")[0])
 
 
 def test_features_of_two_decoders_do_not_meet(job):
     command("train", "subtask1", "--run", "scaled", "--set", "features.decoder=scaled", *QUICK)
     with pytest.raises(RunFolderError, match=r"features were computed differently|another extractor"):
-        make_ensemble([open_run("a"), open_run("scaled")], run_folder("e"))
+        make_ensemble([open_run("a"), open_run("scaled")], run_folder("e"), VISUAL_SENTIMENT_2021)
 
 
 def test_an_ensemble_is_not_made_of_itself(job):
-    make_ensemble([open_run("a"), open_run("b")], run_folder("two"))
-    make_ensemble([open_run("two"), open_run("c")], run_folder("nested"))
+    make_ensemble([open_run("a"), open_run("b")], run_folder("two"), VISUAL_SENTIMENT_2021)
+    make_ensemble([open_run("two"), open_run("c")], run_folder("nested"), VISUAL_SENTIMENT_2021)
     with pytest.raises(RunFolderError, match="one of the members is made of it"):
-        make_ensemble([open_run("nested"), open_run("a")], run_folder("two"), replace=True)
+        make_ensemble([open_run("nested"), open_run("a")], run_folder("two"), VISUAL_SENTIMENT_2021, replace=True)
 
 
 def test_what_an_unreadable_image_gets_is_the_members_prior(job):
-    make_ensemble([open_run("a"), open_run("b")], run_folder("e"))
+    make_ensemble([open_run("a"), open_run("b")], run_folder("e"), VISUAL_SENTIMENT_2021)
     for name in ("subtask1", "subtask2", "subtask3"):
         a, e = (json.loads((job / f"runs/{run}/{name}/subtask.json").read_text())["fallback"] for run in "ae")
         assert a == pytest.approx(e)
