@@ -4,25 +4,30 @@ Targets decide which it is: a vector of class names is single-label, an (n_image
 or more columns is multi-label. Inside, both are a matrix T of 0 and 1, float32 (n_images, n_labels).
 """
 
-from collections.abc import Callable, Mapping
-from typing import ClassVar
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, ClassVar, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, DTypeLike
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.utils import Tags
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, check_is_fitted, column_or_1d, validate_data
 
 from mediaeval.batches import padded
 from mediaeval.classifiers.settings import ClassifierSettings, Seed
-from mediaeval.classifiers.state import check_arrays, check_same, pack, unpack
+from mediaeval.classifiers.state import ExpectedArrays, check_arrays, check_same, pack, unpack
 from mediaeval.errors import ConfigError, FeaturesError
 from mediaeval.settings import S, parse_settings
 
 CHUNK = 64  # images predicted at once: enough to keep two cores busy, little to waste on a single image
 
+HistoryRow = dict[str, Any]  # of one epoch
+OnEpoch = Callable[[HistoryRow], None]
+
 
 class UnusableFeatures(FeaturesError, ValueError):
-    """Features of another width, or with NaN or inf; a ValueError, too, as scikit-learn's conventions want."""
+    """Features of another width, or with NaN or infinity; also a ValueError, as scikit-learn's conventions ask for."""
 
 
 def checked_parameters(estimator: BaseEstimator, model: type[S], section: str) -> S:
@@ -38,43 +43,49 @@ def checked_parameters(estimator: BaseEstimator, model: type[S], section: str) -
     return parse_settings(model, plain, section)
 
 
-def usable_features(estimator, X, *, reset: bool, dtype=np.float32) -> np.ndarray:
+def usable_features(
+    estimator: BaseEstimator,
+    X: ArrayLike,
+    *,
+    reset: bool,
+    dtype: DTypeLike | tuple[DTypeLike, ...] = np.float32,
+) -> np.ndarray:
     """Return X as a C-ordered array (n_images, n_features); raises UnusableFeatures.
 
     `reset` records the width in `estimator.n_features_in_` (in fit); otherwise X must have that width.
     """
     try:
-        X = validate_data(estimator, X, reset=reset, dtype=dtype, order="C", ensure_all_finite=False)
+        checked: np.ndarray = validate_data(estimator, X, reset=reset, dtype=dtype, order="C", ensure_all_finite=False)
     except ValueError as error:
         raise UnusableFeatures(str(error)) from error
-    _refuse_non_finite("features", X)
-    return X
+    _refuse_non_finite("features", checked)
+    return checked
 
 
-def usable_views(views, X: np.ndarray) -> np.ndarray | None:
+def usable_views(views: ArrayLike | None, X: np.ndarray) -> np.ndarray | None:
     """Return augmented views, float32 (n_images, n_views, n_features), checked against X; None where there are none."""
     if views is None:
         return None
     views = np.asarray(views, dtype=np.float32)
     if views.ndim != 3 or (views.shape[0], views.shape[2]) != X.shape:
-        wanted = f"({X.shape[0]}, n_views, {X.shape[1]})"
+        expected = f"({X.shape[0]}, n_views, {X.shape[1]})"
         raise UnusableFeatures(
-            f"views: got shape {views.shape}, wanted {wanted}: views of the same images and extractor"
+            f"views: got shape {views.shape}; expected {expected}, views of the same images and extractors."
         )
     _refuse_non_finite("views", views)
     return views if views.shape[1] else None
 
 
 def in_chunks(function: Callable[[np.ndarray], np.ndarray], X: np.ndarray) -> np.ndarray:
-    """Apply `function` (rows → rows) to X in blocks of always CHUNK rows, the last one filled up with zeros.
+    """Apply `function` (rows → rows) to X in blocks of exactly CHUNK rows, the last one filled up with zeros.
 
-    A matrix product may round differently for another number of rows. With one shape for all, what is predicted for an
-    image does not depend on how many images were asked for.
+    A matrix product may round differently for another number of rows. With one shape for all, the prediction for an
+    image does not depend on how many images are predicted with it.
     """
     return np.concatenate([function(block)[:rows] for block, rows in chunks(X)])
 
 
-def chunks(X: np.ndarray):
+def chunks(X: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
     """Yield (block of CHUNK rows, how many of them are X's)."""
     for start in range(0, len(X), CHUNK):
         block = X[start : start + CHUNK]
@@ -93,8 +104,20 @@ class Classifier(ClassifierMixin, BaseEstimator):
     """
 
     settings: ClassVar[type[ClassifierSettings]] = ClassifierSettings
+    classes_: np.ndarray
+    multi_label_: bool
+    n_features_in_: int
+    history_: list[HistoryRow]
 
-    def fit(self, X, y, *, views=None, validation=None, on_epoch=None):
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        views: ArrayLike | None = None,
+        validation: tuple[ArrayLike, ArrayLike] | None = None,
+        on_epoch: OnEpoch | None = None,
+    ) -> Self:
         """Fit and return self.
 
         X           features (n_images, n_features), finite
@@ -117,39 +140,39 @@ class Classifier(ClassifierMixin, BaseEstimator):
         self._fit(X, self._encode(y), usable_views(views, X), validation, on_epoch)
         return self
 
-    def predict_proba(self, X) -> np.ndarray:
+    def predict_proba(self, X: ArrayLike) -> np.ndarray:
         """Return probabilities 0..1, float64 (n_images, n_labels); rows of a single-label classifier sum to 1.
 
-        The same for an image whichever images are predicted beside it: see `in_chunks`.
+        They are the same for an image whichever images are predicted with it: see `in_chunks`.
         """
         check_is_fitted(self)
         return in_chunks(self._probabilities, usable_features(self, X, reset=False))
 
-    def predict(self, X) -> np.ndarray:
-        """Return the likeliest class (n_images,); multi-label: 0/1 (n_images, n_labels), 1 from a probability of ½."""
+    def predict(self, X: ArrayLike) -> np.ndarray:
+        """Return the most probable class (n_images,); multi-label: 0/1 (n_images, n_labels), 1 from ½ on."""
         return self._decide(self.predict_proba(X))
 
     def state(self) -> dict[str, np.ndarray]:
         """Return everything fitted as named arrays, for `load_state` and safetensors; see `state.py`."""
         check_is_fitted(self)
-        about = {
+        metadata = {
             "n_features": self.n_features_in_,
             "multi_label": self.multi_label_,
             "classes": self.classes_.tolist(),
             "classes_dtype": "object" if self.classes_.dtype == object else self.classes_.dtype.str,
         }
-        return pack(type(self).__name__, about, self._arrays())
+        return pack(type(self).__name__, metadata, self._arrays())
 
-    def load_state(self, state: Mapping[str, np.ndarray]):
-        """Make self what the classifier was that gave `state`, and return it; self needs the same parameters.
+    def load_state(self, state: Mapping[str, np.ndarray]) -> Self:
+        """Take over the state of a classifier with the same parameters, and return self.
 
         Raises WeightsError if the state is of another kind or of other sizes, or if self is fitted to other features
         or classes. The names of columns, which scikit-learn keeps for a DataFrame, and the history are not in a state.
         """
         kind = type(self).__name__
-        about, arrays = unpack(kind, state)
-        n_features, multi_label = about["n_features"], about["multi_label"]
-        classes = np.array(about["classes"], dtype=about["classes_dtype"])
+        metadata, arrays = unpack(kind, state)
+        n_features, multi_label = metadata["n_features"], metadata["multi_label"]
+        classes = np.array(metadata["classes"], dtype=metadata["classes_dtype"])
         if hasattr(self, "classes_"):
             check_same(kind, "features", n_features, self.n_features_in_)
             check_same(kind, "as its classes", classes.tolist(), self.classes_.tolist())
@@ -163,7 +186,14 @@ class Classifier(ClassifierMixin, BaseEstimator):
         self.__dict__.update({name: value for name, value in vars(loaded).items() if name.endswith("_")})
         return self
 
-    def _fit(self, X: np.ndarray, T: np.ndarray, views: np.ndarray | None, validation, on_epoch) -> None:
+    def _fit(
+        self,
+        X: np.ndarray,
+        T: np.ndarray,
+        views: np.ndarray | None,
+        validation: tuple[ArrayLike, ArrayLike] | None,
+        on_epoch: OnEpoch | None,
+    ) -> None:
         """Learn from X, float32 (n_images, n_features), and T, float32 0/1 (n_images, n_labels)."""
         raise NotImplementedError
 
@@ -175,12 +205,12 @@ class Classifier(ClassifierMixin, BaseEstimator):
         """Return what was learned, by name."""
         raise NotImplementedError
 
-    def _expected_arrays(self) -> dict[str, tuple]:
-        """Return name → (shape, dtype) of what `_arrays` gives for these classes and this width."""
+    def _expected_arrays(self) -> ExpectedArrays:
+        """Return name → (shape, dtype) of the arrays that `_arrays` returns for these classes and this width."""
         raise NotImplementedError
 
     def _set_arrays(self, arrays: dict[str, np.ndarray]) -> None:
-        """Take over what `_arrays` gave."""
+        """Take over arrays that `_arrays` returned."""
         raise NotImplementedError
 
     def _encode(self, y: np.ndarray) -> np.ndarray:
@@ -190,30 +220,30 @@ class Classifier(ClassifierMixin, BaseEstimator):
     def _decide(self, P: np.ndarray) -> np.ndarray:
         return (P >= 0.5).astype(np.int64) if self.multi_label_ else self.classes_[P.argmax(axis=1)]
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_label = True
         return tags
 
 
-def usable_targets(y, X: np.ndarray) -> np.ndarray:
+def usable_targets(y: ArrayLike | None, X: np.ndarray) -> np.ndarray:
     """Return y as (n_images,) class names or (n_images, n_labels) 0/1; raises ValueError in scikit-learn's words."""
     if y is None:
         raise ValueError("This classifier requires y to be passed, but the target y is None.")
-    y = np.asarray(y)
-    if y.ndim == 2 and y.shape[1] > 1:
-        if not np.isin(y, (0, 1)).all():
+    Y = np.asarray(y)
+    if Y.ndim == 2 and Y.shape[1] > 1:
+        if not np.isin(Y, (0, 1)).all():
             raise ValueError("Unknown label type: a matrix y holds a column of 0 and 1 for each label")
     else:
-        y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
-    check_consistent_length(X, y)
-    return y
+        Y = column_or_1d(Y, warn=True)
+        check_classification_targets(Y)
+    check_consistent_length(X, Y)
+    return Y
 
 
 def _refuse_non_finite(what: str, X: np.ndarray) -> None:
     bad = [row for row in range(len(X)) if not np.isfinite(X[row]).all()]  # by rows: views can be gigabytes
     if bad:
         raise UnusableFeatures(
-            f"{what}: NaN or inf in {len(bad)} of {len(X)} rows, the first in row {bad[0]}. Extract them again."
+            f"{what}: NaN or infinity in {len(bad)} of {len(X)} rows, the first in row {bad[0]}. Extract them again."
         )

@@ -1,37 +1,52 @@
 """The first layer of a network on wide features: multiplied in bfloat16, trained in float32, a block of rows at a time.
 
-Nearly all weights are there (2,282,800 of the 2,286,006 of the mixture of experts on 11,414 features), and a step of
+It holds nearly all weights (2,282,800 of the 2,286,006 of the mixture of experts on 11,414 features), and a step of
 training is three passes over them: the product z = x Wᵀ, the gradient ∂L/∂W = (∂L/∂z)ᵀ x, and Adam. Three things make
 them quick. Both products are of bfloat16 numbers, which processors that compute with them multiply at twice the speed;
 W itself and Adam's moments stay float32, so that a small step is not lost in rounding (Micikevicius et al. 2018, "Mixed
-Precision Training"). The features get no gradient. And the gradient is computed, spent and forgotten block by block,
-while it lies in the cache: in memory there is never a gradient of all weights.
+Precision Training"). The features get no gradient. And the gradient is computed, used and discarded block by block,
+while it is in the cache: the gradient of all weights is never in memory at once.
 
-Blocks are shared out among threads that take the next one when they are done, and each works alone on its block. So a
-core that is busy with something else delays a block and not every operation, and the numbers are the same to the bit
-for any number of threads.
+Threads take the next block when they have finished one, and each works alone on its block. So a core that is busy with
+something else delays a block and not every operation, and the numbers are the same to the bit for any number of
+threads.
 
 B images, D features, H units.
 """
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.optim.adam import adam
 
 BLOCK = 500_000  # weights: 2 MB each of W, gradient and moments; measured best of 0.1 to 2 million
 PIECE = 100  # units whose z is computed at once
-ENOUGH = 1_000_000  # weights from which "auto" takes bfloat16
+ENOUGH = 1_000_000  # weights from which "auto" is bfloat16
+
+
+class HeadNetwork(nn.Module):
+    """A network on features, in two parts: a first linear layer, which can be computed apart, and all after it."""
+
+    @property
+    def first(self) -> nn.Linear:
+        """The layer that reads the features."""
+        raise NotImplementedError
+
+    def after(self, z: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return the network's output from the output z (B, H) of the first layer."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
+        return self.after(self.first(x))
 
 
 class FirstLayer:
     """Weights (H, D) of a first layer without its bias, and their Adam; for networks whose features need no gradient.
 
     weight        float32, changed in place by `step`
-    dtype         in which both products are computed; float32 is what autograd computes, but for rounding
-    weight_decay  coupled L2, as `torch.optim.Adam` has it; betas and ε are its defaults, too
+    dtype         in which both products are computed; float32 is what autograd computes, apart from rounding
+    weight_decay  coupled L2, as in `torch.optim.Adam`; betas and ε are also its defaults
     """
 
     def __init__(self, weight: Tensor, dtype: torch.dtype, *, weight_decay: float = 0.0):
@@ -41,7 +56,7 @@ class FirstLayer:
         self.mean, self.square = torch.zeros_like(self.weight), torch.zeros_like(self.weight)
         n_units, n_features = self.weight.shape
         n_rows = min(n_units, max(1, BLOCK // n_features))
-        # `adam` counts the steps of what it is given, so every block has its own counter
+        # `adam` counts the steps of the tensors that it is given, so every block has its own counter
         self.blocks = [(rows, torch.zeros((), device=weight.device)) for rows in _split(n_units, n_rows)]
         self.pieces = _split(n_units, PIECE)
         n_threads = torch.get_num_threads() if weight.device.type == "cpu" else 1
@@ -54,7 +69,7 @@ class FirstLayer:
         z = torch.empty(len(x), len(self.weight), device=x.device)
         todo = iter(self.pieces)  # one iterator for all threads: each takes what the others have left
 
-        def work(_) -> None:
+        def work(_: Tensor) -> None:
             for rows in todo:
                 z[:, rows] = x @ self.product_weight[rows].T
 
@@ -102,9 +117,9 @@ class NetworkOptimiser:
     `FirstLayer`; its bias, all later layers and the loss stay float32 and autograd's.
     """
 
-    def __init__(self, network: Any, dtype: torch.dtype, weight_decay: float):
-        self.network = network  # an nn.Module with `first` and `after`
-        self.first = None
+    def __init__(self, network: HeadNetwork, dtype: torch.dtype, weight_decay: float):
+        self.network = network
+        self.first: FirstLayer | None = None
         rest = list(network.parameters())
         if dtype != torch.float32:
             self.first = FirstLayer(network.first.weight, dtype, weight_decay=weight_decay)
@@ -113,9 +128,10 @@ class NetworkOptimiser:
         self.optimiser = torch.optim.Adam(rest, weight_decay=weight_decay, fused=True)
 
     def output(self, x: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return what the network makes of x (B, D), which is of dtype `dtype`."""
+        """Return the network's output for x (B, D), which is of dtype `dtype`."""
         if self.first is None:
-            return self.network(x)
+            output: tuple[Tensor, Tensor | None] = self.network(x)
+            return output
         self.x, self.z = x, self.first(x)
         return self.network.after(self.z + self.network.first.bias)
 
@@ -127,15 +143,15 @@ class NetworkOptimiser:
         loss.backward()
         self.optimiser.step()
         if self.first is not None:
-            assert self.z.grad is not None, "the loss is a function of the last output"
+            assert self.z.grad is not None, "the loss does not depend on the last output"
             self.first.step(self.x, self.z.grad, lr)
 
 
 def choose_dtype(precision: str, device: torch.device, n_weights: int) -> torch.dtype:
-    """Return the type in which a first layer of `n_weights` is multiplied: "float32", "bfloat16", or the quicker.
+    """Return the type in which a first layer of `n_weights` is multiplied; with precision "auto", the faster one.
 
-    "auto" is bfloat16 on a CPU that multiplies such numbers itself, for a layer of which that is a good part of the
-    time. On a GPU it is float32: an epoch is a second there, too, and its bfloat16 is unmeasured.
+    "auto" is bfloat16 on a CPU with instructions for it, for a layer that takes a good part of the time. On a GPU it is
+    float32: an epoch takes a second there anyway, and bfloat16 was not measured.
     """
     if precision == "auto":
         quicker = device.type == "cpu" and multiplies_bfloat16() and n_weights >= ENOUGH

@@ -1,5 +1,7 @@
 """Logistic regression on the feature vectors: the baseline to beat. Scale the features first."""
 
+from typing import Any
+
 import numpy as np
 from scipy.special import expit, softmax
 from sklearn.linear_model import LogisticRegression
@@ -7,31 +9,32 @@ from sklearn.model_selection import KFold
 
 from mediaeval.classifiers.base import Classifier
 from mediaeval.classifiers.settings import LogisticSettings
+from mediaeval.classifiers.state import ExpectedArrays
 
-CANDIDATES = tuple(10.0**k for k in range(-5, 1))  # C of "cv"; thousands of standardised features want the small ones
+CANDIDATES = tuple(10.0**k for k in range(-5, 1))  # C of "cv"; thousands of standardised features need small ones
 FOLDS = 5  # of "cv"
-TINY = 1e-15  # a probability of 0 costs this much and not everything
+TINY = 1e-15  # the least probability in the log loss, which would be infinite at 0
 MAX_ITER = 1000  # L-BFGS iterations; a fit on the task's features takes tens
 
 
 class LogisticBaseline(Classifier):
-    """Logistic regression with an L2 penalty: multinomial for single-label, one for each label for multi-label.
+    """Logistic regression with an L2 penalty: multinomial for single-label, one per label for multi-label.
 
     C  the inverse of the penalty, or "cv": the best of `CANDIDATES` by log loss in a cross-validation within the
-       training images (near-duplicates may lie on both sides of it). One C for all labels; `C_` tells which.
+       training images (near-duplicates may be on both sides of it). One C for all labels; `C_` is the one chosen.
 
     A label that all training images have, or none, gets the constant probability (images with it + ½) / (images + 1).
-    Each image's views share its weight equally with the plain vector: the loss is the mean over the draws that a
-    network would make. There are no epochs, so validation and on_epoch are accepted and change nothing.
+    Each image's views share its weight equally with the plain vector: the loss is the mean over the versions that a
+    network would draw from. There are no epochs, so validation and on_epoch are accepted and change nothing.
     """
 
     settings = LogisticSettings
 
-    def __init__(self, C=1.0, random_state=0):
+    def __init__(self, C: float | str = 1.0, random_state: int = 0) -> None:
         self.C = C
         self.random_state = random_state  # of the folds of "cv"
 
-    def _fit(self, X, T, views, validation, on_epoch):
+    def _fit(self, X: np.ndarray, T: np.ndarray, views: np.ndarray | None, validation: Any, on_epoch: Any) -> None:
         versions = X[:, None] if views is None else np.concatenate([X[:, None], views], axis=1)  # (n, 1 + n_views, d)
         self.C_ = self._best_C(versions, T) if self.C == "cv" else float(self.C)
         self.coef_, self.intercept_ = self._solve(versions, T, self.C_)
@@ -57,7 +60,7 @@ class LogisticBaseline(Classifier):
         X, weight = versions.reshape(-1, n_features), np.full(n_images * n_versions, 1 / n_versions)
         coef, intercept = np.zeros((T.shape[1], n_features)), np.zeros(T.shape[1])
 
-        def solve(y):
+        def solve(y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             model = LogisticRegression(C=C, max_iter=MAX_ITER).fit(X, np.repeat(y, n_versions), sample_weight=weight)
             return model.coef_, model.intercept_
 
@@ -83,24 +86,25 @@ class LogisticBaseline(Classifier):
     def _activate(self, z: np.ndarray) -> np.ndarray:
         return expit(z) if self.multi_label_ else softmax(z, axis=1)
 
-    def _probabilities(self, X):
+    def _probabilities(self, X: np.ndarray) -> np.ndarray:
         return self._activate(X.astype(np.float64) @ self.coef_.T + self.intercept_)
 
-    def _arrays(self):
-        return {"coef": self.coef_, "intercept": self.intercept_, "C": np.float64(self.C_)}
+    def _arrays(self) -> dict[str, np.ndarray]:
+        return {"coef": self.coef_, "intercept": self.intercept_, "C": np.array(self.C_)}
 
-    def _expected_arrays(self):
+    def _expected_arrays(self) -> ExpectedArrays:
         shape = len(self.classes_), self.n_features_in_
         return {"coef": (shape, "float64"), "intercept": (shape[:1], "float64"), "C": ((), "float64")}
 
-    def _set_arrays(self, arrays):
+    def _set_arrays(self, arrays: dict[str, np.ndarray]) -> None:
         self.coef_, self.intercept_, self.C_ = arrays["coef"].copy(), arrays["intercept"].copy(), float(arrays["C"])
 
 
 def _rotated(versions: np.ndarray) -> np.ndarray:
     """Return vectors in an orthonormal basis of the space they span, where that is smaller; float32.
 
-    An L2 penalty knows lengths and angles alone: predictions are the same, and 2,432 × 11,414 is a fifth of the work.
+    An L2 penalty depends on lengths and angles alone: predictions are the same, and 2,432 × 11,414 is a fifth of the
+    work.
     """
     X = versions.reshape(-1, versions.shape[-1])
     if X.shape[1] <= len(X):

@@ -1,7 +1,7 @@
 """What is trained and saved for a subtask: a scaler and a classifier, fitted together, rebuilt together."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from mediaeval.classifiers import make_classifier
+from mediaeval.classifiers.base import HistoryRow, OnEpoch
 from mediaeval.classifiers.scaling import BlockScaler
 from mediaeval.errors import FeaturesError, WeightsError
 from mediaeval.features.images import Images
@@ -23,7 +24,7 @@ from submission.task import Subtask
 class SubtaskModel:
     """A scaler and a classifier for one subtask, on blocks of features of the given widths.
 
-    Labels go in and come out as data frames: image ids × `Subtask.labels`.
+    Labels and probabilities are data frames: image ids × task.labels.
     """
 
     task: Subtask
@@ -32,7 +33,7 @@ class SubtaskModel:
     blocks: dict[str, int]  # extractor name → width, in the order of concatenation
     scale: str
     seed: int
-    device: str = "cpu"  # where it is trained; not part of what it is
+    device: str = "cpu"  # where it is trained; not saved
 
     def __post_init__(self) -> None:
         self.scaler = BlockScaler(widths=list(self.blocks.values()), scale=self.scale)
@@ -41,14 +42,14 @@ class SubtaskModel:
             self.estimator.set_params(device=self.device)
 
     @property
-    def history(self) -> list[dict]:
-        """An epoch a row; empty for a classifier that is not trained in epochs."""
+    def history(self) -> list[HistoryRow]:
+        """A row per epoch; empty for a classifier that is not trained in epochs."""
         return self.estimator.history_
 
     def chosen_params(self) -> dict[str, Any]:
-        """Return the classifier's parameters, defaults included, but for seed and device, which are not its own.
+        """Return the classifier's settings, defaults included, but without the device and precision "auto".
 
-        Nor is precision "auto", which leaves it to the machine; one that was asked for is a choice like any other.
+        Both are left to the machine; a precision that was asked for is a choice like any other.
         """
         own = self.estimator.get_params(deep=False) | {"random_state": None, "device": None}
         if own.get("precision") == "auto":
@@ -62,7 +63,7 @@ class SubtaskModel:
         *,
         views: np.ndarray | None = None,
         validation: tuple[np.ndarray, pd.DataFrame] | None = None,
-        on_epoch: Callable[[dict], None] | None = None,
+        on_epoch: OnEpoch | None = None,
     ) -> "SubtaskModel":
         """Fit on X, float32 (n_images, sum of widths), rows in the order of `labels`; return self.
 
@@ -72,15 +73,16 @@ class SubtaskModel:
         X = self.scaler.fit_transform(X)
         if views is not None:
             views = self.scaler.transform_views(views)
+        held_out = None
         if validation is not None:
-            validation = (self.scaler.transform(validation[0]), self._target(validation[1]))
-        self.estimator.fit(X, self._target(labels), views=views, validation=validation, on_epoch=on_epoch)
+            held_out = (self.scaler.transform(validation[0]), self._target(validation[1]))
+        self.estimator.fit(X, self._target(labels), views=views, validation=held_out, on_epoch=on_epoch)
         return self
 
-    def _target(self, labels: pd.DataFrame) -> np.ndarray:
-        """Return what estimators take: names (n_images,) for one label an image, else 0/1 (n_images, n_labels)."""
-        labels = np.asarray(labels)
-        return labels if self.task.multi_label else np.array(self.task.labels)[labels.argmax(axis=1)]
+    def _target(self, labels: pd.DataFrame | np.ndarray) -> np.ndarray:
+        """Return targets for estimators: class names (n_images,) if single-label, else 0/1 (n_images, n_labels)."""
+        Y = np.asarray(labels)
+        return Y if self.task.multi_label else np.array(self.task.labels)[Y.argmax(axis=1)]
 
     def predict_proba(self, images: Images) -> pd.DataFrame:
         """Return probabilities, 0..1: ids × labels.
@@ -107,9 +109,9 @@ class SubtaskModel:
         return frame.reindex(columns=list(self.task.labels), fill_value=0.0)
 
     def save(self, path: Path) -> None:
-        """Write one safetensors file that `load_model` rebuilds the model from."""
+        """Write one safetensors file, from which `load_model` rebuilds the model."""
         arrays = {f"{part}.{key}": np.array(array, order="C") for part, key, array in self._states()}
-        about = {
+        metadata = {
             "subtask": self.task.name,
             "classifier": self.classifier,
             "params": self.params,
@@ -117,9 +119,9 @@ class SubtaskModel:
             "scale": self.scale,
             "seed": self.seed,
         }
-        write_atomically(path, save(arrays, metadata={"model": json.dumps(about)}))
+        write_atomically(path, save(arrays, metadata={"model": json.dumps(metadata)}))
 
-    def _states(self):
+    def _states(self) -> Iterator[tuple[str, str, np.ndarray]]:
         for part, owner in (("scaler", self.scaler), ("classifier", self.estimator)):
             for key, array in owner.state().items():
                 yield part, key, array
@@ -129,16 +131,16 @@ def load_model(path: Path, task: Subtask) -> SubtaskModel:
     """Rebuild a saved model. Raises WeightsError when the file is absent, damaged or of another subtask."""
     try:
         with safe_open(path, "numpy") as file:
-            about = json.loads((file.metadata() or {})["model"])
+            metadata = json.loads((file.metadata() or {})["model"])
             arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
     except FileNotFoundError:
         raise WeightsError(f"{path} is absent. Train {task.name} again.") from None
     except (SafetensorError, KeyError, ValueError, OSError) as error:
         raise WeightsError(f"{path} is damaged ({error}). Train {task.name} again.") from None
-    if not isinstance(about, dict) or about.pop("subtask", None) != task.name:
+    if not isinstance(metadata, dict) or metadata.pop("subtask", None) != task.name:
         raise WeightsError(f"{path} is not a model of {task.name}. Train {task.name} again.")
     try:
-        model = SubtaskModel(task, **about)
+        model = SubtaskModel(task, **metadata)
     except TypeError as error:
         raise WeightsError(f"{path} is damaged ({error}). Train {task.name} again.") from None
     for part, owner in (("scaler", model.scaler), ("classifier", model.estimator)):

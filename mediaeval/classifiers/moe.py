@@ -1,19 +1,21 @@
-"""Mixture of experts, as Pournaras et al. 2021 classified subtask 1 (seed 000) and all data sets of their next paper.
+"""The mixture of experts of Pournaras et al. 2021: subtask 1 of MediaEval, and all datasets of their SMAP paper.
 
-A hidden layer, then for every label apart two experts, each a yes or no, and a gate that shares its trust among the
+A hidden layer, then for every label two experts, each a yes or no, and a gate whose weights are shared among the
 experts and a dummy that always says no (Abu-El-Haija et al. 2016, YouTube-8M, whose `MoeModel` has no hidden layer).
-All is computed as logarithms, so a probability near 0 or 1 keeps its gradient and no ε is needed anywhere.
+All is computed as logarithms, so a probability near 0 or 1 keeps its gradient, and no ε is needed.
 
 B images, N labels, M experts.
 """
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
 from mediaeval.classifiers.base import in_chunks, usable_features
+from mediaeval.classifiers.first_layer import HeadNetwork
 from mediaeval.classifiers.settings import MoESettings
 from mediaeval.classifiers.training import TorchClassifier
 
@@ -24,7 +26,7 @@ def mix(gate: Tensor, experts: Tensor) -> tuple[Tensor, Tensor]:
     gate     logits (B, N, M + 1), the dummy's last; p is their softmax, the dummy's share included
     experts  logits e (B, N, M)
 
-    The complement is a sum of positive terms, too: 1 − o = p_dummy + Σ_i p_i σ(−e_i). It is never a difference.
+    The complement is also a sum of positive terms: 1 − o = p_dummy + Σ_i p_i σ(−e_i). It is never a difference.
     """
     log_p = gate.log_softmax(dim=-1)
     open_, dummy = log_p[..., :-1], log_p[..., -1:]
@@ -33,7 +35,7 @@ def mix(gate: Tensor, experts: Tensor) -> tuple[Tensor, Tensor]:
     return log_o, log_not_o
 
 
-class MoENetwork(nn.Module):
+class MoENetwork(HeadNetwork):
     """(B, n_features) → log o, log(1 − o), each (B, N). With 11,414 features and 3 labels: 2,286,006 parameters."""
 
     def __init__(self, n_features: int, n_labels: int, *, hidden: int = 200, experts: int = 2, dropout: float = 0.4):
@@ -46,14 +48,9 @@ class MoENetwork(nn.Module):
 
     @property
     def first(self) -> nn.Linear:
-        """The layer that reads the features."""
         return self.hidden
 
-    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
-        return self.after(self.hidden(x))
-
     def after(self, z: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what `forward` does, from the output z (B, hidden) of the first layer."""
         h = self.dropout(z.relu())  # (B, hidden)
         gate = self.gate(h).view(-1, self.n_labels, self.n_experts + 1)
         experts = self.experts(h).view(-1, self.n_labels, self.n_experts)
@@ -65,31 +62,31 @@ class MixtureOfExperts(TorchClassifier):
 
     Loss "bce" sets o against 0 or 1 for each label; "nll" is the negative log-likelihood of o / Σo.
 
-    Outputs o of a single-label subtask need not sum to 1, so `predict_proba` gives o / Σo, whose arg-max is the same;
-    `expert_scores` gives o itself. For a multi-label subtask both are o.
+    Outputs o of a single-label subtask need not sum to 1, so `predict_proba` returns o / Σo, whose arg-max is the same;
+    `expert_scores` returns o itself. For a multi-label subtask both return o.
     """
 
     settings = MoESettings
 
     def __init__(
         self,
-        hidden=200,
-        experts=2,
-        dropout=0.4,
-        loss="bce",
-        lr=1e-5,
-        epochs=300,
-        batch_size=64,
-        weight_decay=0.0,
-        schedule="step",
-        lr_step=70,
-        lr_gamma=0.5,
-        label_smoothing=0.0,
-        ensemble=1,
-        device="auto",
-        precision="auto",
-        random_state=0,
-    ):
+        hidden: int = 200,
+        experts: int = 2,
+        dropout: float = 0.4,
+        loss: str = "bce",
+        lr: float = 1e-5,
+        epochs: int = 300,
+        batch_size: int = 64,
+        weight_decay: float = 0.0,
+        schedule: str = "step",
+        lr_step: int | None = 70,
+        lr_gamma: float = 0.5,
+        label_smoothing: float = 0.0,
+        ensemble: int = 1,
+        device: str = "auto",
+        precision: str = "auto",
+        random_state: int = 0,
+    ) -> None:
         self.hidden = hidden
         self.experts = experts
         self.dropout = dropout
@@ -107,16 +104,17 @@ class MixtureOfExperts(TorchClassifier):
         self.precision = precision
         self.random_state = random_state
 
-    def expert_scores(self, X) -> np.ndarray:
+    def expert_scores(self, X: ArrayLike) -> np.ndarray:
         """Return the raw outputs o, 0..1, float64 (n_images, n_labels); of an ensemble, their means."""
         check_is_fitted(self)
         return in_chunks(self._scores, usable_features(self, X, reset=False))
 
     def _scores(self, X: np.ndarray) -> np.ndarray:
-        return np.mean([self._output(network, X)[0].double().exp().numpy() for network in self.networks_], axis=0)
+        scores = [self._output(network, X)[0].double().exp().numpy() for network in self.networks_]
+        return np.asarray(np.mean(scores, axis=0))
 
-    def _build(self, n_features, n_labels):
+    def _build(self, n_features: int, n_labels: int) -> MoENetwork:
         return MoENetwork(n_features, n_labels, hidden=self.hidden, experts=self.experts, dropout=self.dropout)
 
-    def _categorical(self):
+    def _categorical(self) -> bool:
         return self.loss == "nll"

@@ -11,16 +11,17 @@ from typing import Any
 class PublishedRecipe:
     """One published way to train a classifier on features.
 
-    `scale` is what happens to each block of features before the concatenation (see `BlockScaler`); `augment` the
-    augmented views a training image; `threshold` the probability from which a label of several is given.
+    scale      how each block of features is scaled before the concatenation (see `BlockScaler`)
+    augment    augmented views of each training image; None: the paper has none, and the configuration's default holds
+    threshold  probability from which a label is given where there may be several; None: not stated, or one label
     """
 
     classifier: str  # name in CLASSIFIERS
     params: dict[str, Any] = field(repr=False)
     scale: str
     source: str
-    augment: int | None = None  # None: the paper has none, and a configuration says nothing of it
-    threshold: float | None = None  # None: unsaid, or one label an image; ½ is then taken
+    augment: int | None = None
+    threshold: float | None = None
 
     def section(self) -> dict[str, Any]:
         """Return the recipe as a [subtaskN] section of a configuration."""
@@ -30,11 +31,11 @@ class PublishedRecipe:
         }
 
 
-_CERTH = "Pournaras et al. 2021, MediaEval working note (seed 000)"
-_SMAP = "Pournaras et al. 2021, SMAP (seed 001), section IV B"
+_CERTH = "Pournaras et al. 2021, MediaEval working note"
+_SMAP = "Pournaras et al. 2021, SMAP, section IV B"
 
-# Unsaid for certh2021: the scale (none, as in the group's mixture of experts of the same year) and how many augmented
-# views (four a training image; each epoch takes one of the five versions).
+# Not stated for certh2021: the scale (none, as in the group's mixture of experts of the same year) and the number of
+# augmented views (four per training image; each epoch takes one of the five versions).
 _HALVED = {"lr_step": 70, "batch_size": 64}
 _TENTHS = {"lr": 1e-4, "lr_gamma": 0.1, "batch_size": 256, "weight_decay": 1e-3}  # coupled: see `TorchClassifier`
 _SMALL = {"lr": 1e-4, "epochs": 20, "batch_size": 8}

@@ -1,20 +1,23 @@
 """Bring the blocks of a concatenated feature vector to one scale, before a classifier sees them.
 
 The blocks differ strongly by construction (means of ReLUs, sigmoids near 0, unit vectors), and at the small learning
-rates of Pournaras et al. 2021 the scale decides whether training moves at all.
+rates of Pournaras et al. 2021 the scale decides whether training makes any progress.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
+from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
 from mediaeval.classifiers.base import UnusableFeatures, checked_parameters, usable_features
 from mediaeval.classifiers.settings import ScalerSettings
 from mediaeval.classifiers.state import check_arrays, check_same, pack, unpack
 
-# relative spread below which a column is constant: float32 rounding, which must not be blown up to unit variance
+# relative spread below which a column counts as constant: float32 rounding must not be scaled up to unit variance
 CONSTANT = 1e-7
 
 
@@ -30,17 +33,19 @@ class BlockScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
     Fitted: `mean_` and `factor_`, float64 (n_features,), for "standard".
     """
 
-    def __init__(self, widths=None, scale="standard"):
+    n_features_in_: int
+
+    def __init__(self, widths: Sequence[int] | None = None, scale: str = "standard") -> None:
         self.widths = widths
         self.scale = scale
 
-    def fit(self, X, y=None):
+    def fit(self, X: ArrayLike, y: object = None) -> Self:
         """Fit on X and return self; raises FeaturesError if the widths do not add up to X's width."""
         checked_parameters(self, ScalerSettings, "scaler")
         X = usable_features(self, X, reset=True, dtype=(np.float64, np.float32))
         if self.widths is not None and sum(self.widths) != X.shape[1]:
             blocks = f"{' + '.join(map(str, self.widths))} = {sum(self.widths)}"
-            raise UnusableFeatures(f"scaler.widths: blocks of {blocks} features, but the vectors have {X.shape[1]}")
+            raise UnusableFeatures(f"scaler.widths: got blocks of {blocks} features; expected {X.shape[1]}, as in X.")
         if self.scale == "standard":
             self.mean_ = X.mean(axis=0, dtype=np.float64)
             deviation = X.std(axis=0, dtype=np.float64)
@@ -48,7 +53,7 @@ class BlockScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             self.factor_ = np.where(constant, 0.0, 1 / np.where(constant, 1, deviation))
         return self
 
-    def transform(self, X) -> np.ndarray:
+    def transform(self, X: ArrayLike) -> np.ndarray:
         """Return X scaled, (n_images, n_features)."""
         check_is_fitted(self, "n_features_in_")
         X = usable_features(self, X, reset=False, dtype=(np.float64, np.float32))
@@ -59,14 +64,14 @@ class BlockScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         scaled, start = np.empty_like(X), 0
         for width in self.widths or [X.shape[1]]:
             block = X[:, start : start + width]
-            peak = np.abs(block).max(axis=1, keepdims=True)  # divided out first: squares of tiny numbers vanish
+            peak = np.abs(block).max(axis=1, keepdims=True)  # divided out first: squares of tiny numbers would be 0
             block = np.divide(block, peak, where=peak > 0, out=np.zeros_like(block))
             length = np.sqrt(np.square(block, dtype=np.float64).sum(axis=1, keepdims=True))
             scaled[:, start : start + width] = block / np.where(length > 0, length, 1)
             start += width
         return scaled
 
-    def transform_views(self, views) -> np.ndarray:
+    def transform_views(self, views: ArrayLike) -> np.ndarray:
         """Return views (n_images, n_views, n_features) scaled like the plain vectors."""
         views = np.asarray(views)
         scaled = np.empty(views.shape, np.float64 if views.dtype == np.float64 else np.float32)
@@ -80,18 +85,18 @@ class BlockScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         arrays = {"mean": self.mean_, "factor": self.factor_} if self.scale == "standard" else {}
         return pack(type(self).__name__, {"n_features": self.n_features_in_, **self._settings()}, arrays)
 
-    def load_state(self, state: Mapping[str, np.ndarray]):
-        """Make self what the scaler was that gave `state`, and return it; self needs the same parameters.
+    def load_state(self, state: Mapping[str, np.ndarray]) -> Self:
+        """Take over the state of a scaler with the same parameters, and return self.
 
         Raises WeightsError, naming both, if the state is of other blocks, another scale or another width.
         """
         kind = type(self).__name__
-        about, arrays = unpack(kind, state)
-        n_features = about.pop("n_features")
+        metadata, arrays = unpack(kind, state)
+        n_features = metadata.pop("n_features")
         for name, value in self._settings().items():
-            check_same(kind, f"as {name}", about[name], value)
-        if (own := getattr(self, "n_features_in_", None)) is not None:
-            check_same(kind, "features", n_features, own)
+            check_same(kind, f"as {name}", metadata[name], value)
+        if hasattr(self, "n_features_in_"):
+            check_same(kind, "features", n_features, self.n_features_in_)
         shape = ((n_features,), "float64")
         check_arrays(kind, {"mean": shape, "factor": shape} if self.scale == "standard" else {}, arrays)
         self.__dict__.pop("feature_names_in_", None)
@@ -100,10 +105,10 @@ class BlockScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             self.mean_, self.factor_ = arrays["mean"].copy(), arrays["factor"].copy()
         return self
 
-    def _settings(self) -> dict:
+    def _settings(self) -> dict[str, Any]:
         return {"widths": None if self.widths is None else list(map(int, self.widths)), "scale": self.scale}
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags

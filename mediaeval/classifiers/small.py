@@ -1,8 +1,10 @@
-"""The small network with which Pournaras et al. 2021 (seed 001) classified single features and their combination.
+"""The small network of Pournaras et al. 2021 (SMAP) for single features and their combination.
 
 n_features → 200 → ReLU → dropout .4 → n_labels, softmax; their "binary cross-entropy" over a softmax of two is the
 cross-entropy of two classes. With d features and 2 labels: d · 200 + 200 + 200 · 2 + 2 parameters.
 """
+
+from collections.abc import Sequence
 
 from mediaeval.classifiers.dense import DenseClassifier
 from mediaeval.classifiers.settings import SmallSettings
@@ -15,21 +17,21 @@ class SmallClassifier(DenseClassifier):
 
     def __init__(
         self,
-        hidden=(200,),
-        dropout=0.4,
-        lr=1e-4,
-        epochs=20,
-        batch_size=8,
-        weight_decay=0.0,
-        schedule="constant",
-        lr_step=None,
-        lr_gamma=0.5,
-        label_smoothing=0.0,
-        ensemble=1,
-        device="auto",
-        precision="auto",
-        random_state=0,
-    ):
+        hidden: Sequence[int] = (200,),
+        dropout: float = 0.4,
+        lr: float = 1e-4,
+        epochs: int = 20,
+        batch_size: int = 8,
+        weight_decay: float = 0.0,
+        schedule: str = "constant",
+        lr_step: int | None = None,
+        lr_gamma: float = 0.5,
+        label_smoothing: float = 0.0,
+        ensemble: int = 1,
+        device: str = "auto",
+        precision: str = "auto",
+        random_state: int = 0,
+    ) -> None:
         super().__init__(
             hidden=hidden,
             dropout=dropout,

@@ -1,62 +1,67 @@
-"""A fitted estimator as named arrays: what a run folder writes to safetensors, and rebuilds it from without pickle.
+"""A fitted estimator as named arrays, which a run folder writes to safetensors and rebuilds it from without pickle.
 
-A state is a dict of numpy arrays. The entry `header` is JSON in UTF-8 bytes (uint8): the kind of estimator and what
-else is no number (class names, say); the other entries are what was learned.
+A state is a dict of numpy arrays. The entry `header` is JSON in UTF-8 bytes (uint8): the kind of estimator and whatever
+else is not a number, such as class names. The other entries are what was learned.
 """
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from mediaeval.errors import WeightsError
 
 HEADER = "header"
 
+Shape = tuple[int, ...]
+ExpectedArrays = Mapping[str, tuple[Shape, DTypeLike]]  # name → (shape, dtype)
 
-def pack(kind: str, about: dict, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Join a JSON-able `about` and `arrays` into one state; the arrays are copied."""
-    text = json.dumps({"kind": kind, **about}, ensure_ascii=False, sort_keys=True)
+
+def pack(kind: str, metadata: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Join JSON-able `metadata` and `arrays` into one state; the arrays are copied."""
+    text = json.dumps({"kind": kind, **metadata}, ensure_ascii=False, sort_keys=True)
     header = np.frombuffer(text.encode(), dtype=np.uint8).copy()
     return {HEADER: header, **{name: np.array(array, order="C") for name, array in arrays.items()}}
 
 
-def unpack(kind: str, state: Mapping[str, np.ndarray]) -> tuple[dict, dict[str, np.ndarray]]:
-    """The `about` and the arrays of a state; raises WeightsError if it is none, or one of another kind."""
+def unpack(kind: str, state: Mapping[str, np.ndarray]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Return the metadata and the arrays of a state. Raises WeightsError if it is not the state of a `kind`."""
     arrays = {name: np.asarray(array) for name, array in state.items()}
     try:
-        about = json.loads(arrays.pop(HEADER).tobytes().decode())
-        found = about.pop("kind")
+        metadata = json.loads(arrays.pop(HEADER).tobytes().decode())
+        found = metadata.pop("kind")
     except (KeyError, ValueError, AttributeError, TypeError) as error:
         raise WeightsError(
-            f"no state of a {kind}: its '{HEADER}' is absent or unreadable. Train the run again."
+            f"not the state of a {kind}: its '{HEADER}' is absent or unreadable. Train the run again."
         ) from error
     if found != kind:
         raise WeightsError(
-            f"a state of {found}, wanted one of {kind}: build the classifier that the run was trained with."
+            f"got the state of a {found}; expected that of a {kind}. Build the classifier that was trained in the run."
         )
-    return about, arrays
+    return metadata, arrays
 
 
-def check_arrays(kind: str, wanted: Mapping[str, tuple], arrays: Mapping[str, np.ndarray]) -> None:
-    """Raise WeightsError, all at once, unless `arrays` are exactly those `wanted`: name → (shape, dtype name)."""
-    problems = [f"{kind}: the state has no array '{name}'" for name in wanted.keys() - arrays.keys()]
-    problems += [f"{kind}: the state has an array '{name}' that is not known" for name in arrays.keys() - wanted.keys()]
-    for name in wanted.keys() & arrays.keys():
-        shape, dtype = wanted[name]
-        found = arrays[name]
-        if (found.shape, found.dtype) != (tuple(shape), np.dtype(dtype)):
-            came = _describe(found.shape, found.dtype)
-            problems.append(f"{kind}: '{name}' of the state is {came}, wanted {_describe(shape, dtype)}")
+def check_arrays(kind: str, expected: ExpectedArrays, arrays: Mapping[str, np.ndarray]) -> None:
+    """Raise WeightsError, all problems at once, unless `arrays` have the `expected` names, shapes and dtypes."""
+    problems = [f"{kind}: the state has no array '{name}'." for name in expected.keys() - arrays.keys()]
+    problems += [f"{kind}: the state has an unknown array '{name}'." for name in arrays.keys() - expected.keys()]
+    for name in expected.keys() & arrays.keys():
+        shape, dtype = expected[name]
+        actual = arrays[name]
+        if (actual.shape, actual.dtype) != (tuple(shape), np.dtype(dtype)):
+            got = _describe(actual.shape, actual.dtype)
+            problems.append(f"{kind}: '{name}' of the state: got {got}; expected {_describe(shape, dtype)}.")
     if problems:
         raise WeightsError(*sorted(problems))
 
 
-def check_same(kind: str, what: str, found: object, wanted: object) -> None:
-    """Raise WeightsError that names both unless `found`, in the state, is what this estimator has."""
-    if found != wanted:
-        raise WeightsError(f"{kind}: the state has {found} {what}, this estimator has {wanted}")
+def check_same(kind: str, what: str, found: object, own: object) -> None:
+    """Raise WeightsError, which names both, unless `found` in the state is what this estimator has."""
+    if found != own:
+        raise WeightsError(f"{kind}: the state has {found} {what}, this estimator has {own}")
 
 
-def _describe(shape: tuple, dtype) -> str:
+def _describe(shape: Shape, dtype: DTypeLike) -> str:
     return f"{' × '.join(map(str, shape)) or 'one'} {np.dtype(dtype).name}"

@@ -1,7 +1,8 @@
 """Decision thresholds for multi-label subtasks, tuned on probabilities of images that the model had not seen.
 
-½ is the plain choice. For a rare label (craving) a model seldom says ½, and a threshold of its own may raise the F1.
-Tuned on the images it is scored on, it flatters: tune on `out_of_fold` probabilities of the training images.
+½ is the plain choice. For a rare label (craving) a model's probability is seldom ½, and a threshold of its own may
+raise the F1. Tuned on the images that it is scored on, it flatters: tune on `out_of_fold` probabilities of training
+images.
 
     P = out_of_fold(lambda: make_classifier("dense", params, 0), X, Y, groups, rng=np.random.default_rng(0))
     thresholds = tune_thresholds(Y, P)
@@ -9,11 +10,12 @@ Tuned on the images it is scored on, it flatters: tune on `out_of_fold` probabil
 """
 
 from collections.abc import Callable, Hashable, Sequence
-from typing import Any
 
 import numpy as np
 from sklearn.base import clone
 
+from mediaeval.classifiers.base import Classifier
+from mediaeval.classifiers.scaling import BlockScaler
 from mediaeval.errors import DatasetError
 
 
@@ -23,8 +25,8 @@ def tune_thresholds(Y: np.ndarray, P: np.ndarray) -> np.ndarray:
     Y  truth, 0/1 (n_images, n_labels)
     P  probabilities 0..1 (n_images, n_labels), of images the model was not trained on
 
-    Tried are ½ and the midpoints between neighbouring probabilities (the first neighbour being 0), which are all
-    decisions there are. Among equally good ones the nearest to ½ is taken, then the lower. A label without positives
+    The candidates are ½ and the midpoints between neighbouring probabilities, starting from 0; together they give all
+    possible decisions. Among equally good ones the nearest to ½ is taken, then the lower. A label without positives
     gets ½.
     """
     Y, P = np.asarray(Y), np.asarray(P, dtype=np.float64)
@@ -50,7 +52,7 @@ def _tune(y: np.ndarray, p: np.ndarray) -> float:
 
 
 def out_of_fold(
-    make_estimator: Callable[[], Any],
+    make_estimator: Callable[[], Classifier],
     X: np.ndarray,
     Y: np.ndarray,
     groups: Sequence[Hashable],
@@ -58,15 +60,15 @@ def out_of_fold(
     rng: np.random.Generator,
     views: np.ndarray | None = None,
     folds: int = 5,
-    scaler=None,
+    scaler: BlockScaler | None = None,
     on_fold: Callable[[int, int], None] = lambda done, total: None,
 ) -> np.ndarray:
     """Return probabilities, float64 (n_images, n_labels), each row of a model not trained on that row's group.
 
     make_estimator  gives a new classifier for each fold
     X, Y, views     as for `Classifier.fit`; held-out images are predicted from their plain vectors
-    groups          one for each image (near-duplicates share one): a group is never divided
-    scaler          fitted anew on each fold's training images; None leaves the features as they are
+    groups          one per image (near-duplicates share one): a group is never divided
+    scaler          fitted anew on each fold's training images; None: features are left as they are
     on_fold         called as `on_fold(done, total)` after each fold
 
     Columns are the labels, or the sorted class names. Raises DatasetError if there are fewer than two groups.
@@ -93,12 +95,15 @@ def out_of_fold(
 
 
 def assign_folds(groups: Sequence[Hashable], folds: int, rng: np.random.Generator) -> np.ndarray:
-    """Return a fold for each image, from 0, sizes as even as the groups allow; with few groups fewer folds."""
+    """Return a fold for each image, counted from 0; sizes as even as the groups allow; with few groups fewer folds.
+
+    Raises DatasetError if there are fewer than two groups.
+    """
     members: dict[Hashable, list[int]] = {}
     for row, group in enumerate(groups):
         members.setdefault(group, []).append(row)
     if len(members) < 2:
-        raise DatasetError(f"{len(members)} group of images: nothing can be held out. At least two are needed.")
+        raise DatasetError(f"got {len(members)} group of images; expected at least two, since one is held out.")
     rows = list(members.values())
     shuffled = [rows[k] for k in rng.permutation(len(rows))]
     fold, sizes = np.empty(len(groups), dtype=np.int64), [0] * min(folds, len(rows))

@@ -1,8 +1,9 @@
-"""The one training loop of the classifiers that are networks.
+"""The training loop of the classifiers that are networks.
 
 Features are small (2,432 × 11,414 float32 is 111 MB), so they are one tensor in memory and a minibatch is an index into
 it: no loader, no workers. All that is random in an epoch follows from (seed, epoch) alone, so nothing that happens
-between epochs (validation, a progress bar) can change what is learned, and torch's global generators are left as found.
+between epochs (validation, a progress bar) can change what is learned, and torch's global generators are left as they
+were.
 """
 
 import math
@@ -11,11 +12,21 @@ from contextlib import contextmanager
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from sklearn.metrics import f1_score
-from torch import Tensor, nn
+from torch import Tensor
 
-from mediaeval.classifiers.base import CHUNK, Classifier, chunks, usable_features, usable_targets
-from mediaeval.classifiers.first_layer import NetworkOptimiser, choose_dtype
+from mediaeval.classifiers.base import (
+    CHUNK,
+    Classifier,
+    HistoryRow,
+    OnEpoch,
+    chunks,
+    usable_features,
+    usable_targets,
+)
+from mediaeval.classifiers.first_layer import HeadNetwork, NetworkOptimiser, choose_dtype
+from mediaeval.classifiers.state import ExpectedArrays
 from mediaeval.devices import resolve_device
 from mediaeval.errors import ConfigError
 from mediaeval.seeding import seeded
@@ -31,21 +42,23 @@ class TorchClassifier(Classifier):
 
     The same parameters, data, machine and number of threads give the same weights to the bit.
 
-    Fitted: `networks_`, and `history_`: for each epoch a dict of epoch (from 0), lr, train_loss (mean an image, as
+    Fitted: `networks_`, and `history_`: for each epoch a dict of epoch (from 0), lr, train_loss (mean per image, as
     seen in training, dropout and smoothing included), val_loss (without either) and val_f1 (weighted, 0..1; multi-label
     at ½); the last two are None without validation. In an ensemble the losses are means over its networks, the F1 that
     of the mean probability.
     """
 
-    def _build(self, n_features: int, n_labels: int) -> nn.Module:
+    networks_: list[HeadNetwork]
+
+    def _build(self, n_features: int, n_labels: int) -> HeadNetwork:
         """Return a new network: (B, n_features) → log p, log(1 − p), each (B, n_labels).
 
-        The second is None where `_categorical`, whose loss has no use for it.
+        The second may be None where `_categorical`, whose loss does not use it.
         """
         raise NotImplementedError
 
     def _categorical(self) -> bool:
-        """Whether the loss is over all classes together (one of them is right) and not a yes or no for each label."""
+        """Whether the loss is over all classes together, one of which is right, rather than a yes or no per label."""
         raise NotImplementedError
 
     def lr_at(self, epoch: int) -> float:
@@ -53,13 +66,21 @@ class TorchClassifier(Classifier):
 
         With the 2021 schedule (halved every 70 epochs) epochs 0 to 69 have lr, 70 to 139 lr/2, 140 to 209 lr/4.
         """
+        lr = float(self.lr)
         if self.schedule == "cosine":
-            return self.lr * (1 + math.cos(math.pi * epoch / self.epochs)) / 2
+            return lr * (1 + math.cos(math.pi * epoch / self.epochs)) / 2
         if self.schedule == "step" and self.lr_step is not None:
-            return self.lr * self.lr_gamma ** (epoch // self.lr_step)
-        return self.lr
+            return lr * float(self.lr_gamma ** (epoch // self.lr_step))
+        return lr
 
-    def _fit(self, X, T, views, validation, on_epoch):
+    def _fit(
+        self,
+        X: np.ndarray,
+        T: np.ndarray,
+        views: np.ndarray | None,
+        validation: tuple[ArrayLike, ArrayLike] | None,
+        on_epoch: OnEpoch | None,
+    ) -> None:
         device = torch.device(resolve_device(self.device, "classifier.device"))
         seeds = range(self.random_state, self.random_state + self.ensemble)
         networks = [self._new_network(seed, X.shape[1], T.shape[1]).to(device) for seed in seeds]
@@ -72,8 +93,8 @@ class TorchClassifier(Classifier):
                 "validation targets of another subtask"
             )
         # views can be gigabytes: they stay float32 and become dtype a minibatch at a time
-        views = None if views is None else _tensor(views, device)
-        data = _tensor(X, device).to(dtype), _tensor(self._smooth(T), device), views
+        view_tensor = None if views is None else _tensor(views, device)
+        data = _tensor(X, device).to(dtype), _tensor(self._smooth(T), device), view_tensor
 
         n_weights = sum(tensor.numel() for tensor in networks[0].parameters())
         for epoch in range(self.epochs):
@@ -83,20 +104,21 @@ class TorchClassifier(Classifier):
                     self._train_epoch(optimiser, lr, *data, _epoch_seeds(seed, epoch))
                     for optimiser, seed in zip(optimisers, seeds, strict=True)
                 ]
-            row = {"epoch": epoch, "lr": lr, "train_loss": float(np.mean(losses)), "val_loss": None, "val_f1": None}
-            if not math.isfinite(row["train_loss"]):
-                raise self._diverged("the loss", row["train_loss"], epoch)
+            loss = float(np.mean(losses))
+            row: HistoryRow = {"epoch": epoch, "lr": lr, "train_loss": loss, "val_loss": None, "val_f1": None}
+            if not math.isfinite(loss):
+                raise self._diverged("the loss", loss, epoch)
             if validation is not None:
                 row["val_loss"], row["val_f1"] = self._validate(networks, X_val, y_val)
             self.history_.append(row)
             if on_epoch is not None:
                 on_epoch(dict(row))
-        # the last step of all comes after the last loss
+        # the very last step comes after the last loss
         if not all(tensor.isfinite().all() for network in networks for tensor in network.parameters()):
             raise self._diverged("a weight", math.nan, epoch)
         self.networks_ = [network.eval() for network in networks]
 
-    def _new_network(self, seed: int, n_features: int, n_labels: int) -> nn.Module:
+    def _new_network(self, seed: int, n_features: int, n_labels: int) -> HeadNetwork:
         # PyTorch's default initialisation of Linear, drawn on the CPU whatever the device
         with seeded(seed, torch.device("cpu")):
             try:
@@ -107,8 +129,16 @@ class TorchClassifier(Classifier):
                     f"({str(error).splitlines()[0][:120]}). Make its layers smaller."
                 ) from error
 
-    def _train_epoch(self, optimiser: NetworkOptimiser, lr, X, T, views, seeds) -> float:
-        """Take one pass over the images; return the mean loss an image."""
+    def _train_epoch(
+        self,
+        optimiser: NetworkOptimiser,
+        lr: float,
+        X: Tensor,
+        T: Tensor,
+        views: Tensor | None,
+        seeds: tuple[int, int],
+    ) -> float:
+        """Take one pass over the images; return the mean loss per image."""
         draw_seed, dropout_seed = seeds
         draw = torch.Generator().manual_seed(draw_seed)
         order = torch.randperm(len(X), generator=draw).to(X.device)
@@ -119,7 +149,7 @@ class TorchClassifier(Classifier):
         with seeded(dropout_seed, X.device):
             for rows in order.split(self.batch_size):
                 x = X.index_select(0, rows)  # (B, n_features), a copy; a third of the time of X[rows]
-                if version is not None:
+                if version is not None and views is not None:
                     augmented = version[rows] > 0
                     x[augmented] = views[rows[augmented], version[rows[augmented]] - 1].to(x.dtype)
                 loss = self._losses(*optimiser.output(x), T[rows]).mean()
@@ -131,20 +161,21 @@ class TorchClassifier(Classifier):
         """Return the loss of each image (B,) for targets T (B, n_labels)."""
         if self._categorical():  # negative log-likelihood of p / Σp
             return -(T * log_p.log_softmax(dim=1)).sum(dim=1)
-        assert log_not_p is not None, "a decision per label has the probability of no as well"
+        assert log_not_p is not None, "a network that is not categorical returns log(1 − p) too"
         return -(T * log_p + (1 - T) * log_not_p).mean(dim=1)  # binary cross-entropy, the mean over labels
 
     def _smooth(self, T: np.ndarray) -> np.ndarray:
         centre = 1 / T.shape[1] if self._categorical() else 0.5
-        return ((1 - self.label_smoothing) * T + self.label_smoothing * centre).astype(np.float32)
+        smoothed: np.ndarray = (1 - self.label_smoothing) * T + self.label_smoothing * centre
+        return smoothed.astype(np.float32)
 
     def _diverged(self, what: str, value: float, epoch: int) -> ConfigError:
         return ConfigError(
-            f"{what} became {value} in epoch {epoch}; lower classifier.lr (it is {self.lr:g}) or scale the features"
+            f"{what} became {value} in epoch {epoch}. Lower classifier.lr (it is {self.lr:g}), or scale the features."
         )
 
     @torch.no_grad()
-    def _validate(self, networks: list[nn.Module], X: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+    def _validate(self, networks: list[HeadNetwork], X: np.ndarray, y: np.ndarray) -> tuple[float, float]:
         """Return the loss, a mean over images and networks, and the weighted F1 of the networks' mean probability."""
         T = self._encode(y)
         losses, P = np.zeros((len(networks), len(X))), np.zeros((len(networks), *T.shape))
@@ -160,33 +191,35 @@ class TorchClassifier(Classifier):
         return float(losses[:, known].mean()) if known.any() else math.nan, float(f1)
 
     @torch.no_grad()
-    def _output(self, network: nn.Module, X: np.ndarray) -> tuple[Tensor, Tensor | None]:
+    def _output(self, network: HeadNetwork, X: np.ndarray) -> tuple[Tensor, Tensor | None]:
         log_p, log_not_p = network(_tensor(X, next(network.parameters()).device))
         return log_p.cpu(), None if log_not_p is None else log_not_p.cpu()
 
     def _normalised(self, log_p: Tensor) -> np.ndarray:
         """Return probabilities, float64: p / Σp for single-label, p for multi-label."""
         log_p = log_p.double()
-        return (log_p if self.multi_label_ else log_p.log_softmax(dim=1)).exp().numpy()
+        P: np.ndarray = (log_p if self.multi_label_ else log_p.log_softmax(dim=1)).exp().numpy()
+        return P
 
-    def _probabilities(self, X):
-        return np.mean([self._normalised(self._output(network, X)[0]) for network in self.networks_], axis=0)
+    def _probabilities(self, X: np.ndarray) -> np.ndarray:
+        each = [self._normalised(self._output(network, X)[0]) for network in self.networks_]
+        return np.asarray(np.mean(each, axis=0))
 
-    def _arrays(self):
+    def _arrays(self) -> dict[str, np.ndarray]:
         return {
             f"network{k}.{name}": tensor.cpu().numpy()
             for k, network in enumerate(self.networks_)
             for name, tensor in network.state_dict().items()
         }
 
-    def _expected_arrays(self):
+    def _expected_arrays(self) -> ExpectedArrays:
         return {
             f"network{k}.{name}": (tuple(tensor.shape), "float32")
             for k in range(self.ensemble)
             for name, tensor in self._empty_network().state_dict().items()
         }
 
-    def _set_arrays(self, arrays):
+    def _set_arrays(self, arrays: dict[str, np.ndarray]) -> None:
         device = torch.device(resolve_device(self.device, "classifier.device"))
         self.networks_ = []
         for k in range(self.ensemble):
@@ -195,21 +228,21 @@ class TorchClassifier(Classifier):
             network.load_state_dict(weights, assign=True)
             self.networks_.append(network.to(device).eval())
 
-    def _empty_network(self) -> nn.Module:
-        """Return a network of this width and these classes that has shapes alone: no numbers are drawn for it."""
+    def _empty_network(self) -> HeadNetwork:
+        """Return a network of this width and these classes that has shapes but no numbers."""
         with torch.device("meta"):
             return self._build(self.n_features_in_, len(self.classes_))
 
 
 @contextmanager
-def _one_thread(wanted: bool) -> Iterator[None]:
-    """Within, torch computes on one thread where that is `wanted`: for small networks, and beside `FirstLayer`'s own.
+def _one_thread(limited: bool) -> Iterator[None]:
+    """Let torch compute on one thread within, if `limited`: for small networks, and beside the threads of `FirstLayer`.
 
-    Under a million weights a second thread saves milliseconds an epoch; where the cores are busy with something else,
-    its waiting at every step was seen to cost forty times the epoch.
+    Under a million weights a second thread saves milliseconds per epoch; where the cores are busy with something else,
+    its waiting at every step was seen to take forty times as long as the epoch.
     """
     before = torch.get_num_threads()
-    if wanted:
+    if limited:
         torch.set_num_threads(1)
     try:
         yield

@@ -73,7 +73,7 @@ def test_another_state_is_refused():
 
 
 def test_widths_must_add_up():
-    with pytest.raises(FeaturesError, match=r"2 \+ 3 = 5 features, but the vectors have 6"):
+    with pytest.raises(FeaturesError, match=r"2 \+ 3 = 5 features; expected 6"):
         BlockScaler([2, 3]).fit(WIDE)
 
 

@@ -196,22 +196,24 @@ def test_state_of_another_width_kind_or_class_is_refused(name):
     with pytest.raises(WeightsError, match=r"\['fire', 'flood'\] as its classes, .* \['fire', 'flood', 'Äther'\]"):
         fitted.load_state(quick(name).fit(X[y != "Äther"], y[y != "Äther"]).state())
     other = "dummy" if name != "dummy" else "logistic"
-    with pytest.raises(WeightsError, match=f"a state of {type(fitted).__name__}, wanted one of"):
+    with pytest.raises(WeightsError, match=f"got the state of a {type(fitted).__name__}; expected that of a"):
         quick(other).load_state(state)
     with pytest.raises(WeightsError, match="'header' is absent"):
         quick(name).load_state({key: array for key, array in state.items() if key != "header"})
     first = next(key for key in state if key != "header")
     with pytest.raises(WeightsError, match=f"no array '{first}'"):
         quick(name).load_state({key: array for key, array in state.items() if key != first})
-    with pytest.raises(WeightsError, match=f"'{first}' of the state is .* float16, wanted"):
+    with pytest.raises(WeightsError, match=f"'{first}' of the state: got .* float16; expected"):
         quick(name).load_state(state | {first: state[first].astype(np.float16)})
-    with pytest.raises(WeightsError, match="'more' that is not known"):
+    with pytest.raises(WeightsError, match="unknown array 'more'"):
         quick(name).load_state(state | {"more": np.zeros(1)})
 
 
 def test_state_of_another_network_names_both_sizes():
     X, y = data("single")
-    with pytest.raises(WeightsError, match=r"'network0.hidden.weight' of the state is 16 × 5 float32, wanted 8 × 5"):
+    with pytest.raises(
+        WeightsError, match=r"'network0.hidden.weight' of the state: got 16 × 5 float32; expected 8 × 5"
+    ):
         quick("moe", hidden=8).load_state(quick("moe").fit(X, y).state())
 
 
@@ -220,16 +222,16 @@ def test_features_that_cannot_be_used_are_named(name):
     X, y = data("single")
     spoilt = X.copy()
     spoilt[[3, 9], 1] = np.nan, np.inf
-    with pytest.raises(FeaturesError, match="NaN or inf in 2 of 90 rows, the first in row 3"):
+    with pytest.raises(FeaturesError, match="NaN or infinity in 2 of 90 rows, the first in row 3"):
         quick(name).fit(spoilt, y)
     classifier = quick(name).fit(X, y)
-    with pytest.raises(FeaturesError, match="NaN or inf in 2 of 90 rows"):
+    with pytest.raises(FeaturesError, match="NaN or infinity in 2 of 90 rows"):
         classifier.predict(spoilt)
     with pytest.raises(FeaturesError, match=r"4 features.* 5 features"):
         classifier.predict(X[:, :4])
-    with pytest.raises(FeaturesError, match=r"views: got shape \(90, 2, 4\), wanted \(90, n_views, 5\)"):
+    with pytest.raises(FeaturesError, match=r"views: got shape \(90, 2, 4\); expected \(90, n_views, 5\)"):
         quick(name).fit(X, y, views=np.zeros((90, 2, 4), np.float32))
-    with pytest.raises(FeaturesError, match="views: NaN or inf in 2 of 90 rows"):
+    with pytest.raises(FeaturesError, match="views: NaN or infinity in 2 of 90 rows"):
         quick(name).fit(X, y, views=spoilt[:, None])
 
 
