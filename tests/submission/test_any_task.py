@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
+import submission
 from submission.alignment.align import ALIGNED, MISALIGNED, align, usual_orders
 from submission.alignment.expectation import columns_of, expect
 from submission.alignment.plausibility import find_oddities
@@ -226,3 +227,9 @@ def test_many_classes_that_are_mixed_up_are_found_without_trying_every_order():
 def test_a_header_of_another_task_is_refused_as_a_broken_promise(invented_task):
     with pytest.raises(AssertionError, match="the expected header has columns that the task lacks"):
         find_problems(RUN.encode(), IDS, Header(invented_task, ("image", "T1")))
+
+
+def test_only_the_command_names_the_default_task():
+    folder = Path(submission.__file__).parent
+    naming = {path.name for path in folder.rglob("*.py") if "VISUAL_SENTIMENT_2021" in path.read_text(encoding="utf-8")}
+    assert naming == {"__main__.py", "visual_sentiment.py"}
