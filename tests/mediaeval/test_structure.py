@@ -61,6 +61,7 @@ MAY_IMPORT["mediaeval.settings_reference"] = {
     "mediaeval.finetune",
     "mediaeval.pretrain",
 } | LEAVES
+MAY_IMPORT["mediaeval.api"] = BELOW | {"mediaeval.steps", "mediaeval.proofs"}
 MAY_IMPORT["mediaeval.cli"] = set(MAY_IMPORT)
 MAY_IMPORT["mediaeval.__main__"] = {"mediaeval.cli"}
 
