@@ -1,4 +1,4 @@
-"""The ways in which run files go wrong, to be tried on a sound one: does the check detect each?
+"""The ways in which run files go wrong, tried on a sound one to see whether the check detects each.
 
     for fault in faults_of(task):
         spoilt = spoil(fault, data, rng)   # None where the file gives no occasion for it

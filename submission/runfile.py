@@ -20,7 +20,7 @@ _UNWRITABLE = frozenset(',"\r\n\0')
 
 
 def format_run(header: Header, ids: Sequence[str], labels: Labels) -> bytes:
-    """Return the bytes of a run file: UTF-8 without mark, commas, no quotes, `\\n` after every line, a row per id.
+    r"""Return the bytes of a run file: UTF-8 without mark, commas, no quotes, `\n` after every line, a row per id.
 
     The subtasks of `header` are written, see `Header.complete` and `Header.only`. `labels` is subtask → image id → a
     class name, or a sequence of 0 and 1 (numpy's integers and booleans as well) in the order of `Subtask.labels`. They
@@ -123,11 +123,12 @@ def _heading_problems(header: Header) -> list[str]:
             problems.append(f"header: got {heading!r} twice; expected each column once. {take}")
         else:
             seen.add(heading)
-    for subtask in header.subtasks:
-        if missing := [heading for heading in subtask.headings if heading not in seen]:
-            problems.append(
-                f"header: got only some columns of {subtask.name}; expected all. Add {', '.join(map(repr, missing))}."
-            )
+    missing = {one.name: [heading for heading in one.headings if heading not in seen] for one in header.subtasks}
+    problems += [
+        f"header: got only some columns of {name}; expected all. Add {', '.join(map(repr, headings))}."
+        for name, headings in missing.items()
+        if headings
+    ]
     if len(header.cells) < 2:
         problems.append("header: got no column of any subtask; expected those that the run covers. Name the subtasks.")
     if unwritable := [cell for cell in header.cells if _UNWRITABLE & set(cell)]:

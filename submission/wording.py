@@ -34,10 +34,10 @@ def counted(number: int, noun: str) -> str:
 
 
 def quoted(value: object, limit: int = 60) -> str:
-    """Return a value on one line, text in quotes and with control characters escaped; cut where it is long.
+    r"""Return a value on one line, text in quotes and with control characters escaped; cut where it is long.
 
-    >>> quoted("a\\n"), quoted("long", limit=3)
-    ("'a\\\\n'", "'lo…'")
+    >>> quoted("a\n"), quoted("long", limit=3)
+    ("'a\\n'", "'lo…'")
     """
     if isinstance(value, str):
         return repr(value if len(value) <= limit else value[: limit - 1] + "…")

@@ -26,7 +26,7 @@ HistoryRow = dict[str, Any]  # of one epoch
 OnEpoch = Callable[[HistoryRow], None]
 
 
-class UnusableFeatures(FeaturesError, ValueError):
+class UnusableFeaturesError(FeaturesError, ValueError):
     """Features of another width, or with NaN or infinity; also a ValueError, as scikit-learn's conventions ask for."""
 
 
@@ -50,14 +50,14 @@ def usable_features(
     reset: bool,
     dtype: DTypeLike | tuple[DTypeLike, ...] = np.float32,
 ) -> np.ndarray:
-    """Return X as a C-ordered array (n_images, n_features); raises UnusableFeatures.
+    """Return X as a C-ordered array (n_images, n_features); raises UnusableFeaturesError.
 
     `reset` records the width in `estimator.n_features_in_` (in fit); otherwise X must have that width.
     """
     try:
         checked: np.ndarray = validate_data(estimator, X, reset=reset, dtype=dtype, order="C", ensure_all_finite=False)
     except ValueError as error:
-        raise UnusableFeatures(str(error)) from error
+        raise UnusableFeaturesError(str(error)) from error
     _refuse_non_finite("features", checked)
     return checked
 
@@ -69,7 +69,7 @@ def usable_views(views: ArrayLike | None, X: np.ndarray) -> np.ndarray | None:
     views = np.asarray(views, dtype=np.float32)
     if views.ndim != 3 or (views.shape[0], views.shape[2]) != X.shape:
         expected = f"({X.shape[0]}, n_views, {X.shape[1]})"
-        raise UnusableFeatures(
+        raise UnusableFeaturesError(
             f"views: got shape {views.shape}; expected {expected}, views of the same images and extractors."
         )
     _refuse_non_finite("views", views)
@@ -244,6 +244,6 @@ def usable_targets(y: ArrayLike | None, X: np.ndarray) -> np.ndarray:
 def _refuse_non_finite(what: str, X: np.ndarray) -> None:
     bad = [row for row in range(len(X)) if not np.isfinite(X[row]).all()]  # by rows: views can be gigabytes
     if bad:
-        raise UnusableFeatures(
+        raise UnusableFeaturesError(
             f"{what}: NaN or infinity in {len(bad)} of {len(X)} rows, the first in row {bad[0]}. Extract them again."
         )

@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from mediaeval.classifiers.base import UnusableFeatures, checked_parameters, usable_features
+from mediaeval.classifiers.base import UnusableFeaturesError, checked_parameters, usable_features
 from mediaeval.classifiers.settings import ScalerSettings
 from mediaeval.classifiers.state import check_arrays, check_same, pack, unpack
 
@@ -45,7 +45,9 @@ class BlockScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         X = usable_features(self, X, reset=True, dtype=(np.float64, np.float32))
         if self.widths is not None and sum(self.widths) != X.shape[1]:
             blocks = f"{' + '.join(map(str, self.widths))} = {sum(self.widths)}"
-            raise UnusableFeatures(f"scaler.widths: got blocks of {blocks} features; expected {X.shape[1]}, as in X.")
+            raise UnusableFeaturesError(
+                f"scaler.widths: got blocks of {blocks} features; expected {X.shape[1]}, as in X."
+            )
         if self.scale == "standard":
             self.mean_ = X.mean(axis=0, dtype=np.float64)
             deviation = X.std(axis=0, dtype=np.float64)

@@ -53,7 +53,7 @@ def _print_version(given: bool) -> None:
 @app.callback()
 def prepare(
     context: typer.Context,
-    version: Annotated[
+    _version: Annotated[
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:

@@ -1,4 +1,4 @@
-"""mediaeval check"""
+"""mediaeval check."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -77,7 +77,9 @@ def command(
 
     from submission.check import check_file, expected_header
     from submission.labels import read_ids
-    from submission.visual_sentiment import VISUAL_SENTIMENT_2021 as task
+    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
+
+    task = VISUAL_SENTIMENT_2021
 
     try:
         check_alignment = _alignment_checker(data, dev, config, use, device) if data and dev else None

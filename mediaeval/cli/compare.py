@@ -1,4 +1,4 @@
-"""mediaeval compare"""
+"""mediaeval compare."""
 
 from mediaeval.cli.options import Json, Runs, Seed
 from mediaeval.cli.output import print_json, print_table

@@ -1,4 +1,4 @@
-"""mediaeval diff"""
+"""mediaeval diff."""
 
 from pathlib import Path
 from typing import Annotated
@@ -21,7 +21,9 @@ def command(
     from mediaeval.errors import first_few
     from submission.compare import difference
     from submission.labels import read_labels
-    from submission.visual_sentiment import VISUAL_SENTIMENT_2021 as task
+    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
+
+    task = VISUAL_SENTIMENT_2021
 
     found = difference(read_labels(first, task), read_labels(second, task), task)
     if json:

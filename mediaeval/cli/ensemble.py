@@ -1,4 +1,4 @@
-"""mediaeval ensemble"""
+"""mediaeval ensemble."""
 
 from typing import Annotated, Literal
 

@@ -1,4 +1,4 @@
-"""mediaeval explain"""
+"""mediaeval explain."""
 
 import logging
 from pathlib import Path

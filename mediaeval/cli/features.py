@@ -1,4 +1,4 @@
-"""mediaeval features"""
+"""mediaeval features."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""mediaeval inspect"""
+"""mediaeval inspect."""
 
 from pathlib import Path
 from typing import Annotated

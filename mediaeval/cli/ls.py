@@ -1,4 +1,4 @@
-"""mediaeval ls"""
+"""mediaeval ls."""
 
 import logging
 from typing import Annotated

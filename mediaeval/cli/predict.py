@@ -1,4 +1,4 @@
-"""mediaeval predict"""
+"""mediaeval predict."""
 
 import logging
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""mediaeval pretrain"""
+"""mediaeval pretrain."""
 
 import math
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""mediaeval probe"""
+"""mediaeval probe."""
 
 import logging
 from math import log2

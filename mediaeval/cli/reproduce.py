@@ -1,4 +1,4 @@
-"""mediaeval reproduce"""
+"""mediaeval reproduce."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""mediaeval sample"""
+"""mediaeval sample."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""mediaeval score"""
+"""mediaeval score."""
 
 from pathlib import Path
 from typing import Annotated

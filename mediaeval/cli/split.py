@@ -1,4 +1,4 @@
-"""mediaeval split"""
+"""mediaeval split."""
 
 import json as json_
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""mediaeval submit"""
+"""mediaeval submit."""
 
 import logging
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""mediaeval train"""
+"""mediaeval train."""
 
 import logging
 from pathlib import Path

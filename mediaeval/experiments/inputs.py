@@ -205,7 +205,7 @@ def load_column(
     labels = dataset.labels(task.name)
     features = features_of(dataset, config, networks, skip_bad=skip_bad, thumbnails=True)
     ids = sorted(set(dataset.ids) - set(features.failures))  # the same folds whatever the order of the rows
-    groups = groups_of(dataset, features, ids, config.split.groups)
+    groups = groups_of(features, ids, config.split.groups)
     fold = assign_folds(groups, FOLDS, np.random.default_rng(config.seed))
     splits = []
     for k in range(int(fold.max()) + 1):

@@ -104,7 +104,7 @@ class _Hooks:
             handle.remove()
 
     def _hook(self, name: str) -> Callable[[nn.Module, tuple, Any], None]:
-        def hook(module: nn.Module, inputs: tuple, output: Any) -> None:
+        def hook(_module: nn.Module, _inputs: tuple, output: Any) -> None:
             while isinstance(output, tuple | list):
                 output = output[0]
             self.seen.append(name)

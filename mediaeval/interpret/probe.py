@@ -166,7 +166,7 @@ def _of_run(opened: InspectableRun, groups: str) -> _Probed:
             f"{dataset.folder}: {len(other)} images are not those that {run.folder.path} was trained on "
             f"({first_few(other)}). Put them back, or train the run again."
         )
-    together = groups_of(dataset, images.features, ids, groups or run.config.split.groups)
+    together = groups_of(images.features, ids, groups or run.config.split.groups)
     return _Probed(dataset, images, (sides == "val").to_numpy(), together)
 
 
@@ -182,6 +182,6 @@ def _of_dataset(opened: InspectableRun, data: Path, groups: str, skip_bad: bool)
         dataset,
         images,
         np.ones(len(images.ids), bool),
-        groups_of(dataset, images.features, images.ids, groups),
+        groups_of(images.features, images.ids, groups),
         tuple(i for i in images.ids if images.features.contents[i] in known),
     )

@@ -361,7 +361,8 @@ def street(c: Canvas, scene: Scene) -> None:
     """An ordinary street with cars and passers-by, or a speaker before a curtain; severity only clouds the sky."""
     rng, horizon = c.rng, c.rng.uniform(0.5, 0.62)
     if scene.light == "day" and rng.random() < 0.5:
-        return _speaker(c, scene)
+        _speaker(c, scene)
+        return
     sky(c, scene, horizon + 0.05, overcast=rng.uniform(0.2, 0.9))
     for x in np.arange(0.02, 1.05, 0.17):
         tower(c, x, horizon + 0.06, rng.uniform(16, 24), rng.uniform(30, 56))

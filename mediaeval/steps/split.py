@@ -15,7 +15,7 @@ from mediaeval.features.extract import Features
 from mediaeval.steps.prepare import features_of
 
 
-def groups_of(dataset: Dataset, features: Features, ids: Sequence[str], groups: str) -> list[str]:
+def groups_of(features: Features, ids: Sequence[str], groups: str) -> list[str]:
     """Return a group for each id: images of one group (`CSV:COLUMN`), and duplicates of one another, share it."""
     thumbnails = features.block("thumbnail", ids)
     prints = {i: Fingerprint(features.contents[i], "", row) for i, row in zip(ids, thumbnails.to_numpy(), strict=True)}
@@ -45,5 +45,5 @@ def split_dataset(config: Config, *, skip_bad: bool) -> tuple[pd.DataFrame, pd.S
     dataset = load_dataset(Path(config.data.dev), config.task)
     features = features_of(dataset, config, [], skip_bad=skip_bad, thumbnails=True)
     ids = [i for i in dataset.ids if i not in features.failures]
-    sides = make_split(dataset, ids, groups_of(dataset, features, ids, config.split.groups), config.split)
+    sides = make_split(dataset, ids, groups_of(features, ids, config.split.groups), config.split)
     return all_labels(dataset, ids), sides

@@ -96,7 +96,7 @@ def prepare_training(
     """
     features = features_of(dataset, config, networks, skip_bad=skip_bad, thumbnails=True)
     ids = [i for i in dataset.ids if i not in features.failures]
-    groups = groups_of(dataset, features, ids, config.split.groups)
+    groups = groups_of(features, ids, config.split.groups)
     if split_file:
         sides = read_split(split_file, ids)
         _require_apart(sides, groups, split_file)

@@ -135,7 +135,7 @@ def working_in(folder: Path) -> Iterator[None]:
 
     with (
         mock.patch.dict(os.environ, environment),
-        mock.patch.object(devices, "has_gpu", lambda: False),
+        mock.patch.object(devices, "has_gpu", return_value=False),
         contextlib.chdir(folder),
         mock.patch.object(sys, "path", [str(folder), *sys.path]),
         mock.patch.dict(CLASSIFIERS),  # CONTRIBUTING.md adds to the tables

@@ -1,4 +1,4 @@
-"""mediaeval experiment attention2019"""
+"""mediaeval experiment attention2019."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""mediaeval experiment campos2017"""
+"""mediaeval experiment campos2017."""
 
 from typing import Annotated
 

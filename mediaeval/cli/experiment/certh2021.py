@@ -1,4 +1,4 @@
-"""mediaeval experiment certh2021"""
+"""mediaeval experiment certh2021."""
 
 from pathlib import Path
 from typing import Annotated

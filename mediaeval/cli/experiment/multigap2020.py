@@ -1,4 +1,4 @@
-"""mediaeval experiment multigap2020"""
+"""mediaeval experiment multigap2020."""
 
 from typing import Annotated
 

@@ -1,4 +1,4 @@
-"""mediaeval experiment smap2021"""
+"""mediaeval experiment smap2021."""
 
 from mediaeval.cli.experiment.options import Datasets, Epochs, Groups, Out, drawn_sample, print_report, results_folder
 from mediaeval.cli.options import ConfigFile, Device, Engine, Json, Seed, SkipBad, Use

@@ -1,4 +1,4 @@
-"""mediaeval weights convert"""
+"""mediaeval weights convert."""
 
 import logging
 from pathlib import Path

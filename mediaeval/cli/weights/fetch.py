@@ -1,4 +1,4 @@
-"""mediaeval weights fetch"""
+"""mediaeval weights fetch."""
 
 from pathlib import Path
 from typing import Annotated

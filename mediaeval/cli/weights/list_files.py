@@ -1,4 +1,4 @@
-"""mediaeval weights list"""
+"""mediaeval weights list."""
 
 import logging
 from collections.abc import Sequence

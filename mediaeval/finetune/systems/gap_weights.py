@@ -59,8 +59,9 @@ def load_object(stream: Stream, path: Path) -> None:
 
 
 def load_places(stream: Stream, path: Path) -> None:
-    """Load a VGG16 in Caffe's layout (conv1_1 … conv5_3, fc6, fc7, fc8a) or Keras's (block1_conv1 …, fc1, fc2,
-    predictions) into the stream's backbone.
+    """Load a VGG16 in Caffe's layout or Keras's into the stream's backbone.
+
+    Caffe's names are conv1_1 … conv5_3, fc6, fc7, fc8a, Keras's block1_conv1 …, fc1, fc2, predictions.
 
     Raises WeightsError with the keys for any other, torchvision's VGG16 included: its pixels are RGB of 0..1, and
     those of this stream BGR of 0..255.

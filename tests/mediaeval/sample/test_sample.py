@@ -217,7 +217,7 @@ def test_rotated_images_stand_upright_once_the_tag_is_obeyed(plain, trapped):
 
 
 @pytest.mark.parametrize(
-    "trap, form, mode", [("grey", "JPEG", "L"), ("cmyk", "JPEG", "CMYK"), ("png_in_jpg", "PNG", "RGB")]
+    ("trap", "form", "mode"), [("grey", "JPEG", "L"), ("cmyk", "JPEG", "CMYK"), ("png_in_jpg", "PNG", "RGB")]
 )
 def test_odd_files_are_what_they_are_called(trapped, trap, form, mode):
     (image_id,) = is_sample(trapped.directory)["traps"][trap]
@@ -266,7 +266,7 @@ def test_a_folder_of_other_things_is_refused_and_an_empty_one_filled(tmp_path, w
 
 
 @pytest.mark.parametrize(
-    "sizes, problem",
+    ("sizes", "problem"),
     [
         ({"dev": 19}, "dev = 19"),
         ({"test": 0}, "test = 0"),
@@ -282,7 +282,7 @@ def test_impossible_sizes_are_refused_all_at_once(tmp_path, sizes, problem):
 
 
 @pytest.mark.parametrize(
-    "failure, raised",
+    ("failure", "raised"),
     [(KeyboardInterrupt(), KeyboardInterrupt), (OSError(28, "No space left on device"), DatasetError)],
 )
 def test_an_interrupted_drawing_leaves_nothing(tmp_path, monkeypatch, failure, raised):

@@ -36,7 +36,7 @@ def test_the_same_generator_paints_the_same_picture():
 
 
 @pytest.mark.parametrize(
-    "kind, change",
+    ("kind", "change"),
     [
         ("fire", {"severity": 1.0}),
         ("flood", {"severity": 1.0}),
