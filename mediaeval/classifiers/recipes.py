@@ -6,6 +6,8 @@ Importing this table imports neither torch nor scikit-learn.
 from dataclasses import dataclass, field
 from typing import Any
 
+from mediaeval.classifiers.settings import Scale
+
 
 @dataclass(frozen=True)
 class PublishedRecipe:
@@ -18,7 +20,7 @@ class PublishedRecipe:
 
     classifier: str  # name in CLASSIFIERS
     params: dict[str, Any] = field(repr=False)
-    scale: str
+    scale: Scale
     source: str
     augment: int | None = None
     threshold: float | None = None

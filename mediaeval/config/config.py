@@ -108,7 +108,7 @@ def parse_config(tree: Mapping[str, Any], task: Task, source: Path | str) -> Con
     if parser.problems:
         raise ConfigError(*(f"{source}: {problem}" for problem in dict.fromkeys(parser.problems)))
     config = Config.model_validate(
-        {"task": task, **dict(run), **sections, "extractors": extractors, "subtasks": subtasks}
+        {"task": task, **dict(run or {}), **sections, "extractors": extractors, "subtasks": subtasks}
     )
     if problems := list(_problems_between(config)):
         raise ConfigError(*dict.fromkeys(problems))

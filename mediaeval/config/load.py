@@ -124,8 +124,9 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
             if isinstance(old, Mapping) and isinstance(value, Mapping):
                 renamed = value.get("name", old.get("name")) != old.get("name")
                 old = None if renamed else old
-        both = isinstance(old, Mapping) and isinstance(value, Mapping)
-        merged[key] = _merge(old, value) if both else value
+        if isinstance(old, Mapping) and isinstance(value, Mapping):
+            value = _merge(old, value)
+        merged[key] = value
     return merged
 
 

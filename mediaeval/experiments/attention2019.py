@@ -12,6 +12,7 @@ epoch. The report trains on 80 % and tests on 20 %: here, FI's test and validati
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 from mediaeval.config import Config
 from mediaeval.experiments.datasets.splits import Split
@@ -26,11 +27,11 @@ COLUMN = "fi"
 CELLS = 36
 
 # Title → settings of attention-alexnet
-READINGS = {
+READINGS: dict[str, dict[str, Any]] = {
     "attention (shared scorer)": {"attention": "shared"},
     "attention (dense)": {"attention": "dense"},
 }
-VARIANTS = {
+VARIANTS: dict[str, dict[str, Any]] = {
     "attention (shared scorer) times 36": {"attention": "shared", "rescale": CELLS},
     "attention (dense) times 36": {"attention": "dense", "rescale": CELLS},
     "attention (shared scorer) + shared convolutions": {"attention": "shared", "branches": "shared"},

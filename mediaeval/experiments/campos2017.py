@@ -41,6 +41,7 @@ from mediaeval.features.networks.caffenet import classes_of, read_caffenet
 from mediaeval.finetune.model import SystemModel
 from mediaeval.finetune.pixels import decoded
 from mediaeval.finetune.scoring import EVAL_BATCH
+from mediaeval.finetune.settings import CaffeNetSettings
 from mediaeval.interpret.activations import Batch, gram_matrices
 from mediaeval.interpret.linear_probes import KINDS, Fold, run_probe
 
@@ -180,10 +181,13 @@ def _with_classes(initialisations: Initialisations) -> Initialisations:
     """Return the initialisations with the number of classes below fc9 that its weight file has."""
     trainings = dict(initialisations.trainings)
     for name, training in trainings.items():
-        if training.system == "caffenet-fc9" and training.settings.init == "pretrained":
-            state = read_caffenet(Path(training.settings.weights), f"system '{training.system}'", "after-pool")
-            settings = training.settings.model_copy(update={"classes": classes_of(state)})
-            trainings[name] = Training(training.system, settings)
+        settings = training.settings
+        if training.system != "caffenet-fc9" or not isinstance(settings, CaffeNetSettings):
+            continue
+        if settings.init == "pretrained":
+            state = read_caffenet(Path(settings.weights), f"system '{training.system}'", "after-pool")
+            with_classes = settings.model_copy(update={"classes": classes_of(state)})
+            trainings[name] = Training(training.system, with_classes)
     return replace(initialisations, trainings=trainings)
 
 

@@ -118,12 +118,12 @@ def run(
             results.append(TableCell(NAME, name, DEV, published=PUBLISHED[name].dev, note="skipped: no labels"))
             skipped.append(name)
             continue
-        refit = tested is not None and name in tested.dataset.subtasks
+        of_test = tested if tested is not None and name in tested.dataset.subtasks else None
         data = prepared.of_subtask(name)
-        trained = fit_subtask(data, config, FeatureTrainer(data, config, device), refit=refit)
+        trained = fit_subtask(data, config, FeatureTrainer(data, config, device), refit=of_test is not None)
         results.append(_dev_result(trained))
-        if refit:
-            results.append(_test_result(trained, data, tested, config.seed))
+        if of_test is not None:
+            results.append(_test_result(trained, data, of_test, config.seed))
         elif tested:
             skipped.append(f"{name} on the test images, for which the truth has no labels")
     about = {DEV: f"{dev}, {(sides == 'val').sum()} validation images of {len(prepared.ids)}"}

@@ -91,7 +91,8 @@ def read_sources(given: Sequence[str]) -> list[Source]:
 
     Raises ConfigError with every one that is not NAME=FOLDER, is given twice, or is a misspelt sentiment set.
     """
-    problems, sources = [], []
+    problems: list[str] = []
+    sources: list[Source] = []
     for item in given:
         name, equals, folder = item.partition("=")
         if not equals or not name.strip() or not folder.strip():

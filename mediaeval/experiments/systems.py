@@ -113,7 +113,10 @@ class TableRun:
 def initialise(table: PublishedTable, choices: Choices, found: Mapping[str, Path] | None = None) -> Initialisations:
     """Return the networks that the chosen rows need. `found`: weight files that are present without being given."""
     files = {**(found or {}), **choices.weights}
-    trainings, absent, used, without = {}, {}, set(), {}
+    trainings: dict[str, Training] = {}
+    absent: dict[str, str] = {}
+    used: set[str] = set()
+    without: dict[str, list[str]] = {}
     for name, plan in table.needs(choices).items():
         lacking = [need for need in plan.needs if need not in files]
         if lacking and not choices.random_weights:

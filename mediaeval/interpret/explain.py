@@ -105,7 +105,8 @@ def explain(
     features = opened.run.images(dataset) if system.blocks else None
     out = out or folder.subtask(subtask.name) / "explain"
 
-    pictures, rows = {}, []
+    pictures: dict[str, tuple[Picture, ...]] = {}
+    rows: list[list[Cell]] = []
     with progress(f"{method} of {folder.path}, {subtask.name}") as advance:
         for done, (image_id, image) in enumerate(images.items()):
             vectors = system.vectors(features.some([image_id])) if features else None

@@ -103,8 +103,8 @@ def _changed_versions(then: Mapping[str, str]) -> list[str]:
 
 def _flips(run: TrainedRun, new: Path) -> tuple[Flipped, ...]:
     """Return every answer that differs, with how far its probability was and is from the threshold."""
-    before, after = (read_run(path, run.header) for path in (run.folder.run_csv, new / "run.csv"))
-    found = difference(before, after, run.header.task)
+    recorded, rebuilt = (read_run(path, run.header) for path in (run.folder.run_csv, new / "run.csv"))
+    found = difference(recorded, rebuilt, run.header.task)
     flipped = []
     for flip in found.flips:
         subtask = run.task[flip.subtask]

@@ -27,7 +27,8 @@ class Model(Protocol):
     not trained in epochs.
     """
 
-    task: Subtask
+    @property
+    def task(self) -> Subtask: ...
 
     @property
     def blocks(self) -> Mapping[str, int]: ...

@@ -1,6 +1,8 @@
 """The pictures of a run: training curves and confusion matrices, as SVG files that are the same for equal numbers."""
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -14,7 +16,7 @@ from matplotlib.figure import Figure  # noqa: E402
 _BLUE, _ORANGE, _GREY = "#2f6db3", "#c8641e", "#8a8a8a"
 
 
-def plot_curves(path: Path, history: list[dict], title: str, baselines: dict[str, float]) -> None:
+def plot_curves(path: Path, history: Sequence[Mapping[str, Any]], title: str, baselines: dict[str, float]) -> None:
     """Draw loss (training, validation) and validation weighted F1 against epochs.
 
     `history`: a dict an epoch with `epoch`, `train_loss` and, where there was validation, `val_loss` and `val_f1`.

@@ -23,7 +23,8 @@ def resolve_config_engine(config: Config, device: str) -> Engine:
     if not any(KINDS[extractor.kind].uses_engine for extractor in config.used_extractors().values()):
         return TORCH
     engine = resolve_engine(config.features.engine, device)
-    config.features.engine = engine.setting
+    # set as checked settings are: one of ENGINES
+    config.features = config.features.model_copy(update={"engine": engine.setting})
     return engine
 
 

@@ -85,9 +85,10 @@ def _unfinished(config: Config, subtasks: list[str], run: RunFolder, replace: bo
         return subtasks
     old = read_config(run, config.task)
     for name in held:
-        settings = resolve_precision(settings_of(config.subtask(name).system), torch.device(device))
-        wanted = {"name": config.subtask(name).system["name"]} | settings.to_dict()
-        if old.subtask(name).system != wanted:
+        system = config.subtask(name).system
+        assert system is not None, "classifiers were refused"
+        settings = resolve_precision(settings_of(system), torch.device(device))
+        if old.subtask(name).system != {"name": system["name"]} | settings.to_dict():
             raise RunFolderError(
                 f"{run.path} holds {name}, trained with other settings. Pass --replace to train all anew, or leave "
                 f"{name} out."
