@@ -19,13 +19,6 @@ def counted(n: int, noun: str) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {noun}s"
 
 
-def baseline_in_words(name: str, *, multi_label: bool) -> str:
-    """Return what people call a constant prediction, given its name in JSON: `the most common` or `every label`."""
-    if name.removeprefix("always ") == "every label":
-        return "every label"
-    return "majority labels" if multi_label else "majority class"
-
-
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Print a table on stdout: ruled for people at a terminal, as tab-separated lines into a pipe.
 
@@ -67,19 +60,16 @@ def print_records(records: Sequence[Mapping[str, Any]]) -> None:
 def _widths(lines: Sequence[Sequence[str]], available: int) -> list[int] | None:
     """Return a width for each column, so that no word is broken, or None where they do not fit.
 
-    What the longest words leave goes to columns with longer cells: first to those that need least.
+    What the longest words leave is shared among the columns whose longest cells are longer.
     """
     cells = list(zip(*lines, strict=True))
-    widths = [max(len(word) for cell in column for word in ["", *cell.split()]) for column in cells]
-    missing = [max(map(len, column)) - width for column, width in zip(cells, widths, strict=True)]
-    left = available - sum(widths)
+    words = [max(len(word) for cell in column for word in ["", *cell.split()]) for column in cells]
+    more = [max(map(len, column)) - least for column, least in zip(cells, words, strict=True)]
+    left = available - sum(words)
     if left < 0:
         return None
-    for rank, k in enumerate(sorted(range(len(widths)), key=missing.__getitem__)):
-        more = min(missing[k], left // (len(widths) - rank))
-        widths[k] += more
-        left -= more
-    return widths
+    share = min(1, left / sum(more)) if any(more) else 0
+    return [least + int(share * extra) for least, extra in zip(words, more, strict=True)]
 
 
 def _print_blocks(console: "Console", columns: Sequence[str], text: Sequence[Sequence[str]]) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mediaeval.cli.options import Device, Json, Seed, SkipBad, Subtask, run_argument, split_names
-from mediaeval.cli.output import baseline_in_words, print_json, print_table
+from mediaeval.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
     from mediaeval.interpret.linear_probes import Probe
@@ -126,20 +126,17 @@ def _print(folder: "RunFolder", result: "Probed", selection: str) -> None:
     title = (
         f"{folder.path}, {result.subtask.name}, {result.system}: linear probes on {result.tested} images in "
         f"{len(result.folds)} folds, trained on {always}the other folds\n"
-        "mean ± standard deviation (divided by n) over the folds; layer outputs are not scaled; "
-        f"C from {'inner folds' if selection == 'inner' else 'the test folds'}, per fold"
+        "mean ± standard deviation over the folds (divided by n); outputs of layers are not scaled; "
+        f"C chosen on {'inner folds' if selection == 'inner' else 'the test folds'}, for each fold"
     )
     measures = ["weighted_f1"] if result.subtask.multi_label else ["accuracy", "weighted_f1"]
     scores = [heading for measure in measures for heading in (measure.replace("_f1", " F1"), "±")]
 
-    def row(name: str, dimension: int | str, kind: str, probe: "Probe") -> list[Any]:
+    def row(name: str, dimension: int | str, probe: "Probe") -> list[Any]:
         values = [getattr(probe, measure) for measure in measures]
         cells = [number for folds in values for number in (fmean(folds), pstdev(folds))]
-        return [name, dimension, kind, *cells, " ".join(f"{log2(C):g}" for C in probe.C)]
+        return [name, dimension, probe.kind, *cells, " ".join(f"{log2(C):g}" for C in probe.C)]
 
-    rows = [row(tap.name, tap.dimension, probe.kind, probe) for tap in reversed(result.taps) for probe in tap.probes]
-    rows += [
-        row("none", "", baseline_in_words(probe.kind, multi_label=result.subtask.multi_label), probe)
-        for probe in result.baselines
-    ]
+    rows = [row(tap.name, tap.dimension, probe) for tap in reversed(result.taps) for probe in tap.probes]
+    rows += [row("none", "", probe) for probe in result.baselines]
     print_table(title, ["layer", "dimension", "probe", *scores, "log2 C"], rows)

@@ -19,7 +19,7 @@ from mediaeval.cli.options import (
     choose_data,
     command_line,
 )
-from mediaeval.cli.output import baseline_in_words, print_json, print_table
+from mediaeval.cli.output import print_json, print_table
 from submission.task import Task
 
 if TYPE_CHECKING:
@@ -32,6 +32,9 @@ EXAMPLE = (
     "--data devset --system timm --set system.model=efficientnet_b0"
 )
 NEEDS_ARGUMENTS = True
+
+# name of a baseline of a trained subtask → what it predicts, with one label per image and with several
+BASELINES = {"the most common": ("majority class", "majority labels"), "every label": ("", "every label")}
 
 
 def command(
@@ -146,9 +149,7 @@ def _print(result: "TrainedSubtask") -> None:
     """Print the scores of a subtask: its weighted F1 and constant-prediction baselines, and a row for each label."""
     subtask, score = result.task, result.score
     low, high = score.interval
-    baselines = ", ".join(
-        f"{baseline_in_words(name, multi_label=subtask.multi_label)} {f1:.3f}" for name, f1 in result.baselines.items()
-    )
+    baselines = ", ".join(f"{BASELINES[name][subtask.multi_label]} {f1:.3f}" for name, f1 in result.baselines.items())
     title = (
         f"{subtask.name}: weighted F1 {score.weighted_f1:.3f} (95 % interval {low:.3f} to {high:.3f}) "
         f"on {len(result.truth)} validation images\n"

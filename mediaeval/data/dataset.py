@@ -33,7 +33,7 @@ class Dataset:
     def labels(self, subtask: str) -> pd.DataFrame:
         """Return the labels of one subtask as 0/1 int8, (n_images, n_labels): ids × `Subtask.labels`.
 
-        A single-label subtask has exactly one 1 a row. Raises DatasetError when the CSV does not hold the subtask.
+        A single-label subtask has exactly one 1 per row. Raises DatasetError when the CSV does not hold the subtask.
         """
         if self.task is None or self.table is None or subtask not in self.subtasks:
             have = ", ".join(self.subtasks) or "none"
@@ -47,16 +47,18 @@ class Dataset:
 
 
 def load_dataset(folder: Path, task: Task, *, labelled: bool = True) -> Dataset:
-    """Read a dataset folder, or the CSV in it that is meant.
+    """Read a dataset folder, or a CSV in it.
 
-    Ids and labels, those of `task`, come from the CSV; image files are matched by id, whatever their suffix's case.
+    folder    the folder, or one of its CSV files where it holds several
+    task      whose labels are read
+    labelled  whether labels are read, or ids alone: in a test list the label columns may be blank
 
-    Raises DatasetError (absent folder, two files for one id) or LabelFileError (a CSV that cannot be read), each with
-    everything that is wrong. Without `labelled` only ids are read: a test list may have label columns that are blank.
-    Absent images are not an error here: they are named in `missing`.
+    Ids and labels are those of the CSV; image files are matched by id, whatever the case of their suffix. Absent images
+    are not an error: they are named in `missing`. Raises DatasetError (absent folder, two files for one id) or
+    LabelFileError (a CSV that cannot be read), each with all problems.
     """
     folder = Path(folder)
-    named = folder if folder.is_file() and folder.suffix.lower() == ".csv" else None  # where a folder holds several
+    named = folder if folder.is_file() and folder.suffix.lower() == ".csv" else None
     if named:
         folder = named.parent
     if not folder.is_dir():

@@ -1,4 +1,4 @@
-"""Images that are there more than once: the same bytes, the same pixels, or nearly the same picture."""
+"""Images that occur more than once: the same bytes, the same pixels, or nearly the same image."""
 
 import hashlib
 from collections.abc import Iterable
@@ -12,24 +12,24 @@ from mediaeval.data.dataset import Dataset
 from mediaeval.data.images import decode, read_image
 from mediaeval.errors import ImageError
 
-THUMBNAIL = 32  # pixels a side: enough to tell pictures apart, too few to see JPEG quality or size
-# Correlation of thumbnails. Copies of real photographs, down to a third of the size or JPEG quality 30, reached 0.964
-# at the least; two different ones of 603 reached 0.870 at the most.
+THUMBNAIL_SIDE = 32  # pixels: enough to tell images apart, too few to see JPEG quality or size
+# Correlation of thumbnails. Copies of real images, down to a third of the size or JPEG quality 30, reached at least
+# 0.964; two different ones of 603 reached at most 0.870.
 NEAR = 0.95
 
 
 @dataclass(frozen=True)
 class Fingerprint:
-    """What is compared of an image: digests of bytes and pixels, and a grey thumbnail of unit norm and zero mean."""
+    """What images are compared by: digests of bytes and pixels, and a grey thumbnail of unit norm and zero mean."""
 
-    content: str  # sha256 of the file
-    pixels: str  # sha256 of size and RGB pixels, upright; empty where only thumbnails are at hand
-    thumbnail: np.ndarray  # float32 (THUMBNAIL²,)
+    content: str  # sha256 of the file, hex
+    pixels: str  # sha256 of size and RGB pixels, upright, hex; empty where there are only thumbnails
+    thumbnail: np.ndarray  # float32 (THUMBNAIL_SIDE²,)
 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two images found to be the same: `how` is `bytes`, `pixels` or `near`; `conflicts` names differing subtasks."""
+    """Two images that are the same. `how`: bytes, pixels or near; `conflicts`: subtasks whose labels differ."""
 
     first: str
     second: str
@@ -49,16 +49,18 @@ def fingerprint(data: bytes, content: str) -> Fingerprint:
 
 
 def thumbnail(image: Image.Image) -> np.ndarray:
-    """Return a grey thumbnail of zero mean and unit norm, float32 (THUMBNAIL²,); zeros for a picture of one tone."""
-    grey = np.asarray(image.convert("L").resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX), dtype=np.float32)
+    """Return a grey thumbnail of zero mean and unit norm, float32 (1024,); zeros for an image of one tone."""
+    grey = np.asarray(
+        image.convert("L").resize((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.BOX), dtype=np.float32
+    )
     grey = grey.ravel() - grey.mean()
     norm = float(np.linalg.norm(grey))
-    # A picture of one tone has nothing to compare: noise would decide. 2 grey levels of spread are the least.
-    return grey / norm if norm > 2.0 * THUMBNAIL else np.zeros_like(grey)
+    # In an image of one tone noise would decide: it must vary by at least 2 grey levels.
+    return grey / norm if norm > 2.0 * THUMBNAIL_SIDE else np.zeros_like(grey)
 
 
 def examine(dataset: Dataset) -> tuple[dict[str, Fingerprint], dict[str, str]]:
-    """Return the fingerprints of the images that decode, and the reason for each that does not; both by image id."""
+    """Return the fingerprints of the images that can be decoded, and why the others cannot; both by image id."""
     prints: dict[str, Fingerprint] = {}
     unreadable: dict[str, str] = {}
     for image_id in dataset.ids:
@@ -71,9 +73,9 @@ def examine(dataset: Dataset) -> tuple[dict[str, Fingerprint], dict[str, str]]:
 
 
 def find_pairs(prints: dict[str, Fingerprint], dataset: Dataset | None = None) -> list[Pair]:
-    """Return the pairs of images that are the same, nearest kind first; with the subtasks whose labels conflict."""
+    """Return the pairs of images that are the same, equal bytes first, with the subtasks whose labels differ."""
     ids = list(prints)
-    thumbnails = np.stack([prints[i].thumbnail for i in ids]) if ids else np.zeros((0, THUMBNAIL**2), np.float32)
+    thumbnails = np.stack([prints[i].thumbnail for i in ids]) if ids else np.zeros((0, THUMBNAIL_SIDE**2), np.float32)
     seen: dict[tuple[str, str], str] = {}
     for how, key in (("bytes", "content"), ("pixels", "pixels")):
         same: dict[str, list[str]] = {}
@@ -84,7 +86,7 @@ def find_pairs(prints: dict[str, Fingerprint], dataset: Dataset | None = None) -
             for a in range(len(members)):
                 for b in range(a + 1, len(members)):
                     seen.setdefault((members[a], members[b]), how)
-    for start in range(0, len(ids), 1024):  # in blocks, so that 20,000 images need no 20,000² matrix
+    for start in range(0, len(ids), 1024):  # in blocks: 20,000 images would need a matrix of 20,000²
         likeness = thumbnails[start : start + 1024] @ thumbnails.T
         for a, b in zip(*np.nonzero(likeness >= NEAR), strict=True):
             if a + start < b:
@@ -100,12 +102,12 @@ def _conflicts(first: str, second: str, dataset: Dataset | None) -> tuple[str, .
 
 
 def group_of_images(ids: Iterable[str], joined: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return for each id the least id of those that `joined` ties to it, directly or through others."""
+    """Return for each id the least id of those that `joined` connects it with, directly or through others."""
     leader = {i: i for i in ids}
 
     def find(i: str) -> str:
         while leader[i] != i:
-            leader[i] = leader[leader[i]]  # halve the path, so that long chains stay quick
+            leader[i] = leader[leader[i]]  # halve the path, so that long chains stay fast
             i = leader[i]
         return i
 

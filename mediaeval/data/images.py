@@ -1,4 +1,4 @@
-"""One way to turn a file into pixels, shared by every command: Pillow, upright, RGB, and never a half-read picture."""
+"""One way to decode an image file, shared by every command: Pillow, upright, RGB, and never half an image."""
 
 import hashlib
 import io
@@ -11,10 +11,10 @@ from PIL import Image, ImageOps
 
 from mediaeval.errors import ImageError
 
-# Part of a feature's identity: two decoders differ by a grey level here and there, which moves features.
+# A part of a feature's identity: two decoders differ by a grey level here and there, which changes features.
 DECODER = f"pillow {PIL.__version__}, upright, RGB"
-# The other choice: large JPEGs are decoded at a half, a quarter or an eighth, as small as leaves the shorter side LEAST
-# pixels. The rule knows the image alone, so that no feature depends on what else is computed beside it.
+# The other choice: large JPEGs are decoded at a half, a quarter or an eighth of their size, the smallest whose shorter
+# side has LEAST pixels. The rule depends on the image alone, so no feature depends on what is computed beside it.
 LEAST = 600  # pixels: twice what most networks scale an image to (224 to 300), one and a half times for those of 384
 SCALED_DECODER = f"{DECODER}, JPEG scaled to no less than {LEAST}"
 
@@ -36,10 +36,11 @@ def read_image(path: Path) -> tuple[str, bytes]:
 
 
 def decode(data: bytes, *, scaled: bool = False) -> Image.Image:
-    """Return the picture in `data` as an upright RGB image: EXIF orientation applied, transparency on white.
+    """Return the image in `data`, upright and RGB: EXIF orientation applied, transparency on white.
 
-    The format is told from the bytes, so a PNG named `.jpg` is fine. `scaled`: a JPEG as SCALED_DECODER says. Raises
-    ImageError when the bytes are no image, are truncated, or unpack to more pixels than Pillow holds for safe.
+    The format is recognised from the bytes, so a PNG named `.jpg` is fine. `scaled`: decode a JPEG as SCALED_DECODER
+    says. Raises ImageError when the bytes are not an image, are truncated, or unpack to more pixels than Pillow
+    considers safe.
     """
     try:
         with warnings.catch_warnings():
@@ -57,13 +58,13 @@ def decode(data: bytes, *, scaled: bool = False) -> Image.Image:
         raise ImageError(f"the image has more than {Image.MAX_IMAGE_PIXELS:,} pixels") from None
     except MemoryError:
         raise
-    except Exception as error:  # on damaged files Pillow's plugins raise whatever befell them
+    except Exception as error:  # on damaged files Pillow's plugins raise many exception types
         raise ImageError(f"the image is damaged: {error}") from None
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
-        # Pillow clips these at 255 instead of scaling them, which turns a 16-bit photograph white.
+        # Pillow clips these at 255 instead of scaling them, which turns a 16-bit image white.
         pixels = np.asarray(image, dtype=np.float64)
         span = 65535.0 if image.mode.startswith("I") else max(float(pixels.max()), 1e-9)
         return Image.fromarray(np.uint8(np.clip(pixels / span, 0, 1) * 255 + 0.5)).convert("RGB")

@@ -33,7 +33,7 @@ class Inspection:
         }
 
     def tables(self) -> list[tuple[str, list[str], list[list[Any]]]]:
-        """Return (title, columns, rows) of each table for people; empty findings are said in a title."""
+        """Return (title, columns, rows) of each table for people; the title also says where nothing was found."""
         labels = [
             [name, self.task[name].short(label), count, count / self.n_images]
             for name, counts in self.prevalence.items()

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mediaeval.errors import ConfigError, DatasetError, first_problems
+from mediaeval.errors import ConfigError, DatasetError, first_few, first_problems
 from mediaeval.files import write_atomically
 
 SIDES = ("train", "val")
@@ -23,27 +23,29 @@ def split(
 ) -> pd.Series:
     """Return the side, `train` or `val`, of every image: a Series indexed by image id.
 
-    `labels`: 0/1, (n_images, n_labels), ids as index, all subtasks side by side. `val`: share of images on the
-    validation side, 0..1. `groups`: one entry an image; equal entries stay on one side. `how`: `random` as in
-    Pournaras et al. 2021, or `stratified`, which brings each label's rate on the two sides together.
+    labels  0/1, (n_images, n_labels), ids as index, all subtasks side by side
+    val     share of images on the validation side, between 0 and 1
+    how     random, as in Pournaras et al. 2021, or stratified, with similar rates of each label on the two sides
+    groups  one entry per image; images with equal entries stay on one side
+
     Raises ConfigError for a share that leaves one side empty.
     """
     if not 0 < val < 1:
-        raise ConfigError(f"--val {val}: a share between 0 and 1 is wanted, such as 0.2.")
+        raise ConfigError(f"--val: got {val}; expected a share between 0 and 1, such as 0.2.")
     if how not in HOW:
-        raise ConfigError(f"--how {how}: one of {', '.join(HOW)} is wanted.")
+        raise ConfigError(f"--how: got '{how}'; expected one of {', '.join(HOW)}.")
     group_of_row = pd.factorize(pd.Series(groups if groups is not None else labels.index, dtype=object))[0]
     n_groups = group_of_row.max() + 1
-    # (n_groups, 1 + n_labels): how many images, and how many of each label, a group brings along
+    # (n_groups, 1 + n_labels): the number of images, and of each label, in a group
     counts = np.zeros((n_groups, 1 + labels.shape[1]))
     np.add.at(counts, group_of_row, np.column_stack([np.ones(len(labels)), labels.to_numpy()]))
 
-    wanted = counts.sum(axis=0) * val
+    target = counts.sum(axis=0) * val
     order = rng.permutation(n_groups)
     in_val = np.zeros(n_groups, dtype=bool)
     filled = 0.0
-    for group in order:  # a group that would overshoot further than it falls short is passed over for a smaller one
-        if abs(filled + counts[group, 0] - wanted[0]) < abs(filled - wanted[0]):
+    for group in order:  # a group that exceeds the target by more than what is lacking is skipped for a smaller one
+        if abs(filled + counts[group, 0] - target[0]) < abs(filled - target[0]):
             in_val[group] = True
             filled += counts[group, 0]
     if in_val.all() or not in_val.any():
@@ -51,19 +53,19 @@ def split(
             f"{len(labels)} images in {n_groups} groups cannot be split {1 - val:.0%}/{val:.0%}: one side stays empty."
         )
     if how == "stratified":
-        _balance(counts, in_val, wanted, rng)
+        _balance(counts, in_val, target, rng)
     sides = np.where(in_val[group_of_row], "val", "train")
     return pd.Series(sides, index=labels.index, name="side")
 
 
-def _balance(counts: np.ndarray, in_val: np.ndarray, wanted: np.ndarray, rng: np.random.Generator) -> None:
-    """Exchange groups between the sides, in place, as long as that brings label counts nearer to `wanted`.
+def _balance(counts: np.ndarray, in_val: np.ndarray, target: np.ndarray, rng: np.random.Generator) -> None:
+    """Exchange groups between the sides, in place, as long as that brings label counts closer to `target`.
 
-    Squared deviations are divided by the wanted count (as in chi-squared), so that rare labels get their share too.
+    Squared deviations are divided by the target (as in chi-squared), so that rare labels get their share too.
     """
-    weight = 1 / np.sqrt(np.maximum(wanted, 1))
+    weight = 1 / np.sqrt(np.maximum(target, 1))
     scaled = counts * weight
-    off = (counts[in_val].sum(axis=0) - wanted) * weight
+    off = (counts[in_val].sum(axis=0) - target) * weight
     rounds_without_gain = 0
     while rounds_without_gain < 20:
         out = rng.permutation(np.flatnonzero(in_val))[:128]
@@ -88,30 +90,28 @@ def largest_gap(labels: pd.DataFrame, sides: pd.Series) -> float:
 def write_split(path: Path, sides: pd.Series) -> None:
     """Write `id,side` rows; the file appears whole or not at all.
 
-    Raises DatasetError rather than write over a file that is no split, or a folder: it may be the dev set's own CSV.
+    Raises DatasetError instead of replacing a folder, or a file that is not a split: it may be the CSV of the dev set.
     """
     path = Path(path)
     if path.is_dir() or (path.exists() and path.read_bytes()[:8].strip() != b"id,side"):
-        what = "is a folder" if path.is_dir() else "is there already, and is no split"
-        raise DatasetError(f"{path} {what}. Nothing was written; give the split a name of its own with --out.")
+        what = "is a folder" if path.is_dir() else "exists already and is not a split"
+        raise DatasetError(f"{path} {what}. Nothing was written; give the split another name with --out.")
     write_atomically(path, sides.rename("side").rename_axis("id").to_csv(lineterminator="\n").encode())
 
 
 def read_split(path: Path, ids: Sequence[str]) -> pd.Series:
     """Read a split written by `write_split`, in the order of `ids`.
 
-    Raises DatasetError when an id lacks a side, is not in the dataset or stands twice, or a side is neither train nor
+    Raises DatasetError when an id has no side, is not in the dataset or occurs twice, or a side is neither train nor
     val; all problems at once.
     """
     frame = read_csv_by_id(path)
     if list(frame.columns) != ["side"]:
-        raise DatasetError(f"{path}: columns id, {', '.join(frame.columns)} found; id, side are wanted.")
+        raise DatasetError(f"{path}: got columns id, {', '.join(frame.columns)}; expected id, side.")
     sides = frame["side"]
-    problems = [f"{path}: {i}: side '{s}'; train or val is wanted." for i, s in sides.items() if s not in SIDES]
+    problems = [f"{path}: {i}: got side '{s}'; expected train or val." for i, s in sides.items() if s not in SIDES]
     problems += [f"{path}: {i} is not in the dataset." for i in sides.index.difference(list(ids))]
-    problems += [
-        f"{path}: {i} has no side. Make the split again: mediaeval split." for i in ids if i not in sides.index
-    ]
+    problems += [f"{path}: {i} has no side. Split again: mediaeval split." for i in ids if i not in sides.index]
     problems += [f"{path}: no image on the {side} side." for side in SIDES if side not in set(sides)]
     if problems:
         raise DatasetError(*first_problems(problems, 20))
@@ -119,23 +119,23 @@ def read_split(path: Path, ids: Sequence[str]) -> pd.Series:
 
 
 def read_groups(source: str, ids: Sequence[str]) -> list[str]:
-    """Return the group of each id from `CSV:COLUMN`. Raises DatasetError when the column or an id is not there."""
+    """Return the group of each id from `CSV:COLUMN`. Raises DatasetError when the column or an id is missing."""
     path, _, column = source.rpartition(":")
     if not path:
-        raise ConfigError(f"--groups {source}: CSV:COLUMN is wanted, such as norms.csv:concept.")
+        raise ConfigError(f"--groups: got '{source}'; expected CSV:COLUMN, such as norms.csv:concept.")
     frame = read_csv_by_id(Path(path))
     if column not in frame.columns:
         raise DatasetError(f"{path}: no column '{column}' (found id, {', '.join(frame.columns)}).")
     absent = [i for i in ids if i not in frame.index]
     if absent:
-        raise DatasetError(f"{path}: no row for {len(absent)} images ({', '.join(absent[:5])} …). Add them.")
+        raise DatasetError(f"{path}: no row for {len(absent)} images ({first_few(absent, 5)}). Add them.")
     return list(frame[column].reindex(list(ids)))
 
 
 def read_csv_by_id(path: Path) -> pd.DataFrame:
-    """Read a CSV with a column `id`, all cells as text, indexed by id. Raises DatasetError when it cannot be."""
+    """Read a CSV with a column `id`, all cells as text, indexed by id. Raises DatasetError when it cannot be read."""
     try:
-        # Every cell is text: `NA` and `1e5` are real ids.
+        # every cell is text: `NA` and `1e5` are valid ids
         frame = pd.read_csv(path, dtype=str, keep_default_na=False)
     except FileNotFoundError:
         raise DatasetError(f"{path} does not exist.") from None
@@ -144,5 +144,5 @@ def read_csv_by_id(path: Path) -> pd.DataFrame:
     if "id" not in frame.columns:
         raise DatasetError(f"{path}: no column 'id' (found {', '.join(frame.columns)}). Rename the id column to id.")
     if len(twice := frame["id"][frame["id"].duplicated()]):
-        raise DatasetError(f"{path}: {len(twice)} ids stand twice ({', '.join(twice[:5])}). Keep one row an image.")
+        raise DatasetError(f"{path}: {len(twice)} ids occur twice ({first_few(twice, 5)}). Keep one row per image.")
     return frame.set_index("id")

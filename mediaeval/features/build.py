@@ -1,7 +1,7 @@
-"""From an `ExtractorConfig` to something that turns images into vectors; torch is imported by what needs it alone."""
+"""From an `ExtractorConfig` to a `FeatureExtractor`; torch is imported only by kinds that need it."""
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from mediaeval.errors import FeaturesError, UserError, WeightsError, choose
 from mediaeval.features.engines import TORCH, Engine
@@ -17,77 +17,87 @@ def build_all(
 ) -> list[FeatureExtractor]:
     """Build extractors in the order of `names`. What several of them read, such as R, is built once and shared.
 
-    Raises what `build` raises, with all that is wrong with any of them at once.
+    Raises what `build` raises, with the problems of all of them at once.
     """
-    done, wrong = build_each(names, known, engine, decoder)
-    if wrong:
-        raise type(next(iter(wrong.values())))(
-            *dict.fromkeys(problem for error in wrong.values() for problem in error.problems)
-        )
-    return [done[name] for name in names]
+    built, failed = build_each(names, known, engine, decoder)
+    if failed:
+        errors = list(failed.values())
+        raise type(errors[0])(*_distinct(problem for error in errors for problem in error.problems))
+    return [built[name] for name in names]
 
 
 def build_each(
     names: Sequence[str], known: Mapping[str, ExtractorConfig], engine: Engine = TORCH, decoder: str = "pillow"
 ) -> tuple[dict[str, FeatureExtractor], dict[str, UserError]]:
-    """Build what can be built: return the networks by name, and by name why the others cannot be."""
-    done: dict[str, FeatureExtractor] = {}
-    wrong: dict[str, UserError] = {}
+    """Build what can be built: return the extractors by name, and by name why the others cannot be built."""
+    built: dict[str, FeatureExtractor] = {}
+    failed: dict[str, UserError] = {}
 
-    def built(name: str) -> FeatureExtractor:
-        if name in wrong:
-            raise wrong[name]
-        if name not in done:
+    def lookup(name: str) -> FeatureExtractor:
+        if name in failed:
+            raise failed[name]
+        if name not in built:
             try:
-                network = build(name, known[choose("extractor", name, known)], engine, built)
-                done[name] = decoded_by(decoder, network)
+                network = build(name, known[choose("extractor", name, known)], engine, lookup)
+                built[name] = decoded_by(decoder, network)
             except UserError as error:
-                wrong[name] = error
+                failed[name] = error
                 raise
-        return done[name]
+        return built[name]
 
     for name in names:
         with contextlib.suppress(UserError):
-            built(name)
-    for name in list(wrong):  # building stops at the first file that is absent; all of them are told
-        absent = [problem for error in _absent(name, known) for problem in error.problems]
-        wrong[name] = type(wrong[name])(*dict.fromkeys([*wrong[name].problems, *absent]))
-    return {name: done[name] for name in names if name in done}, {name: wrong[name] for name in names if name in wrong}
+            lookup(name)
+    for name, error in failed.items():  # building stops at the first absent file; all of them are reported
+        failed[name] = type(error)(*_distinct([*error.problems, *_problems_of_files(name, known)]))
+    return (
+        {name: built[name] for name in names if name in built},
+        {name: failed[name] for name in names if name in failed},
+    )
 
 
-def _absent(name: str, known: Mapping[str, ExtractorConfig]) -> list[WeightsError]:
-    """Return what is wrong with the weight files of an extractor and of the one it reads."""
-    found = []
-    for part in filter(None, [name, known[name].source if name in known else ""]):
+def _problems_of_files(name: str, known: Mapping[str, ExtractorConfig]) -> list[str]:
+    """Return what is wrong with the weight files of an extractor and of the one that it reads."""
+    source = known[name].source if name in known else ""
+    problems: list[str] = []
+    for part in (name, source):
         for file in files_of(known[part]) if part in known else ():
             try:
                 locate(part, known[part], file.role)
             except WeightsError as error:
-                found.append(error)
-    return found
+                problems += error.problems
+    return problems
+
+
+def _distinct(problems: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(problems))
 
 
 def build(
-    name: str, extractor: ExtractorConfig, engine: Engine = TORCH, built: NetworkLookup | None = None
+    name: str, extractor: ExtractorConfig, engine: Engine = TORCH, networks: NetworkLookup | None = None
 ) -> FeatureExtractor:
-    """Build one extractor with its weights loaded. `built` gives the networks it reads; without it, the table's own.
+    """Build one extractor with its weights loaded.
 
-    Raises WeightsError when the weights are absent or those of another network - there are never random ones -
-    ConfigError when the library knows no such model or argument, and FeaturesError when the vectors are not as wide
-    as the table records: a concatenation would silently be another one.
+    networks  gives the extractors that it reads; None: those of the table, built now
+
+    Raises WeightsError when the weights are absent or those of another network - they are never random -, ConfigError
+    when its kind has no such setting or the library no such model, and FeaturesError when the vectors do not have the
+    recorded width, since a concatenation would silently be another one.
     """
-    if built is None:
-
-        def built(source: str) -> FeatureExtractor:
-            return build(source, EXTRACTORS[choose("extractor", source, EXTRACTORS)], engine)
-
     require_settings(name, extractor)
-    builder = import_function(KINDS[extractor.kind].builder)  # some need torch, some never do
-    network: FeatureExtractor = builder(name, extractor, engine, built)
+    builder = import_function(KINDS[extractor.kind].builder)
+    network: FeatureExtractor = builder(name, extractor, engine, networks or _of_table(engine))
     if extractor.width not in (None, network.width):
         raise FeaturesError(
-            f"extractor '{name}': {extractor.model or extractor.kind} gives {network.width} numbers an image, "
-            f"{extractor.width} are recorded. Take the weights that belong to it; if this width is meant, say so: "
+            f"extractor '{name}': got {network.width} numbers per image from {extractor.model or extractor.kind}; "
+            f"expected the recorded {extractor.width}. Use the weights that belong to it, or record this width: "
             f"[extractors.{name}] width = {network.width}."
         )
     return network
+
+
+def _of_table(engine: Engine) -> NetworkLookup:
+    def lookup(name: str) -> FeatureExtractor:
+        return build(name, EXTRACTORS[choose("extractor", name, EXTRACTORS)], engine)
+
+    return lookup

@@ -1,14 +1,15 @@
-"""What computes the networks: torch, or on a processor OpenVINO, several times as fast.
+"""What computes the networks: torch or, on a processor, OpenVINO, which is several times as fast.
 
-Engine and precision are part of a feature's identity, so vectors of two engines never meet. What OpenVINO converted is
-kept beside the cache of weights, with all that the command needs to know of the network: the next command imports
-neither torch nor timm, which would take longer than the images of a small set.
+Engine and precision are part of a feature's identity, so vectors of two engines are never mixed. What OpenVINO
+converted is kept beside the cache of weights, with all that a command needs to know about the network: the next command
+imports neither torch nor timm, which would take longer than the images of a small dataset.
 """
 
 import contextlib
 import hashlib
 import importlib.util
 import json
+import logging
 import shutil
 import sys
 import tempfile
@@ -25,32 +26,32 @@ import numpy as np
 
 from mediaeval.batches import padded
 from mediaeval.errors import ConfigError, FeaturesError, first_line
-from mediaeval.features.feature_extractor import BATCH
+from mediaeval.features.feature_extractor import BATCH, Start
 from mediaeval.features.precision import resolve_precision
 from mediaeval.weights.cache import cache_folder
 
 if TYPE_CHECKING:
     import torch
 
-# bfloat16 only where it is asked for: it is up to twice as fast, but vectors of MobileNetV2 turned by as much as cosine
-# 0.966 from float32's on real photographs (SqueezeNet's 0.9998). float32 gives torch's to 0.99999. mixed: in bfloat16
-# what bears it, by trial (`precision`).
+logger = logging.getLogger(__name__)
+
+# bfloat16 only on request: it is up to twice as fast, but vectors of MobileNetV2 turned by as much as cosine 0.966 from
+# those of float32 on real images (SqueezeNet's 0.9998). float32 agrees with torch's to 0.99999. mixed: bfloat16 for
+# the networks that a trial shows to bear it (`precision`).
 PRECISIONS = {"openvino": "float32", "openvino-mixed": "mixed", "openvino-bf16": "bfloat16"}
 ENGINES = ("auto", "torch", *PRECISIONS)
-# Images a batch for OpenVINO. Measured on 2 cores in float32, images/s in batches of 1, 2 and 4: MobileNetV2 268, 272,
-# 227; SqueezeNet 126, 127, 115; EfficientNet-B2 71, 68, 62; ResNet-152 10 in all. Larger maps no longer fit the caches.
+# Images per batch of OpenVINO. Measured on 2 cores in float32, images/s in batches of 1, 2 and 4: MobileNetV2 268, 272,
+# 227; SqueezeNet 126, 127, 115; EfficientNet-B2 71, 68, 62; ResNet-152 10 each. Larger maps no longer fit the caches.
 # In bfloat16 all three are alike.
 FEW = 2
 LAYOUT = 1  # of what is kept; raise it when `CompiledModel.metadata` or the modules given to `load` change
 
-Start = Callable[[np.ndarray], Callable[[], np.ndarray]]
-
 
 class ModuleSpec(NamedTuple):
-    """What a kind gives to be computed: a module from prepared arrays to vectors, one such array, and facts to keep."""
+    """What a kind gives to be computed: a module from prepared arrays to vectors, an example, and facts to keep."""
 
     module: "torch.nn.Module"
-    example: np.ndarray  # one prepared image, (…)
+    example: np.ndarray  # one prepared image, without the batch's axis
     metadata: dict[str, Any]  # JSON: what the kind gets back with the compiled model
 
 
@@ -61,13 +62,18 @@ class CompiledModel(NamedTuple):
     width: int
     metadata: dict[str, Any]
     engine: str  # for the feature's identity
-    batch: int  # images that a batch holds
+    batch: int  # images per batch
     in_flight: int  # batches that may be begun before the first is waited for
 
 
 @dataclass(frozen=True)
 class Engine:
-    """`name`: torch or openvino; `device`: cpu or cuda; `precision`: float32, bfloat16, or mixed: a network its own."""
+    """What computes networks.
+
+    name       torch or openvino
+    device     cpu or cuda
+    precision  float32, bfloat16, or mixed: one of the two for each network
+    """
 
     name: str = "torch"
     device: str = "cpu"
@@ -81,17 +87,17 @@ class Engine:
     @property
     def setting(self) -> str:
         """The name in ENGINES that means this engine."""
-        return (
-            next(key for key, value in PRECISIONS.items() if value == self.precision)
-            if self.name != "torch"
-            else "torch"
-        )
+        if self.name == "torch":
+            return "torch"
+        return next(name for name, precision in PRECISIONS.items() if precision == self.precision)
 
     def load(self, owner: str, key: dict[str, Any], make: Callable[[], ModuleSpec]) -> CompiledModel:
-        """Return the network that `make` builds; what is kept of an earlier conversion makes `make` unnecessary.
+        """Return the network that `make` builds, ready to compute; `make` is not called for what is kept converted.
 
-        `key`: all that the module's numbers follow from, JSON. A network that OpenVINO cannot convert is computed by
-        torch, which is said on stderr and in the features' identity.
+        owner  name of the extractor, for messages
+        key    JSON: all that the module's numbers follow from
+
+        A network that OpenVINO cannot convert is computed by torch; a warning says so, and the identity names torch.
         """
         if self.name == "torch":
             return _by_torch(self, make(), owner)
@@ -102,11 +108,9 @@ class Engine:
                 _convert(spec, folder, owner)
             except _unconvertible() as error:
                 reason = first_line(error)[:200]
-                print(
-                    f"extractor '{owner}': OpenVINO cannot convert it ({reason}): torch computes it.", file=sys.stderr
-                )
+                logger.warning(f"extractor '{owner}': OpenVINO cannot convert it ({reason}): torch computes it.")
                 return _by_torch(torch_on(self), spec, owner)
-        engine = self if self.precision != "mixed" else replace(self, precision=_settled(folder, owner))
+        engine = replace(self, precision=_precision_of(folder, owner)) if self.precision == "mixed" else self
         return _by_openvino(engine, folder, owner)
 
 
@@ -114,31 +118,31 @@ TORCH = Engine()
 
 
 def torch_on(engine: Engine) -> Engine:
-    """Return the engine of what torch computes whatever is chosen: small networks on vectors, and the detector."""
+    """Return the engine of what torch always computes: small networks on vectors, and the detector."""
     return Engine("torch", engine.device)
 
 
-def resolve_engine(wanted: str, device: str) -> Engine:
-    """Return the engine meant by a name of ENGINES on a device (cpu or cuda).
+def resolve_engine(engine: str, device: str) -> Engine:
+    """Return the engine meant by a name of ENGINES on a device, cpu or cuda.
 
-    auto: OpenVINO in float32 on a processor where it is installed, else torch. Raises ConfigError for an engine that is
-    not here, or not for that device or processor.
+    auto is OpenVINO in float32 on a processor where it is installed, else torch. Raises ConfigError for an engine that
+    is not installed, or does not compute on that device or processor.
     """
-    if wanted not in ENGINES:
-        raise ConfigError(f"engine '{wanted}': {', '.join(ENGINES)} is wanted.")
+    if engine not in ENGINES:
+        raise ConfigError(f"engine: got '{engine}'; expected one of {', '.join(ENGINES)}.")
     installed = importlib.util.find_spec("openvino") is not None
-    named = wanted not in ("auto", "torch")
+    named = engine not in ("auto", "torch")
     if named and not installed:
         raise ConfigError(
-            f"engine '{wanted}' is not installed. Install it (pip install 'mediaeval[fast]'), or take torch."
+            f"engine '{engine}' is not installed. Install it (pip install 'mediaeval[fast]'), or use torch."
         )
     if named and device != "cpu":
-        raise ConfigError(f"engine '{wanted}' computes on the processor, not on {device}. Take --device cpu, or torch.")
-    if wanted == "torch" or not installed or device != "cpu":
+        raise ConfigError(f"engine '{engine}' computes on the processor, not on {device}. Use --device cpu, or torch.")
+    if engine == "torch" or not installed or device != "cpu":
         return Engine("torch", device)
-    precision = PRECISIONS.get(wanted, "float32")
+    precision = PRECISIONS.get(engine, "float32")
     if precision != "float32" and "BF16" not in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES"):
-        raise ConfigError(f"engine '{wanted}': this processor does not compute in bfloat16. Take openvino.")
+        raise ConfigError(f"engine '{engine}': this processor does not compute in bfloat16. Use openvino.")
     return Engine("openvino", precision=precision)
 
 
@@ -149,24 +153,21 @@ def _by_torch(engine: Engine, spec: ModuleSpec, owner: str) -> CompiledModel:
     import torch
 
     module = spec.module.eval().requires_grad_(False).to(engine.device)
-
-    said = False
+    warned = False
 
     def forward(batch: np.ndarray) -> np.ndarray:
-        """Compute a batch; where memory runs out, in halves, which is said once."""
-        nonlocal said
+        """Compute a batch; where memory runs out, in halves, with one warning."""
+        nonlocal warned
         try:
             with torch.inference_mode():
-                return module(torch.tensor(batch, device=engine.device)).float().cpu().numpy()
+                vectors: np.ndarray = module(torch.tensor(batch, device=engine.device)).float().cpu().numpy()
+                return vectors
         except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError is a RuntimeError, and so is the CPU's
             if not _is_out_of_memory(error) or len(batch) == 1:
                 raise
-        if not said:
-            print(
-                f"extractor '{owner}': out of memory with {len(batch)} images at once; fewer are tried.",
-                file=sys.stderr,
-            )
-            said = True
+        if not warned:
+            logger.warning(f"extractor '{owner}': out of memory with {len(batch)} images at once; trying fewer.")
+            warned = True
         half = len(batch) // 2
         return np.concatenate([forward(batch[:half]), forward(batch[half:])])
 
@@ -187,7 +188,7 @@ def _is_out_of_memory(error: Exception) -> bool:
 def _require_vectors(owner: str, shape: tuple[int, ...]) -> None:
     if len(shape) != 2:
         raise ConfigError(
-            f"extractor '{owner}': it gives features of shape {shape[1:]} an image; one vector is wanted. "
+            f"extractor '{owner}': got features of shape {shape[1:]} per image; expected one vector. "
             "Choose a classification network."
         )
 
@@ -196,20 +197,21 @@ def _require_vectors(owner: str, shape: tuple[int, ...]) -> None:
 
 
 def _openvino() -> ModuleType:
-    """Import OpenVINO without the package through which its converter reports to its makers: nothing leaves here."""
-    sys.modules.setdefault("openvino_telemetry", None)  # an import of it fails, which the converter provides for
+    """Import OpenVINO without the package with which its converter reports usage: nothing leaves this machine."""
+    # with None an import of it fails, which the converter provides for
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # None is what import looks for
     import openvino
 
     return openvino
 
 
-def _core():
+def _core() -> Any:
     return _core_of(_folder())
 
 
 @cache
-def _core_of(folder: Path):
-    # Kept as long as the process lives: with the last network, OpenVINO would unload what its threads still run, which
+def _core_of(folder: Path) -> Any:
+    # Kept as long as the process lives: with its last network, OpenVINO would unload what its threads still run, which
     # crashed the process later on.
     core = _openvino().Core()
     core.set_property({"CACHE_DIR": str(folder / "blobs")})
@@ -221,16 +223,16 @@ def _folder() -> Path:
 
 
 def _kept(engine: Engine, key: dict[str, Any]) -> Path:
+    """Return the folder that a converted network is kept in."""
     whole = {"layout": LAYOUT, "batch": FEW, "openvino": version("openvino"), **key}
     digest = hashlib.sha256(json.dumps(whole, sort_keys=True, default=list).encode()).hexdigest()
     return _folder() / digest[:32]
 
 
 def _unconvertible() -> tuple[type[Exception], ...]:
-    OpConversionFailure = _openvino().frontend.OpConversionFailure
-
-    # what the conversion raises for operators it lacks, and what tracing a network raises
-    return (OpConversionFailure, RuntimeError, TypeError, ValueError, NotImplementedError)
+    """Return what conversion raises for operators that it lacks, and what tracing a network raises."""
+    lacking: type[Exception] = _openvino().frontend.OpConversionFailure
+    return (lacking, RuntimeError, TypeError, ValueError, NotImplementedError)
 
 
 def _convert(spec: ModuleSpec, folder: Path, owner: str) -> None:
@@ -244,14 +246,15 @@ def _convert(spec: ModuleSpec, folder: Path, owner: str) -> None:
         shape = tuple(module(example).shape)
     _require_vectors(owner, shape)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # tracing warns of itself being deprecated, and of constants in the networks
+        warnings.simplefilter("ignore")  # tracing warns that it is deprecated, and of constants in the networks
         network = openvino.convert_model(module, example_input=example)
     network.reshape([FEW, *example.shape[1:]])
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
     try:
         openvino.save_model(network, temporary / "network.xml", compress_to_fp16=False)
-        (temporary / "about.json").write_text(json.dumps({"width": shape[1], "about": spec.metadata}), encoding="utf-8")
+        metadata = {"width": shape[1], "about": spec.metadata}
+        (temporary / "about.json").write_text(json.dumps(metadata), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         temporary.replace(folder)
     finally:
@@ -259,20 +262,20 @@ def _convert(spec: ModuleSpec, folder: Path, owner: str) -> None:
 
 
 @contextlib.contextmanager
-def _memory_told(owner: str) -> Iterator[None]:
-    """Say what to do where memory runs out; a network converted for `FEW` images takes no fewer."""
+def _out_of_memory_explained(owner: str) -> Iterator[None]:
+    """Say what to do where memory runs out: a network converted for `FEW` images cannot compute fewer."""
     try:
         yield
     except (RuntimeError, MemoryError) as error:
         if not _is_out_of_memory(error):
             raise
         raise FeaturesError(
-            f"extractor '{owner}': out of memory with {FEW} images at once, and OpenVINO takes no fewer. Close other "
-            "programs, use fewer extractors in one command, or pass --engine torch. What was stored is kept."
+            f"extractor '{owner}': out of memory with {FEW} images at once, the fewest that OpenVINO computes. Close "
+            "other programs, use fewer extractors in one command, or pass --engine torch. What was stored is kept."
         ) from error
 
 
-def _settled(folder: Path, owner: str) -> str:
+def _precision_of(folder: Path, owner: str) -> str:
     """Return the precision of one network for an engine that mixes them."""
     network = _core().read_model(folder / "network.xml")
 
@@ -281,8 +284,8 @@ def _settled(folder: Path, owner: str) -> str:
         return np.concatenate([compiled.start(images[k : k + FEW])() for k in range(0, len(images), FEW)])
 
     takes = network.input(0)
-    pixels = takes.element_type.get_type_name() == "u8"
-    return resolve_precision(folder, owner, tuple(takes.shape)[1:] if pixels else (), vectors)
+    is_pixels = takes.element_type.get_type_name() == "u8"
+    return resolve_precision(folder, owner, tuple(takes.shape)[1:] if is_pixels else (), vectors)
 
 
 def _by_openvino(engine: Engine, folder: Path, owner: str) -> CompiledModel:
@@ -295,17 +298,16 @@ def _by_openvino(engine: Engine, folder: Path, owner: str) -> CompiledModel:
     free = [compiled.create_infer_request() for _ in range(in_flight)]
 
     def start(batch: np.ndarray) -> Callable[[], np.ndarray]:
-        # a network may be used by two at once: whole images for R, and crops for G
+        # a network may be used by two at once: R by whole images, and by the crops of G
         request = free.pop() if free else compiled.create_infer_request()
         n = len(batch)
-        batch = padded(batch, FEW)
-        with _memory_told(owner):
-            request.start_async({0: batch})
+        with _out_of_memory_explained(owner):
+            request.start_async({0: padded(batch, FEW)})
 
         def wait() -> np.ndarray:
-            with _memory_told(owner):
+            with _out_of_memory_explained(owner):
                 request.wait()
-            vectors = request.get_output_tensor(0).data[:n].astype(np.float32)
+            vectors: np.ndarray = request.get_output_tensor(0).data[:n].astype(np.float32)
             free.append(request)
             return vectors
 

@@ -1,4 +1,4 @@
-"""The table of extractors: a name → which kind of network, where its weights come from, how its images are prepared.
+"""The table of extractors: name → kind of network, where its weights come from, how images are prepared for it.
 
 A user's own are added in mediaeval.toml under [extractors.NAME], with the same fields. Importing this needs no torch.
 """
@@ -15,10 +15,10 @@ S = TypeVar("S", bound=Settings)
 
 
 class ExtractorConfig(BaseModel):
-    """One extractor as written in the table below or in mediaeval.toml: its kind, the kind's settings, its features.
+    """One extractor as written in the table below or in mediaeval.toml: its kind, settings of that kind, its features.
 
-    The settings that several kinds share are fields; a setting that one kind alone has is a further attribute. Which of
-    them a kind takes, their ranges and meanings are in KINDS[kind].settings, and checked by `require_settings`.
+    Settings that several kinds share are fields; a setting of one kind alone is a further attribute. Which of them a
+    kind has, their ranges and meanings are stated by KINDS[kind].settings and checked by `require_settings`.
     """
 
     model_config = ConfigDict(extra="allow", frozen=True, protected_namespaces=())
@@ -30,7 +30,7 @@ class ExtractorConfig(BaseModel):
     model: str = ""  # the network's name in its library
     model_args: dict[str, Any] = Field(default_factory=dict)  # further arguments for building the network
     source: str = ""  # another extractor, whose vectors or whose network this one reads
-    weights: str = ""  # a file; empty: the published one, from the cache of `mediaeval weights fetch` or the network
+    weights: str = ""  # a file; empty: the published one, from the cache or fetched into it
     parts: dict[str, str] = Field(default_factory=dict)  # further weight files by role: pca, detector
     output: Literal["features", "scores", "unit"] = "features"
     mean: tuple[float, float, float] | None = None  # of pixel values 0..1, RGB
@@ -52,15 +52,15 @@ class ExtractorConfig(BaseModel):
             raise ValueError(str(error).rstrip(".")) from None
 
     def settings(self) -> dict[str, Any]:
-        """Return the settings of its kind that are set: those of the shared ones that differ from their default."""
+        """Return the settings of its kind that are set: further attributes, and shared ones that are not at default."""
         shared = {key: getattr(self, key) for key in type(self).model_fields if key not in OF_ALL_KINDS}
         unset = {key: type(self).model_fields[key].get_default(call_default_factory=True) for key in shared}
         return {key: value for key, value in shared.items() if value != unset[key]} | (self.model_extra or {})
 
     def settings_as(self, model: type[S], name: str) -> S:
-        """Return its settings as the settings model of its kind; `name`: of the extractor, for messages.
+        """Return its settings as the model of its kind's settings; `name`: of the extractor, for messages.
 
-        Raises ConfigError with every setting that the kind does not have, and every value out of range.
+        Raises ConfigError with every setting that the kind does not have, and every value that does not fit.
         """
         section = f"extractors.{name}"
         return parse_settings(model, self.settings(), section, reference=self.kind, beside=OF_ALL_KINDS)
@@ -74,7 +74,7 @@ OF_ALL_KINDS = ("kind", "width", "licence", "summary")
 
 
 def require_settings(name: str, extractor: ExtractorConfig) -> None:
-    """Raise ConfigError with what is set for an extractor and its kind has no use for: it would be believed to act."""
+    """Raise ConfigError with every setting of an extractor that its kind does not have, or that does not fit."""
     extractor.settings_as(KINDS[extractor.kind].settings, name)
 
 
@@ -196,7 +196,7 @@ EXTRACTORS: dict[str, ExtractorConfig] = {
     ),
 }
 
-# Computed beside the others to find near-duplicates before a split; not for training, hence not in the table.
+# Computed beside the others to find near-duplicates before a split; not for training, so it is not in the table.
 THUMBNAIL = ExtractorConfig(kind="thumbnail")
-# What `mediaeval check --data` judges a run file with: not for training either, or it would judge itself.
+# What `mediaeval check --data` checks a run file with: not for training either, so that the check is independent.
 WITNESS = ExtractorConfig(kind="witness")

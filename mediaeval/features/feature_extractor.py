@@ -3,56 +3,61 @@
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Optional
+from typing import Any, Optional
 
 import numpy as np
-from PIL import Image
 
 from mediaeval.data.images import LEAST, SCALED_DECODER
 
-# Every batch has one size, the last one filled up with zeros: convolution kernels are chosen by batch size, so a
-# vector would otherwise depend, in its last bits, on how many images happened to be missing from the store.
-BATCH = 16
+BATCH = 16  # images per batch; see `batches.padded` for why all batches have one size
+
+Start = Callable[[np.ndarray], Callable[[], np.ndarray]]  # begins a batch; returns what waits for its vectors
 
 
 @dataclass(frozen=True)
 class FeatureExtractor:
-    """A built extractor: one image to one prepared array, a batch of those to vectors.
+    """A built extractor: prepares one image as an array, and computes the vectors of a batch of such arrays.
 
-    `identity` holds all that changes a feature (network, weights, preprocessing, decoder, engine); `width` is the
-    length of a vector. `prepare` maps an upright RGB image - or, with `from_bytes`, the file's bytes - to an array of
-    one shape for all images (of any shape where `batch` is 1); `forward` maps `batch` such arrays, (n, …), to
-    float32 (n, width). `start`, where there is one, begins that and returns what waits for the vectors; up to
-    `in_flight` batches may be begun before the first is waited for. A network with a `source` reads that network's
-    vectors, float32 (n, source.width), and no images: its `prepare` is not called. `notes` counts what a person should
-    know of the images computed so far. `side`: pixels of the shorter side that `prepare` scales an image to, None where
-    it wants all of them; `scaled`: it is given images decoded as SCALED_DECODER says.
+    identity    all that changes a feature: network, weights, preprocessing, decoder, engine
+    width       numbers per vector
+    prepare     maps an upright RGB image - or, with `from_bytes`, the bytes of its file - to an array that has one
+                shape for all images, or any shape where `batch` is 1
+    forward     maps a batch of such arrays, (batch, …), to float32 (batch, width)
+    from_bytes  whether `prepare` takes the bytes of the file
+    batch       images per batch
+    source      the network whose vectors, float32 (n, source.width), are read in place of images; `prepare` is then
+                not called
+    start       begins `forward` and returns what waits for the vectors; None where there is only `forward`
+    in_flight   batches that may be begun before the first is waited for
+    notes       what a person should know about the images computed so far → number of images
+    side        pixels of the shorter side that `prepare` scales an image to; None where it needs all of them
+    scaled      whether it is given images decoded as SCALED_DECODER says
     """
 
     name: str
-    identity: dict
+    identity: dict[str, Any]
     width: int
-    prepare: Callable[[Image.Image], np.ndarray] | Callable[[bytes], np.ndarray] = field(repr=False)
+    prepare: Callable[[Any], np.ndarray] = field(repr=False)
     forward: Callable[[np.ndarray], np.ndarray] = field(repr=False)
     from_bytes: bool = False
     batch: int = BATCH
     source: Optional["FeatureExtractor"] = None
-    start: Callable[[np.ndarray], Callable[[], np.ndarray]] | None = field(default=None, repr=False)
+    start: Start | None = field(default=None, repr=False)
     in_flight: int = 1
     notes: Counter[str] = field(default_factory=Counter, repr=False, compare=False)
     side: int | None = None
     scaled: bool = False
 
 
-def decoded_by(decoder: str, network: FeatureExtractor) -> FeatureExtractor:
-    """Return the network as it looks at images decoded by `decoder`: pillow or scaled.
+# the name of an extractor → the extractor, built once however many others read it
+NetworkLookup = Callable[[str], FeatureExtractor]
 
-    One that wants all pixels, or more than the scaled decoder leaves it with half as many to spare, stays as it is.
+
+def decoded_by(decoder: str, network: FeatureExtractor) -> FeatureExtractor:
+    """Return the network as it reads images decoded by `decoder`: pillow or scaled.
+
+    One that needs all pixels, or more than half of what the scaled decoder leaves, stays as it is.
     """
     if decoder != "scaled" or network.side is None or 1.5 * network.side > LEAST:
         return network
     return replace(network, scaled=True, identity=network.identity | {"decoder": SCALED_DECODER})
-
-
-# a name in the table of extractors → what was built of it, once however many read it
-NetworkLookup = Callable[[str], FeatureExtractor]

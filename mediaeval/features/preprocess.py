@@ -1,12 +1,12 @@
-"""What an evaluation image goes through before a network: resize, centre crop, then (x / 255 − mean) / std.
+"""How an image is prepared for a network that is not trained: resize, centre crop, then (x / 255 − mean) / std.
 
 The first two steps are done image by image on 8-bit pixels, to the same bytes as timm and torchvision; the last one is
-done on whole batches, by whatever computes the network. So an image travels as a quarter of the bytes, and none of this
-needs torch.
+done on whole batches, by whatever computes the network. So an image takes a quarter of the bytes on its way, and none
+of this needs torch.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,14 @@ _FILTERS = {
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """`resize`: pixels of the shorter side; with `squash`, of both. `crop`: pixels a side. mean, std: of 0..1, RGB."""
+    """The steps and their numbers.
+
+    resize         pixels of the shorter side; with `squash`, of both
+    crop           pixels per side of the square that is cut from the middle
+    interpolation  nearest, bilinear, bicubic or lanczos
+    mean, std      of pixel values 0..1, RGB
+    squash         whether the image is resized to a square, whatever its shape
+    """
 
     resize: int
     crop: int
@@ -36,8 +43,8 @@ class Preprocessing:
         """Return an upright RGB image resized and cropped, uint8 (crop, crop, 3)."""
         return np.asarray(centre(resized(image, self.resize, self.interpolation, self.squash), self.crop))
 
-    def as_json(self) -> dict[str, Any]:
-        """Return what `from_json` reads."""
+    def to_dict(self) -> dict[str, Any]:
+        """Return what `from_dict` reads, JSON."""
         return {
             "resize": self.resize,
             "crop": self.crop,
@@ -61,30 +68,30 @@ def resized(image: Image.Image, resize: int, interpolation: str, squash: bool) -
 
 
 def centre(image: Image.Image, crop: int) -> Image.Image:
-    """Return the middle square of `crop` pixels a side; black around an image that is smaller."""
+    """Return the middle square of `crop` pixels per side; black around an image that is smaller."""
     width, height = image.size
     if width < crop or height < crop:  # the odd pixel right and below
-        padded = Image.new("RGB", (max(width, crop), max(height, crop)))
-        padded.paste(image, ((padded.width - width) // 2, (padded.height - height) // 2))
-        image, width, height = padded, padded.width, padded.height
+        larger = Image.new("RGB", (max(width, crop), max(height, crop)))
+        larger.paste(image, ((larger.width - width) // 2, (larger.height - height) // 2))
+        image, width, height = larger, larger.width, larger.height
     # Python's rounding, half to even, as in both libraries
     left, top = round((width - crop) / 2.0), round((height - crop) / 2.0)
     return image.crop((left, top, left + crop, top + crop))
 
 
-def from_json(tree: Mapping[str, Any]) -> Preprocessing:
-    """Return the preprocessing that gave `as_json`."""
-    return Preprocessing(**dict(tree) | {"mean": tuple(tree["mean"]), "std": tuple(tree["std"])})
+def from_dict(tree: Mapping[str, Any]) -> Preprocessing:
+    """Return the preprocessing that `to_dict` describes."""
+    return Preprocessing(**dict(tree) | {"mean": _triple(tree["mean"]), "std": _triple(tree["std"])})
 
 
 def of_timm(config: Mapping[str, Any]) -> Preprocessing | None:
-    """Return what timm's `create_transform` does for a data config, or None where it is something else than these."""
+    """Return what timm's `create_transform` does for a data config, or None where it does anything else."""
     _, height, width = config["input_size"]
     mode = config.get("crop_mode") or "center"
     if height != width or config["interpolation"] not in _FILTERS or mode not in ("center", "squash"):
         return None
     resize = math.floor(height / (config.get("crop_pct") or 0.875))
-    mean, std = tuple(config["mean"]), tuple(config["std"])
+    mean, std = _triple(config["mean"]), _triple(config["std"])
     return Preprocessing(resize, height, config["interpolation"], mean, std, squash=mode == "squash")
 
 
@@ -93,4 +100,10 @@ def of_torchvision(transform: Any) -> Preprocessing | None:
     if type(transform).__name__ != "ImageClassification" or transform.interpolation.value not in _FILTERS:
         return None
     (resize,), (crop,) = transform.resize_size, transform.crop_size
-    return Preprocessing(resize, crop, transform.interpolation.value, tuple(transform.mean), tuple(transform.std))
+    mean, std = _triple(transform.mean), _triple(transform.std)
+    return Preprocessing(resize, crop, transform.interpolation.value, mean, std)
+
+
+def _triple(numbers: Iterable[float]) -> tuple[float, float, float]:
+    red, green, blue = numbers
+    return red, green, blue

@@ -1,11 +1,11 @@
-"""The feature store: a file an extractor identity, records that carry their own key, safe against being killed.
+"""The feature store: a file per extractor identity, records that carry their own key, safe against being killed.
 
     header    magic, length, identity as JSON, padding to 64 bytes
     record    key (32 bytes) · vector (float32, little-endian, width) · crc32 (4 bytes)      repeated
 
-A record is appended in one go and checked when read, so whatever cuts a writer off leaves a file whose whole records
-count and whose torn tail is dropped. Keys come from the sha256 of image bytes: a renamed image keeps its features, a
-changed one loses them, and no vector is ever found by its position.
+A record is appended in one write and checked when it is read: when a writer is cut off, whole records stay valid and
+the torn tail is dropped. Keys come from the sha256 of image bytes: a renamed image keeps its features, a changed one
+loses them, and no vector is ever found by its position.
 """
 
 import hashlib
@@ -14,6 +14,7 @@ import zlib
 from array import array
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from filelock import FileLock
@@ -25,20 +26,23 @@ _MAGIC = b"MEDIAEVAL-FEATURES-1\n"
 _ALIGN = 64
 
 
-def identity_digest(identity: dict) -> str:
+def identity_digest(identity: dict[str, Any]) -> str:
     """Return the sha256 hex digest of an identity: a JSON-like dict of all that changes a feature."""
     return hashlib.sha256(_canonical(identity)).hexdigest()
 
 
-def _canonical(identity: dict) -> bytes:
+def _canonical(identity: dict[str, Any]) -> bytes:
     return json.dumps(identity, sort_keys=True, ensure_ascii=False).encode()
 
 
 class FeatureFile:
     """The vectors of one extractor identity, by key (32 bytes)."""
 
-    def __init__(self, path: Path, identity: dict, width: int):
-        """Open the file, or begin it. Raises FeaturesError when it belongs to another identity or is damaged."""
+    def __init__(self, path: Path, identity: dict[str, Any], width: int):
+        """Open the file, or begin it; `width`: numbers per vector.
+
+        Raises FeaturesError when it belongs to another identity or is damaged.
+        """
         self.path = Path(path)
         self.width = width
         self._record = np.dtype([("key", "V32"), ("vector", "<f4", (width,)), ("crc", "<u4")])
@@ -53,34 +57,35 @@ class FeatureFile:
 
     def _forget(self) -> None:
         self._read = 0  # records read so far
-        self._keys = np.zeros(0, "S32")  # of the sound ones, sorted: a dictionary would take six times the memory
-        self._rows = np.zeros(0, np.int64)  # where in the file they are
+        self._keys = np.zeros(0, "S32")  # of the undamaged ones, sorted: a dictionary would take six times the memory
+        self._rows = np.zeros(0, np.int64)  # the record of each key
 
     def reload(self) -> None:
-        """Take in what was appended since opening, by this process or another."""
+        """Read what was appended since opening, by this process or another."""
         with self.path.open("rb") as file:
             if file.read(len(self._header)) != self._header:
                 raise FeaturesError(
-                    f"{self.path} does not hold the features that its name says. Delete it; they are computed again."
+                    f"{self.path} does not hold the features that its name says. Delete it: they are computed again."
                 )
         size = self._record.itemsize
         whole = (self.path.stat().st_size - len(self._header)) // size
-        if whole < self._read:  # somebody deleted the file and began it again
+        if whole < self._read:  # the file was deleted and begun again
             self._forget()
-        keys, rows = bytearray(), array("q")
+        new_keys, new_rows = bytearray(), array("q")
         # Checked by reading, not through the map below: mapped pages would count as this process's memory.
         with self.path.open("rb") as file:
             file.seek(len(self._header) + self._read * size)
             for row in range(self._read, whole):
                 record = memoryview(file.read(size))
                 if zlib.crc32(record[:-4]) == int.from_bytes(record[-4:], "little"):
-                    keys += record[:32]
-                    rows.append(row)
+                    new_keys += record[:32]
+                    new_rows.append(row)
         self._read = whole
-        keys, rows = np.append(self._keys, np.frombuffer(keys, "S32")), np.append(self._rows, np.frombuffer(rows, "q"))
+        keys = np.append(self._keys, np.frombuffer(new_keys, "S32"))
+        rows = np.append(self._rows, np.frombuffer(new_rows, "q"))
         order = np.argsort(keys, kind="stable")
         keys, rows = keys[order], rows[order]
-        last = np.append(keys[1:] != keys[:-1], True)[: len(keys)]  # of a key that two processes wrote
+        last = np.append(keys[1:] != keys[:-1], True)[: len(keys)]  # two processes may write the same key
         self._keys, self._rows = keys[last], rows[last]
         # An empty file cannot be mapped.
         self._data = (
@@ -88,33 +93,37 @@ class FeatureFile:
         )
 
     def __contains__(self, key: bytes) -> bool:
-        return self._places([key])[0] >= 0
+        return bool(self._places([key])[0] >= 0)
 
     def __len__(self) -> int:
         return len(self._keys)
 
     def _places(self, keys: Sequence[bytes]) -> np.ndarray:
-        """Return where in `_keys` each of `keys` is, -1 for one that is not there; int (n_keys,)."""
+        """Return where in `_keys` each of `keys` is, -1 for one that is absent; int (n_keys,)."""
         if not len(self):
             return np.full(len(keys), -1)
-        wanted = np.array(keys, "S32")
-        places = np.searchsorted(self._keys, wanted)
-        return np.where(self._keys.take(places, mode="clip") == wanted, places, -1)
+        sought = np.array(keys, "S32")
+        places = np.searchsorted(self._keys, sought)
+        return np.where(self._keys.take(places, mode="clip") == sought, places, -1)
 
     def get(self, keys: Sequence[bytes]) -> np.ndarray:
-        """Return the vectors of `keys`, float32 (n_keys, width). Raises KeyError for a key that is not there."""
+        """Return the vectors of `keys`, float32 (n_keys, width). Raises KeyError for a key that is absent."""
         if not keys:
             return np.zeros((0, self.width), np.float32)
         places = self._places(keys)
         if (places < 0).any():
             raise KeyError(keys[int(places.argmin())])
+        assert self._data is not None, "a file without records has no keys"
         return np.ascontiguousarray(self._data["vector"][self._rows[places]])
 
     def append(self, keys: Sequence[bytes], vectors: np.ndarray) -> None:
         """Add vectors, float32 (n_keys, width). Raises FeaturesError when one is not finite, or the disk is full."""
         assert vectors.shape == (len(keys), self.width), f"{vectors.shape} for {len(keys)} keys of width {self.width}"
         if not np.isfinite(vectors).all():
-            raise FeaturesError(f"{self.path.name}: the network gave nan or infinite features. Are its weights whole?")
+            raise FeaturesError(
+                f"{self.path.name}: got features that are NaN or infinite. Check that the weights of the network are "
+                "complete."
+            )
         records = np.zeros(len(keys), self._record)
         records["key"] = np.frombuffer(b"".join(keys), "V32")
         records["vector"] = vectors
@@ -129,27 +138,27 @@ class FeatureFile:
                 file.truncate()
         except OSError as error:
             raise FeaturesError(
-                f"{self.path} cannot be written: {error.strerror}. What was computed before is kept; "
-                "make room and start again, it goes on from there."
+                f"{self.path} cannot be written: {error.strerror}. What was computed before is kept. Free some space "
+                "and run the command again: it continues from there."
             ) from error
 
 
 class FeatureStore:
-    """A folder of feature files, one an identity."""
+    """A folder of feature files, one per identity."""
 
     def __init__(self, folder: Path):
         self.folder = Path(folder)
 
-    def open(self, name: str, identity: dict, width: int) -> FeatureFile:
-        """Return the file of an identity; `name` is only for people who look into the folder."""
+    def open(self, name: str, identity: dict[str, Any], width: int) -> FeatureFile:
+        """Return the file of an identity; `name` is for people who look into the folder."""
         return FeatureFile(self.folder / f"{name}-{identity_digest(identity)[:16]}.features", identity, width)
 
 
 def image_key(content: str) -> bytes:
-    """Return the key of an image as it is, from the sha256 hex digest of its bytes."""
+    """Return the key, 32 bytes, of an image as it is, from the sha256 hex digest of its bytes."""
     return bytes.fromhex(content)
 
 
 def view_key(content: str, image_id: str, view: int) -> bytes:
-    """Return the key of an augmented view: its random numbers depend on the image id too, not on the bytes alone."""
+    """Return the key, 32 bytes, of an augmented view, which is drawn from the image id too, not from bytes alone."""
     return hashlib.sha256(f"{content}\0{image_id}\0{view}".encode()).digest()

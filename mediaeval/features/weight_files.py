@@ -1,6 +1,6 @@
 """Which weight files an extractor needs, and where they are: the user's own, or the published ones in the cache."""
 
-import sys
+import logging
 from pathlib import Path
 
 from mediaeval.errors import WeightsError
@@ -11,12 +11,14 @@ from mediaeval.weights.cache import cache_folder, check
 from mediaeval.weights.fetch import fetch
 from mediaeval.weights.files import WeightFile
 
+logger = logging.getLogger(__name__)
+
 
 def files_of(extractor: ExtractorConfig) -> list[WeightFile]:
-    """Return the files that an extractor itself needs, its `source` extractor's left out; [] when it needs none.
+    """Return the files that an extractor itself needs, without those of its `source`; [] when it needs none.
 
-    A model that its library does not publish, or does not know, gives a file without an address: building the network
-    tells what is wrong with the name.
+    A model that its library does not publish, or does not know, gives a file without an address; what is wrong with
+    the name is reported when the network is built.
     """
     files = KINDS[extractor.kind].files
     return [import_function(file)(extractor) if isinstance(file, str) else file for file in files]
@@ -28,9 +30,11 @@ def own_file(extractor: ExtractorConfig, role: str) -> str:
 
 
 def locate(name: str, extractor: ExtractorConfig, role: str = "weights", *, owner: str = "", key: str = "") -> Path:
-    """Return the file of an extractor: the user's own, or the published one, fetched into the cache now if need be.
+    """Return the file of an extractor: the user's own, or the published one, which is fetched now if it is absent.
 
-    `owner`, `key`: who wants it and the setting that names another, for messages; those of an extractor, if not given.
+    role   which of its files
+    owner  who needs it, for messages; empty: the extractor
+    key    the setting that names another file, for messages; empty: that of the extractor
 
     Raises WeightsError that names file, network and origin when it is absent and cannot be fetched, or is damaged.
     """
@@ -42,7 +46,7 @@ def locate(name: str, extractor: ExtractorConfig, role: str = "weights", *, owne
     if own := own_file(extractor, role):
         path = Path(own)
         if not (path.is_file() or (_may_be_folder(extractor, role) and path.is_dir())):
-            raise WeightsError(f"{owner}: {what} not found: {path}. Put the file there, or name another under {key}.")
+            raise WeightsError(f"{owner}: {what} not found: {path}. Put the file there, or set {key} to another one.")
         return path
     file = next(file for file in files_of(extractor) if file.role == role)
     path = cache_folder() / file.name
@@ -50,26 +54,25 @@ def locate(name: str, extractor: ExtractorConfig, role: str = "weights", *, owne
         if problem := check(cache_folder(), file)[1]:
             raise WeightsError(
                 f"{owner}: {path} is damaged: {problem}. Fetch it again{again} "
-                "(with --replace, if the one that was recorded first was the wrong one)."
+                "(with --replace, if the wrong file was recorded first)."
             )
         return path
     if not file.url:
         raise WeightsError(
-            f"{owner}: {what} are absent: {path} is not there. It is {file.origin}. "
-            f"Put the file there, or name it under {key}."
+            f"{owner}: {what} not found: {path} does not exist. It is {file.origin}. "
+            f"Put the file there, or set {key} to its path."
         )
-    print(f"fetching {file.name} ({file.origin}) into {path.parent}", file=sys.stderr)
+    logger.info(f"fetching {file.name} ({file.origin}) into {path.parent}")
     try:
         return fetch(file)
     except WeightsError as error:
         raise WeightsError(
-            f"{owner}: {what} are not on this machine and could not be fetched "
-            f"({' '.join(error.problems)}). Connect once{again}, or download "
-            f"{file.name} ({file.address}) elsewhere and name it under {key}."
+            f"{owner}: {what} are not on this machine and could not be fetched ({' '.join(error.problems)}). Connect "
+            f"to the network{again}, or download {file.name} ({file.address}) elsewhere and set {key} to its path."
         ) from error
 
 
 def _may_be_folder(extractor: ExtractorConfig, role: str) -> bool:
-    """Return whether a folder stands for a file; asks no library, which would import torch beside a kept network."""
+    """Return whether a folder may replace a file; asks no library, which would import torch beside a kept network."""
     files = [file for file in KINDS[extractor.kind].files if isinstance(file, WeightFile)]
     return any(file.or_folder for file in files if file.role == role)

@@ -1,7 +1,7 @@
 """Caffe's `.caffemodel`: the weights of a network, read without Caffe.
 
-The file is a protobuf message, NetParameter of Caffe's src/caffe/proto/caffe.proto. Layers were written in three ways,
-which all files of the model zoo are of; a field is number: meaning.
+The file is a protobuf message, NetParameter of Caffe's src/caffe/proto/caffe.proto. Files of the model zoo have layers
+in one of three versions; a field is number: meaning.
 
     layer      100: layer                  1: name   2: type, a word       7: blobs
     V1         2: layers                   4: name   5: type, a number     6: blobs
@@ -24,17 +24,17 @@ from mediaeval.errors import WeightsError, first_line
 from mediaeval.formats.protobuf import BITS32, BITS64, BYTES, VARINT, WireError, fields, packed_varints, signed
 
 MOST_DIMS = 32  # Caffe's own limit
-# Types whose weights are matrices, and whose blobs beyond the first are vectors, whatever ones stand before
+# Types whose weights are matrices, and whose blobs after the first are vectors, whatever dimensions of 1 precede them
 _DENSE = {"InnerProduct", "innerproduct", 14}
 _WITH_BIAS = {"Convolution", "Deconvolution", "conv", 4, 39} | _DENSE
 _NAMES = ("weight", "bias")  # of a layer's first two blobs
 
-# How other files begin that a weight file without suffix may be: a zip or a pickle of PyTorch's
+# first bytes of other weight files that may have no suffix: a zip or a pickle of PyTorch's
 _OTHERS = (b"PK", b"\x80")
 
 
 class Layer(NamedTuple):
-    """One layer as it is written. `kind`: a word, V1's number, or "" where there is none."""
+    """One layer as written in the file. `kind`: a word, V1's number, or "" where there is none."""
 
     name: str
     kind: str | int
@@ -42,9 +42,10 @@ class Layer(NamedTuple):
 
 
 def is_caffe(path: Path) -> bool:
-    """Return whether a file is to be read as a .caffemodel: the format has no magic, so its suffix says so.
+    """Return whether a file is to be read as a .caffemodel, by its suffix: the format has no magic number.
 
-    DeepSentiBank's has none at all (caffe_sentibank_train_iter_250000); such a file is, unless it begins as PyTorch's.
+    A file without suffix is one too, unless it begins like PyTorch's: DeepSentiBank's has none
+    (caffe_sentibank_train_iter_250000).
     """
     path = Path(path)
     if path.suffix or not path.is_file():
@@ -57,10 +58,10 @@ def read_caffe(path: Path) -> dict[str, np.ndarray]:
     """Return the blobs of a .caffemodel, float32, as LAYER/weight and LAYER/bias; a third blob is LAYER/2, and so on.
 
     Convolutions have weights (out, in / groups, height, width), inner products (out, in); biases are (out,), also where
-    old files write ones before. Of two layers of one name the last counts, as in Caffe. The file is mapped, so that it
-    takes no memory beyond the arrays.
-    Raises WeightsError when the file is absent, cut short, damaged, text, or another kind, when a blob has more or
-    fewer numbers than its shape says, or when two layers of one name have other shapes.
+    old files have dimensions of 1 before. Of two layers with one name the last counts, as in Caffe. The file is mapped,
+    so that it takes no memory beyond the arrays.
+    Raises WeightsError when the file is absent, cut short, damaged, text, or of another kind, when a blob has more or
+    fewer numbers than its shape states, or when two layers with one name have different shapes.
     """
     arrays: dict[str, np.ndarray] = {}
     with _reading(path) as data:
@@ -70,17 +71,17 @@ def read_caffe(path: Path) -> dict[str, np.ndarray]:
                 array = _array(path, key, layer, place, blob)
                 if key in arrays and arrays[key].shape != array.shape:
                     raise WeightsError(
-                        f"{path}: two layers are called {layer.name!r}, and {key} is {arrays[key].shape} in one and "
-                        f"{array.shape} in the other. Name a file of one network."
+                        f"{path}: two layers have the name {layer.name!r}, and {key} is {arrays[key].shape} in one and "
+                        f"{array.shape} in the other. Give a file of one network."
                     )
                 arrays[key] = array
     if not arrays:
-        raise WeightsError(f"{path} holds no layer with weights. Name a .caffemodel, as Caffe's training writes it.")
+        raise WeightsError(f"{path} holds no layer with weights. Give a .caffemodel that Caffe's training wrote.")
     return arrays
 
 
 def read_layers(path: Path) -> list[str]:
-    """Return the names of all layers of a .caffemodel, those without weights too, in the network's order.
+    """Return the names of all layers of a .caffemodel, also of those without weights, in the network's order.
 
     Raises WeightsError for a file that cannot be read.
     """
@@ -89,29 +90,29 @@ def read_layers(path: Path) -> list[str]:
 
 
 @contextmanager
-def _reading(path: Path) -> Iterator[np.ndarray]:
-    """Give the bytes of a file; what is wrong with them is told with its name."""
+def _reading(path: Path) -> Iterator[memoryview]:
+    """Yield the bytes of a file; errors in them are reported with its name."""
     path = Path(path)
     if not path.is_file():
-        raise WeightsError(f"{path} is no file. A .caffemodel is wanted.")
+        raise WeightsError(f"{path} is not a file; expected a .caffemodel.")
     if not path.stat().st_size:
-        raise WeightsError(f"{path} is empty. A .caffemodel is wanted. Fetch it again.")
-    data = np.memmap(path, np.uint8, "r")
+        raise WeightsError(f"{path} is empty; expected a .caffemodel. Fetch it again.")
+    data = np.memmap(path, np.uint8, "r").data
     start = bytes(data[:1024])
     if re.fullmatch(rb"[\t\n\r\x20-\x7e]+", start):
         raise WeightsError(
-            f"{path} is text: a .prototxt describes a network and holds no weights. Name the .caffemodel beside it."
+            f"{path} is text: a .prototxt describes a network and holds no weights. Give the .caffemodel beside it."
         )
     try:
         yield data
     except WireError as error:
         raise WeightsError(
-            f"{path} cannot be read as a .caffemodel ({first_line(error)}): it is cut short, damaged or another kind. "
-            "Fetch it again."
+            f"{path} cannot be read as a .caffemodel ({first_line(error)}): it is cut short, damaged or of another "
+            "kind. Fetch it again."
         ) from None
 
 
-def _layers(data: np.ndarray) -> Iterator[Layer]:
+def _layers(data: memoryview) -> Iterator[Layer]:
     for number, wire, value in fields(data):
         if (number, wire) == (100, BYTES):
             yield _layer(value, 1, 2, 7)
@@ -121,7 +122,7 @@ def _layers(data: np.ndarray) -> Iterator[Layer]:
 
 
 def _layer(message: memoryview, name: int, kind: int, blobs: int) -> Layer:
-    """Return a layer's name, type and blobs, which have these numbers."""
+    """Return a layer, whose name, type and blobs are the fields of these numbers."""
     layer = Layer("", "", [])
     for number, wire, value in fields(message):
         if (number, wire) == (name, BYTES):
@@ -141,8 +142,10 @@ def _text(value: memoryview) -> str:
 
 
 def _array(path: Path, key: str, layer: Layer, place: int, blob: memoryview) -> np.ndarray:
-    """Return a blob's numbers, float32, of the shape that is written for them."""
-    legacy, dims, parts = {}, [], {5: [], 8: []}
+    """Return a blob's numbers, float32, in the shape that the file states for them."""
+    legacy: dict[int, int] = {}
+    dims: list[int] = []
+    parts: dict[int, list[bytes | memoryview]] = {5: [], 8: []}
     for number, wire, value in fields(blob):
         if 1 <= number <= 4 and wire == VARINT:
             legacy[number] = signed(value)
@@ -151,11 +154,11 @@ def _array(path: Path, key: str, layer: Layer, place: int, blob: memoryview) -> 
         elif number in parts and wire in (BYTES, _WIRE[number]):
             parts[number].append(value)
     shape = tuple(legacy.get(k, 0) for k in (1, 2, 3, 4)) if legacy else tuple(dims)
-    doubles = bool(parts[8])  # Caffe reads these where there are any
+    doubles = bool(parts[8])  # where there are any, Caffe reads these
     data = _joined(parts[8], "<f8") if doubles else _joined(parts[5], "<f4")
     if min(shape, default=1) < 1 or len(shape) > MOST_DIMS or math.prod(shape) != data.size:
         raise WeightsError(
-            f"{path}: {key} is of shape {shape} and has {data.size} numbers. The file is damaged, or written without "
+            f"{path}: {key} has shape {shape} but {data.size} numbers. The file is damaged, or was written without "
             "its weights. Fetch it again."
         )
     if layer.kind in _DENSE and place == 0 and len(shape) == 4 and shape[:2] == (1, 1):
@@ -179,10 +182,10 @@ def _dims(message: memoryview) -> list[int]:
 
 
 def _joined(parts: list[bytes | memoryview], dtype: str) -> np.ndarray:
-    """Return the numbers of a list that may be written in several parts, as an array of its own."""
+    """Return the numbers of a list that may be written in several parts, as a new array."""
     size = np.dtype(dtype).itemsize
     if uneven := [len(part) for part in parts if len(part) % size]:
-        raise WireError(f"a list of numbers has {uneven[0]} bytes, no multiple of {size}")
+        raise WireError(f"a list of numbers has {uneven[0]} bytes, which is not a multiple of {size}")
     array = np.empty(sum(len(part) for part in parts) // size, dtype)
     place = 0
     for part in parts:

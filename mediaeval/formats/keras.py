@@ -1,7 +1,7 @@
 """Keras weights in HDF5 (`.h5`), read without Keras.
 
-A weights file has a group a layer; a whole model keeps those under `model_weights`. Within its group a variable lies
-under its full name, which often repeats the layer: `conv1/conv1/kernel:0` is the kernel of `conv1`.
+A weights file has a group per layer; a whole model has these groups under `model_weights`. Within its group a variable
+has its full name, which often repeats the layer: `conv1/conv1/kernel:0` is the kernel of `conv1`.
 """
 
 import math
@@ -14,9 +14,9 @@ import numpy as np
 from mediaeval.errors import WeightsError, first_line
 
 WHOLE_MODEL = "model_weights"
-DEFLATE = 1032  # how much smaller deflate makes zeros, at most: what a compressed variable may say that it holds
+DEFLATE = 1032  # the largest ratio at which deflate compresses zeros, and so what a compressed variable may claim
 
-# What h5py raises for files that are cut short or damaged
+# what h5py raises for files that are cut short or damaged
 _DAMAGED = (OSError, RuntimeError, KeyError, ValueError, TypeError)
 
 
@@ -25,19 +25,19 @@ def read_keras(path: Path) -> dict[str, np.ndarray]:
 
     `layer` is the outermost group, `variable` the last part of the path without `:0`. Arrays have Keras's own axes:
     a convolution's kernel is (height, width, channels in, channels out).
-    Raises WeightsError when the file is absent, cut short, damaged or another kind, points out of itself (links,
-    external or virtual storage: never followed), or two variables would share a name.
+    Raises WeightsError when the file is absent, cut short, damaged or of another kind, when it points out of itself
+    (links, external or virtual storage are never followed), and when two variables would have the same name.
     """
     path = Path(path)
     if not path.is_file():
-        raise WeightsError(f"{path} is no file; a Keras .h5 file is wanted.")
+        raise WeightsError(f"{path} is not a file; expected a Keras .h5 file.")
     try:
         with h5py.File(path, "r") as file:
             return _variables(path, file)
     except _DAMAGED as error:
         reason = first_line(error)
         raise WeightsError(
-            f"{path} is not a Keras .h5 file that can be read ({reason}): it is cut short, damaged or another kind. "
+            f"{path} cannot be read as a Keras .h5 file ({reason}): it is cut short, damaged or of another kind. "
             "Fetch it again."
         ) from error
 
@@ -55,20 +55,22 @@ def _variables(path: Path, file: h5py.File) -> dict[str, np.ndarray]:
             )
         name = f"{place[0]}/{place[-1].removesuffix(':0')}"
         if len(place) < 2:
-            raise WeightsError(f"{path}: {place[0]} lies in no layer's group. Name a weights file of Keras.")
+            raise WeightsError(f"{path}: {place[0]} is not in the group of a layer. Give a weights file of Keras.")
         if name in found:
             raise WeightsError(
                 f"{path}: {places[name]} and {'/'.join(place)} would both be {name}. "
-                "Save the inner model alone: its layers then have a group each."
+                "Save the inner model alone: each of its layers then has a group."
             )
         found[name], places[name] = _numbers(path, dataset), "/".join(place)
     if not found:
-        raise WeightsError(f"{path} holds no variables. Name a weights file of Keras, written by save_weights.")
+        raise WeightsError(f"{path} holds no variables. Give a weights file of Keras, written by save_weights.")
     return found
 
 
-def _datasets(path: Path, group: h5py.Group, above: tuple[str, ...], seen: set) -> Iterator[tuple[tuple, h5py.Dataset]]:
-    """Give (path from the root, dataset) for everything below a group, each group entered once."""
+def _datasets(
+    path: Path, group: h5py.Group, above: tuple[str, ...], seen: set[object]
+) -> Iterator[tuple[tuple[str, ...], h5py.Dataset]]:
+    """Yield (path from the root, dataset) for everything below a group; each group is entered once."""
     address = h5py.h5o.get_info(group.id).addr
     if address in seen:
         raise WeightsError(f"{path}: group {'/'.join(above) or '/'} is linked twice. Save the weights again.")
@@ -76,7 +78,7 @@ def _datasets(path: Path, group: h5py.Group, above: tuple[str, ...], seen: set) 
     for name in group:
         place = (*above, name)
         if not isinstance(group.get(name, getlink=True), h5py.HardLink):
-            raise WeightsError(f"{path}: {'/'.join(place)} is a link, which Keras never writes; it is not followed.")
+            raise WeightsError(f"{path}: {'/'.join(place)} is a link, which Keras never writes and is not followed.")
         item = group[name]
         if isinstance(item, h5py.Group):
             yield from _datasets(path, item, place, seen)
@@ -85,17 +87,17 @@ def _datasets(path: Path, group: h5py.Group, above: tuple[str, ...], seen: set) 
 
 
 def _numbers(path: Path, dataset: h5py.Dataset) -> np.ndarray:
-    """Return a dataset's numbers, once it is sure that they lie in this file and are as many as it says."""
+    """Return a dataset's numbers after checking that they are in this file and as many as it states."""
     name = dataset.name
     if dataset.external or dataset.is_virtual:
-        raise WeightsError(f"{path}: the numbers of {name} lie in another file, which is not opened.")
+        raise WeightsError(f"{path}: the numbers of {name} are in another file, which is not opened.")
     if dataset.dtype.kind not in "fiub":
-        raise WeightsError(f"{path}: {name} holds {dataset.dtype}, numbers are wanted. Name a weights file of Keras.")
+        raise WeightsError(f"{path}: {name}: got {dataset.dtype}; expected numbers. Give a weights file of Keras.")
     if dataset.shape is None:
         raise WeightsError(f"{path}: {name} is empty. Fetch it again.")
     stated, stored = math.prod(dataset.shape) * dataset.dtype.itemsize, dataset.id.get_storage_size()
-    # a stated size may be anything; what lies in the file may not
+    # a stated size may be anything, but the bytes in the file may not
     most = stored * (DEFLATE if dataset.id.get_create_plist().get_nfilters() else 1)
     if stated > most or stored > path.stat().st_size:
-        raise WeightsError(f"{path}: {name} says {stated} bytes and holds {stored}. Fetch it again.")
+        raise WeightsError(f"{path}: {name} states {stated} bytes and holds {stored}. Fetch it again.")
     return np.asarray(dataset[()])

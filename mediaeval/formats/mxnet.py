@@ -27,7 +27,7 @@ V1, V2, V3 = 0xF993FAC8, 0xF993FAC9, 0xF993FACA
 DENSE, UNDEFINED = 0, -1  # storage; an array of no shape has none
 SPARSE = {1: "row-sparse", 2: "compressed sparse rows"}
 DTYPES = {0: "float32", 1: "float64", 2: "float16", 3: "uint8", 4: "int32", 5: "int8", 6: "int64"}
-MOST_DIMS = 32  # no network has more, and a legacy array whose ndim is larger is no array
+MOST_DIMS = 32  # no network has more; where a legacy array seems to, the file is damaged
 
 _SMALLEST = 4  # bytes of an array: a legacy one without a shape
 
@@ -35,21 +35,21 @@ _SMALLEST = 4  # bytes of an array: a legacy one without a shape
 def read_mxnet(path: Path) -> dict[str, np.ndarray]:
     """Return the arrays of an MXNet `.params` file by name, in the file's order; names keep `arg:` and `aux:`.
 
-    Raises WeightsError when the file is absent, cut short, damaged or another kind, has sparse arrays, or leaves an
-    array without a name of its own.
+    Raises WeightsError when the file is absent, cut short, damaged or of another kind, has sparse arrays, or has arrays
+    without a name of their own.
     """
-    with BoundedFile(path, WeightsError, "An MXNet .params file") as file:
+    with BoundedFile(path, WeightsError, "an MXNet .params file") as file:
         magic, _ = file.numbers("QQ", "the head")
         if magic != LIST:
-            raise file.wrong(f"it begins with {magic:#x}, wanted {LIST:#x}", "Name a .params file of MXNet.")
+            raise file.wrong(f"it begins with {magic:#x}, not with {LIST:#x}", "Give a .params file of MXNet.")
         arrays = [_array(file, f"array {k}") for k in range(_count(file, "arrays", _SMALLEST))]
         names = [_name(file, f"name {k}") for k in range(_count(file, "names", 8))]
         if len(names) != len(arrays):
-            raise file.wrong(f"it holds {len(arrays)} arrays and {len(names)} names", "Save it with a name an array.")
+            raise file.wrong(f"it holds {len(arrays)} arrays and {len(names)} names", "Save it with a name per array.")
         if twice := [name for name, times in Counter(names).items() if times > 1]:
-            raise file.wrong(f"two arrays are called {twice[0]!r}")
+            raise file.wrong(f"two arrays have the name {twice[0]!r}")
         if file.left:
-            raise file.wrong(f"{file.left} bytes follow the last name")
+            raise file.wrong(f"{file.left} bytes follow after the last name")
     return dict(zip(names, arrays, strict=True))
 
 
@@ -97,7 +97,7 @@ def _shape(file: BoundedFile, of: str, count: str, each: str) -> tuple[int, ...]
 
 
 def _dims(file: BoundedFile, of: str, ndim: int, each: str) -> tuple[int, ...]:
-    """Return ndim and the dims after it."""
+    """Return ndim and the dims that follow."""
     if not -1 <= ndim <= MOST_DIMS:
-        raise file.wrong(f"{of} has {ndim} dims, at most {MOST_DIMS} are known")
+        raise file.wrong(f"{of} has {ndim} dims, more than {MOST_DIMS}")
     return ndim, *file.numbers(f"{max(ndim, 0)}{each}", f"the shape of {of}")

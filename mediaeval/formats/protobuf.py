@@ -1,11 +1,12 @@
 """Protocol buffers' wire format, as far as reading needs it (protobuf.dev, "Encoding").
 
-A message is a row of fields: a varint key (number · 8 + wire type), then the value. Nothing here knows a schema: the
-caller says what a number means. Values that have a length are views of the message, never copies, so that messages of
-hundreds of MB cost nothing to walk through.
+A message is a sequence of fields: a varint key (number · 8 + wire type), then the value. There is no schema: the caller
+knows what a number means. Values with a length are views of the message, never copies, so that messages of hundreds of
+MB can be read without using memory.
 """
 
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -13,26 +14,27 @@ from mediaeval.errors import UserError
 
 VARINT, BITS64, BYTES, BITS32 = 0, 1, 2, 5  # wire types; 3 and 4, groups, are of proto1 and refused
 
-_LONGEST = 10  # bytes of a varint: 64 bits, seven a byte
+_LONGEST = 10  # bytes of a varint: 64 bits, seven per byte
 
 
 class WireError(UserError):
-    """Bytes that are no protobuf message. Readers of files catch it and name the file."""
+    """Bytes that are not a protobuf message. Readers of files catch it and name the file."""
 
 
-def fields(data: bytes | memoryview) -> Iterator[tuple[int, int, int | bytes | memoryview]]:
-    """Give (number, wire type, value) for every field of a message, in the file's order.
+def fields(data: bytes | memoryview) -> Iterator[tuple[int, int, Any]]:
+    """Yield (number, wire type, value) for every field of a message, in the file's order.
 
-    VARINT → int 0..2⁶⁴-1 (see `signed`), BITS64 and BITS32 → 8 and 4 bytes, BYTES → memoryview.
-    Raises WireError where the bytes are no message, after what came before was given.
+    The type of a value follows from the wire type: VARINT → int 0..2⁶⁴-1 (see `signed`), BITS64 and BITS32 → 8 and 4
+    bytes, BYTES → memoryview. Raises WireError where the bytes are not a message, after the fields before that place.
     """
     view = memoryview(data).cast("B")
     place, end = 0, len(view)
+    value: Any
     while place < end:
         key, place = _varint(view, place)
         number, wire = key >> 3, key & 7
         if number == 0 or number >= 2**29:
-            raise WireError(f"byte {place}: field number {number}, wanted 1 to {2**29 - 1}")
+            raise WireError(f"byte {place}: got field number {number}; expected 1 to {2**29 - 1}")
         if wire == VARINT:
             value, place = _varint(view, place)
         elif wire in _FIXED:
@@ -41,7 +43,7 @@ def fields(data: bytes | memoryview) -> Iterator[tuple[int, int, int | bytes | m
             length, place = _varint(view, place)
             value, place = _cut(view, place, length), place + length
         else:
-            raise WireError(f"byte {place}: field {number} has wire type {wire}, known are 0, 1, 2 and 5")
+            raise WireError(f"byte {place}: field {number} has wire type {wire}; known are 0, 1, 2 and 5")
         yield number, wire, value
 
 
@@ -62,7 +64,7 @@ def packed_varints(data: bytes | memoryview) -> np.ndarray:
     starts = np.concatenate([[0], ends[:-1] + 1]).astype(np.int64) if len(ends) else ends
     lengths = ends - starts + 1
     if len(lengths) and lengths.max() > _LONGEST:
-        raise WireError(f"an integer of {lengths.max()} bytes in a packed list, at most {_LONGEST} are wanted")
+        raise WireError(f"got an integer of {lengths.max()} bytes in a packed list; expected at most {_LONGEST}")
     values = np.zeros(len(ends), np.uint64)
     for k in range(lengths.max() if len(lengths) else 0):
         longer = lengths > k
@@ -71,23 +73,23 @@ def packed_varints(data: bytes | memoryview) -> np.ndarray:
 
 
 def packed_floats(data: bytes | memoryview) -> np.ndarray:
-    """Return a packed list of floats, float32 (n,): a view of the message, not to be written to."""
+    """Return a packed list of floats, float32 (n,): a read-only view of the message."""
     if len(data) % 4:
-        raise WireError(f"a packed list of floats has {len(data)} bytes, no multiple of 4")
+        raise WireError(f"a packed list of floats has {len(data)} bytes, which is not a multiple of 4")
     return np.frombuffer(data, "<f4")
 
 
 def _varint(view: memoryview, place: int) -> tuple[int, int]:
-    """Return (value, place behind it)."""
+    """Return (value, place after it)."""
     value = 0
     for k, byte in enumerate(view[place : place + _LONGEST]):
         value |= (byte & 127) << (7 * k)
         if byte < 128:
             return value & (2**64 - 1), place + k + 1
-    raise WireError(f"byte {place}: an integer does not end within {_LONGEST} bytes of it, or the message is cut short")
+    raise WireError(f"byte {place}: an integer does not end within {_LONGEST} bytes, or the message is cut short")
 
 
 def _cut(view: memoryview, place: int, length: int) -> memoryview:
     if length > len(view) - place:
-        raise WireError(f"byte {place}: a value of {length} bytes where {len(view) - place} are left")
+        raise WireError(f"byte {place}: a value of {length} bytes, but {len(view) - place} are left")
     return view[place : place + length]

@@ -26,7 +26,7 @@ def records(path: Path) -> Iterator[bytes]:
     Raises FeaturesError if the file is missing, compressed, damaged or ends within a record, with the number of
     complete records before that place.
     """
-    with BoundedFile(path, FeaturesError, "A TFRecord file") as file:
+    with BoundedFile(path, FeaturesError, "a TFRecord file") as file:
         whole = 0
         while file.left:
             of = f"record {whole + 1} (after {_counted(whole)})"

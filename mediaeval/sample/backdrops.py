@@ -11,7 +11,7 @@ from mediaeval.sample.canvas import Canvas, Colour, pick, shade, vary
 
 @dataclass(frozen=True)
 class Scene:
-    """What a picture shows: a row of `sample_labels.draw_scenes`."""
+    """What an image shows: a row of `labels.draw_scenes`."""
 
     kind: str  # one of PAINTERS
     severity: float = 0.5  # 0..1
@@ -33,10 +33,10 @@ def sky(c: Canvas, scene: Scene, horizon: float, overcast: float) -> None:
         )
         colours = [vary(colour, rng, 10) for colour in pick(rng, palettes)]
     else:
-        blue = vary(pick(rng, ((86, 140, 206), (120, 164, 210), (104, 150, 190), (146, 170, 196))), rng, 8)
+        clear = vary(pick(rng, ((86, 140, 206), (120, 164, 210), (104, 150, 190), (146, 170, 196))), rng, 8)
         grey = vary((156, 160, 166), rng, 12)
-        mixed = tuple(round(b + (g - b) * overcast) for b, g in zip(blue, grey, strict=True))
-        colours = [mixed, shade(mixed, 1.3)]
+        red, green, blue = (round(b + (g - b) * overcast) for b, g in zip(clear, grey, strict=True))
+        colours = [(red, green, blue), shade((red, green, blue), 1.3)]
     c.gradient(0, horizon, colours)
     clouds = c.cloud(int(rng.integers(2, 6)), stretch=2)
     c.veil(shade(colours[-1], 1.12 - 0.2 * overcast), (clouds - 0.5 + 0.25 * overcast) * 2.6, (0, 0, 1, horizon))
@@ -93,7 +93,7 @@ def skyline(c: Canvas, horizon: float, ruin: float = 0.0) -> None:
 
 
 def people(c: Canvas, scene: Scene, ground: float = 0.93, height: float = 24, middle: float | None = None) -> None:
-    """Stand the scene's people, and its rescuers in orange, near the bottom of the picture."""
+    """Draw the scene's people, and its rescuers in orange, near the bottom of the image."""
     rng, middle = c.rng, c.rng.uniform(0.25, 0.75) if middle is None else middle
     helpers = int(rng.integers(2, 5)) if scene.rescuers else 0
     whole = [(scene.pose, False)] * scene.people + [("standing", True)] * helpers
@@ -116,7 +116,7 @@ def dark(c: Canvas, scene: Scene) -> None:
 
 
 def water(c: Canvas, top: float, colour: Colour, reflection: float = 0.4) -> None:
-    """Flood the picture below `top`: colour, what is reflected, ripples."""
+    """Flood the image below `top`: colour, reflections, ripples."""
     c.gradient(top, 1, [shade(colour, 1.1), shade(colour, 0.8)])
     c.mirror(top, 0.4, reflection)
     ripples = c.cloud(10, stretch=8)
@@ -125,7 +125,7 @@ def water(c: Canvas, top: float, colour: Colour, reflection: float = 0.4) -> Non
 
 
 def rain(c: Canvas, slant: float, strength: float) -> None:
-    """Streak the whole picture with rain that falls at a slant of -1..1."""
+    """Draw rain over the whole image; it falls at a slant of -1..1."""
     streaks = Image.new("L", (c.w, c.h))
     draw, length = ImageDraw.Draw(streaks), c.unit * 5
     for x, y, size in c.rng.random((round(420 * strength), 3)):

@@ -1,4 +1,4 @@
-"""The things of which the drawn scenes are made: people, houses, trees, cars, boats, flames and rubble.
+"""The things that the drawn scenes consist of: people, houses, trees, cars, boats, flames and rubble.
 
 Positions are fractions of the canvas, sizes are in its units (canvas.py).
 """
@@ -271,7 +271,7 @@ def rubble(c: Canvas, left: float, right: float, y: float, height: float, colour
     top = y * c.h - crest * (1 - rng.random(blocks) ** 0.7)
     size = c.unit * rng.uniform(1.2, 5.5, (blocks, 1))
     angle = rng.uniform(0, math.pi, (blocks, 1)) + np.array([0, 1.3, 2.9, 4.4])
-    # (blocks, 4 corners, x and y); blocks are drawn as they come, since they lie anyhow
+    # (blocks, 4 corners, x and y); blocks are drawn in any order
     corners = (
         np.stack([np.cos(angle) * rng.uniform(0.5, 1, angle.shape), 0.6 * np.sin(angle)], axis=2) * size[..., None]
     )

@@ -1,4 +1,4 @@
-"""The camera of the drawn benchmark: what it does to every scene alike, and so says nothing of the label."""
+"""The camera of the drawn benchmark: it changes every scene in the same way, so it tells nothing about the label."""
 
 import math
 

@@ -1,24 +1,27 @@
 """A canvas for the drawn scenes: gradients, clouds of noise, smoke, light and reflections over what is drawn hard.
 
-A canvas is half as large again as the photograph that it becomes, which smooths every edge. Positions are fractions of
-the canvas (x to the right, y downwards), sizes are in units of a hundredth of the canvas's mean side.
+A canvas is half as large again as the image that it becomes, which smooths every edge. Positions are fractions of the
+canvas (x to the right, y downwards), sizes are in units of a hundredth of the canvas's mean side.
 """
 
 import math
+from collections.abc import Sequence
+from typing import TypeVar
 
 import cv2
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter
 
+T = TypeVar("T")
 Colour = tuple[int, int, int]  # red, green, blue, 0..255
-SUPERSAMPLING = 1.5  # 2 looks hardly better and takes 1.6 times as long
+SUPERSAMPLING = 1.5  # 2 hardly looks better and takes 1.6 times as long
 
 
 class Canvas:
-    """A picture being painted: `draw` for hard shapes, the methods for what is soft."""
+    """An image being painted: `draw` for hard shapes, the methods for soft ones."""
 
     def __init__(self, width: int, height: int, rng: np.random.Generator):
-        """Take the size of the photograph, in pixels."""
+        """Begin a black canvas; `width`, `height`: of the finished image, in pixels."""
         self.size = (width, height)
         self.w, self.h = round(width * SUPERSAMPLING), round(height * SUPERSAMPLING)
         self.unit = math.sqrt(self.w * self.h) / 100
@@ -130,15 +133,17 @@ def stretch(pixels: np.ndarray, size: tuple[int, int]) -> Image.Image:
 
 def shade(colour: Colour, factor: float) -> Colour:
     """Return the colour made darker (< 1) or lighter (> 1)."""
-    return tuple(max(0, min(255, round(v * factor))) for v in colour)
+    red, green, blue = (max(0, min(255, round(v * factor))) for v in colour)
+    return red, green, blue
 
 
 def vary(colour: Colour, rng: np.random.Generator, by: float = 14) -> Colour:
-    """Return a colour near this one."""
+    """Return a similar colour; `by`: standard deviation of its brightness, of 255."""
     brighter, *tints = (by * rng.standard_normal(4)).tolist()
-    return tuple(max(0, min(255, round(v + brighter + tint / 2))) for v, tint in zip(colour, tints, strict=True))
+    red, green, blue = (max(0, min(255, round(v + brighter + tint / 2))) for v, tint in zip(colour, tints, strict=True))
+    return red, green, blue
 
 
-def pick(rng: np.random.Generator, options):
+def pick(rng: np.random.Generator, options: Sequence[T]) -> T:
     """Return one of `options` as it is (rng.choice would make an array of it)."""
     return options[int(rng.integers(len(options)))]

@@ -1,7 +1,7 @@
-"""The drawn sample benchmark: pictures of disasters drawn from random numbers, in the official layout.
+"""The drawn sample benchmark: images of disasters drawn from random numbers, in the official layout.
 
-It lets everybody run the whole toolkit without the organisers' data: the files are named, headed and labelled like
-theirs, and what the labels depend on can be seen in the pictures. The same seed draws the same bytes.
+It lets everybody run the whole toolkit without the organisers' data: the files have their names, headers and labels,
+and what the labels depend on can be seen in the images. The same seed draws the same bytes.
 
     DIR/devset/devset.csv, DIR/devset/images/<id>.jpg
     DIR/testset/testset.csv (ids only), DIR/testset/images/<id>.jpg
@@ -15,6 +15,7 @@ import shutil
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,12 +28,12 @@ from submission.visual_sentiment import VISUAL_SENTIMENT_2021 as TASK
 
 __all__ = ["SamplePaths", "draw_labels", "draw_sample", "is_sample"]
 
-VERSION = 1  # of the drawing: raise it when the same seed no longer draws the same bytes
+VERSION = 1  # of the drawing; raise it when the same seed no longer draws the same bytes
 
 
 @dataclass(frozen=True)
 class SamplePaths:
-    """Where the parts of a drawn sample lie."""
+    """Where the parts of a drawn sample are."""
 
     directory: Path
 
@@ -53,15 +54,16 @@ class SamplePaths:
 
     @property
     def description(self) -> Path:
-        """The JSON that says how the sample was drawn; its presence makes the folder a sample."""
+        """The JSON file about how the sample was drawn; its presence makes the folder a sample."""
         return self.directory / "sample.json"
 
 
 def draw_sample(directory: Path, *, dev: int = 240, test: int = 80, seed: int = 0, traps: bool = False) -> SamplePaths:
-    """Draw a sample benchmark of `dev` labelled and `test` unlabelled images into `directory`, which becomes one.
+    """Draw a sample benchmark of `dev` labelled and `test` unlabelled images into a new folder.
 
-    The folder appears whole or not at all. One that already holds the same sample is left as it is. `traps` plants
-    what real sets hold: duplicates with conflicting labels, rotated, grey, CMYK, truncated and empty files.
+    The folder appears whole or not at all; one that already holds the same sample is not changed. `traps` adds what
+    real datasets contain: duplicates with conflicting labels, rotated, grey, CMYK, truncated and empty files. Raises
+    ConfigError for numbers that are too small, and DatasetError for a folder that holds anything else.
     """
     paths = SamplePaths(Path(directory))
     _refuse_bad_sizes(dev, test, seed, traps)
@@ -85,14 +87,14 @@ def draw_sample(directory: Path, *, dev: int = 240, test: int = 80, seed: int = 
     return paths
 
 
-def is_sample(directory: Path) -> dict | None:
-    """Return what sample.json says of a drawn sample (seed, dev, test, traps, version), or None for another folder."""
+def is_sample(directory: Path) -> dict[str, Any] | None:
+    """Return what sample.json records about a drawn sample (seed, dev, test, traps, version); None without one."""
     try:
         description = json.loads(SamplePaths(Path(directory)).description.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    wanted = {"seed", "dev", "test", "traps", "version"}
-    return description if isinstance(description, dict) and wanted <= description.keys() else None
+    keys = {"seed", "dev", "test", "traps", "version"}
+    return description if isinstance(description, dict) and keys <= description.keys() else None
 
 
 def _refuse_bad_sizes(dev: int, test: int, seed: int, traps: bool) -> None:
@@ -100,30 +102,31 @@ def _refuse_bad_sizes(dev: int, test: int, seed: int, traps: bool) -> None:
     why = " with traps" if traps else ""
     problems = []
     if dev < min_dev:
-        problems.append(f"dev = {dev}: a sample{why} needs at least {min_dev} dev images. Pass a larger number.")
+        problems.append(f"dev: got {dev}; expected at least {min_dev} dev images for a sample{why}.")
     if test < min_test:
-        problems.append(f"test = {test}: a sample{why} needs at least {min_test} test images. Pass a larger number.")
+        problems.append(f"test: got {test}; expected at least {min_test} test images for a sample{why}.")
     if seed < 0:
-        problems.append(f"seed = {seed}: a seed is 0 or larger. Pass another one.")
+        problems.append(f"seed: got {seed}; expected 0 or more.")
     if problems:
         raise ConfigError(*problems)
 
 
 def _is_there(directory: Path, dev: int, test: int, seed: int, traps: bool) -> bool:
-    """Whether the directory holds this very sample already; raise if it holds anything else."""
+    """Return whether the directory holds this very sample already. Raises DatasetError if it holds anything else."""
     if not directory.exists():
         return False
     if not directory.is_dir():
-        raise DatasetError(f"{directory}: is a file, and a sample needs a folder. Choose another name.")
+        raise DatasetError(f"{directory} is a file; expected a folder. Choose another name.")
     if not any(directory.iterdir()):
         return False
-    found, wanted = is_sample(directory), {"seed": seed, "dev": dev, "test": test, "version": VERSION}
+    found, expected = is_sample(directory), {"seed": seed, "dev": dev, "test": test, "version": VERSION}
     if found is None:
-        raise DatasetError(f"{directory}: is not empty and holds no drawn sample. Choose another folder, or empty it.")
-    if {key: found[key] for key in wanted} != wanted or bool(found["traps"]) != traps:
-        was = ", ".join(f"{key} {found[key]}" for key in wanted) + (", with traps" if found["traps"] else ", no traps")
+        raise DatasetError(f"{directory} is not empty and holds no drawn sample. Choose another folder, or empty it.")
+    if {key: found[key] for key in expected} != expected or bool(found["traps"]) != traps:
+        was = ", ".join(f"{key} {found[key]}" for key in expected)
+        was += ", with traps" if found["traps"] else ", no traps"
         raise DatasetError(
-            f"{directory}: already holds another sample ({was}). Choose another folder, or delete this one first."
+            f"{directory} already holds another sample ({was}). Choose another folder, or delete this one first."
         )
     return True
 
@@ -131,17 +134,17 @@ def _is_there(directory: Path, dev: int, test: int, seed: int, traps: bool) -> b
 def _draw_into(paths: SamplePaths, dev: int, test: int, seed: int, traps: bool) -> None:
     label_rng, order_rng, trap_rng = np.random.default_rng(seed).spawn(3)
     scenes, labels = draw_labels(dev + test, label_rng)
-    # The truth is sorted by id and the test list is not: who joins them by position is found out.
+    # The truth is sorted by id and the test list is not: joining them by position is then noticed.
     truth = labels.iloc[dev:].sort_index()
     test_ids = [truth.index[i] for i in order_rng.permutation(test)]
 
     for folder, ids in ((paths.devset, labels.index[:dev]), (paths.testset, truth.index)):
         (folder / "images").mkdir(parents=True)
         for image_id in ids:
-            jpeg = draw_photograph(image_id, scenes.loc[image_id])
+            jpeg = draw_jpeg(image_id, scenes.loc[image_id])
             (folder / "images" / f"{image_id}.jpg").write_bytes(jpeg)
 
-    planted: dict | bool = False
+    planted: dict[str, Any] | bool = False
     devset = labels.iloc[:dev].copy()
     if traps:
         planted = plant_dev_traps(paths.devset / "images", scenes.iloc[:dev], devset, trap_rng)
@@ -153,12 +156,12 @@ def _draw_into(paths: SamplePaths, dev: int, test: int, seed: int, traps: bool) 
     _write_lines(paths.description, [json.dumps(description, indent=1)])
 
 
-def draw_photograph(image_id: str, scene: pd.Series) -> bytes:
-    """Return the JPEG of a row of scenes. Its chance comes from the id alone, so other images never change it."""
+def draw_jpeg(image_id: str, scene: pd.Series) -> bytes:
+    """Return the JPEG of a row of scenes. Its random numbers follow from the id alone: other images never change it."""
     rng = np.random.default_rng(uuid.UUID(image_id).int)
-    picture = draw_scene(Scene(**scene.to_dict()), rng)
+    image = draw_scene(Scene(**scene.to_dict()), rng)
     encoded = io.BytesIO()
-    picture.save(encoded, format="JPEG", quality=int(rng.integers(60, 96)))
+    image.save(encoded, format="JPEG", quality=int(rng.integers(60, 96)))
     return encoded.getvalue()
 
 

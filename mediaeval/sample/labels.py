@@ -1,8 +1,8 @@
-"""The labels of the drawn benchmark: what a scene holds, and how five simulated annotators feel about it.
+"""The labels of the drawn benchmark: what a scene contains, and how five simulated annotators feel about it.
 
-A scene is a row of attributes that can all be seen in its picture (scenes.py paints them). Each attribute moves each
-emotion by the number in EMOTIONS; the image and every annotator add chance of their own. A label stands where at
-least three of the five marked it, so the labels are as noisy, and as related to one another, as a real set's.
+A scene is a row of attributes that can all be seen in its image (scenes.py paints them). Each attribute changes each
+emotion by the number in EMOTIONS; the image and every annotator add random numbers of their own. An image has a label
+where at least three of the five marked it, so the labels are as noisy, and as related, as those of a real dataset.
 """
 
 import numpy as np
@@ -28,9 +28,9 @@ KINDS: dict[str, tuple[float, float, float, float, tuple[float, float, float]]] 
     "map": (0.04, 0.45, 0.00, 0.00, (1.00, 0.00, 0.00)),
 }
 
-# What one attribute adds to the log-odds that an annotator marks the emotion; `base` holds for every image, severity is
-# 0..1, people 0..1 (four or more count as 1), every other attribute is there (1) or not (0); bowed people are crouched.
-# The last row is the same sum for how good the image feels: an annotator says negative below -0.5, positive above 0.5.
+# What one attribute adds to the log-odds that an annotator marks the emotion; `base` applies to every image, severity
+# is 0..1, people 0..1 (four or more count as 1), every other attribute is 1 if present, else 0; bowed people are
+# crouched. The last row is the same sum for the sentiment: an annotator says negative below -0.5, positive above 0.5.
 _WEIGHTS = """
               base fire flood storm rubble rescue aid calm street  map severe people bowed arms_up rescuers food night
 joy           -2.6    .     .     .      .      2 3.9    4      .    .   -2.4      .  -1.5     2.4        .    .     .
@@ -50,13 +50,13 @@ ATTRIBUTES, *_rows = (line.split() for line in _WEIGHTS.strip().splitlines())
 WEIGHTS = {name: np.array([float(w) if w != "." else 0 for w in weights], np.float32) for name, *weights in _rows}
 EMOTIONS = [name for name in WEIGHTS if name != "valence"]
 
-IMAGE_NOISE = 0.6  # log-odds; what an image has about it that the attributes do not say
+IMAGE_NOISE = 0.6  # log-odds; what the attributes do not tell about an image
 VALENCE_NOISE = 0.3  # the same for the sentiment, in its own units
-OWN_NOISE = 0.3  # how far the annotators' own sentiments spread about the image's
+OWN_NOISE = 0.3  # standard deviation of the annotators' own sentiments about the image's
 
 
 def draw_labels(n: int, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return `(scenes, labels)` of `n` images, indexed by image id, without drawing a picture: a million take seconds.
+    """Return `(scenes, labels)` of `n` images, indexed by image id, without drawing any: a million take seconds.
 
     `scenes` has the columns kind, severity (0..1), people (0..6), pose, rescuers, food and light; `labels` the 18
     official headings after the id: T1 as words, the others 0/1.
@@ -95,7 +95,7 @@ def draw_scenes(n: int, rng: np.random.Generator) -> pd.DataFrame:
             "pose": pd.Categorical.from_codes(np.where(is_peopled, pose, 0), POSES),
             "rescuers": rng.random(n) < rescued[kind],
             "food": (rng.random(n) < 0.16) & np.isin(named, ["aid", "calm"]),
-            "light": pd.Categorical.from_codes(np.where(named == "map", 0, light), LIGHTS),  # a map has no evening,
+            "light": pd.Categorical.from_codes(np.where(named == "map", 0, light), LIGHTS),  # a map has no evening
         }
     )
 
@@ -103,7 +103,7 @@ def draw_scenes(n: int, rng: np.random.Generator) -> pd.DataFrame:
 def annotate(scenes: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     """Return the labels that five annotators give to `scenes`, in the same order and with the same index.
 
-    Subtask 1 is the plurality of five; a tie goes to the class that stands first in negative, neutral, positive.
+    Subtask 1 is the plurality of five; a tie goes to the class that is first among negative, neutral, positive.
     """
     n = len(scenes)
     attributes = _as_numbers(scenes)
@@ -112,7 +112,7 @@ def annotate(scenes: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     valence = attributes @ WEIGHTS["valence"] + VALENCE_NOISE * rng.standard_normal(n, dtype=np.float32)
 
     second, third = ([_emotion(label) for label in TASK[task].labels] for task in ("subtask2", "subtask3"))
-    assert second[-1] == "neutral", "subtask 2's last label is Neutral, the one that is no emotion"
+    assert second[-1] == "neutral", "subtask 2's last label is Neutral, the only one that is not an emotion"
     probability = 1 / (1 + np.exp(-log_odds))
     sentiments = np.zeros((n, 3), dtype=np.int8)  # votes for negative, neutral, positive
     votes = np.zeros((n, len(second) + len(third)), dtype=np.int8)
@@ -120,7 +120,7 @@ def annotate(scenes: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
         own = valence + OWN_NOISE * rng.standard_normal(n, dtype=np.float32)
         unmoved = abs(own) < 0.5
         sentiments += np.stack([own <= -0.5, unmoved, own >= 0.5], axis=1)
-        # Who is unmoved marks fewer emotions in subtask 2, which offers Neutral to those who mark none.
+        # An unmoved annotator marks fewer emotions in subtask 2, where no mark at all means Neutral.
         marks = _marks(probability[:, _columns(second[:-1])] * np.where(unmoved, 0.35, 1)[:, None], ~unmoved, rng)
         votes[:, : len(second)] += np.column_stack([marks, ~marks.any(axis=1)])
         votes[:, len(second) :] += _marks(probability[:, _columns(third)], np.ones(n, dtype=bool), rng)
@@ -132,7 +132,7 @@ def annotate(scenes: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 
 
 def _marks(probability: np.ndarray, must_choose: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Return one annotator's marks, bool (n_images, n_emotions); who must choose and marks none marks the nearest."""
+    """Return one annotator's marks, bool (n_images, n_emotions); where one is required, at least the likeliest."""
     margin = probability - rng.random(probability.shape, dtype=np.float32)
     marks = margin > 0
     undecided = np.flatnonzero(must_choose & ~marks.any(axis=1))
@@ -145,7 +145,7 @@ def _emotion(label: str) -> str:
 
 
 def _columns(emotions: list[str]) -> list[int]:
-    """Where each emotion stands in EMOTIONS: subtasks 2 and 3 share five, so their labels agree often."""
+    """Return the position of each emotion in EMOTIONS: subtasks 2 and 3 share five, so their labels often agree."""
     return [EMOTIONS.index(emotion) for emotion in emotions]
 
 

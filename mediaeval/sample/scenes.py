@@ -1,7 +1,7 @@
-"""The drawn scenes: fires, floods, storms, rubble, rescues, relief, calm days, streets and maps, as photographs.
+"""The drawn scenes: fires, floods, storms, rubble, rescues, relief, calm days, streets and maps, as images.
 
-Every attribute of a `Scene` shows in its picture; everything else (palette, season, composition, camera) is chance and
-says nothing of the label. Sunsets are as orange as fires, rescues may happen at night, and a calm sea is water too.
+Every attribute of a `Scene` can be seen in its image; everything else (palette, season, composition, camera) is random
+and tells nothing about the label. Sunsets are as orange as fires, rescues may happen at night, and a calm sea is water.
 """
 
 import math
@@ -43,7 +43,7 @@ __all__ = ["PAINTERS", "Scene", "draw_scene"]
 
 
 def draw_scene(scene: Scene, rng: np.random.Generator) -> Image.Image:
-    """Return a photograph of the scene, RGB, 240 to 450 pixels a side (a few less when tilted), mostly landscape."""
+    """Return an image of the scene, RGB, sides of 240 to 450 pixels (a few less when tilted), mostly landscape."""
     long, short = int(rng.integers(320, 451)), int(rng.integers(240, 311))
     c = Canvas(*((long, short) if rng.random() < 0.75 else (short, long)), rng)
     PAINTERS[scene.kind](c, scene)

@@ -1,11 +1,13 @@
-"""The traps of the drawn benchmark: what real sets hold and naive code stumbles over.
+"""The traps of the drawn benchmark: what real datasets contain and naive code fails on.
 
-Each is planted over an image that was drawn already, so the ids, the other images and the other labels stay as they
-are without traps. What was planted is returned by image id, for sample.json.
+Each replaces an image that was drawn already, so the ids, the other images and the other labels stay as they are
+without traps. What was planted is returned by image id, for sample.json.
 """
 
 import io
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,14 +15,16 @@ from PIL import Image
 
 from mediaeval.sample.labels import annotate
 
-# How the second of a pair of duplicates is made of the first one's bytes: the official dev set is said to hold 8 pairs.
+# How the second of a pair of duplicates is made from the bytes of the first: the official dev set has 8 pairs.
 DUPLICATES = ("copy", "copy", "copy", "copy", "comment", "comment", "smaller", "smaller")
-MIN_DEV = 40  # 25 images are touched; the rest must still be a dev set
+MIN_DEV = 40  # 25 images are replaced; the others must still be a dev set
 MIN_TEST = 4
 ORIENTATION = 0x0112  # the EXIF tag
 
 
-def plant_dev_traps(images: Path, scenes: pd.DataFrame, labels: pd.DataFrame, rng: np.random.Generator) -> dict:
+def plant_dev_traps(
+    images: Path, scenes: pd.DataFrame, labels: pd.DataFrame, rng: np.random.Generator
+) -> dict[str, Any]:
     """Plant every trap among the dev images, writing the labels of duplicates into `labels`; return their ids."""
     ids = [labels.index[i] for i in rng.permutation(len(labels))]
     pairs = [[ids.pop(), ids.pop()] for _ in DUPLICATES]
@@ -30,7 +34,7 @@ def plant_dev_traps(images: Path, scenes: pd.DataFrame, labels: pd.DataFrame, rn
         labels.loc[second] = _another_opinion(scenes.loc[[first]], labels.loc[first], rng)
 
     rotated = [_plant(images, ids.pop(), _rotate, orientation) for orientation in (6, 3)]
-    planted = {"duplicate_pairs": pairs, "exif_rotated": rotated}
+    planted: dict[str, Any] = {"duplicate_pairs": pairs, "exif_rotated": rotated}
     planted["grey"] = [_plant(images, ids.pop(), _convert, "L", "JPEG")]
     planted["cmyk"] = [_plant(images, ids.pop(), _convert, "CMYK", "JPEG")]
     planted["png_in_jpg"] = [_plant(images, ids.pop(), _convert, "RGB", "PNG")]
@@ -42,7 +46,7 @@ def plant_dev_traps(images: Path, scenes: pd.DataFrame, labels: pd.DataFrame, rn
     return planted
 
 
-def plant_test_traps(images: Path, test_ids: list[str], rng: np.random.Generator) -> dict:
+def plant_test_traps(images: Path, test_ids: list[str], rng: np.random.Generator) -> dict[str, list[str]]:
     """Plant one truncated and one EXIF-rotated file among the test images; return their ids."""
     truncated, rotated = (test_ids[i] for i in rng.choice(len(test_ids), size=2, replace=False))
     return {
@@ -51,14 +55,14 @@ def plant_test_traps(images: Path, test_ids: list[str], rng: np.random.Generator
     }
 
 
-def _plant(images: Path, image_id: str, change, *arguments) -> str:
+def _plant(images: Path, image_id: str, change: Callable[..., bytes], *arguments: Any) -> str:
     path = images / f"{image_id}.jpg"
     path.write_bytes(change(path.read_bytes(), *arguments))
     return image_id
 
 
-def _another_opinion(scene: pd.DataFrame, labels: pd.Series, rng: np.random.Generator) -> list:
-    """Return labels for the same scene that differ from these: another five annotators, until they disagree."""
+def _another_opinion(scene: pd.DataFrame, labels: pd.Series, rng: np.random.Generator) -> list[Any]:
+    """Return labels for the same scene that differ from these: those of another five annotators who disagree."""
     for _ in range(100):
         other = annotate(scene, rng).iloc[0]
         if list(other) != list(labels):
@@ -69,16 +73,16 @@ def _another_opinion(scene: pd.DataFrame, labels: pd.Series, rng: np.random.Gene
 def _duplicate(original: bytes, how: str) -> bytes:
     if how == "copy":
         return original
-    if how == "comment":  # a COM segment behind the start marker: other bytes, the same pixels
+    if how == "comment":  # a COM segment after the start marker: other bytes, the same pixels
         text = b"copied for the press"
         return original[:2] + b"\xff\xfe" + (len(text) + 2).to_bytes(2, "big") + text + original[2:]
-    picture = Image.open(io.BytesIO(original))
-    small = picture.resize([round(side * 0.8) for side in picture.size], Image.Resampling.LANCZOS)
+    image = Image.open(io.BytesIO(original))
+    small = image.resize((round(image.width * 0.8), round(image.height * 0.8)), Image.Resampling.LANCZOS)
     return _encoded(small, "JPEG", quality=50)
 
 
 def _rotate(original: bytes, orientation: int) -> bytes:
-    """Turn the stored pixels and set the EXIF tag that turns them back: 6 is a quarter turn, 3 a half."""
+    """Rotate the stored pixels and set the EXIF tag that rotates them back: 6 is a quarter turn, 3 a half."""
     turn = {6: Image.Transpose.ROTATE_90, 3: Image.Transpose.ROTATE_180}[orientation]
     exif = Image.Exif()
     exif[ORIENTATION] = orientation
@@ -90,10 +94,10 @@ def _convert(original: bytes, mode: str, image_format: str) -> bytes:
 
 
 def _truncate(original: bytes) -> bytes:
-    return original[: round(len(original) * 0.55)]  # past the header, amid the pixels
+    return original[: round(len(original) * 0.55)]  # after the header, within the pixels
 
 
-def _encoded(picture: Image.Image, image_format: str, **options) -> bytes:
+def _encoded(image: Image.Image, image_format: str, **options: Any) -> bytes:
     encoded = io.BytesIO()
-    picture.save(encoded, format=image_format, **options)
+    image.save(encoded, format=image_format, **options)
     return encoded.getvalue()

@@ -1,1 +1,1 @@
-"""Weight files, whoever uses them: what they are called, where they lie, how they are fetched, read and converted."""
+"""Weight files, whoever uses them: their names, where they are kept, how they are fetched, read and converted."""

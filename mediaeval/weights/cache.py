@@ -1,10 +1,10 @@
-"""The one folder that published weights lie in, and its index of what was fetched.
+"""The folder that published weights are kept in, and its index of what was fetched.
 
     $MEDIAEVAL_WEIGHTS, else $XDG_CACHE_HOME/mediaeval/weights, else ~/.cache/mediaeval/weights
         index.json      name → sha256, bytes, url, date (UTC): written under a lock, whole or not at all
         NAME …          the files
 
-Copied to another machine, the folder is a mirror to fetch from.
+Copied to another machine, the folder is a mirror that can be fetched from.
 """
 
 import hashlib
@@ -13,6 +13,7 @@ import os
 import re
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
@@ -31,7 +32,7 @@ def cache_folder() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "mediaeval" / "weights"
 
 
-def recorded(folder: Path) -> dict[str, dict]:
+def recorded(folder: Path) -> dict[str, dict[str, Any]]:
     """Return the index of a cache folder: name → {"sha256", "bytes", "url", "date"}; {} when it has none.
 
     Raises WeightsError when it is damaged.
@@ -41,13 +42,14 @@ def recorded(folder: Path) -> dict[str, dict]:
         return {}
     try:
         index = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:  # UnicodeDecodeError and JSONDecodeError are ones
+    except ValueError:  # also UnicodeDecodeError and JSONDecodeError
         index = None
     if not isinstance(index, dict) or not all(_is_entry(entry) for entry in index.values()):
         raise WeightsError(
-            f"{path} is damaged: no index of weight files. Remove it; what is fetched next begins a new one."
+            f"{path} is damaged: it is not an index of weight files. Delete it: a new one is begun by the next fetch."
         )
-    return index
+    checked: dict[str, dict[str, Any]] = index
+    return checked
 
 
 def _is_entry(entry: object) -> bool:
@@ -71,15 +73,15 @@ def record(folder: Path, file: WeightFile, sha256: str) -> None:
 def check(folder: Path, file: WeightFile) -> tuple[str, str]:
     """Return (sha256 of a file in the cache, what is wrong with it or "").
 
-    A file that no fetch recorded, put there by hand, is held against what is known of the published one.
+    A file that was put there by hand, and so was not recorded, is compared with what is known of the published one.
     """
     path = folder / file.name
     sha256 = file_digest(path)
-    wanted = recorded(folder).get(file.name, {}).get("sha256") or file.sha256
-    if wanted:
-        return sha256, "" if sha256.startswith(wanted) else f"its sha256 is {sha256}, wanted {wanted}"
+    expected = recorded(folder).get(file.name, {}).get("sha256") or file.sha256
+    if expected:
+        return sha256, "" if sha256.startswith(expected) else f"got sha256 {sha256}; expected {expected}"
     if file.md5:
         with path.open("rb") as stream:
             md5 = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False)).hexdigest()
-        return sha256, "" if md5 == file.md5 else f"its md5 is {md5}, wanted {file.md5}"
+        return sha256, "" if md5 == file.md5 else f"got md5 {md5}; expected {file.md5}"
     return sha256, ""

@@ -1,4 +1,4 @@
-"""Other people's PyTorch files, once, into .safetensors, which can hold nothing but tensors."""
+"""Converting PyTorch files of others, once, into .safetensors, which can hold nothing but tensors."""
 
 import argparse
 import pickle
@@ -18,7 +18,7 @@ _PYTORCH = (b"PK", b"\x80")
 
 @dataclass(frozen=True)
 class Converted:
-    """What was written: keys in order, and what of the file was left out, such as `epoch` or `optimizer.state`."""
+    """What was written: keys in order; and what was left out of the file, such as `epoch` or `optimizer.state`."""
 
     keys: list[str]
     left_out: list[str]
@@ -27,22 +27,22 @@ class Converted:
 def convert(path: Path, out: Path, trust: bool = False) -> Converted:
     """Read a PyTorch file and write its tensors to `out`, a .safetensors file, whole or not at all.
 
-    Wrappers of training scripts (`state_dict`, `model`, `model_state_dict`), lists of state dicts (keys then begin with
-    `0.`, `1.`) and `module.` prefixes are taken off; what is no tensor is left out and named.
-    `trust`: load the file even if it holds more than tensors. That may run whatever code its maker put in.
+    Wrappers of training scripts (`state_dict`, `model`, `model_state_dict`) and `module.` prefixes are removed; keys of
+    lists of state dicts begin with `0.`, `1.`. What is not a tensor is left out and named.
+    `trust`: load the file even if it holds more than tensors, which may run code that its author put in.
     Raises WeightsError when the file is absent, damaged, refused, or holds no tensors.
     """
     path, out = Path(path), Path(out)
     if out.suffix != ".safetensors":
-        raise WeightsError(f"{out}: a name that ends in .safetensors is wanted.")
+        raise WeightsError(f"{out}: expected a name that ends in .safetensors.")
     if out.exists():
-        raise WeightsError(f"{out} is there already, and is left as it is. Give another name, or delete it.")
+        raise WeightsError(f"{out} exists already and was not changed. Give another name, or delete it.")
     loaded = _without_networks(_load(path, out, trust))
     leaves = dict(_leaves(loaded))
     tensors = tensors_of(_tensors_alone(loaded))
     if not tensors:
-        held = f": only {first_few(list(leaves))}" if leaves else ""
-        raise WeightsError(f"{path} holds no state dict (key → tensor){held}. Save model.state_dict().")
+        found = f": only {first_few(list(leaves))}" if leaves else ""
+        raise WeightsError(f"{path} holds no state dict (key → tensor){found}. Save model.state_dict().")
     from safetensors.torch import save
 
     kept = {id(tensor) for tensor in tensors.values()}
@@ -53,15 +53,15 @@ def convert(path: Path, out: Path, trust: bool = False) -> Converted:
 
 def _load(path: Path, out: Path, trust: bool) -> object:
     if not path.is_file():
-        raise WeightsError(f"{path} is no file; a PyTorch file is wanted.")
+        raise WeightsError(f"{path} is not a file; expected a PyTorch file.")
     with path.open("rb") as file:
         if not file.read(2).startswith(_PYTORCH):
             raise WeightsError(
-                f"{path} is no PyTorch file. Name a .pt, .pth or .pth.tar file; "
+                f"{path} is not a PyTorch file. Give a .pt, .pth or .pth.tar file; "
                 ".safetensors, .h5 and .params files need no conversion."
             )
     try:
-        # argparse.Namespace: the options of a training run, as public checkpoints hold them; it runs nothing
+        # argparse.Namespace: the options of a training, which public checkpoints contain; it runs no code
         with torch.serialization.safe_globals([argparse.Namespace]):
             return torch.load(path, map_location="cpu", weights_only=not trust)
     except pickle.UnpicklingError as error:
@@ -69,10 +69,10 @@ def _load(path: Path, out: Path, trust: bool) -> object:
             raise _unreadable(path, error) from error
         raise WeightsError(
             f"{path} is refused: it holds more than tensors, and loading that could run code. "
-            "On a machine you can spare, and only if you trust who made it: "
+            "Only if you trust its author, and on a machine without anything valuable: "
             f"mediaeval weights convert {path} {out} --trust"
         ) from error
-    except Exception as error:  # torch and zip each raise what befell them; with trust, so does the file's own code
+    except Exception as error:  # torch and zip raise many exception types; with trust, so does code in the file
         raise _unreadable(path, error) from error
 
 
@@ -84,7 +84,7 @@ def _unreadable(path: Path, error: Exception) -> WeightsError:
 
 
 def _without_networks(loaded: object) -> object:
-    """Return the same dicts and lists with whole networks, which only a trusted file gives, as their state dicts."""
+    """Return the same dicts and lists with whole networks, which only trusted files hold, as their state dicts."""
     if isinstance(loaded, torch.nn.Module):
         return dict(loaded.state_dict())
     if isinstance(loaded, dict):
@@ -93,7 +93,7 @@ def _without_networks(loaded: object) -> object:
 
 
 def _tensors_alone(loaded: object) -> object:
-    """Return the same dicts and lists without what is no tensor."""
+    """Return the same dicts and lists with nothing but tensors; None where there are none."""
     if isinstance(loaded, dict):
         inner = {key: _tensors_alone(value) for key, value in loaded.items()}
         return {key: value for key, value in inner.items() if value is not None} or None
@@ -106,7 +106,7 @@ def _tensors_alone(loaded: object) -> object:
 
 
 def _leaves(loaded: object, above: str = "") -> Iterator[tuple[str, object]]:
-    """Give (path with dots, value) for all that is no dict or list."""
+    """Yield (path with dots, value) for all that is not a dict or list."""
     if isinstance(loaded, dict | list):
         pairs = loaded.items() if isinstance(loaded, dict) else enumerate(loaded)
         for key, value in pairs:
@@ -116,13 +116,13 @@ def _leaves(loaded: object, above: str = "") -> Iterator[tuple[str, object]]:
 
 
 def _outermost(left_out: list[str], all_leaves: dict[str, object]) -> list[str]:
-    """Name what was left out as high up as nothing below was kept: `optimizer`, not each of its numbers."""
+    """Name what was left out by the highest key below which nothing was kept: `optimizer`, not each of its numbers."""
     kept = {place for key in all_leaves.keys() - set(left_out) for place in _places(key)}
     return list(dict.fromkeys(next(place for place in _places(key) if place not in kept) for key in left_out))
 
 
 def _places(key: str) -> Iterator[str]:
-    """Give a, a.b, a.b.c for a.b.c."""
+    """Yield a, a.b, a.b.c for a.b.c."""
     parts = key.split(".")
     for n in range(1, len(parts) + 1):
         yield ".".join(parts[:n])

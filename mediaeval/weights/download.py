@@ -1,7 +1,7 @@
-"""Fetching one file: from a mirror folder, from where a library left it, from the Hugging Face hub, or over https.
+"""Fetching one file: from a mirror folder, from a library's own cache, from the Hugging Face hub, or over https.
 
-Whatever it comes from, it is written under a temporary name, its digest is computed on the way, compared with all that
-is known of it, and only then it takes its name.
+Wherever it is from, it is written under a temporary name while its digest is computed, and gets its name only after the
+digest was compared with all that is known about the file.
 """
 
 import contextlib
@@ -24,12 +24,12 @@ from mediaeval.weights.files import HUB, WeightFile
 TIMEOUT = 30  # seconds without a byte
 CHUNK = 2**20  # bytes
 
-Advance = Callable[[int, int | None], None]  # bytes done, bytes in all where known
+Advance = Callable[[int, int | None], None]  # bytes done; bytes in all, None where unknown
 
 
 @dataclass
 class Origin:
-    """An opened file and what its place says about it. `known`: who says it → sha256 or md5, hex."""
+    """An opened file and what is stated about it where it is. `known`: who states it → sha256 or md5, hex."""
 
     stream: BinaryIO
     place: str
@@ -40,8 +40,8 @@ class Origin:
 def download(file: WeightFile, target: Path, known: Mapping[str, str], mirror: Path | None, advance: Advance) -> str:
     """Write the file to `target`, whole and checked, and return its sha256.
 
-    `known`: further digests by who says them. Raises WeightsError with the reason alone, for the caller to say whose
-    file it is; what was written until then is gone. An error of our own disk is raised as it came.
+    `known`: further digests by who states them. Raises WeightsError with the reason alone - the caller knows whose
+    file it is - and leaves nothing behind. An error of the disk is raised as OSError.
     """
     part = target.with_name(f".{target.name}.part")
     try:
@@ -62,7 +62,7 @@ _BEGINS |= {".tgz": (b"\x1f\x8b",)}
 
 
 def _require_kind(path: Path, name: str, place: str) -> None:
-    """Raise WeightsError when a file is not what its name says: a page of a captive portal, say, or nothing."""
+    """Raise WeightsError when a file is not what its name says, such as the page of a captive portal, or nothing."""
     with path.open("rb") as file:
         start = file.read(8)
         header = file.read(1)
@@ -70,8 +70,8 @@ def _require_kind(path: Path, name: str, place: str) -> None:
     if name.endswith(".safetensors"):  # the length of a JSON header, then that
         fits = header == b"{" and int.from_bytes(start, "little") <= path.stat().st_size
     if not start or not fits:
-        came = f"it begins with {start!r}" if start else "0 bytes came"
-        raise WeightsError(f"{place} is no {Path(name).suffix} file: {came}")
+        actual = f"it begins with {start!r}" if start else "it is empty"
+        raise WeightsError(f"{place} is not a {Path(name).suffix} file: {actual}")
 
 
 def _write(origin: Origin, part: Path, stated: Mapping[str, str], advance: Advance) -> str:
@@ -87,11 +87,10 @@ def _write(origin: Origin, part: Path, stated: Mapping[str, str], advance: Advan
         os.fsync(file.fileno())
     if origin.size is not None and done != origin.size:
         raise WeightsError(f"{origin.place} ended after {done} of {origin.size} bytes")
-    came = {32: md5.hexdigest()}
     for who, digest in stated.items():
-        kind, value = ("md5", came[32]) if len(digest) == 32 else ("sha256", sha256.hexdigest())
+        kind, value = ("md5", md5.hexdigest()) if len(digest) == 32 else ("sha256", sha256.hexdigest())
         if not value.startswith(digest):
-            raise WeightsError(f"{origin.place} has {kind} {value}, wanted {digest} according to {who}")
+            raise WeightsError(f"{origin.place}: got {kind} {value}; expected {digest} according to {who}")
     return sha256.hexdigest()
 
 
@@ -104,9 +103,9 @@ def _read(origin: Origin) -> bytes:
 
 @contextlib.contextmanager
 def opened(file: WeightFile, mirror: Path | None, folder: Path) -> Iterator[Origin]:
-    """Open the file where it is: in the mirror if one is named, else on this machine, else where it is published.
+    """Open the file where it is: in the mirror if one is given, else on this machine, else where it is published.
 
-    `folder`: where the hub's client may put what it fetches until it is copied. Raises WeightsError.
+    `folder`: where the hub's client may put files until they are copied. Raises WeightsError.
     """
     if mirror is not None:
         from mediaeval.weights.cache import recorded
@@ -114,8 +113,8 @@ def opened(file: WeightFile, mirror: Path | None, folder: Path) -> Iterator[Orig
         digest = recorded(mirror).get(file.name, {}).get("sha256", "")
         with _local(mirror / file.name, {"the mirror's index": digest}) as origin:
             yield origin
-    elif path := _left_by_a_library(file):
-        # the hub names its files by their sha256, where they are large
+    elif path := _in_library_cache(file):
+        # the hub names large files by their sha256
         digest = path.resolve().name
         with _local(path, {"its name in the hub's cache": digest if len(digest) == 64 else ""}) as origin:
             yield origin
@@ -127,7 +126,7 @@ def opened(file: WeightFile, mirror: Path | None, folder: Path) -> Iterator[Orig
 
 
 def is_offline() -> bool:
-    """Return whether HF_HUB_OFFLINE is set: it holds for every kind of fetch, not for the hub alone."""
+    """Return whether HF_HUB_OFFLINE is set, which holds for every kind of fetch, not for the hub alone."""
     from huggingface_hub import constants
 
     return constants.HF_HUB_OFFLINE or os.environ.get("HF_HUB_OFFLINE", "").upper() in ("1", "ON", "YES", "TRUE")
@@ -143,7 +142,7 @@ def _local(path: Path, known: Mapping[str, str]) -> Iterator[Origin]:
         yield Origin(stream, str(path), path.stat().st_size, known)
 
 
-def _left_by_a_library(file: WeightFile) -> Path | None:
+def _in_library_cache(file: WeightFile) -> Path | None:
     """Return the file in the cache of the Hugging Face client or of PyTorch, if it is there."""
     if file.url.startswith(HUB):
         from huggingface_hub import constants, try_to_load_from_cache
@@ -172,7 +171,7 @@ def _from_hub(file: WeightFile, folder: Path) -> Iterator[Origin]:
         try:
             entry = get_hf_file_metadata(hf_hub_url(repository, filename), timeout=TIMEOUT)
             path = hf_hub_download(repository, filename, revision=entry.commit_hash, local_dir=temporary)
-        except Exception as error:  # the client, and the web library that it changed twice, have trees of their own
+        except Exception as error:  # the client and its web library, which changed twice, raise many exception types
             raise WeightsError(f"{file.url}: {first_line(error)}") from error
         sha256 = entry.etag if entry.etag and len(entry.etag) == 64 else ""
         with Path(path).open("rb") as stream:
@@ -196,7 +195,7 @@ def _from_web(file: WeightFile, folder: Path) -> Iterator[Origin]:
 
 
 def _check_address(url: str) -> None:
-    """Raise unless nobody between here and there can change the bytes."""
+    """Raise WeightsError unless the connection is encrypted, or to this machine."""
     address = urllib.parse.urlsplit(url)
     if address.scheme != "https" and not (address.scheme == "http" and address.hostname in ("127.0.0.1", "localhost")):
-        raise WeightsError(f"{url} is no https address")
+        raise WeightsError(f"{url} is not an https address")

@@ -1,4 +1,4 @@
-"""Putting published weight files into the cache, and how each stands there."""
+"""Fetching published weight files into the cache, and whether each is there."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +12,7 @@ from mediaeval.weights.files import WeightFile
 
 
 def status(file: WeightFile) -> tuple[str, str]:
-    """Return (here, absent or damaged; sha256 or empty) of a published file in the cache."""
+    """Return ("here", "absent" or "damaged", sha256 or "") of a published file in the cache."""
     if not (cache_folder() / file.name).is_file():
         return "absent", ""
     sha256, problem = check(cache_folder(), file)
@@ -26,16 +26,19 @@ def fetch(
     *,
     replace: bool = False,
 ) -> Path:
-    """Put one published file into the cache, and return its path; from a mirror folder, if one is given.
+    """Fetch one published file into the cache, and return its path.
 
-    What came is compared with every digest that is known: the publisher's, the hub's, the mirror's, and the one
-    recorded when the file was first fetched. Where none is known, the first fetch is trusted and recorded; `replace`
-    leaves what was recorded out. `on_bytes(done, total)`; total is None where it is not stated. Raises WeightsError,
-    leaving nothing behind, when the file cannot be had, is truncated, or is another.
+    mirror    a folder that it is copied from, in place of the network
+    on_bytes  called with (done, total) in bytes; total is None where it is not stated
+    replace   whether the digest that was recorded when the file was first fetched is ignored
+
+    The file is compared with every known digest: the publisher's, the hub's, the mirror's, and the recorded one. Where
+    none is known, the first fetch is trusted and recorded. Raises WeightsError, leaving nothing behind, when the file
+    cannot be fetched, is truncated, or is another one.
     """
     folder = cache_folder()
     if mirror is None and not file.url:
-        raise WeightsError(f"{file.name}: nobody publishes it: {file.origin}.")
+        raise WeightsError(f"{file.name} is not published; it is {file.origin}.")
     folder.mkdir(parents=True, exist_ok=True)
     with FileLock(folder / f".{file.name}.lock"):
         before = "" if replace else recorded(folder).get(file.name, {}).get("sha256", "")

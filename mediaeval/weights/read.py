@@ -1,4 +1,4 @@
-"""Reading weight files that others made: tensors only, and every key accounted for."""
+"""Reading weight files of others: tensors only, and every key accounted for."""
 
 import argparse
 import pickle
@@ -12,16 +12,16 @@ from mediaeval.formats.caffe import is_caffe, read_caffe
 from mediaeval.formats.keras import read_keras
 from mediaeval.formats.mxnet import read_mxnet
 
-_WRAPPERS = ("state_dict", "model", "model_state_dict")  # what training scripts put around a state dict
-# First bytes of files that are not PyTorch's. MXNet's is its list magic, 0x112, as uint64.
+_WRAPPERS = ("state_dict", "model", "model_state_dict")  # in which training scripts wrap a state dict
+# First bytes of files that are not PyTorch's; MXNet's are the magic number of its lists, 0x112, as uint64
 _HDF5, _MXNET = b"\x89HDF\r\n\x1a\n", (0x112).to_bytes(8, "little")
 
 
 def read_weights(path: Path, owner: str) -> dict[str, torch.Tensor]:
     """Return the tensors of a .safetensors, PyTorch, Keras (.h5), MXNet (.params) or .caffemodel file, by key.
 
-    `owner`: who wants the file, as a message begins: "extractor 'signature'" or "system 'caffenet'".
-    A list of state dicts, as dual encoding saves its two branches, gives keys that begin with `0.` and `1.`.
+    `owner`: who needs the file, for messages: "extractor 'signature'" or "system 'caffenet'".
+    A list of state dicts, such as the two branches of dual encoding, gives keys that begin with `0.` and `1.`.
     Raises WeightsError when the file is damaged, or holds anything but tensors: a pickle may run code on loading.
     """
     path = Path(path)
@@ -36,8 +36,9 @@ def read_weights(path: Path, owner: str) -> dict[str, torch.Tensor]:
         if path.suffix == ".safetensors":
             from safetensors.torch import load_file
 
-            return load_file(path)
-        # argparse.Namespace: the options of a training run, as public checkpoints hold them; it runs nothing
+            tensors: dict[str, torch.Tensor] = load_file(path)
+            return tensors
+        # argparse.Namespace: the options of a training, which public checkpoints contain; it runs no code
         with torch.serialization.safe_globals([argparse.Namespace]):
             loaded = torch.load(path, map_location="cpu", weights_only=True)
     except WeightsError as error:
@@ -45,10 +46,10 @@ def read_weights(path: Path, owner: str) -> dict[str, torch.Tensor]:
     except pickle.UnpicklingError as error:
         raise WeightsError(
             f"{owner}: {path} is refused: it holds more than tensors, and loading that could run code. "
-            "If you trust who made it, on a machine you can spare: "
-            f"mediaeval weights convert {path} {path.with_suffix('.safetensors')} --trust; then name the new file."
+            "Only if you trust its author, and on a machine without anything valuable: "
+            f"mediaeval weights convert {path} {path.with_suffix('.safetensors')} --trust; then use the new file."
         ) from error
-    except Exception as error:  # torch, safetensors and zip each raise what befell them on a damaged file
+    except Exception as error:  # on a damaged file torch, safetensors and zip raise many exception types
         raise WeightsError(
             f"{owner}: {path} cannot be read as weights ({first_line(error)}). Download it again."
         ) from error
@@ -59,7 +60,7 @@ def read_weights(path: Path, owner: str) -> dict[str, torch.Tensor]:
 
 
 def tensors_of(loaded: object) -> dict[str, torch.Tensor] | None:
-    """Return the state dict in what `torch.load` gave, without training scripts' wrappers; None where there is none."""
+    """Return the state dict in what `torch.load` returned, without wrappers of training scripts; None without one."""
     for wrapper in _WRAPPERS:
         if isinstance(loaded, dict) and isinstance(loaded.get(wrapper), dict | list | tuple):
             loaded = loaded[wrapper]
@@ -71,7 +72,7 @@ def tensors_of(loaded: object) -> dict[str, torch.Tensor] | None:
 
 
 def load_into(model: torch.nn.Module, path: Path, owner: str, head: str | Iterable[str] = "") -> None:
-    """Load a weight file into a network whose classifier was taken off; see `load_state`."""
+    """Load a weight file into a network whose classifier may have been removed; see `load_state`."""
     load_state(model, read_weights(path, owner), owner, path, head)
 
 
@@ -82,27 +83,29 @@ def load_state(
     source: Path | str,
     head: str | Iterable[str] = "",
 ) -> None:
-    """Load a state dict, every key accounted for. `source`: the file that it came from, for messages.
+    """Load a state dict into a network, every key accounted for.
 
-    Keys under `head` may be in the file: they belong to the classifier. Any other key too many, too few or of another
-    shape is a WeightsError that shows them: such a file belongs to another network.
+    owner   who needs the weights, for messages
+    source  the file that they are from, for messages
+    head    prefixes of keys of the classifier, which may be in the file without being in the network
+
+    Raises WeightsError that shows every other unknown key, every missing one and every other shape: such a file belongs
+    to another network.
     """
-    wanted = model.state_dict()
+    expected = model.state_dict()
     heads = tuple(f"{h}." for h in ([head] if isinstance(head, str) else head) if h)
-    extra = [k for k in state if k not in wanted and not (heads and k.startswith(heads))]
-    missing = [k for k in wanted if k not in state and not k.endswith("num_batches_tracked")]
-    shapes = [
-        f"{k} is {tuple(state[k].shape)}, wanted {tuple(wanted[k].shape)}"
-        for k in wanted
-        if k in state and state[k].shape != wanted[k].shape
-    ]
-    if extra or missing or shapes:
+    differences = {
+        "keys that the network lacks": [k for k in state if k not in expected and not (heads and k.startswith(heads))],
+        "keys that the file lacks": [k for k in expected if k not in state and not k.endswith("num_batches_tracked")],
+        "other shapes": [
+            f"{k}: got {tuple(state[k].shape)}, expected {tuple(expected[k].shape)}"
+            for k in expected
+            if k in state and state[k].shape != expected[k].shape
+        ],
+    }
+    if any(differences.values()):
         raise WeightsError(
-            f"{owner}: {source} does not fit the network; it is from another one, or from one with other arguments.",
-            *(f"  {what}: {first_few(keys)}" for what, keys in _named(extra, missing, shapes) if keys),
+            f"{owner}: {source} does not fit the network: it is from another one, or from one with other arguments.",
+            *(f"  {what}: {first_few(keys)}" for what, keys in differences.items() if keys),
         )
-    model.load_state_dict({k: v for k, v in state.items() if k in wanted}, strict=False)
-
-
-def _named(extra: list[str], missing: list[str], shapes: list[str]):
-    return ("keys that the network lacks", extra), ("keys that the file lacks", missing), ("other shapes", shapes)
+    model.load_state_dict({k: v for k, v in state.items() if k in expected}, strict=False)

@@ -18,19 +18,20 @@ from mediaeval.features.weight_files import locate
 from mediaeval.files import file_digest
 from mediaeval.weights.files import WeightFile, plain_name
 
-SQUASHED, SIDE = 256, 227  # pixels: the whole image squashed, then its middle cut out
-# BGR, 0..255: over the pixels of Caffe's ilsvrc_2012_mean.npy. DeepSentiBank's script subtracts that image pixel by
-# pixel; the mean of each channel is what Campos et al. 2017 subtract.
+SQUASHED, SIDE = 256, 227  # pixels: the whole image is squashed, then its middle is cut out
+# BGR, 0..255: the mean of Caffe's ilsvrc_2012_mean.npy over its pixels. DeepSentiBank's script subtracts that image
+# pixel by pixel; Campos et al. 2017 subtract the mean of each channel.
 MEAN = (104.00699, 116.66877, 122.67892)
 
 
-def build(name: str, extractor: ExtractorConfig, engine: Engine, built: NetworkLookup) -> FeatureExtractor:
-    """Image squashed to 256², middle of 227², BGR minus mean → fc7, 4096; with output "scores", a probability a label.
+def build(name: str, extractor: ExtractorConfig, engine: Engine, networks: NetworkLookup) -> FeatureExtractor:
+    """Return a CaffeNet: image squashed to 256², its middle of 227², BGR minus mean → fc7, 4096 numbers.
 
-    `mean` of the extractor, RGB 0..1 as for other kinds, stands in the place of ImageNet's.
+    With output "scores" there is a probability per label. `mean`, RGB 0..1 as for other kinds, replaces ImageNet's.
     """
     scores = extractor.output == "scores"
-    mean = tuple(255 * part for part in reversed(extractor.mean)) if extractor.mean else MEAN
+    red, green, blue = extractor.mean or (0.0, 0.0, 0.0)
+    mean = (255 * blue, 255 * green, 255 * red) if extractor.mean else MEAN
     path = locate(name, extractor)
     digest = f"file sha256 {file_digest(path)}"
 
@@ -57,11 +58,14 @@ def build(name: str, extractor: ExtractorConfig, engine: Engine, built: NetworkL
 
 
 def prepared(image: Image.Image, mean: tuple[float, float, float] = MEAN) -> np.ndarray:
-    """Return the middle of the squashed image, BGR 0..255 minus `mean`, float32 (3, 227, 227)."""
+    """Return the middle of the squashed image, BGR 0..255 minus `mean`, float32 (3, 227, 227).
+
+    `image` is RGB and upright, `mean` BGR 0..255.
+    """
     square = cv2.resize(np.asarray(image), (SQUASHED, SQUASHED), interpolation=cv2.INTER_LINEAR)
     edge = (SQUASHED - SIDE) // 2
     middle = square[edge : edge + SIDE, edge : edge + SIDE, ::-1]  # RGB becomes BGR
-    return np.ascontiguousarray((middle - np.float32(mean)).transpose(2, 0, 1))
+    return np.ascontiguousarray((middle - np.array(mean, np.float32)).transpose(2, 0, 1))
 
 
 _FILES = {
@@ -77,7 +81,7 @@ _FILES = {
         "caffe_sentibank_train_iter_250000",
         "",
         "not checked by us",
-        "the Caffe model in DeepSentiBank.zip, which its authors (Columbia University, DVMM) give on request",
+        "the Caffe model in DeepSentiBank.zip, which its authors (Columbia University, DVMM) send on request",
     ),
     "mvso_en": WeightFile(
         "weights",
@@ -91,8 +95,8 @@ _FILES = {
 
 
 def weight_file(extractor: ExtractorConfig) -> WeightFile:
-    """Return the file of a model; nobody publishes any of them under an address."""
+    """Return the file of a model; none of them is published under an address."""
+    if extractor.model in _FILES:
+        return _FILES[extractor.model]
     own = f"{plain_name(extractor.model)}.caffemodel"
-    return _FILES.get(
-        extractor.model, WeightFile("weights", own, "", "not stated", "a file of CaffeNet's shape, yours")
-    )
+    return WeightFile("weights", own, "", "not stated", "a file of CaffeNet's shape, yours")

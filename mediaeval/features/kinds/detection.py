@@ -1,4 +1,4 @@
-"""What kinds share that look at objects: the detector with its weights, and how it is given one image at a time."""
+"""What kinds share that look at objects: the detector with its weights, applied to one image at a time."""
 
 from collections.abc import Callable
 from typing import Any
@@ -19,7 +19,7 @@ from mediaeval.files import file_digest
 from mediaeval.weights.read import load_into
 
 LONGEST = 20  # times the shorter side; see `_not_too_long`
-NOTHING_FOUND = "nothing was detected: the whole image stands for the only object"
+NOTHING_FOUND = "nothing was detected: the whole image is used as the only object"
 
 
 def loaded_detector(
@@ -46,13 +46,16 @@ def loaded_detector(
 
 def object_network(
     name: str,
-    identity: dict,
+    identity: dict[str, Any],
     width: int,
     detector: torch.nn.Module,
     device: str,
     pooled: Callable[[np.ndarray, Objects], torch.Tensor],
 ) -> FeatureExtractor:
-    """Return a network that takes one image at a time, in whatever size it has."""
+    """Return an extractor that takes one image at a time, of any size.
+
+    `pooled` makes one vector, (width,), of an image, uint8 (h, w, 3), and the objects found in it.
+    """
 
     def forward(batch: np.ndarray) -> np.ndarray:
         image = _not_too_long(batch[0])  # uint8 (h, w, 3)
@@ -61,21 +64,22 @@ def object_network(
             found = detect(detector, pixels)
             if not found.found:
                 network.notes[NOTHING_FOUND] += 1
-            return pooled(image, found).float().cpu().numpy()[None]
+            vectors: np.ndarray = pooled(image, found).float().cpu().numpy()[None]
+            return vectors
 
     network = FeatureExtractor(name, identity, width, np.asarray, forward, batch=1)
     return network
 
 
 def _not_too_long(image: np.ndarray) -> np.ndarray:
-    """Return the image with black beside it where it is longer than LONGEST times its width, or the other way round.
+    """Return the image with black added where one side is more than LONGEST times the other.
 
-    The detector makes the longer side fit; the shorter one would end at less than a pixel.
+    The detector scales the longer side to a fixed size, which would leave less than a pixel of the shorter one.
     """
     height, width, _ = image.shape
     rows, columns = max(height, -(-width // LONGEST)), max(width, -(-height // LONGEST))
     if (rows, columns) == (height, width):
         return image
-    padded = np.zeros((rows, columns, 3), image.dtype)
-    padded[:height, :width] = image
-    return padded
+    larger = np.zeros((rows, columns, 3), image.dtype)
+    larger[:height, :width] = image
+    return larger

@@ -12,8 +12,8 @@ from mediaeval.features.weight_files import locate
 from mediaeval.files import file_digest
 
 
-def build(name: str, extractor: ExtractorConfig, engine: Engine, built: NetworkLookup) -> FeatureExtractor:
-    """S: a frame's vector, here R of the image as a video of one frame → 2048, unit length."""
+def build(name: str, extractor: ExtractorConfig, engine: Engine, networks: NetworkLookup) -> FeatureExtractor:
+    """Return S: the vector of a frame, here R of an image as a video of one frame → 2048 numbers of unit length."""
     import torch
 
     from mediaeval.features.modules import frozen
@@ -30,14 +30,15 @@ def build(name: str, extractor: ExtractorConfig, engine: Engine, built: NetworkL
         attention_axis=arguments.attention_axis,
         normalise=arguments.normalise,
     )
-    source = source_of(name, extractor, built, network.frame_width)
+    source = source_of(name, extractor, networks, network.frame_width)
     network = frozen(network, engine.device)
 
     def forward(vectors: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
             frames = torch.from_numpy(vectors).to(engine.device)[:, None]  # (B, T = 1, 2048)
             lengths = torch.ones(len(frames), dtype=torch.int64)
-            return network(frames, lengths).cpu().numpy()
+            signatures: np.ndarray = network(frames, lengths).cpu().numpy()
+            return signatures
 
     identity = {
         **identity_of(extractor, str(torch_on(engine))),

@@ -1,8 +1,9 @@
 """Colour, texture and edge statistics: the extractor that needs no weights."""
 
+from importlib.metadata import version
+
 import cv2
 import numpy as np
-import skimage
 from PIL import Image
 from skimage.feature import hog, local_binary_pattern
 
@@ -11,15 +12,15 @@ from mediaeval.features.engines import Engine
 from mediaeval.features.extractors import ExtractorConfig
 from mediaeval.features.feature_extractor import FeatureExtractor, NetworkLookup
 
-VERSION = 1  # raise it whenever a number below changes: stored features are told apart by it
-SIDE = 128  # pixels: the picture is squashed to SIDE × SIDE, so that every part has its place in the vector
-GRID = 4  # cells a side for what is measured place by place
+VERSION = 1  # raise it whenever a number below changes: it is a part of the identity of stored features
+SIDE = 128  # pixels: the image is squashed to SIDE × SIDE, so that every part has its position in the vector
+GRID = 4  # cells per side for what is measured by position
 WIDTH = 7 * GRID * GRID + 72 + 2 * 10 + 3 * 3 * 2 * 2 * 8
 
 
-def build(name: str, extractor: ExtractorConfig, engine: Engine, built: NetworkLookup) -> FeatureExtractor:
-    """Colour, texture and edge statistics."""
-    libraries = f"opencv {cv2.__version__}, scikit-image {skimage.__version__}"
+def build(name: str, extractor: ExtractorConfig, engine: Engine, networks: NetworkLookup) -> FeatureExtractor:
+    """Return colour, texture and edge statistics, WIDTH numbers."""
+    libraries = f"opencv {cv2.__version__}, scikit-image {version('scikit-image')}"
     identity = {"kind": "handcrafted", "version": VERSION, "decoder": DECODER, "libraries": libraries}
     return FeatureExtractor(name, identity, WIDTH, handcrafted, lambda batch: batch, side=SIDE)
 
@@ -40,7 +41,7 @@ def handcrafted(image: Image.Image) -> np.ndarray:
         lab_cells.mean(axis=1).ravel(),
         lab_cells.std(axis=1).ravel(),
         edges.mean(axis=(1, 2)),
-        # the root brings the many small bins of a histogram within reach of the few large ones (Hellinger)
+        # the square root brings the many small bins of a histogram closer to the few large ones (Hellinger)
         np.sqrt(_histogram(hsv)),
         *(np.sqrt(_binary_patterns(grey, radius)) for radius in (1, 3)),
         hog(grey, orientations=8, pixels_per_cell=(32, 32), cells_per_block=(2, 2), feature_vector=True),
@@ -49,7 +50,7 @@ def handcrafted(image: Image.Image) -> np.ndarray:
 
 
 def _cells(pixels: np.ndarray) -> np.ndarray:
-    """Cut (SIDE, SIDE, c) into (GRID², pixels a cell, c)."""
+    """Cut (SIDE, SIDE, c) into (GRID², pixels per cell, c)."""
     step = SIDE // GRID
     return pixels.reshape(GRID, step, GRID, step, -1).swapaxes(1, 2).reshape(GRID * GRID, step * step, -1)
 
@@ -57,7 +58,7 @@ def _cells(pixels: np.ndarray) -> np.ndarray:
 def _histogram(hsv: np.ndarray) -> np.ndarray:
     """Return the shares of 8 hues × 3 saturations × 3 values, (72,); OpenCV's hue ends at 180."""
     counts = cv2.calcHist([hsv], [0, 1, 2], None, [8, 3, 3], [0, 180, 0, 256, 0, 256])
-    return counts.ravel() / counts.sum()
+    return np.ravel(counts) / counts.sum()
 
 
 def _binary_patterns(grey: np.ndarray, radius: int) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The Inception of 2015-12-05, whose vectors YouTube-8M was made of."""
+"""The Inception of 2015-12-05, whose vectors YouTube-8M consists of."""
 
 import numpy as np
 from PIL import Image
@@ -15,8 +15,8 @@ from mediaeval.files import file_digest
 SIDE = 299  # pixels
 
 
-def build(name: str, extractor: ExtractorConfig, engine: Engine, built: NetworkLookup) -> FeatureExtractor:
-    """Inception of 2015-12-05: image squashed to 299² as TensorFlow 1 did → `pool_3`, 2048."""
+def build(name: str, extractor: ExtractorConfig, engine: Engine, networks: NetworkLookup) -> FeatureExtractor:
+    """Return the Inception of 2015-12-05: image squashed to 299² as TensorFlow 1 did → `pool_3`, 2048."""
     path = locate(name, extractor)
     digest = f"file sha256 {file_digest(path)}"
 

@@ -1,6 +1,6 @@
-"""What kinds share whose network an engine computes: identities, arguments, and networks of timm and torchvision.
+"""What kinds share whose network an engine computes, and above all the networks of timm and torchvision.
 
-Imports neither library, nor torch, before a network has to be built: what an engine kept is used without.
+Importing it needs neither library, nor torch: a network that an engine kept is computed without them.
 """
 
 from collections.abc import Callable
@@ -13,23 +13,29 @@ from PIL import Image
 
 from mediaeval.data.images import DECODER
 from mediaeval.errors import ConfigError
-from mediaeval.features import preprocess
 from mediaeval.features.engines import CompiledModel, Engine, ModuleSpec
 from mediaeval.features.extractors import ExtractorConfig
 from mediaeval.features.feature_extractor import FeatureExtractor
+from mediaeval.features.preprocess import Preprocessing, from_dict
 from mediaeval.files import file_digest
 
 if TYPE_CHECKING:
     import torch
 
-# what the libraries' builders raise for names and arguments that they do not know
-UNBUILT = (RuntimeError, TypeError, ValueError, AttributeError, AssertionError, KeyError, NotImplementedError)
+# what the libraries raise for names and arguments that they do not know
+BUILD_ERRORS = (RuntimeError, TypeError, ValueError, AttributeError, AssertionError, KeyError, NotImplementedError)
+
+Transform = Callable[[Image.Image], np.ndarray]  # an upright RGB image → the array that a network is given
 
 
 def network_of(
-    name: str, identity: dict, compiled: CompiledModel, prepare: Callable[[Image.Image], np.ndarray], side: int | None
+    name: str,
+    identity: dict[str, Any],
+    compiled: CompiledModel,
+    prepare: Callable[[Image.Image], np.ndarray],
+    side: int | None,
 ) -> FeatureExtractor:
-    """Return a network that an engine computes; `side` as in FeatureExtractor."""
+    """Return an extractor whose network an engine computes; the arguments are those of `FeatureExtractor`."""
     return FeatureExtractor(
         name,
         identity,
@@ -44,37 +50,43 @@ def network_of(
 
 
 def identity_of(extractor: ExtractorConfig, engine: str, library: str = "torchvision") -> dict[str, Any]:
-    """Return the part of a feature's identity that all networks share."""
-    return {
+    """Return the part of a feature's identity that all networks have; `library`: the one that builds them."""
+    identity = {
         "kind": extractor.kind,
         "model_args": extractor.model_args,
-        "library": _library(library),
+        "library": _versions(library),
         "engine": engine,
-    } | ({} if extractor.output == "features" else {"output": extractor.output})
+    }
+    return identity if extractor.output == "features" else identity | {"output": extractor.output}
 
 
-def _library(library: str) -> str:
+def _versions(library: str) -> str:
     return f"{library} {version(library)}, torch {version('torch')}"
 
 
 def library_module(
     extractor: ExtractorConfig,
     model: "torch.nn.Module",
-    about: dict[str, Any],
-    steps: preprocess.Preprocessing | None,
-    transform: Callable[[Image.Image], np.ndarray],
+    preprocessing: dict[str, Any],
+    steps: Preprocessing | None,
+    transform: Transform,
 ) -> ModuleSpec:
-    """Return the network behind its preprocessing: ours on 8-bit pixels where it is one of ours, else the library's."""
+    """Return what an engine is to compute for a library's model.
+
+    preprocessing  the library's, JSON: a part of the identity
+    steps          the same as steps of ours; None where they are others. The module then includes mean and std
+    transform      the library's preprocessing of an image, which is used where there are no steps
+    """
     from mediaeval.features.modules import OfPixels, OfUnitLength
 
     module = OfUnitLength(model) if extractor.output == "unit" else model
-    picture = Image.new("RGB", (64, 64))
+    image = Image.new("RGB", (64, 64))
     if steps is None:
-        return ModuleSpec(module, transform(picture), {"preprocessing": about, "steps": None})
+        return ModuleSpec(module, transform(image), {"preprocessing": preprocessing, "steps": None})
     return ModuleSpec(
         OfPixels(module, steps.mean, steps.std),
-        steps.pixels(picture),
-        {"preprocessing": about, "steps": steps.as_json()},
+        steps.pixels(image),
+        {"preprocessing": preprocessing, "steps": steps.to_dict()},
     )
 
 
@@ -84,15 +96,26 @@ def library_network(
     engine: Engine,
     path: Path,
     make: Callable[[], ModuleSpec],
-    transform: Callable[[dict[str, Any]], Callable[[Image.Image], np.ndarray]],
+    transform_of: Callable[[dict[str, Any]], Transform],
 ) -> FeatureExtractor:
-    """Return a library's network as an engine computes it; `transform` makes the preprocessing that is not ours."""
+    """Return the extractor of a library's model.
+
+    path          its weight file
+    make          builds what `library_module` returns
+    transform_of  from the preprocessing that `library_module` was given, the library's transform
+    """
     digest = f"file sha256 {file_digest(path)}"
+    versions = _versions(extractor.kind)
     own = extractor.model_dump(exclude={"weights", "parts", "width", "licence", "summary"}, mode="json")
-    key = {"extractor": own, "weights": digest, "library": _library(extractor.kind), "published": not extractor.weights}
+    key = {
+        "extractor": own,
+        "weights": digest,
+        "library": versions,
+        "published": not extractor.weights,
+    }
     compiled = engine.load(name, key, make)
     steps = compiled.metadata["steps"]
-    prepare = preprocess.from_json(steps).pixels if steps else transform(compiled.metadata["preprocessing"])
+    prepare = from_dict(steps).pixels if steps else transform_of(compiled.metadata["preprocessing"])
     identity = {
         **identity_of(extractor, compiled.engine, library=extractor.kind),
         "model": extractor.model,
@@ -104,13 +127,13 @@ def library_network(
 
 
 def unknown_model(owner: str, extractor: ExtractorConfig, error: Exception, known: list[str]) -> ConfigError:
-    """Return the error for a model that its library does not build, with the nearest of the names that it knows."""
+    """Return the error to raise for a model that its library cannot build; `known`: the names of its models."""
     from difflib import get_close_matches
 
     base = extractor.model.partition(".")[0]
     near = get_close_matches(base, known, n=3)
-    hint = f" Near: {', '.join(near)}." if near and base not in known else ""
+    hint = f" Similar names: {', '.join(near)}." if near and base not in known else ""
     return ConfigError(
-        f"{owner}: {extractor.kind} cannot build '{extractor.model}' "
-        f"with {extractor.model_args or 'no further arguments'}: {str(error).rstrip('.')}.{hint}"
+        f"{owner}: {extractor.kind} cannot build '{extractor.model}' with "
+        f"{extractor.model_args or 'no further arguments'}: {str(error).rstrip('.')}.{hint}"
     )

@@ -21,24 +21,27 @@ from mediaeval.features.weight_files import locate
 from mediaeval.files import file_digest
 from mediaeval.weights.read import read_weights
 
-CROPS = 10  # crops a batch: 50 objects fill five
+CROPS = 10  # crops per batch: 50 objects fill five
 
 
-def build(name: str, extractor: ExtractorConfig, engine: Engine, built: NetworkLookup) -> FeatureExtractor:
-    """G: the vectors of up to 50 objects → a graph of two layers → their mean, 2048."""
+def build(name: str, extractor: ExtractorConfig, engine: Engine, networks: NetworkLookup) -> FeatureExtractor:
+    """Return G: the vectors of up to 50 objects → a graph of two layers → their mean, 2048."""
     path = locate(name, extractor)
     owner = f"extractor '{name}'"
     graph = load_graph(read_weights(path, owner), owner, path)
-    reads = graph.wq.in_features
-    source = built(extractor.source) if extractor.source else None
+    expected = graph.wq.in_features
+    source = networks(extractor.source) if extractor.source else None
     width = source.width if source else VECTOR
     if source and source.source:
-        raise ConfigError(f"extractor '{name}': source '{source.name}' reads no images; crops of objects are wanted.")
-    if reads != width:
+        raise ConfigError(
+            f"{owner}: source: got '{source.name}', which reads no images; expected an extractor that can look at "
+            "crops of objects."
+        )
+    if width != expected:
         raise WeightsError(
-            f"extractor '{name}': {path} reads object vectors of {reads} numbers, "
+            f"{owner}: {path} reads object vectors of {expected} numbers, "
             f"{f'source {source.name}' if source else 'the detector'} gives {width}. "
-            "Take weights that were trained on these vectors, or another source."
+            "Use weights that were trained on these vectors, or another source."
         )
     arguments = extractor.settings_as(ObjectGraphsSettings, name).model_args
     detector, identity = loaded_detector(name, extractor, arguments, engine)
@@ -50,15 +53,19 @@ def build(name: str, extractor: ExtractorConfig, engine: Engine, built: NetworkL
 
     def pooled(image: np.ndarray, found: Objects) -> torch.Tensor:
         vectors = torch.from_numpy(_vectors_of_crops(source, image, found.boxes)) if source else found.vectors
-        return graph(vectors.to(engine.device))
+        mean: torch.Tensor = graph(vectors.to(engine.device))
+        return mean
 
-    return object_network(name, identity, reads, detector, engine.device, pooled)
+    return object_network(name, identity, expected, detector, engine.device, pooled)
 
 
 def _vectors_of_crops(source: FeatureExtractor, image: np.ndarray, boxes: np.ndarray) -> np.ndarray:
-    """Return the source's vector of each box, float32 (n, source.width), in batches of one size (see `padded`)."""
-    picture = Image.fromarray(image)
-    crops = [source.prepare(picture.crop(whole_pixels(box, *picture.size))) for box in boxes]
+    """Return the source's vector of each box, float32 (n, source.width).
+
+    `image`: uint8 (h, w, 3); `boxes`: float32 (n, 4), left, top, right, bottom in its pixels.
+    """
+    whole = Image.fromarray(image)
+    crops = [source.prepare(whole.crop(whole_pixels(box, *whole.size))) for box in boxes]
     vectors = []
     size = min(CROPS, source.batch)
     for start in range(0, len(crops), size):

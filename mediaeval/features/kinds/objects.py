@@ -1,4 +1,4 @@
-"""The mean over the vectors of the objects in an image, those that the detector itself decides by."""
+"""The mean over the detector's own vectors of the objects in an image: those that its decisions are made from."""
 
 import numpy as np
 import torch
@@ -11,8 +11,8 @@ from mediaeval.features.kinds.settings import ObjectsSettings
 from mediaeval.features.networks.detector import VECTOR, Objects
 
 
-def build(name: str, extractor: ExtractorConfig, engine: Engine, built: NetworkLookup) -> FeatureExtractor:
-    """The mean over up to 50 objects of the vectors that the detector itself decides by → 1024."""
+def build(name: str, extractor: ExtractorConfig, engine: Engine, networks: NetworkLookup) -> FeatureExtractor:
+    """Return the mean of the detector's vectors over up to 50 objects, 1024 numbers."""
     arguments = extractor.settings_as(ObjectsSettings, name).model_args
     detector, identity = loaded_detector(name, extractor, arguments, engine)
 

@@ -13,12 +13,12 @@ from mediaeval.features.kinds.settings import ResNet11kSettings
 from mediaeval.features.weight_files import locate
 from mediaeval.files import file_digest
 
-SQUASHED, CROP = 256, 224  # pixels: the whole image squashed, then cut, as the group's video features were made
+SQUASHED, CROP = 256, 224  # pixels: the whole image is squashed, then cropped, as for the authors' video features
 
 
-def build(name: str, extractor: ExtractorConfig, engine: Engine, built: NetworkLookup) -> FeatureExtractor:
-    """R: image squashed to 256², centre crop of 224² or the mean over ten, pixels 0..255 → 2048."""
-    how = extractor.settings_as(ResNet11kSettings, name).model_args.crops
+def build(name: str, extractor: ExtractorConfig, engine: Engine, networks: NetworkLookup) -> FeatureExtractor:
+    """Return R: image squashed to 256², its centre crop of 224² or the mean over ten, pixels 0..255 → 2048."""
+    crops = extractor.settings_as(ResNet11kSettings, name).model_args.crops
     path = locate(name, extractor)
     digest = f"file sha256 {file_digest(path)}"
 
@@ -29,16 +29,16 @@ def build(name: str, extractor: ExtractorConfig, engine: Engine, built: NetworkL
         network, owner = resnet152.ResNet11k(), f"extractor '{name}'"
         load_state(network, resnet152.state_from(read_weights(path, owner), owner), owner, path)
         example = np.zeros((SQUASHED, SQUASHED, 3), np.uint8)
-        return ModuleSpec(resnet152.OfSquares(network, CROP, how), example, {})
+        return ModuleSpec(resnet152.OfSquares(network, CROP, crops), example, {})
 
     def prepare(image: Image.Image) -> np.ndarray:
         return cv2.resize(np.asarray(image), (SQUASHED, SQUASHED), interpolation=cv2.INTER_LINEAR)
 
-    compiled = engine.load(name, {"kind": extractor.kind, "crops": how, "weights": digest}, make)
+    compiled = engine.load(name, {"kind": extractor.kind, "crops": crops, "weights": digest}, make)
     identity = {
         **identity_of(extractor, compiled.engine),
         "weights": digest,
-        "preprocessing": f"opencv {cv2.__version__} bilinear to {SQUASHED}², {how} of {CROP}², 0..255",
+        "preprocessing": f"opencv {cv2.__version__} bilinear to {SQUASHED}², {crops} of {CROP}², 0..255",
         "decoder": DECODER,
     }
     return network_of(name, identity, compiled, prepare, SQUASHED)

@@ -1,13 +1,13 @@
-"""Grey thumbnails, to find near-duplicates: computed beside other features, not for training."""
+"""Grey thumbnails that near-duplicates are found by: computed beside other features, not for training."""
 
-from mediaeval.data.duplicates import THUMBNAIL, thumbnail
+from mediaeval.data.duplicates import THUMBNAIL_SIDE, thumbnail
 from mediaeval.data.images import DECODER
 from mediaeval.features.engines import Engine
 from mediaeval.features.extractors import ExtractorConfig
 from mediaeval.features.feature_extractor import FeatureExtractor, NetworkLookup
 
 
-def build(name: str, extractor: ExtractorConfig, engine: Engine, built: NetworkLookup) -> FeatureExtractor:
-    """Thumbnails of THUMBNAIL² numbers."""
-    identity = {"kind": "thumbnail", "side": THUMBNAIL, "decoder": DECODER}
-    return FeatureExtractor(name, identity, THUMBNAIL**2, thumbnail, lambda batch: batch, side=THUMBNAIL)
+def build(name: str, extractor: ExtractorConfig, engine: Engine, networks: NetworkLookup) -> FeatureExtractor:
+    """Return grey thumbnails, THUMBNAIL_SIDE² numbers."""
+    identity = {"kind": "thumbnail", "side": THUMBNAIL_SIDE, "decoder": DECODER}
+    return FeatureExtractor(name, identity, THUMBNAIL_SIDE**2, thumbnail, lambda batch: batch, side=THUMBNAIL_SIDE)

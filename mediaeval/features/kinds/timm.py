@@ -1,23 +1,22 @@
 """Networks of timm: the vector that the classifier reads, or the classifier's scores.
 
-Imports neither timm nor torch before a network has to be built: what an engine kept is used without.
+Importing it needs neither timm nor torch: a network that an engine kept is computed without them.
 """
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-from PIL import Image
 
 from mediaeval.errors import ConfigError, WeightsError
-from mediaeval.features import preprocess
 from mediaeval.features.engines import Engine, ModuleSpec
 from mediaeval.features.extractors import ExtractorConfig
 from mediaeval.features.feature_extractor import FeatureExtractor, NetworkLookup
-from mediaeval.features.kinds.library import UNBUILT, library_module, library_network, unknown_model
+from mediaeval.features.kinds.library import BUILD_ERRORS, Transform, library_module, library_network, unknown_model
+from mediaeval.features.preprocess import of_timm
 from mediaeval.features.weight_files import locate
 from mediaeval.weights.files import HUB, WeightFile, file_at, plain_name
 
@@ -25,8 +24,8 @@ if TYPE_CHECKING:
     import torch
 
 
-def build(name: str, extractor: ExtractorConfig, engine: Engine, built: NetworkLookup) -> FeatureExtractor:
-    """Return a network of timm: its pooled vector, or with another `output` its classifier's scores."""
+def build(name: str, extractor: ExtractorConfig, engine: Engine, networks: NetworkLookup) -> FeatureExtractor:
+    """Return the extractor of a timm model: its pooled vector, or with another `output` its classifier's scores."""
     path = locate(name, extractor)
     owner = f"extractor '{name}'"
 
@@ -35,24 +34,30 @@ def build(name: str, extractor: ExtractorConfig, engine: Engine, built: NetworkL
 
         arguments = dict(extractor.model_args) | ({"num_classes": 0} if extractor.output == "features" else {})
         model = timm_model(owner, extractor, arguments)
-        state = read_weights(path, owner)
+        state: Mapping[str, torch.Tensor] = read_weights(path, owner)
         if not extractor.weights:
             state = published_state(model, state, owner, path)
-        load_state(model, state, owner, path, head=model.default_cfg.get("classifier", ""))
+        load_state(model, state, owner, path, head=cast(dict[str, Any], model.default_cfg).get("classifier", ""))
         config = json.loads(json.dumps(timm_config(model, extractor), default=list))
-        return library_module(extractor, model, config, preprocess.of_timm(config), _timm_transform(config))
+        return library_module(extractor, model, config, of_timm(config), _transform_of(config))
 
-    return library_network(name, extractor, engine, path, make, _timm_transform)
+    return library_network(name, extractor, engine, path, make, _transform_of)
 
 
-def published_state(model: "torch.nn.Module", state: dict, owner: str, path: Path) -> dict:
-    """Return a published file's tensors under the keys of today's timm, by timm's own conversion for that network.
+def published_state(
+    model: "torch.nn.Module", state: Mapping[str, "torch.Tensor"], owner: str, path: Path
+) -> Mapping[str, "torch.Tensor"]:
+    """Return the tensors of a published file under the keys of today's timm, by timm's own conversion.
 
-    Only the keys are timm's affair. Its loading would leave out what does not fit, and keep random numbers there.
+    timm converts the keys and nothing else: its loading would leave out what does not fit, and keep random numbers
+    there. `owner` and `path` are for messages. Raises WeightsError where timm cannot convert them.
     """
     convert = getattr(sys.modules[type(model).__module__], "checkpoint_filter_fn", None)
+    if convert is None:
+        return state
     try:
-        return convert(dict(state), model) if convert else state
+        converted: dict[str, torch.Tensor] = convert(dict(state), model)
+        return converted
     except (RuntimeError, KeyError, IndexError, ValueError, AttributeError, TypeError) as error:
         raise WeightsError(
             f"{owner}: {path} does not fit the network: timm cannot convert it ({type(error).__name__})."
@@ -60,32 +65,42 @@ def published_state(model: "torch.nn.Module", state: dict, owner: str, path: Pat
 
 
 def timm_model(owner: str, extractor: ExtractorConfig, arguments: dict[str, Any]) -> "torch.nn.Module":
-    """Build a model of timm. Raises ConfigError, with the nearest names, for one that it does not know."""
+    """Return a model of timm with random weights.
+
+    Raises ConfigError, with similar names, for a model that timm does not know, and for arguments that do not fit.
+    """
     import timm
 
     if ":" in extractor.model or "/" in extractor.model:  # timm would fetch, or read a folder, past our cache
-        raise ConfigError(f"{owner}: model = '{extractor.model}': a name of timm's own models is wanted.")
+        raise ConfigError(f"{owner}: model: got '{extractor.model}'; expected the name of one of timm's own models.")
     try:
-        # With `num_classes=0` timm's forward ends at the pooled vector that its classifier would have read.
-        return timm.create_model(extractor.model, **arguments)
-    except UNBUILT as error:
+        # With `num_classes=0` the forward pass ends at the pooled vector that the classifier would have read.
+        model: torch.nn.Module = timm.create_model(extractor.model, **arguments)
+        return model
+    except BUILD_ERRORS as error:
         raise unknown_model(owner, extractor, error, timm.list_models()) from error
 
 
 def timm_config(model: "torch.nn.Module", extractor: ExtractorConfig) -> dict[str, Any]:
-    """Return timm's data config of a model, with what the extractor puts in its place."""
-    import timm
+    """Return timm's data config of a model, with the extractor's own mean, std and size in place of the weights'."""
+    from timm.data.config import resolve_model_data_config
 
-    config = timm.data.resolve_model_data_config(model)
-    config |= {key: value for key in ("mean", "std") if (value := getattr(extractor, key))}
-    return config | ({"input_size": (3, extractor.image_size, extractor.image_size)} if extractor.image_size else {})
+    config: dict[str, Any] = resolve_model_data_config(model)
+    if extractor.mean:
+        config["mean"] = extractor.mean
+    if extractor.std:
+        config["std"] = extractor.std
+    if extractor.image_size:
+        config["input_size"] = (3, extractor.image_size, extractor.image_size)
+    return config
 
 
-def _timm_transform(config: dict[str, Any]) -> Callable[[Image.Image], np.ndarray]:
-    import timm
+def _transform_of(config: dict[str, Any]) -> Transform:
+    """Return timm's preprocessing for a data config."""
+    from timm.data.transforms_factory import create_transform
 
-    transform = timm.data.create_transform(**config | {"input_size": tuple(config["input_size"])}, is_training=False)
-    return lambda image: transform(image).numpy()
+    transform = create_transform(**config | {"input_size": tuple(config["input_size"])}, is_training=False)
+    return lambda image: np.asarray(transform(image))
 
 
 def weight_file(extractor: ExtractorConfig) -> WeightFile:
@@ -105,7 +120,7 @@ def weight_file(extractor: ExtractorConfig) -> WeightFile:
         suffix = PurePosixPath(filename).suffix
         return WeightFile("weights", name + suffix, f"{HUB}{entry.hf_hub_id}/{filename}", spdx, origin)
     if entry and entry.url:
-        return file_at("weights", entry.url, spdx, origin)
+        return file_at("weights", str(entry.url), spdx, origin)
     origin = f"timm publishes no weights of {extractor.model}"
     return WeightFile("weights", f"{name}.safetensors", "", licence, origin)
 

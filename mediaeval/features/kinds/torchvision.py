@@ -1,20 +1,19 @@
 """Networks of torchvision: the vector that the classifier reads, or the classifier's scores.
 
-Imports neither torchvision nor torch before a network has to be built: what an engine kept is used without.
+Importing it needs neither torchvision nor torch: a network that an engine kept is computed without them.
 """
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from PIL import Image
 
 from mediaeval.errors import ConfigError
-from mediaeval.features import preprocess
 from mediaeval.features.engines import Engine, ModuleSpec
 from mediaeval.features.extractors import ExtractorConfig
 from mediaeval.features.feature_extractor import FeatureExtractor, NetworkLookup
-from mediaeval.features.kinds.library import UNBUILT, library_module, library_network, unknown_model
+from mediaeval.features.kinds.library import BUILD_ERRORS, Transform, library_module, library_network, unknown_model
+from mediaeval.features.preprocess import of_torchvision
 from mediaeval.features.weight_files import locate
 from mediaeval.weights.files import WeightFile, file_at, plain_name
 
@@ -22,9 +21,10 @@ if TYPE_CHECKING:
     import torch
 
 
-def build(name: str, extractor: ExtractorConfig, engine: Engine, built: NetworkLookup) -> FeatureExtractor:
-    """Return a network of torchvision: the vector its classifier reads, or with another `output` its scores."""
+def build(name: str, extractor: ExtractorConfig, engine: Engine, networks: NetworkLookup) -> FeatureExtractor:
+    """Return the extractor of a torchvision model: the vector that its classifier reads, or the classifier's scores."""
     path = locate(name, extractor)
+    owner = f"extractor '{name}'"
 
     def make() -> ModuleSpec:
         import torchvision
@@ -33,43 +33,52 @@ def build(name: str, extractor: ExtractorConfig, engine: Engine, built: NetworkL
 
         known = torchvision.models.list_models(module=torchvision.models)
         try:
-            model = torchvision.models.get_model(extractor.model, weights=None, **_quiet(extractor))
-            entry = torchvision.models.get_model_weights(extractor.model).DEFAULT
-        except UNBUILT as error:
-            raise unknown_model(f"extractor '{name}'", extractor, error, known) from error
+            model = torchvision.models.get_model(extractor.model, weights=None, **_arguments(extractor))
+            transform = _transform(extractor)
+        except BUILD_ERRORS as error:
+            raise unknown_model(owner, extractor, error, known) from error
         head = remove_head(model) if extractor.output == "features" else ""
-        load_into(model, path, f"extractor '{name}'", head=(head, "AuxLogits", "aux1", "aux2"))
-        transform = torchvision_transform(entry)
-        about = {"transform": " ".join(repr(transform).split())}
-        return library_module(
-            extractor, model, about, preprocess.of_torchvision(transform), lambda i: transform(i).numpy()
-        )
+        load_into(model, path, owner, head=(head, "AuxLogits", "aux1", "aux2"))
+        preprocessing = {"transform": " ".join(repr(transform).split())}
+        return library_module(extractor, model, preprocessing, of_torchvision(transform), _as_array(transform))
 
-    def torchvision_transform(entry) -> Callable[[Image.Image], "torch.Tensor"]:
-        changes = {key: value for key in ("mean", "std") if (value := getattr(extractor, key))}
-        if extractor.image_size:
-            changes |= {"crop_size": extractor.image_size, "resize_size": extractor.image_size}
-        return entry.transforms(**changes)
-
-    def again(about: dict[str, Any]) -> Callable[[Image.Image], np.ndarray]:
-        import torchvision
-
-        transform = torchvision_transform(torchvision.models.get_model_weights(extractor.model).DEFAULT)
-        return lambda image: transform(image).numpy()
-
-    return library_network(name, extractor, engine, path, make, again)
+    return library_network(name, extractor, engine, path, make, lambda _: _as_array(_transform(extractor)))
 
 
-def _quiet(extractor: ExtractorConfig) -> dict:
-    """Spare GoogLeNet and Inception their slow random initialisation, about to be overwritten, and its warning."""
-    return ({"init_weights": False} if extractor.model in ("googlenet", "inception_v3") else {}) | extractor.model_args
+def _arguments(extractor: ExtractorConfig) -> dict[str, Any]:
+    """Return the arguments for building a model.
+
+    GoogLeNet and Inception are spared their slow random initialisation, which the weights overwrite, and its warning.
+    """
+    slow = extractor.model in ("googlenet", "inception_v3")
+    return ({"init_weights": False} if slow else {}) | extractor.model_args
+
+
+def _transform(extractor: ExtractorConfig) -> Callable[[Image.Image], "torch.Tensor"]:
+    """Return the preprocessing of a model's published weights, with the extractor's own mean, std and size."""
+    import torchvision
+
+    changes: dict[str, Any] = {}
+    if extractor.mean:
+        changes["mean"] = extractor.mean
+    if extractor.std:
+        changes["std"] = extractor.std
+    if extractor.image_size:
+        changes |= {"crop_size": extractor.image_size, "resize_size": extractor.image_size}
+    weights = torchvision.models.get_model_weights(extractor.model).DEFAULT
+    transform: Callable[[Image.Image], torch.Tensor] = weights.transforms(**changes)
+    return transform
+
+
+def _as_array(transform: Callable[[Image.Image], "torch.Tensor"]) -> Transform:
+    return lambda image: transform(image).numpy()
 
 
 def remove_head(model: "torch.nn.Module") -> str:
     """Take the classifier off a torchvision network, in place; return the prefix of the keys that went with it.
 
-    What remains gives the vector that the last linear layer read. SqueezeNet classifies before it pools, so there
-    it is the average of the last feature map.
+    What remains gives the vector that the last linear layer read; for SqueezeNet, which classifies before it pools, the
+    average of the last feature map. Raises ConfigError for a network without a classifier.
     """
     import torch
 
@@ -87,7 +96,7 @@ def remove_head(model: "torch.nn.Module") -> str:
             return f"{attribute}.{key}"
         setattr(model, attribute, torch.nn.Identity())
         return attribute
-    raise ConfigError(f"{type(model).__name__} has no classifier to take off. Choose a classification network.")
+    raise ConfigError(f"{type(model).__name__} has no classifier to remove. Choose a classification network.")
 
 
 def weight_file(extractor: ExtractorConfig) -> WeightFile:

@@ -1,7 +1,7 @@
-"""The witness: features for judging run files, made on a road of their own.
+"""The witness: features for checking run files against images, computed independently of all others.
 
-What is to be checked should not be checked with itself. No run is trained on these features, and the file is decoded by
-OpenCV, not by Pillow as everything else is: a slip in the usual extraction does not repeat itself here.
+A run should not be checked by what made it. No run is trained on these features, and images are decoded by OpenCV, not
+by Pillow as everywhere else: an error in the usual extraction is not repeated here.
 """
 
 import cv2
@@ -20,14 +20,14 @@ ANGLES = 8
 WIDTH = 3 * GRID * GRID + CELLS * CELLS * ANGLES + 8 * 4 * 4
 
 
-def build(name: str, extractor: ExtractorConfig, engine: Engine, built: NetworkLookup) -> FeatureExtractor:
-    """What a run file is held against."""
+def build(name: str, extractor: ExtractorConfig, engine: Engine, networks: NetworkLookup) -> FeatureExtractor:
+    """Return the features that run files are checked against."""
     identity = {"kind": "witness", "version": VERSION, "decoder": DECODER}
     return FeatureExtractor(name, identity, WIDTH, witness, lambda batch: batch, from_bytes=True)
 
 
 def witness(data: bytes) -> np.ndarray:
-    """Return the features of an image file's bytes, float32 (WIDTH,): colours by place, gradients, a colour histogram.
+    """Return the features of an image file's bytes, float32 (WIDTH,): colours by position, gradients, a histogram.
 
     Raises ImageError when OpenCV cannot decode it.
     """
@@ -45,5 +45,5 @@ def witness(data: bytes) -> np.ndarray:
     gradients = np.bincount(cell.ravel(), size.ravel(), CELLS * CELLS * ANGLES) / size.size
     hsv = cv2.cvtColor(small, cv2.COLOR_BGR2HSV)
     histogram = cv2.calcHist([hsv], [0, 1, 2], None, [8, 4, 4], [0, 180, 0, 256, 0, 256]).ravel() / SIDE**2
-    # the root brings small shares within reach of large ones (Hellinger)
+    # the square root brings small shares closer to large ones (Hellinger)
     return np.concatenate([colours.ravel(), np.sqrt(gradients), np.sqrt(histogram)]).astype(np.float32)

@@ -12,18 +12,18 @@ from mediaeval.features.weight_files import locate
 from mediaeval.files import file_digest
 
 
-def build(name: str, extractor: ExtractorConfig, engine: Engine, built: NetworkLookup) -> FeatureExtractor:
-    """Y: an Inception vector → PCA to 1024, quantised as in the release → CNN → 3,862 sigmoids."""
+def build(name: str, extractor: ExtractorConfig, engine: Engine, networks: NetworkLookup) -> FeatureExtractor:
+    """Return Y: an Inception vector → PCA to 1024, quantised as in the release → CNN → 3,862 probabilities."""
     from mediaeval.features.modules import frozen
     from mediaeval.features.networks import yt8m as youtube
     from mediaeval.weights.read import read_weights
 
     arguments = extractor.settings_as(YT8MSettings, name).model_args
-    source = source_of(name, extractor, built, 2048)
+    source = source_of(name, extractor, networks, 2048)
     path = locate(name, extractor)
     owner = f"extractor '{name}'"
     head = youtube.load_head(read_weights(path, owner), owner, path, flatten=arguments.flatten)
-    # a head on the 2048 numbers themselves wants no PCA
+    # a network trained on the 2,048 numbers themselves needs no PCA
     pca_path = None if head.width == source.width else locate(name, extractor, "pca")
     pca = youtube.read_pca(pca_path) if pca_path else None
     head = frozen(head, engine.device)

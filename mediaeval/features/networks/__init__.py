@@ -1,1 +1,1 @@
-"""Networks that no library has, one a file."""
+"""Networks that no library has, one per file."""

@@ -11,9 +11,11 @@ Input is what Caffe's networks see: BGR 0..255 minus a mean.
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from functools import reduce
 from pathlib import Path
 from typing import Literal
 
+import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, pad
 
@@ -41,7 +43,7 @@ _LAYERS = (*_CONVS, *DENSE)
 class ResponseNorm(nn.Module):
     """x / (1 + α/5 · Σ x²)^0.75, the sum over 5 neighbouring channels; α = 1e-4. (n, c, h, w) → the same.
 
-    `nn.LocalResponseNorm` computes the same in several times the time.
+    `nn.LocalResponseNorm` computes the same and takes several times as long.
     """
 
     ALPHA, SIZE = 1e-4, 5
@@ -49,7 +51,7 @@ class ResponseNorm(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         squares = pad(x * x, (0, 0, 0, 0, self.SIZE // 2, self.SIZE // 2))
         channels = x.shape[1]
-        total = sum(squares[:, shift : shift + channels] for shift in range(self.SIZE))
+        total = reduce(torch.add, (squares[:, shift : shift + channels] for shift in range(self.SIZE)))
         root = (1 + self.ALPHA / self.SIZE * total).rsqrt()
         return x * root * root.sqrt()
 
@@ -61,7 +63,7 @@ class CaffeNet(nn.Module):
             and fc7 where they are not the last, ReLU follows fc8 if `relu8`
     norm    CaffeNet's order, AlexNet's, or no normalisation
     upto    the last layer: "pool5" gives maps (n, 256, 6, 6), "relu7" vectors (n, 4096); what follows is not built
-    first   what the pixels pass before conv1
+    first   a module that the pixels pass before conv1
 
     Modules have Caffe's names: conv1, relu1, pool1, norm1, …, fc6, relu6, drop6, …. Weights are drawn as Caffe's
     training of this network does: N(0, 0.01) (fc6 and fc7 0.005), biases 0 or 1.
@@ -77,12 +79,12 @@ class CaffeNet(nn.Module):
         first: nn.Module | None = None,
     ):
         super().__init__()
-        layers = {} if first is None else {"first": first}
+        layers: dict[str, nn.Module] = {} if first is None else {"first": first}
         for name, (sizes, bias) in _CONVS.items():
             k = name[-1]
             layers |= {name: _drawn(nn.Conv2d(*sizes[:5], groups=sizes[5]), 0.01, bias), f"relu{k}": nn.ReLU()}
-            pool = {f"pool{k}": nn.MaxPool2d(3, 2, ceil_mode=True)} if k in "125" else {}  # Caffe rounds up
-            normalise = {f"norm{k}": ResponseNorm()} if k in "12" and norm != "none" else {}
+            pool: dict[str, nn.Module] = {f"pool{k}": nn.MaxPool2d(3, 2, ceil_mode=True)} if k in "125" else {}
+            normalise: dict[str, nn.Module] = {f"norm{k}": ResponseNorm()} if k in "12" and norm != "none" else {}
             layers |= normalise | pool if norm == "before-pool" else pool | normalise
         layers["flatten"] = nn.Flatten()
         width = 256 * MAP * MAP
@@ -113,7 +115,7 @@ class CaffeNet(nn.Module):
         return x
 
     def dense(self, x: Tensor) -> Tensor:
-        """Return what the layers behind pool5 make of its output (n, 256, 6, 6): scores, or the vector `upto`."""
+        """Return the output of the layers after pool5, given its output (n, 256, 6, 6): scores, or those of `upto`."""
         behind = False
         for name, layer in self.named_children():
             behind = behind or name == "flatten"
@@ -123,10 +125,10 @@ class CaffeNet(nn.Module):
 
 
 class FullyConvolutional(nn.Module):
-    """A `CaffeNet` slid over larger images: (n, 3, h, w) → scores (n, labels, h', w'), one for every 32 pixels.
+    """A `CaffeNet` applied at every position of larger images: (n, 3, h, w) → scores (n, labels, h', w').
 
-    fc6 becomes a convolution of 6 × 6, the others of 1 × 1, with the network's own weights: at 227 pixels there is one
-    place, whose scores are the network's. 451 pixels give 8 × 8 (Campos et al. 2017, section 3.6).
+    Positions are 32 pixels apart. fc6 becomes a convolution of 6 × 6, the others of 1 × 1, with the network's own
+    weights: 227 pixels give one position, with the network's scores; 451 give 8 × 8 (Campos et al. 2017, section 3.6).
     """
 
     def __init__(self, network: CaffeNet):
@@ -152,9 +154,9 @@ def fully_convolutional(network: CaffeNet) -> FullyConvolutional:
 
 
 def blobs(network: CaffeNet) -> dict[str, nn.Module]:
-    """Return Caffe's blob → the module that gives it, from conv1 to the scores.
+    """Return Caffe's blob → the module whose output it is, from conv1 to the scores.
 
-    A ReLU there works in place, so that the blob `conv1` is what relu1 gives.
+    A ReLU of Caffe works in place, so that the blob `conv1` is the output of relu1.
     """
     modules = dict(network.named_children())
     found = {}
@@ -167,18 +169,18 @@ def blobs(network: CaffeNet) -> dict[str, nn.Module]:
 def read_caffenet(path: Path, owner: str, norm: Norm) -> dict[str, Tensor]:
     """Return a file's tensors under `CaffeNet`'s keys; see `from_caffe`. A .caffemodel, or a state dict.
 
-    Raises WeightsError for a file that cannot be read, and for a .caffemodel whose layers say the other order than
-    `norm`: the shapes are the same, and the vectors would be wrong.
+    Raises WeightsError for a file that cannot be read, and for a .caffemodel whose layers are in another order than
+    `norm` says: the shapes are the same, and the vectors would be wrong.
     """
     path = Path(path)
     state = from_caffe(read_weights(path, owner))
     order = [name for name in read_layers(path) if name in ("pool1", "norm1")] if is_caffe(path) else []
-    wanted = {"after-pool": ["pool1", "norm1"], "before-pool": ["norm1", "pool1"]}.get(norm, order)
-    if len(order) == 2 and order != wanted:
+    expected = {"after-pool": ["pool1", "norm1"], "before-pool": ["norm1", "pool1"]}.get(norm, order)
+    if len(order) == 2 and order != expected:
         names = {"pool1": "CaffeNet", "norm1": "the AlexNet of 2012"}
         raise WeightsError(
-            f"{owner}: {path} has {order[0]} before {order[1]}: it is of {names[order[0]]}, {names[wanted[0]]} is "
-            "wanted. Name a file of that network."
+            f"{owner}: {path} has {order[0]} before {order[1]}: got a file of {names[order[0]]}; expected one of "
+            f"{names[expected[0]]}."
         )
     return state
 
@@ -200,7 +202,7 @@ def from_caffe(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _names(layers: Mapping[str, Mapping[str, Tensor]]) -> dict[str, str]:
-    """Return the layers of matrices whose names are not Caffe's, and what they are called here."""
+    """Return the layers with matrices whose names are not Caffe's → what they are called here."""
     free, names = [name for name in DENSE if name not in layers], {}
     for layer, own in layers.items():
         if layer not in _LAYERS and "weight" in own and own["weight"].ndim == 2:
@@ -220,10 +222,10 @@ def classes_of(state: Mapping[str, Tensor]) -> int:
 def load_caffenet(
     network: CaffeNet, state: Mapping[str, Tensor], owner: str, source: Path | str, new: Collection[str] = ()
 ) -> None:
-    """Load what `read_caffenet` gave, every key accounted for; layers named in `new` keep what they were drawn with.
+    """Load what `read_caffenet` returned, every key accounted for; layers named in `new` keep their random weights.
 
-    Layers fc6 to fc9 may be in the file without being in the network. Raises WeightsError that shows keys missing, keys
-    too many and other shapes.
+    Layers fc6 to fc9 may be in the file without being in the network. Raises WeightsError that shows missing keys,
+    unknown keys and other shapes.
     """
     own = network.state_dict()
     left = {name for name in DENSE if f"{name}.weight" not in own} | set(new)
@@ -234,12 +236,13 @@ def load_caffenet(
     except WeightsError as error:
         raise WeightsError(
             *error.problems,
-            "  wanted: a .caffemodel of CaffeNet or AlexNet, or a state dict with their layers: "
+            "  expected: a .caffemodel of CaffeNet or AlexNet, or a state dict with their layers: "
             "conv1 (96, 3, 11, 11) … fc6 (4096, 9216), fc7, fc8. torchvision's alexnet is another network.",
         ) from None
 
 
 def _drawn(layer: nn.Conv2d | nn.Linear, std: float, bias: float) -> nn.Module:
+    assert layer.bias is not None, "every layer of CaffeNet has biases"
     nn.init.normal_(layer.weight, std=std)
     nn.init.constant_(layer.bias, bias)
     return layer

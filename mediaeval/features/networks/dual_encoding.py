@@ -6,12 +6,12 @@ so that their checkpoints load. Three levels of a sequence, concatenated in the 
 BatchNorm and unit length:
 
     level 2    mean of the states of a bidirectional GRU, each weighted by the attention         2 · hidden
-    level 3    convolutions over the weighted states, ReLU, the maximum over places              kernels × filters
+    level 3    convolutions over the weighted states, ReLU, the maximum over positions           kernels × filters
     level 1    mean of the frames; of a caption, how often it has each word of the vocabulary    width, n_words
 
-Where ours differs from the public code: there the visual GRU runs over the zeros that fill a batch up to its longest
-video, and convolutions also read places of zeros alone, so a vector depends on its batch. Here both see the true
-frames and nothing else. For one video at a time, and so for an image, the result is the same.
+Where ours differs from the public code: there the visual GRU runs over the zeros that pad a batch to its longest video,
+and convolutions also read positions of zeros alone, so a vector depends on its batch. Here both see the true frames and
+nothing else. For one video at a time, and so for an image, the result is the same.
 
 B videos or captions, T frames or words (a caption's with its two ends), W the width of a frame.
 """
@@ -27,7 +27,7 @@ from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 from mediaeval.errors import WeightsError, choose, first_few
 from mediaeval.weights.read import load_state
 
-MOST_FRAMES = 64  # that the GRU sees of a video; level 1 sees all
+MOST_FRAMES = 64  # of a video that the GRU sees; level 1 sees all
 ATTENTIONS = ("time", "singleton", None)
 PAD, START, END, UNKNOWN = range(4)  # the ids before the vocabulary's own, as in the public code
 N_SPECIAL = 4
@@ -64,12 +64,12 @@ class CommonSpace(nn.Module):
 
 
 def convolutions(kernels: Sequence[int], filters: int, width: int) -> nn.ModuleList:
-    """Return one convolution a kernel height, so padded that a sequence of one state passes every row of a kernel."""
+    """Return one convolution per kernel height, padded so that a sequence of one state meets every row of a kernel."""
     return nn.ModuleList(nn.Conv2d(1, filters, (rows, width), padding=(rows - 1, 0)) for rows in kernels)
 
 
 def mask_of(lengths: Tensor, most: int) -> Tensor:
-    """Return (B, most), True where a place is within its sequence of `lengths` (B,)."""
+    """Return bool (B, most), True where a position is within its sequence of `lengths` (B,)."""
     return torch.arange(most, device=lengths.device) < lengths[:, None]
 
 
@@ -80,15 +80,16 @@ def gru_states(rnn: nn.GRU, x: Tensor, lengths: Tensor) -> Tensor:
 
 
 def largest_responses(convs: nn.ModuleList, states: Tensor, lengths: Tensor) -> Tensor:
-    """Return level 3, (B, kernels × filters): of each filter the largest ReLU response over a sequence's places.
+    """Return level 3, (B, kernels × filters): of each filter the largest ReLU response over a sequence's positions.
 
-    A place counts when its kernel touches one true state at least: L + rows − 1 places for L states.
+    A position counts when its kernel covers at least one true state: L + rows − 1 positions for L states.
     """
     found = []
     for conv in convs:
+        assert isinstance(conv, nn.Conv2d), "see `convolutions`"
         response = conv(states.unsqueeze(1)).relu().squeeze(3)  # (B, filters, T + rows − 1)
         valid = mask_of(lengths + conv.kernel_size[0] - 1, response.shape[2])
-        # a ReLU's least is 0, so 0 takes part in no maximum
+        # 0 is the least value of a ReLU, so it changes no maximum
         found.append((response * valid.unsqueeze(1)).amax(dim=2))
     return torch.cat(found, dim=1)
 
@@ -107,7 +108,7 @@ class VisualEncoder(nn.Module):
                                   1: level 2 is the weighted sum that the paper describes, and level 3 reads weighted
                                   states that do not fade as a video grows longer. Equal scores give "singleton".
                      "singleton"  the last axis, of size 1, as in the public code: every weight is exactly 1, whatever
-                                  the attention layer holds. It is kept and loaded, yet changes nothing.
+                                  the attention layer holds. It is kept and loaded, but changes nothing.
                      None         no attention layer (danieljf24/dual_encoding)
     reduced          without level 1 in the concatenation (`--concate reduced` of the public code)
     normalise        bring each frame to unit length first; a frame of zeros stays. danieljf24/dual_encoding does not.
@@ -142,7 +143,7 @@ class VisualEncoder(nn.Module):
         self.dropout = nn.Dropout(dropout)
 
     def forward(self, frames: Tensor, lengths: Tensor) -> Tensor:
-        """Encode videos; rows of `frames` after a video's length (1 or more) may hold anything finite."""
+        """Encode videos; rows of `frames` after a video's length (1 or more) may hold any finite numbers."""
         lengths = lengths.to(frames.device)
         frames = frames * mask_of(lengths, frames.shape[1]).unsqueeze(2)
         if self.normalise:
@@ -170,8 +171,8 @@ class TextEncoder(nn.Module):
     """Word ids (B, T), lengths (B,) → vectors (B, space) of unit length in the signatures' space.
 
     Ids 0 to 3 are PAD, START, END and UNKNOWN, then come the vocabulary's `n_words`; a caption is START, its words,
-    END. Keys: `embed.*`, `rnn.*`, `convs1.*`, `text_mapping.*`, as in danieljf24/dual_encoding. It is needed to train
-    the visual branch only. Galanopoulos and Mezaris add BERT's word vectors and an attention layer: those are left out.
+    END. Keys: `embed.*`, `rnn.*`, `convs1.*`, `text_mapping.*`, as in danieljf24/dual_encoding. It is needed only to
+    train the visual branch. BERT's word vectors and the attention layer of Galanopoulos and Mezaris are left out.
     """
 
     def __init__(
@@ -218,16 +219,16 @@ def load_visual(
     """Return the visual branch in eval mode, with weights of a checkpoint and sizes read from its tensors.
 
     `state`: the tensors of a `model_best.pth.tar` of either public repository, whose list [visual, text] became keys
-    that begin with `0.` and `1.` (the text branch is dropped), or those of a visual branch alone. `owner` is who
-    asks, as "extractor 'signature'", and `source` the file, both for messages.
+    that begin with `0.` and `1.` (the text branch is dropped), or those of a visual branch alone. `owner`, such as
+    "extractor 'signature'", and `source`, the file, are for messages.
 
-    What tensors do not say follows from the layout unless it is given:
+    What tensors do not tell follows from the layout unless it is given:
     attention_axis   with `atten.*`: "singleton" for a list (only the public code writes one), "time" otherwise;
                      without, there is no attention, whatever is given
     normalise        False for a list without `atten.*` whose text branch has `embed.weight`: danieljf24/dual_encoding
                      feeds frames as they are. True otherwise.
 
-    Raises ConfigError for an axis of another name, and WeightsError that shows keys missing, keys too many and other
+    Raises ConfigError for an axis of another name, and WeightsError that shows missing keys, unknown keys and other
     shapes, all at once.
     """
     if attention_axis is not None:
@@ -243,23 +244,23 @@ def load_visual(
     giving_sizes = {"rnn.weight_ih_l0": 2, "rnn.weight_hh_l0": 2, "visual_mapping.fc1.weight": 2}
     giving_sizes |= {f"convs1.{place}.weight": 4 for place in range(max(n_kernels, 1))}
     wrong = [
-        f"{key} is {'absent' if key not in visual else tuple(visual[key].shape)}, {axes} axes wanted"
+        f"{key}: got {tuple(visual[key].shape) if key in visual else 'no such key'}; expected {axes} axes"
         for key, axes in giving_sizes.items()
         if key not in visual or visual[key].ndim != axes or 0 in visual[key].shape
     ]
     if wrong:
         raise WeightsError(
-            f"{owner}: {source} is no visual branch of a dual encoding network.",
+            f"{owner}: {source} is not the visual branch of a dual encoding network.",
             f"  {first_few(wrong)}",
-            f"  keys that it has: {first_few(sorted(state)) or 'none'}",
-            "  Wanted: model_best.pth.tar of danieljf24/dual_encoding or bmezaris/AVS_dual_encoding_attention_network, "
-            "or what `mediaeval pretrain signature` writes.",
+            f"  keys in the file: {first_few(sorted(state)) or 'none'}",
+            "  expected: model_best.pth.tar of danieljf24/dual_encoding or of "
+            "bmezaris/AVS_dual_encoding_attention_network, or a file that `mediaeval pretrain signature` wrote",
         )
     hidden, width = visual["rnn.weight_hh_l0"].shape[1], visual["rnn.weight_ih_l0"].shape[1]
     kernels = [visual[f"convs1.{place}.weight"].shape[2] for place in range(n_kernels)]
     filters = visual["convs1.0.weight"].shape[0]
     space, concat = visual["visual_mapping.fc1.weight"].shape
-    with torch.device("meta"):  # shapes alone, for now
+    with torch.device("meta"):  # shapes without memory, for now
         network = VisualEncoder(
             width,
             hidden,
@@ -270,11 +271,13 @@ def load_visual(
             reduced=concat == 2 * hidden + n_kernels * filters,
             normalise=normalise,
         )
-    # Sizes of a damaged file may claim any amount of memory: no more is taken than the file has numbers. A network
-    # that wants more has other shapes, which `load_state` tells.
+    # Sizes of a damaged file may ask for any amount of memory: no more is taken than the file has numbers. A network
+    # that needs more has other shapes, which `load_state` reports.
     if _numbers(network.state_dict()) <= _numbers(visual) + 1:  # 1: BatchNorm's counter, which PyTorch 0.3 did not save
         network.to_empty(device="cpu")
-        network.visual_mapping.bn_1.num_batches_tracked.zero_()
+        counter = network.visual_mapping.bn_1.num_batches_tracked
+        assert counter is not None, "BatchNorm counts its batches"
+        counter.zero_()
     load_state(network, visual, owner, source)
     return network.eval()
 

@@ -1,8 +1,8 @@
-"""ObjectGraphs: one vector of the objects in a picture, feature G of Pournaras et al. 2021.
+"""ObjectGraphs: one vector for the objects in an image, feature G of Pournaras et al. 2021.
 
-Gkalelis et al. 2021 (bmezaris/ObjectGraphs): every object is joined to every other with a weight that two linear maps
-give, two graph convolutions follow, and the mean over the objects is the vector. The authors learn it from events in
-videos (FCVID); their weights are given by e-mail only, `mediaeval pretrain objectgraphs` trains others.
+Gkalelis et al. 2021 (bmezaris/ObjectGraphs): every object is connected to every other with a weight that two linear
+maps give, two graph convolutions follow, and the mean over the objects is the vector. The authors train it on events in
+videos (FCVID); they send their weights by e-mail only, `mediaeval pretrain objectgraphs` trains others.
 
 N objects, W their width (2048), F frames, B videos. Any leading dimensions stand for "…".
 """
@@ -36,8 +36,8 @@ class GraphLayer(nn.Module):
 class GraphModule(nn.Module):
     """Objects (…, N, W) → (…, W), none below 0, whatever N is and in whatever order they come.
 
-    `mask`: bool (…, N), False for rows that only fill up; those have no part in anything. Keys and sizes are those of
-    the authors' code: 16,789,504 parameters at W = 2048.
+    `mask`: bool (…, N), False for rows that only pad; those have no effect. Keys and sizes are those of the authors'
+    code: 16,789,504 parameters at W = 2048.
     """
 
     def __init__(self, width: int = WIDTH, layers: int = 2):
@@ -49,7 +49,7 @@ class GraphModule(nn.Module):
     def adjacency(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return A, float32 (…, N, N), none below 0; every row sums to 1.
 
-        Entries grow with the fourth power of the features' scale, so this is computed in float32 under autocast, too.
+        Entries grow with the fourth power of the features' scale, so this is computed in float32 even under autocast.
         """
         with torch.autocast(x.device.type, enabled=False):
             x = x.float()
@@ -60,9 +60,9 @@ class GraphModule(nn.Module):
 
     def forward(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         if x.shape[-2] == 0 or (mask is not None and not mask.any(dim=-1).all()):
-            raise FeaturesError("a picture without objects: give the whole picture as its one object.")
+            raise FeaturesError("an image without objects: give the whole image as its only object.")
         if mask is not None:
-            x = x.masked_fill(~mask[..., None], 0)  # what fills up may be anything, not a number included
+            x = x.masked_fill(~mask[..., None], 0)  # rows that pad may hold anything, NaN included
         adjacency = self.adjacency(x, mask)
         for layer in self.gcn:
             x = layer(x, adjacency)
@@ -99,16 +99,17 @@ class EventModel(nn.Module):
 
 
 def load_graph(state: Mapping[str, Tensor], owner: str, source: Path | str) -> GraphModule:
-    """Return the graph with the weights of a file, in eval mode; the width is the file's.
+    """Return the graph with the weights of a file, in eval mode; the width is that of the file.
 
-    The authors write two kinds: the graph alone, or the network it was trained in, where its keys begin with `graph.`
-    beside others that begin with `cls.`. Raises WeightsError for any other keys or shapes.
+    The authors write two kinds of files: the graph alone, or the network it was trained in, where its keys begin with
+    `graph.` beside others that begin with `cls.`. `owner` and `source`, the file, are for messages. Raises WeightsError
+    for any other keys or shapes.
     """
     prefix = "graph." if any(key.startswith("graph.") for key in state) else ""
     query = state.get(f"{prefix}wq.weight")
     graph = GraphModule(WIDTH if query is None or query.ndim != 2 else query.shape[0])
-    model = graph
-    if prefix:  # the messages are to name the file's own keys
+    model: nn.Module = graph
+    if prefix:  # messages then name the keys as they are in the file
         model = nn.Module()
         model.graph = graph
     load_state(model, state, owner, source, head="cls")

@@ -1,9 +1,9 @@
 """ResNet-152 on ImageNet-11k as the MXNet model zoo published it: feature R of Pournaras et al. 2021.
 
 The pre-activation network of He et al. 2016 ("Identity mappings in deep residual networks"), not torchvision's
-`resnet152`. It normalises its own input: raw pixels 0..255 go in, and the first layer is a BatchNorm. B images.
+`resnet152`. It normalises its own input: it reads raw pixels 0..255, and the first layer is a BatchNorm. B images.
 
-    bn_data → conv0 7×7/2 → bn0 → relu → max-pool 3×3/2 → 3 + 8 + 36 + 3 units → bn1 → relu → mean over places: 2048
+    bn_data → conv0 7×7/2 → bn0 → relu → max-pool 3×3/2 → 3 + 8 + 36 + 3 units → bn1 → relu → mean over positions: 2048
 """
 
 import re
@@ -12,9 +12,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from mediaeval.errors import WeightsError
+from mediaeval.errors import WeightsError, first_few
 
-EPS = 2e-5  # of every BatchNorm; MXNet's symbols say so, PyTorch's default is 1e-5
+EPS = 2e-5  # of every BatchNorm, as in MXNet's symbols; PyTorch's default is 1e-5
 UNITS = (3, 8, 36, 3)
 WIDTHS = (256, 512, 1024, 2048)
 CLASSES = 11221
@@ -36,7 +36,7 @@ class Unit(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         active = self.bn1(x).relu()
-        # the projection reads what bn1 and its ReLU gave, the identity the raw input
+        # the projection reads the output of bn1 and its ReLU, the identity the raw input
         shortcut = x if self.sc is None else self.sc(active)
         y = self.conv1(active)
         y = self.conv2(self.bn2(y).relu())
@@ -87,15 +87,16 @@ def state_from(tensors: Mapping[str, Tensor], owner: str) -> dict[str, Tensor]:
     """Return a state dict of `ResNet11k` from an MXNet `.params` file, its Keras `.h5` port, or a state dict.
 
     Keras kernels (h, w, in, out) become (out, in, h, w). `bn_data` has fix_gamma: its scale is 1, whatever number the
-    file holds (MXNet stores one and ignores it; Keras has none). The classifier `fc1` is dropped.
-    Raises WeightsError for keys that are none of these.
+    file holds (MXNet stores one and ignores it; Keras has none). The classifier `fc1` is dropped. `owner` is for
+    messages. Raises WeightsError for any other keys.
     """
     mxnet = any(key.startswith(("arg:", "aux:")) for key in tensors)
     pattern = _MXNET if mxnet else _KERAS if any("/" in key for key in tensors) else None
     if pattern is None:
         plain = {key: value for key, value in tensors.items() if not key.startswith("fc1.")}
         return plain | ({"bn_data.weight": torch.ones(3)} if "bn_data.weight" in plain else {})
-    state, strange = {}, []
+    state: dict[str, Tensor] = {}
+    strange: list[str] = []
     for key, value in tensors.items():
         match = pattern.fullmatch(key)
         if match is None:
@@ -111,7 +112,7 @@ def state_from(tensors: Mapping[str, Tensor], owner: str) -> dict[str, Tensor]:
         state[f"{layer}.{_VARIABLES.get(variable, variable)}"] = value.contiguous()
     if strange:
         raise WeightsError(
-            f"{owner}: {len(strange)} keys are none of a ResNet-152 of ImageNet-11k: {', '.join(strange[:3])}."
+            f"{owner}: {len(strange)} keys do not belong to a ResNet-152 of ImageNet-11k: {first_few(strange)}."
         )
     state["bn_data.weight"] = torch.ones(3)
     return state
@@ -120,15 +121,15 @@ def state_from(tensors: Mapping[str, Tensor], owner: str) -> dict[str, Tensor]:
 def crops(images: Tensor, side: int, how: str) -> Tensor:
     """Cut crops of `side` pixels from square images, (B, 3, s, s) → (k, B, 3, side, side).
 
-    `how`: "centre" gives one; "ten" the four corners and the centre, each plain and mirrored ("os" of the authors'
-    video features, whose vectors are averaged).
+    `how`: "centre" gives one; "ten" the four corners and the centre, each plain and mirrored (called "os" for the
+    authors' video features, whose vectors are averaged).
     """
     far = images.shape[-1] - side
     middle = far // 2
-    places = [(middle, middle)]
+    corners = [(middle, middle)]
     if how == "ten":
-        places += [(0, 0), (0, far), (far, 0), (far, far)]
-    cut = [images[..., top : top + side, left : left + side] for top, left in places]
+        corners += [(0, 0), (0, far), (far, 0), (far, far)]
+    cut = [images[..., top : top + side, left : left + side] for top, left in corners]
     if how == "ten":
         cut += [piece.flip(-1) for piece in cut]
     return torch.stack(cut)

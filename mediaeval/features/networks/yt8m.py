@@ -2,9 +2,9 @@
 
 Inception vectors go through YouTube-8M's own PCA and 8-bit round trip (google/youtube-8m, `feature_extractor`), so that
 an image's vector is of the kind that the network was trained on; then a network with one convolution over the vector,
-as in bmezaris/subclass_deep_neural_networks. No weights of it are published; `mediaeval pretrain yt8m` trains them.
+as in bmezaris/subclass_deep_neural_networks. Its weights are not published; `mediaeval pretrain yt8m` trains them.
 
-n, B vectors; L their width: 1024 (pictures after PCA), 1152 (with 128 of sound) or 2048 (pictures without PCA).
+n, B vectors; L their width: 1024 (images after PCA), 1152 (with 128 of sound) or 2048 (images without PCA).
 """
 
 import io
@@ -30,7 +30,7 @@ FLATTEN = ("channels_first", "channels_last")
 
 _PCA_FILES = ("mean.npy", "eigenvals.npy", "eigenvecs.npy")
 _LARGEST = 100 * 2**20  # bytes of one of them; 2048 × 2048 float64 is 34 MB
-_CHUNK = 64  # rows at once: 17 MB of convolution
+_CHUNK = 64  # rows at once: the convolution then takes 17 MB
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Pca:
     """The principal components of YouTube-8M's frames, float32."""
 
     mean: np.ndarray  # (2048,)
-    vectors: np.ndarray  # (2048, 1024), a component a column
+    vectors: np.ndarray  # (2048, 1024), a component per column
     scale: np.ndarray  # (1024,), the standard deviation of each component
 
     def project(self, x: np.ndarray) -> np.ndarray:
@@ -47,18 +47,19 @@ class Pca:
 
 
 def read_pca(path: Path) -> Pca:
-    """Read YouTube-8M's PCA from `yt8m_pca.tgz`, or from a folder with what is in it.
+    """Read YouTube-8M's PCA from `yt8m_pca.tgz`, or from a folder with its files.
 
     The mean is column 0 of mean.npy; variances are the first 1024 of column 0 of eigenvals.npy; components the first
     1024 columns of the transpose of eigenvecs.npy. Raises WeightsError, all problems at once.
     """
     path = Path(path)
     files = _read_folder(path) if path.is_dir() else _read_archive(path)
-    arrays, problems = {}, []
-    wanted = {"mean.npy": "(2048, 1)", "eigenvals.npy": "(1024 or more, 1)", "eigenvecs.npy": "(1024 or more, 2048)"}
+    arrays: dict[str, np.ndarray] = {}
+    problems: list[str] = []
+    expected = {"mean.npy": "(2048, 1)", "eigenvals.npy": "(1024 or more, 1)", "eigenvecs.npy": "(1024 or more, 2048)"}
     for name in _PCA_FILES:
         if name not in files:
-            problems.append(f"{path}: {name} is absent.")
+            problems.append(f"{path}: {name} is missing.")
             continue
         try:
             array = np.lib.format.read_array(io.BytesIO(files[name]), allow_pickle=False)
@@ -72,12 +73,12 @@ def read_pca(path: Path) -> Pca:
             "eigenvecs.npy": rows >= PICTURE and columns == INCEPTION,
         }
         if array.dtype.kind != "f" or not fits[name]:
-            problems.append(f"{path}: {name} is {array.shape} {array.dtype}, wanted {wanted[name]} of floats.")
+            problems.append(f"{path}: {name}: got {array.shape} {array.dtype}; expected {expected[name]} of floats.")
         elif not np.isfinite(array).all():
-            problems.append(f"{path}: {name} has numbers that are not finite.")
+            problems.append(f"{path}: {name} has numbers that are NaN or infinite.")
         arrays[name] = array
     if not problems and arrays["eigenvals.npy"][:PICTURE, 0].min() < 0:
-        problems.append(f"{path}: eigenvals.npy has variances below 0.")
+        problems.append(f"{path}: eigenvals.npy has negative variances.")
     if problems:
         raise WeightsError(*problems, "Download yt8m_pca.tgz of YouTube-8M again.")
     return Pca(
@@ -101,13 +102,15 @@ def _read_archive(path: Path) -> dict[str, bytes]:
                 if not member.isfile() or name not in _PCA_FILES:
                     continue
                 if name in found:
-                    raise WeightsError(f"{path}: {name} is in it twice. Download yt8m_pca.tgz of YouTube-8M again.")
+                    raise WeightsError(f"{path} contains {name} twice. Download yt8m_pca.tgz of YouTube-8M again.")
                 if member.size > _LARGEST:
-                    raise WeightsError(f"{path}: {name} has {member.size} bytes, more than YouTube-8M's has.")
-                found[name] = archive.extractfile(member).read()
+                    raise WeightsError(f"{path}: {name} has {member.size} bytes; expected at most {_LARGEST}.")
+                content = archive.extractfile(member)
+                assert content is not None, "a member that is a file has content"
+                found[name] = content.read()
     except FileNotFoundError as error:
         raise WeightsError(
-            f"{path} is not there. Give yt8m_pca.tgz of YouTube-8M, or a folder with its files."
+            f"{path} does not exist. Give yt8m_pca.tgz of YouTube-8M, or a folder with its files."
         ) from error
     except (tarfile.TarError, EOFError, OSError, ValueError) as error:  # OSError: gzip's, too
         raise WeightsError(f"{path} cannot be read as yt8m_pca.tgz ({error}). Download it again.") from error
@@ -117,8 +120,8 @@ def _read_archive(path: Path) -> dict[str, bytes]:
 def quantise(x: np.ndarray) -> np.ndarray:
     """Return components as YouTube-8M stores them, uint8: clipped to -2..2, rounded down to a step of 4/255.
 
-    The middle of a step is what `dequantise` gives back. (The extractor that was published for one's own videos
-    rounds to the nearest step, which puts its numbers half a step too high.)
+    `dequantise` returns the middle of a step. (The extractor that was published for one's own videos rounds to the
+    nearest step, so that its numbers are half a step too high.)
     """
     steps = (np.clip(np.asarray(x, np.float32), -LIMIT, LIMIT) + LIMIT) * np.float32(1 / STEP)  # 63.75, exact
     return steps.astype(np.uint8)
@@ -130,7 +133,7 @@ def dequantise(q: np.ndarray) -> np.ndarray:
 
 
 class YT8MHead(nn.Module):
-    """(B, L) → logits (B, classes); an L of 1152 is 1024 of pictures beside 128 of sound, each brought to length 1.
+    """(B, L) → logits (B, classes); an L of 1152 is 1024 of images beside 128 of sound, each brought to length 1.
 
     For 3862 classes: 126.6 M parameters at L = 1024, 142.4 M at 1152, 253 M at 2048. In training Gaussian noise is
     added to the vector of length 1, and the sum brought to length 1 again.
@@ -143,7 +146,8 @@ class YT8MHead(nn.Module):
         self.conv = nn.Conv1d(1, FILTERS, 3, padding=1)
         self.dropout = nn.Dropout(dropout)
         self.dense = nn.Linear(FILTERS * (width // 2), classes)
-        for layer in (self.conv, self.dense):  # Keras' defaults, which the public code leaves as they are
+        for layer in (self.conv, self.dense):  # Keras' defaults, which the public code does not change
+            assert layer.bias is not None, "both layers have biases"
             nn.init.xavier_uniform_(layer.weight)
             nn.init.zeros_(layer.bias)
 
@@ -159,11 +163,12 @@ class YT8MHead(nn.Module):
 def load_head(
     state: Mapping[str, Tensor], owner: str, source: Path | str, *, flatten: str = "channels_first"
 ) -> YT8MHead:
-    """Return the network with the weights of a file, in eval mode. Its four tensors are known by their shapes.
+    """Return the network with the weights of a file, in eval mode. Its four tensors are recognised by their shapes.
 
     PyTorch's layout is conv (64, 1, 3), dense (classes, 32 L); Keras' is conv (3, 1, 64), dense (32 L, classes), with
-    index position · 64 + channel, and is turned round. `flatten`: "channels_last" for a file in PyTorch's layout that
-    has Keras' index, too. Raises WeightsError for a file that is no such network.
+    index position · 64 + channel, and is rearranged. `flatten`: "channels_last" for a file in PyTorch's layout that
+    has Keras' index, too. `owner` and `source`, the file, are for messages. Raises WeightsError for a file of another
+    network.
     """
     choose("flatten", flatten, FLATTEN)
     shapes = {key: tuple(tensor.shape) for key, tensor in state.items()}
@@ -177,17 +182,18 @@ def load_head(
     if not alone or len(state) != 4 or flat == 0 or flat % FILTERS or conv_biases == dense_biases:
         tensors = first_few([f"{key} {shape}" for key, shape in shapes.items()], 6) or "no tensors"
         raise WeightsError(
-            f"{owner}: {source} is no YouTube-8M classifier.",
-            f"  it has: {tensors}",
-            f"  wanted: four tensors; PyTorch's (64, 1, 3), (64,), (classes, {FILTERS * PICTURE // 2}), (classes,), or "
-            f"Keras' (3, 1, 64), (64,), ({FILTERS * PICTURE // 2}, classes), (classes,); of a width of 1024",
+            f"{owner}: {source} is not a YouTube-8M classifier.",
+            f"  got: {tensors}",
+            "  expected: four tensors; PyTorch's (64, 1, 3), (64,), "
+            f"(classes, {FILTERS * PICTURE // 2}), (classes,), or Keras' (3, 1, 64), (64,), "
+            f"({FILTERS * PICTURE // 2}, classes), (classes,); of a width of 1024",
         )
     conv, matrix = state[kernels[0]], state[dense[0]]
     if keras:
         conv, matrix = conv.permute(2, 1, 0), matrix.T
     if keras or flatten == "channels_last":
         matrix = matrix.reshape(classes, flat // FILTERS, FILTERS).transpose(1, 2).reshape(classes, flat)
-    with torch.device("meta"):  # shapes alone: half a gigabyte is not drawn to be overwritten
+    with torch.device("meta"):  # shapes without memory: half a gigabyte would be drawn only to be overwritten
         head = YT8MHead(classes, 2 * flat // FILTERS)
     own = {
         "conv.weight": conv,
@@ -205,26 +211,26 @@ def scores(head: YT8MHead, pca: Pca | None, x: np.ndarray) -> np.ndarray:
 
     With a PCA, its components go through the 8-bit round trip into a head of width 1024; without one, the vectors
     themselves go into a head of width 2048. Raises WeightsError for a head of another width, FeaturesError for vectors
-    of another width or that are not finite.
+    of another width, and for NaN or infinite numbers.
     """
-    wanted = INCEPTION if pca is None else PICTURE
-    if head.width != wanted:
+    expected = INCEPTION if pca is None else PICTURE
+    if head.width != expected:
         why = {
             PICTURE + SOUND: "It was trained with sound, and images have none.",
-            PICTURE: "It wants components: give yt8m_pca.tgz.",
-            INCEPTION: "It wants Inception's vectors as they are: leave the PCA out.",
+            PICTURE: "It reads components: give yt8m_pca.tgz.",
+            INCEPTION: "It reads Inception's vectors as they are: leave the PCA out.",
         }.get(head.width, "")
         raise WeightsError(
-            f"a YouTube-8M classifier of width {head.width} came, one of {wanted} is wanted. {why}".rstrip()
+            f"got a YouTube-8M classifier of width {head.width}; expected one of width {expected}. {why}".rstrip()
         )
     x = np.asarray(x, np.float32)
     if x.ndim != 2 or x.shape[1] != INCEPTION:
-        raise FeaturesError(f"Inception vectors are {x.shape}, wanted (images, {INCEPTION}).")
+        raise FeaturesError(f"Inception vectors: got shape {x.shape}; expected (images, {INCEPTION}).")
     if not np.isfinite(x).all():
-        raise FeaturesError("Inception vectors have numbers that are not finite.")
+        raise FeaturesError("Inception vectors have numbers that are NaN or infinite.")
     if pca is not None:
         x = dequantise(quantise(pca.project(x)))
-    head.eval()  # dropout and noise have no place here
+    head.eval()  # without dropout and noise
     device = next(head.parameters()).device
     chunks = [head(torch.from_numpy(x[k : k + _CHUNK]).to(device)).sigmoid().cpu() for k in range(0, len(x), _CHUNK)]
     return torch.cat(chunks).numpy() if chunks else np.zeros((0, head.dense.out_features), np.float32)

@@ -68,7 +68,7 @@ def test_probe_prints_a_row_a_layer_and_probe_from_the_scores_down(job):
     assert rows[0][0].startswith("# runs/small, subtask1, timm: linear probes on 8 images in 4 folds, trained on 32 ot")
     assert rows[2] == ["layer", "dimension", "probe", "accuracy", "±", "weighted F1", "±", "log2 C"]
     assert [row[0] for row in rows[3:]] == ["classifier", "blocks.0", "none"]
-    assert rows[-1][2] == "majority class"
+    assert rows[-1][2] == "always the most common"
 
 
 def test_probe_of_several_labels_and_of_the_papers_choice(job):

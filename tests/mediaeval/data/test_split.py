@@ -83,7 +83,7 @@ def test_a_split_of_other_images_names_every_problem(tmp_path):
     with pytest.raises(DatasetError) as caught:
         read_split(tmp_path / "split.csv", ["a", "b", "c"])
     text = str(caught.value)
-    assert "b: side 'test'; train or val is wanted" in text
+    assert "b: got side 'test'; expected train or val" in text
     assert "x is not in the dataset" in text
     assert "c has no side" in text
 
@@ -95,7 +95,7 @@ def test_groups_come_from_a_column_by_id(tmp_path):
         read_groups(f"{tmp_path}/norms.csv:theme", ["c"])
     with pytest.raises(DatasetError, match="no row for 1 images"):
         read_groups(f"{tmp_path}/norms.csv:concept", ["z"])
-    with pytest.raises(ConfigError, match="CSV:COLUMN is wanted"):
+    with pytest.raises(ConfigError, match="expected CSV:COLUMN"):
         read_groups("norms.csv", ["a"])
 
 

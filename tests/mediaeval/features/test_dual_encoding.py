@@ -309,13 +309,16 @@ def with_(**tensors):
         (without("atten.fc2.bias"), r"keys that the file lacks: atten\.fc2\.bias"),
         (without("rnn.bias_hh_l0_reverse", "convs1.1.bias"), r"lacks: .*bias_hh_l0_reverse.*convs1\.1\.bias"),
         (with_(head__weight=torch.zeros(2, 2)), r"keys that the network lacks: head\.weight"),
-        (with_(atten__fc1__bias=torch.zeros(3)), r"atten\.fc1\.bias is \(3,\), wanted \(8,\)"),
-        (with_(visual_mapping__fc1__weight=torch.zeros(7, 99)), r"fc1\.weight is \(7, 99\), wanted \(7, 24\)"),
-        (with_(rnn__weight_ih_l0=torch.zeros(12)), r"rnn\.weight_ih_l0 is \(12,\), 2 axes wanted"),
-        (without("convs1.0.weight"), r"convs1\.0\.weight is absent, 4 axes wanted"),
-        (with_(convs1__0__weight=torch.zeros(0, 1, 2, 8)), r"convs1\.0\.weight is \(0, 1, 2, 8\), 4 axes"),
-        (lambda state: {"fc.weight": torch.zeros(2, 2)}, r"no visual branch(.|\n)*it has: fc\.weight(.|\n)*Wanted:"),
-        (lambda state: {}, r"no visual branch(.|\n)*keys that it has: none"),
+        (with_(atten__fc1__bias=torch.zeros(3)), r"atten\.fc1\.bias: got \(3,\), expected \(8,\)"),
+        (with_(visual_mapping__fc1__weight=torch.zeros(7, 99)), r"fc1\.weight: got \(7, 99\), expected \(7, 24\)"),
+        (with_(rnn__weight_ih_l0=torch.zeros(12)), r"rnn\.weight_ih_l0: got \(12,\); expected 2 axes"),
+        (without("convs1.0.weight"), r"convs1\.0\.weight: got no such key; expected 4 axes"),
+        (with_(convs1__0__weight=torch.zeros(0, 1, 2, 8)), r"convs1\.0\.weight: got \(0, 1, 2, 8\); expected 4 axes"),
+        (
+            lambda state: {"fc.weight": torch.zeros(2, 2)},
+            r"the visual branch(.|\n)*file: fc\.weight(.|\n)*expected:",
+        ),
+        (lambda state: {}, r"not the visual branch(.|\n)*keys in the file: none"),
     ],
 )
 def test_other_weights_are_told(change, message):
@@ -325,9 +328,9 @@ def test_other_weights_are_told(change, message):
 
 
 def test_a_file_that_claims_a_huge_network_is_told_before_memory_is_taken():
-    """A GRU of a million units wants 12 TB; the tensor that says so has 4 MB."""
+    """A GRU of a million units needs 12 TB; the tensor that states it has 4 MB."""
     state = small().state_dict() | {"rnn.weight_hh_l0": torch.zeros(1, 1_000_000)}
-    with pytest.raises(WeightsError, match=r"wanted \(3000000, 1000000\)"):
+    with pytest.raises(WeightsError, match=r"expected \(3000000, 1000000\)"):
         load_visual(state, "extractor 'signature'", "some.pth")
 
 

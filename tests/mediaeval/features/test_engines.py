@@ -99,7 +99,7 @@ def test_pixels_are_timms_own(config, width, height, seed):
     ours = torch.tensor(steps.pixels(noise(width, height, seed))).permute(2, 0, 1).float().div(255)
     ours = (ours - torch.tensor(steps.mean)[:, None, None]) / torch.tensor(steps.std)[:, None, None]
     assert torch.equal(ours, expected)
-    assert preprocess.from_json(json.loads(json.dumps(steps.as_json()))) == steps
+    assert preprocess.from_dict(json.loads(json.dumps(steps.to_dict()))) == steps
 
 
 @settings(max_examples=30, deadline=None)
@@ -188,13 +188,13 @@ def test_other_weights_are_another_conversion(weights, tmp_path, kept):
     assert len([p for p in kept.iterdir() if (p / "about.json").is_file()]) == 2
 
 
-def test_what_openvino_cannot_convert_torch_computes_and_it_is_said(weights, monkeypatch, capsys, kept):
+def test_what_openvino_cannot_convert_torch_computes_with_a_warning(weights, monkeypatch, caplog, kept):
     def lacks(*arguments, **options):
         raise RuntimeError("no conversion rule for aten::something")
 
     monkeypatch.setattr("openvino.convert_model", lacks)
     network = build("net", extractor(weights), Engine("openvino", "cpu", "float32"))
-    assert "extractor 'net': OpenVINO cannot convert it (no conversion rule" in capsys.readouterr().err
+    assert "extractor 'net': OpenVINO cannot convert it (no conversion rule" in caplog.text
     assert network.identity["engine"] == "torch, float32"
     np.testing.assert_array_equal(vectors(network, IMAGES), vectors(build("net", extractor(weights)), IMAGES))
     assert not list(kept.glob("*/about.json")), "nothing half converted is kept"
@@ -239,7 +239,7 @@ def test_the_engine_is_chosen_by_what_is_here(monkeypatch):
     assert resolve_engine("torch", "cpu") == engines.TORCH
     with pytest.raises(ConfigError, match="'openvino' computes on the processor, not on cuda"):
         resolve_engine("openvino", "cuda")
-    with pytest.raises(ConfigError, match="engine 'onnx': auto, torch, openvino, openvino-mixed, openvino-bf16 is"):
+    with pytest.raises(ConfigError, match="engine: got 'onnx'; expected one of auto, torch, openvino, openvino-m"):
         resolve_engine("onnx", "cpu")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert resolve_engine("auto", "cpu") == engines.TORCH
@@ -262,7 +262,7 @@ def test_bfloat16_is_for_processors_that_have_it(native, monkeypatch):
             assert resolve_engine(name, "cpu").setting == name
     else:
         for name in ("openvino-bf16", "openvino-mixed"):
-            with pytest.raises(ConfigError, match=f"'{name}': this processor does not compute in bfloat16. Take openv"):
+            with pytest.raises(ConfigError, match=f"'{name}': this processor does not compute in bfloat16. Use openv"):
                 resolve_engine(name, "cpu")
         assert resolve_engine("auto", "cpu") == resolve_engine("openvino", "cpu") == Engine("openvino")
 
@@ -270,9 +270,10 @@ def test_bfloat16_is_for_processors_that_have_it(native, monkeypatch):
 @pytest.mark.parametrize(
     ("turned", "precision"), [(0.0, "bfloat16"), (0.02, "bfloat16"), (0.05, "float32"), (1.5, "float32")]
 )
-def test_mixed_takes_bfloat16_where_no_vector_turns(turned, precision, tmp_path, capsys):
-    """One of 60 drawn photographs turned by an angle: its cosine is held against 0.9995, cos(0.0316)."""
+def test_mixed_takes_bfloat16_where_no_vector_turns(turned, precision, tmp_path, caplog):
+    """The vector of one of 60 drawn images turned by an angle: its cosine is compared with 0.9995, cos(0.0316)."""
     tried = []
+    caplog.set_level("INFO")
 
     def vectors(precision: str, images: np.ndarray) -> np.ndarray:
         tried.append(images)
@@ -283,11 +284,11 @@ def test_mixed_takes_bfloat16_where_no_vector_turns(turned, precision, tmp_path,
 
     assert resolve_precision(tmp_path, "net", (48, 64, 3), vectors) == precision
     assert tried[0].shape == (60, 48, 64, 3) and tried[0].dtype == np.uint8 and len(np.unique(tried[0], axis=0)) == 60
-    assert capsys.readouterr().err == (
-        f"extractor 'net': computed in {precision}: least cosine {np.cos(turned):.5f} on drawn photographs.\n"
-    )
+    assert caplog.messages == [
+        f"extractor 'net': computed in {precision}: least cosine {np.cos(turned):.5f} on drawn images."
+    ]
     assert resolve_precision(tmp_path, "net", (48, 64, 3), None) == precision, "kept, not tried again"
-    assert capsys.readouterr().err == ""
+    assert len(caplog.messages) == 1
 
 
 def test_mixed_leaves_in_float32_what_takes_no_pixels(tmp_path):
@@ -299,11 +300,12 @@ def test_the_cosine_of_nothing_is_told():
     assert least_cosine(a, b) == 1.0 and least_cosine(a, b[::-1]) == 0.0
 
 
-def test_mixed_gives_each_network_the_vectors_of_its_precision(weights, kept, capsys):
+def test_mixed_gives_each_network_the_vectors_of_its_precision(weights, kept, caplog):
+    caplog.set_level("INFO")
     mixed = build("net", extractor(weights), Engine("openvino", "cpu", "mixed"))
     (settled,) = kept.glob("*/precision.json")
     precision = json.loads(settled.read_text())["precision"]
-    assert f"computed in {precision}" in capsys.readouterr().err
+    assert f"computed in {precision}" in caplog.text
     same = build("net", extractor(weights), Engine("openvino", "cpu", precision))
     assert mixed.identity == same.identity, "one store"
     np.testing.assert_array_equal(vectors(mixed, IMAGES), vectors(same, IMAGES))
@@ -403,7 +405,7 @@ def test_a_run_without_networks_goes_on_wherever_it_is_taken(workdir, run, make_
 # --- memory ---------------------------------------------------------------------------------------------------------
 
 
-def test_where_memory_runs_out_fewer_images_are_tried_and_it_is_said(capsys):
+def test_where_memory_runs_out_fewer_images_are_tried_with_one_warning(caplog):
     """A network that fails above 4 images, as an allocator does: the same vectors as in one go."""
 
     class Greedy(torch.nn.Module):
@@ -416,8 +418,7 @@ def test_where_memory_runs_out_fewer_images_are_tried_and_it_is_said(capsys):
     batch = np.arange(48, dtype=np.float32).reshape(16, 3)
     np.testing.assert_array_equal(loaded.start(batch)(), batch)
     np.testing.assert_array_equal(loaded.start(batch)(), batch)
-    told = capsys.readouterr().err
-    assert told == "extractor 'big': out of memory with 16 images at once; fewer are tried.\n", "once"
+    assert caplog.messages == ["extractor 'big': out of memory with 16 images at once; trying fewer."]
 
 
 @pytest.mark.parametrize("error", [RuntimeError("Exception from src/inference: std::bad_alloc"), MemoryError()])

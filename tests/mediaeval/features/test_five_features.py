@@ -153,7 +153,7 @@ def test_another_width_than_recorded_is_refused(tmp_path):
         '[extractors.resnet152_11k]\nkind = "timm"\nmodel = "mobilenetv3_small_050"\nweights = "wide.safetensors"\n'
     )
     config = load_config(tmp_path / "mediaeval.toml", task=VISUAL_SENTIMENT_2021, use="resnet152_11k")
-    with pytest.raises(FeaturesError, match=r"gives 1024 numbers an image, 2048 are recorded(.|\n)*width = 1024"):
+    with pytest.raises(FeaturesError, match=r"got 1024 numbers per image .*recorded 2048(.|\n)*width = 1024"):
         build_all(["resnet152_11k"], config.all_extractors())
 
 
@@ -184,7 +184,7 @@ def test_s_refuses_vectors_of_another_width(tmp_path):
     write_signature(tmp_path / "model_best.pth.tar")
     extractor = ExtractorConfig(kind="dual_encoding", source="colours", weights=str(tmp_path / "model_best.pth.tar"))
     with pytest.raises(WeightsError, match=r"reads? vectors of 2048 numbers, source 'colours' gives 3"):
-        build("S", extractor, built=lambda name: average_colour())
+        build("S", extractor, networks=lambda name: average_colour())
 
 
 def test_the_readmes_table_of_the_five_is_true():

@@ -152,12 +152,14 @@ def test_weights_that_do_not_fit_say_why(files, name, message):
 
 def test_weights_of_another_width_show_the_shapes(files):
     extractor = ExtractorConfig(kind="timm", model="mobilenetv3_small_075", weights=str(files / "timm.safetensors"))
-    with pytest.raises(WeightsError, match=r"other shapes: .* is \(\d+.*\), wanted \(\d+"):
+    with pytest.raises(WeightsError, match=r"other shapes: .*: got \(\d+.*\), expected \(\d+"):
         build("net", extractor)
 
 
 def test_unknown_models_and_arguments_are_told_with_the_nearest(files):
-    with pytest.raises(ConfigError, match=r"timm cannot build 'mobilenetv3_smal_050'.*Near: .*mobilenetv3_small_050"):
+    with pytest.raises(
+        ConfigError, match=r"timm cannot build 'mobilenetv3_smal_050'.*Similar names: .*mobilenetv3_small"
+    ):
         build(
             "net", ExtractorConfig(kind="timm", model="mobilenetv3_smal_050", weights=str(files / "timm.safetensors"))
         )
@@ -249,8 +251,8 @@ def test_what_a_published_file_lacks_is_never_filled_with_random_numbers(as_publ
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"model": "hf-hub:timm/resnet18"}, "a name of timm's own models is wanted"),
-        ({"model": "../resnet18"}, "a name of timm's own models is wanted"),
+        ({"model": "hf-hub:timm/resnet18"}, "expected the name of one of timm's own models"),
+        ({"model": "../resnet18"}, "expected the name of one of timm's own models"),
         ({"model_args": {"block_size": "x"}}, "timm cannot build"),
         ({"model": "resnet18", "model_args": {"block": "x"}}, "timm cannot build"),
         ({"model": "resnet18", "model_args": {"global_pool": "nope"}}, "timm cannot build"),

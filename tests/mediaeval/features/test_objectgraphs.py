@@ -129,7 +129,7 @@ def test_both_layouts_load_as_the_authors_save_them(graph, tmp_path):
         ({"wq.weight": None}, "the file lacks: wq.weight"),
         ({"gcn.2.weight": torch.zeros(W, W)}, r"the network lacks: gcn.2.weight"),
         ({"fc.weight": torch.zeros(1)}, r"the network lacks: fc.weight"),
-        ({"wk.bias": torch.zeros(3)}, rf"other shapes: wk.bias is \(3,\), wanted \({W},\)"),
+        ({"wk.bias": torch.zeros(3)}, rf"other shapes: wk.bias: got \(3,\), expected \({W},\)"),
     ],
 )
 @pytest.mark.parametrize("prefix", ["", "graph."])

@@ -123,7 +123,7 @@ def graph_of(weights, source: FeatureExtractor, **options) -> FeatureExtractor:
         parts={"detector": str(weights / "detector.pth")},
         model_args=SMALL | options,
     )
-    return build("G", extractor, built=lambda name: source)
+    return build("G", extractor, networks=lambda name: source)
 
 
 def test_objects_is_the_mean_of_the_detectors_vectors(weights, network):
@@ -161,7 +161,7 @@ def test_an_image_without_objects_is_told(weights):
     image = Image.new("RGB", (1, 1), "grey")
     vector = extractor.forward(extractor.prepare(image)[None])
     assert np.isfinite(vector).all()
-    assert list(extractor.notes) == ["nothing was detected: the whole image stands for the only object"]
+    assert list(extractor.notes) == ["nothing was detected: the whole image is used as the only object"]
 
 
 def test_weights_of_another_width_are_refused(weights):
@@ -169,7 +169,7 @@ def test_weights_of_another_width_are_refused(weights):
     with pytest.raises(WeightsError, match=r"reads object vectors of 3 numbers, source wide gives 5"):
         graph_of(weights, wide)
     reader = FeatureExtractor("S", {"kind": "fake"}, WIDTH, None, None, source=colour())
-    with pytest.raises(ConfigError, match="source 'S' reads no images"):
+    with pytest.raises(ConfigError, match="source: got 'S', which reads no images"):
         graph_of(weights, reader)
 
 

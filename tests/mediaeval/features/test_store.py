@@ -94,7 +94,7 @@ def test_other_weights_are_another_file_and_never_mixed(tmp_path):
 
 def test_nan_is_refused_and_a_full_disk_is_told(tmp_path, monkeypatch):
     file = FeatureFile(tmp_path / "f", IDENTITY, 5)
-    with pytest.raises(FeaturesError, match="nan or infinite"):
+    with pytest.raises(FeaturesError, match="NaN or infinite"):
         file.append([key(1)], vectors(1) * np.nan)
 
     def no_room(*arguments, **options):
@@ -102,7 +102,7 @@ def test_nan_is_refused_and_a_full_disk_is_told(tmp_path, monkeypatch):
 
     file.append([key(1)], vectors(1))
     monkeypatch.setattr("pathlib.Path.open", no_room)
-    with pytest.raises(FeaturesError, match=r"cannot be written: No space left on device.*goes on from there"):
+    with pytest.raises(FeaturesError, match=r"cannot be written: No space left on device.*continues from there"):
         file.append([key(2)], vectors(2))
     monkeypatch.undo()
     assert len(FeatureFile(file.path, IDENTITY, 5)) == 1

@@ -69,14 +69,14 @@ def test_the_pca_is_read_from_an_archive_or_a_folder_and_projects_by_the_formula
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"mean": None}, "mean.npy is absent"),
-        ({"mean": np.zeros((1024, 1))}, r"mean.npy is \(1024, 1\) float64, wanted \(2048, 1\)"),
+        ({"mean": None}, "mean.npy is missing"),
+        ({"mean": np.zeros((1024, 1))}, r"mean.npy: got \(1024, 1\) float64; expected \(2048, 1\)"),
         (
             {"eigenvals": np.ones((5, 1)), "mean": np.zeros(2048)},
-            r"mean.npy is \(2048,\)(.|\n)*eigenvals.npy is \(5, 1\)",
+            r"mean.npy: got \(2048,\)(.|\n)*eigenvals.npy: got \(5, 1\)",
         ),
-        ({"eigenvals": -np.ones((1024, 1))}, "variances below 0"),
-        ({"eigenvecs": np.full((1024, 2048), np.nan)}, "eigenvecs.npy has numbers that are not finite"),
+        ({"eigenvals": -np.ones((1024, 1))}, "negative variances"),
+        ({"eigenvecs": np.full((1024, 2048), np.nan)}, "eigenvecs.npy has numbers that are NaN or infinite"),
         ({"mean": np.array([[{}]] * 2048, object)}, "mean.npy cannot be read as an array"),
     ],
 )
@@ -89,13 +89,13 @@ def test_a_pca_that_cannot_be_used_says_why(tmp_path, change, message):
 
 
 def test_archives_that_are_damaged_double_or_absent_are_told(tmp_path):
-    with pytest.raises(WeightsError, match=r"is not there. Give yt8m_pca.tgz"):
+    with pytest.raises(WeightsError, match=r"does not exist. Give yt8m_pca.tgz"):
         read_pca(tmp_path / "no.tgz")
     (tmp_path / "text.tgz").write_text("<html>404</html>")
     with pytest.raises(WeightsError, match=r"cannot be read as yt8m_pca.tgz"):
         read_pca(tmp_path / "text.tgz")
     mean = npy(np.zeros((2048, 1)))
-    with pytest.raises(WeightsError, match=r"mean.npy is in it twice"):
+    with pytest.raises(WeightsError, match=r"contains mean.npy twice"):
         read_pca(write_tar(tmp_path / "twice.tgz", [("a/mean.npy", mean), ("b/mean.npy", mean)]))
     whole = write_tar(
         tmp_path / "cut.tgz", [("mean.npy", mean), ("eigenvals.npy", np.random.default_rng(0).bytes(9000))]
@@ -193,7 +193,7 @@ def test_what_was_saved_from_the_network_is_read_back():
 def test_a_file_that_is_no_such_network_is_refused_with_what_it_has(change):
     state = as_pytorch(keras_layers(L=40, classes=5), "channels_first") | change
     state = {key: tensor for key, tensor in state.items() if tensor is not None}
-    with pytest.raises(WeightsError, match=r"extractor 'y': y.pth is no YouTube-8M classifier(.|\n)*it has: 0.weight"):
+    with pytest.raises(WeightsError, match=r"extractor 'y': y.pth is not a YouTube-8M classifier(.|\n)*got: 0.weight"):
         load_head(state, "extractor 'y'", "y.pth")
 
 
@@ -254,12 +254,12 @@ def test_a_head_without_pca_reads_inception_itself():
 
 def test_heads_and_vectors_that_do_not_belong_together_are_told():
     x = np.zeros((1, 2048), np.float32)
-    with pytest.raises(WeightsError, match=r"width 1152 came, one of 2048 is wanted. It was trained with sound"):
+    with pytest.raises(WeightsError, match=r"width 1152; expected one of width 2048. It was trained with sound"):
         scores(YT8MHead(1, 1152), None, x)
-    with pytest.raises(WeightsError, match=r"width 1024 came(.|\n)*give yt8m_pca.tgz"):
+    with pytest.raises(WeightsError, match=r"width 1024; expected(.|\n)*give yt8m_pca.tgz"):
         scores(YT8MHead(1, 1024), None, x)
     head = YT8MHead(1, 2048)
-    with pytest.raises(FeaturesError, match=r"\(1, 1024\), wanted \(images, 2048\)"):
+    with pytest.raises(FeaturesError, match=r"\(1, 1024\); expected \(images, 2048\)"):
         scores(head, None, x[:, :1024])
-    with pytest.raises(FeaturesError, match=r"not finite"):
+    with pytest.raises(FeaturesError, match=r"NaN or infinite"):
         scores(head, None, x + np.nan)

@@ -293,9 +293,12 @@ def test_alexnets_file_has_the_same_shapes_and_is_refused_by_its_order(tmp_path)
     for order in (CAFFENET, ALEXNET):
         (tmp_path / f"{order[0]}.caffemodel").write_bytes(network_file(draw({"fc6": 4}), order=order))
     caffenet, alexnet = tmp_path / "pool1.caffemodel", tmp_path / "norm1.caffemodel"
-    with pytest.raises(WeightsError, match=r"system 'x': .*norm1 before pool1: it is of the AlexNet of 2012, CaffeNet"):
+    with pytest.raises(
+        WeightsError,
+        match=r"system 'x': .*norm1 before pool1: got .* AlexNet of 2012; expected .* CaffeNet",
+    ):
         read_caffenet(alexnet, "system 'x'", "after-pool")
-    with pytest.raises(WeightsError, match=r"pool1 before norm1: it is of CaffeNet, the AlexNet of 2012 is wanted"):
+    with pytest.raises(WeightsError, match=r"pool1 before norm1: got a file of CaffeNet; expected .* AlexNet of 2012"):
         read_caffenet(caffenet, "system 'x'", "before-pool")
     assert read_caffenet(alexnet, "system 'x'", "before-pool").keys() == read_caffenet(caffenet, "x", "none").keys()
 
@@ -305,9 +308,9 @@ def test_alexnets_file_has_the_same_shapes_and_is_refused_by_its_order(tmp_path)
     [
         (lambda w: w.pop("conv3"), r"keys that the file lacks: conv3.weight, conv3.bias"),
         (lambda w: w.update(conv2=[np.zeros((256, 96, 5, 5), np.float32), w["conv2"][1]]),  # without groups
-         r"conv2.weight is \(256, 96, 5, 5\), wanted \(256, 48, 5, 5\)"),
+         r"conv2.weight: got \(256, 96, 5, 5\), expected \(256, 48, 5, 5\)"),
         (lambda w: w.update(conv6=w["conv5"]), r"keys that the network lacks: conv6.weight"),
-        (lambda w: w.update(fc6=[w["fc6"][0][:, :6400], w["fc6"][1]]), r"fc6.weight is \(16, 6400\), wanted \(16, 92"),
+        (lambda w: w.update(fc6=[w["fc6"][0][:, :6400], w["fc6"][1]]), r"fc6.weight: got \(16, 6400\), expected"),
     ],
 )  # fmt: skip
 def test_another_network_is_told_by_keys_and_shapes(tmp_path, change, message):
@@ -533,12 +536,14 @@ def test_the_image_is_squashed_cut_and_bgr_less_the_mean():
 def test_absent_files_say_where_they_come_from(tmp_path, monkeypatch):
     monkeypatch.setenv("MEDIAEVAL_WEIGHTS", str(tmp_path))
     for name, words in {
-        "deepsentibank": "caffe_sentibank_train_iter_250000 is not there. It is the Caffe model in DeepSentiBank.zip",
-        "mvso_en": "mvso_en.caffemodel is not there. It is the English detectors of the Multilingual",
+        "deepsentibank": "caffe_sentibank_train_iter_250000 does not exist. It is the Caffe model in DeepSentiBank.zip",
+        "mvso_en": "mvso_en.caffemodel does not exist. It is the English detectors of the Multilingual",
     }.items():
-        with pytest.raises(WeightsError, match=f"extractor '{name}': weights of caffenet {name} are absent: .*{words}"):
+        with pytest.raises(WeightsError, match=f"extractor '{name}': weights of caffenet {name} not found: .*{words}"):
             build_extractor(name, EXTRACTORS[name])
-    with pytest.raises(WeightsError, match=r"weights of caffenet mine are absent: .*mine.caffemodel .*name it under"):
+    with pytest.raises(
+        WeightsError, match=r"weights of caffenet mine not found: .*mine.caffemodel .*set .extractors.mine. w"
+    ):
         build_extractor("mine", ExtractorConfig(kind="caffenet", model="mine"))
     with pytest.raises(ConfigError, match=r"extractors.mine.output: got 'unit'; expected 'features' or 'scores'"):
         build_extractor("mine", ExtractorConfig(kind="caffenet", model="mine", output="unit"))

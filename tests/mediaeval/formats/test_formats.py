@@ -104,21 +104,21 @@ GOOD = array_bytes(np.arange(6, dtype=np.float32).reshape(2, 3), "V2")
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"PK\3\4" + bytes(40), r"begins with 0x4034b50, wanted 0x112.*Name a \.params file"),
+        (b"PK\3\4" + bytes(40), r"begins with 0x4034b50, not with 0x112.*Give a \.params file"),
         (list_bytes([struct.pack("<IiI", 0xF993FAC9, 1, 0)], ["a"]), "sparse .row-sparse.*tostype"),
         (list_bytes([struct.pack("<IiI", 0xF993FACA, 2, 0)], ["a"]), "sparse .compressed sparse rows"),
         (list_bytes([struct.pack("<IiI2q", 0xF993FAC9, 7, 2, 1, 1)], ["a"]), r"storage type 7 and shape \(1, 1\)"),
         (list_bytes([struct.pack("<II2q", 0xF993FAC8, 2, -5, 3)], ["a"]), r"shape \(-5, 3\)"),
-        (list_bytes([struct.pack("<I", 33)], ["a"]), "33 dims, at most 32"),
+        (list_bytes([struct.pack("<I", 33)], ["a"]), "33 dims, more than 32"),
         (list_bytes([struct.pack("<II", 0xF993FAC8, 2**31)], ["a"]), "2147483648 dims"),
         (list_bytes([struct.pack("<2I3i", 1, 4, 1, 0, 12)], ["a"]), "number type 12, known are"),
         (list_bytes([struct.pack("<3I3i", 2, 2**31, 2**31, 1, 0, 0)], ["a"]), "takes 18446744073709551616 bytes"),
-        (list_bytes([struct.pack("<II3q3i", 0xF993FAC8, 3, 0, 2**60, 2**60, 1, 0, 0)], ["a"]), "array 0 is of shape"),
+        (list_bytes([struct.pack("<II3q3i", 0xF993FAC8, 3, 0, 2**60, 2**60, 1, 0, 0)], ["a"]), "array 0 has shape"),
         (struct.pack("<QQQ", 0x112, 0, 2**63), "a list of 9223372036854775808 arrays takes"),
         (list_bytes([GOOD], [])[:-8] + struct.pack("<QQ", 1, 2**40), "name 0 takes 1099511627776 bytes"),
         (list_bytes([GOOD], []), "1 arrays and 0 names"),
-        (list_bytes([GOOD, GOOD], ["a", "a"]), "two arrays are called 'a'"),
-        (list_bytes([GOOD], ["a"]) + b"\0", "1 bytes follow the last name"),
+        (list_bytes([GOOD, GOOD], ["a", "a"]), "two arrays have the name 'a'"),
+        (list_bytes([GOOD], ["a"]) + b"\0", "1 bytes follow after the last name"),
         (list_bytes([GOOD], ["?"])[:-1] + b"\xff", "name 0 is not UTF-8"),
     ],
 )
@@ -131,9 +131,9 @@ def test_mxnet_files_that_are_none_or_say_what_they_do_not_hold_are_told(data, m
 
 
 def test_absent_files_are_told(tmp_path):
-    with pytest.raises(WeightsError, match=r"is no file. An MXNet \.params file is wanted"):
+    with pytest.raises(WeightsError, match=r"is not a file; expected an MXNet \.params file"):
         read_mxnet(tmp_path / "a.params")
-    with pytest.raises(WeightsError, match=r"is no file; a Keras \.h5 file is wanted"):
+    with pytest.raises(WeightsError, match=r"is not a file; expected a Keras \.h5 file"):
         read_keras(tmp_path)
 
 
@@ -143,7 +143,7 @@ def test_an_mxnet_file_cut_anywhere_is_told(tmp_path):
     data = path.read_bytes()
     for length in range(len(data)):
         path.write_bytes(data[:length])
-        with pytest.raises(WeightsError, match="are left; the file is cut short or damaged"):
+        with pytest.raises(WeightsError, match="are left: the file is cut short or damaged"):
             read_mxnet(path)
 
 
@@ -254,15 +254,15 @@ def _keras3(file):
         (_soft, "conv/alias:0 is a link.*not followed"),
         (_external, "other is a link.*not followed"),
         (_external_model, "model_weights is a link.*not followed"),
-        (_raw_storage, "conv/raw:0 lie in another file, which is not opened"),
-        (_virtual, "conv/virtual:0 lie in another file, which is not opened"),
+        (_raw_storage, "conv/raw:0 are in another file, which is not opened"),
+        (_virtual, "conv/virtual:0 are in another file, which is not opened"),
         (_cycle, "group conv/again is linked twice"),
-        (_huge, "conv/huge:0 says 4398046511104 bytes and holds 0"),
-        (_overflowing, f"conv/huge:0 says {2**82} bytes and holds 0"),
-        (_text, "conv/text:0 holds object, numbers are wanted"),
+        (_huge, "conv/huge:0 states 4398046511104 bytes and holds 0"),
+        (_overflowing, f"conv/huge:0 states {2**82} bytes and holds 0"),
+        (_text, "conv/text:0: got object; expected numbers"),
         (_empty, "conv/empty:0 is empty"),
         (_same_name, "conv/inner/kernel:0 and conv/kernel:0 would both be conv/kernel"),
-        (_no_layer, "kernel:0 lies in no layer's group"),
+        (_no_layer, "kernel:0 is not in the group of a layer"),
         (_keras3, "layout of Keras 3"),
     ],
 )
@@ -288,7 +288,7 @@ def test_a_keras_file_cut_anywhere_is_told(tmp_path):
     rng = np.random.default_rng(1)
     for length in {0, 1, len(data) - 1, *rng.integers(0, len(data), 150).tolist()}:
         path.write_bytes(data[:length])
-        with pytest.raises(WeightsError, match=r"is not a Keras \.h5 file that can be read .*cut short"):
+        with pytest.raises(WeightsError, match=r"cannot be read as a Keras \.h5 file .*cut short"):
             read_keras(path)
 
 
@@ -362,9 +362,9 @@ def test_long_values_are_views_of_the_message():
         (b"\x80", "cut short"),
         (varint(1 << 3 | 3), "wire type 3"),
         (varint(0 << 3), "field number 0"),
-        (varint(1 << 3 | 2) + varint(5) + b"abc", "5 bytes where 3 are left"),
-        (varint(1 << 3 | 2) + varint(2**63), "9223372036854775808 bytes where 0 are left"),
-        (varint(1 << 3 | 5) + b"abc", "4 bytes where 3 are left"),
+        (varint(1 << 3 | 2) + varint(5) + b"abc", "5 bytes, but 3 are left"),
+        (varint(1 << 3 | 2) + varint(2**63), "9223372036854775808 bytes, but 0 are left"),
+        (varint(1 << 3 | 5) + b"abc", "4 bytes, but 3 are left"),
     ],
 )
 def test_bytes_that_are_no_message_are_told(message, told):
@@ -377,5 +377,5 @@ def test_lists_that_end_within_a_number_are_told():
         packed_varints(b"\1\x80")
     with pytest.raises(WireError, match="11 bytes"):
         packed_varints(b"\x80" * 10 + b"\1")
-    with pytest.raises(WireError, match="5 bytes, no multiple of 4"):
+    with pytest.raises(WireError, match="5 bytes, which is not a multiple of 4"):
         packed_floats(bytes(5))

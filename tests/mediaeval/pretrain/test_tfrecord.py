@@ -148,5 +148,5 @@ def test_a_compressed_record_file_says_what_to_do(tmp_path):
 
 
 def test_a_folder_in_the_place_of_a_file_is_reported(tmp_path):
-    with pytest.raises(FeaturesError, match=r"A TFRecord file is"):
+    with pytest.raises(FeaturesError, match=r"expected a TFRecord file"):
         list(records(tmp_path))

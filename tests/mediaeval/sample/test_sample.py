@@ -33,7 +33,7 @@ def trapped(tmp_path_factory):
 @pytest.fixture
 def without_drawing(monkeypatch):
     """Draw no pictures: for what happens around them."""
-    monkeypatch.setattr(sample_module, "draw_photograph", lambda image_id, scene: b"a photograph")
+    monkeypatch.setattr(sample_module, "draw_jpeg", lambda image_id, scene: b"a photograph")
 
 
 def contents(directory: Path) -> dict[str, bytes]:
@@ -268,11 +268,11 @@ def test_a_folder_of_other_things_is_refused_and_an_empty_one_filled(tmp_path, w
 @pytest.mark.parametrize(
     ("sizes", "problem"),
     [
-        ({"dev": 19}, "dev = 19"),
-        ({"test": 0}, "test = 0"),
-        ({"dev": 39, "traps": True}, "dev = 39"),
-        ({"seed": -1}, "seed = -1"),
-        ({"dev": 0, "test": 0}, "dev = 0.*\n.*test = 0"),
+        ({"dev": 19}, "dev: got 19; expected at least 20"),
+        ({"test": 0}, "test: got 0; expected at least 1"),
+        ({"dev": 39, "traps": True}, "dev: got 39; expected at least 40 .* with traps"),
+        ({"seed": -1}, "seed: got -1; expected 0 or more"),
+        ({"dev": 0, "test": 0}, "dev: got 0.*\n.*test: got 0"),
     ],
 )
 def test_impossible_sizes_are_refused_all_at_once(tmp_path, sizes, problem):
@@ -294,7 +294,7 @@ def test_an_interrupted_drawing_leaves_nothing(tmp_path, monkeypatch, failure, r
             raise failure
         return b"a photograph"
 
-    monkeypatch.setattr(sample_module, "draw_photograph", fail_at_the_fifth)
+    monkeypatch.setattr(sample_module, "draw_jpeg", fail_at_the_fifth)
     with pytest.raises(raised, match=None if raised is KeyboardInterrupt else "No space left"):
         draw_sample(tmp_path / "sample", dev=20, test=1)
     assert len(drawn) == 5
