@@ -105,7 +105,7 @@ def parse_config(tree: Mapping[str, Any], task: Task, source: Path | str) -> Con
     sections = {name: parser.parse(model, tree.get(name, {}), name) for name, model in _SECTIONS.items()}
     extractors = parser.parse_extractors(tree.get("extractors", {}))
     subtasks = {subtask.name: parser.parse_subtask(subtask, tree.get(subtask.name, {})) for subtask in task.subtasks}
-    if parser.problems:
+    if parser.problems or run is None:
         raise ConfigError(*(f"{source}: {problem}" for problem in dict.fromkeys(parser.problems)))
     config = Config.model_validate(
         {"task": task, **dict(run or {}), **sections, "extractors": extractors, "subtasks": subtasks}

@@ -63,7 +63,7 @@ PRESETS: dict[str, Preset] = {
         multi_label=_MULTI,
     ),
     "certh2021": Preset(
-        "Pournaras et al. 2021 (seed 000): its losses, learning rates, epochs, halving every 70, batches of 64",
+        "Pournaras et al. 2021 (MediaEval): its losses, learning rates, epochs, halving every 70, batches of 64",
         # 1408 + 2048 + 3862 + 2048 + 2048 = 11,414, in the order in which the paper presents them. The scale is not
         # stated; none as in the group's MoE of the year (SMAP 2021).
         features={"use": ["efficientnet_b2", "resnet152_11k", "yt8m", "signature", "objectgraphs"], "scale": "none"},

@@ -43,7 +43,7 @@ _CAMPOS = {
     "epochs": 65,
     "crop": "random",
 }
-_CAMPOS_SOURCE = "Campos, Jou and Giró-i-Nieto 2017 (seed 002)"
+_CAMPOS_SOURCE = "Campos, Jou and Giró-i-Nieto 2017"
 # The paper says nothing of the training; the rates are ours
 _MULTIGAP = {"optimiser": "adam", "lr": 1e-4, "new_lr": 10.0, "epochs": 20, "crop": "random", "schedule": "cosine"}
 # The report states batches of 50 and 50 epochs, and not the rest
@@ -63,10 +63,10 @@ SYSTEMS: dict[str, SystemRecord] = {
         "mediaeval.finetune.systems.timm_network:build",
         "mediaeval.finetune.settings:TimmSettings",
         "any network of timm, fine-tuned as the teams of 2021 did",
-        "HCMUS at MediaEval 2021; recipe of ours",
+        "HCMUS at MediaEval 2021; the training settings are ours",
         {
             "optimiser": "adamw",
-            "lr": 1e-4,  # five times as much was worse on photographs of OASIS: benchmarks.finetune
+            "lr": 1e-4,  # five times as much was worse on images of OASIS: benchmarks.finetune
             "new_lr": 10.0,
             "weight_decay": 0.02,
             "layer_decay": 0.9,
@@ -85,21 +85,21 @@ SYSTEMS: dict[str, SystemRecord] = {
     "caffenet-fc7-2": SystemRecord(
         "mediaeval.finetune.systems.caffenet:build",
         "mediaeval.finetune.settings:CaffeNetSettings",
-        "the new layer in the place of fc7: 16,781,312 weights fewer",
+        "the new layer in place of fc7: 16,781,312 weights fewer",
         _CAMPOS_SOURCE,
         _CAMPOS | {"form": "fc7-2"},
     ),
     "caffenet-fc6-2": SystemRecord(
         "mediaeval.finetune.systems.caffenet:build",
         "mediaeval.finetune.settings:CaffeNetSettings",
-        "the new layer in the place of fc6: 54,523,904 weights fewer",
+        "the new layer in place of fc6: 54,523,904 weights fewer",
         _CAMPOS_SOURCE,
         _CAMPOS | {"form": "fc6-2", "lr": 1e-4},
     ),
     "caffenet-fc9": SystemRecord(
         "mediaeval.finetune.systems.caffenet:build",
         "mediaeval.finetune.settings:CaffeNetSettings",
-        "all of CaffeNet, and the new layer behind its classes",
+        "all of CaffeNet, and the new layer after its classes",
         _CAMPOS_SOURCE,
         _CAMPOS | {"form": "fc9"},
     ),
@@ -107,14 +107,14 @@ SYSTEMS: dict[str, SystemRecord] = {
         "mediaeval.finetune.systems.multigap:build",
         "mediaeval.finetune.settings:MultiGapSettings",
         "averages of five blocks of MobileNetV2 (objects) and VGG16 (places), with a GRU, attention or ANP scores",
-        "Multi-GAP (seed 003)",
+        "Lim et al. 2020 (Multi-GAP)",
         _MULTIGAP,
     ),
     "attention-alexnet": SystemRecord(
         "mediaeval.finetune.systems.attention_alexnet:build",
         "mediaeval.finetune.settings:AttentionAlexNetSettings",
         "two AlexNets, one with attention over the cells of its last map",
-        "attention AlexNet (seed 004)",
+        "Agarwal 2019 (attention AlexNet)",
         _ATTENTION,
     ),
 }

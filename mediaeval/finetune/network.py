@@ -1,4 +1,4 @@
-"""What every system becomes once it is built: a network from pixels to scores, and what is to be known about it."""
+"""What every system is once it is built: a network from pixels to scores, and what training and inspecting it needs."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,15 +9,15 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class View:
-    """How a photograph becomes the network's square of pixels.
+    """How an image becomes the network's square of pixels.
 
-    It is resized so that its shorter side has `resize` pixels (with `squash`, both sides), then `crop` pixels a side
-    are cut out: of the middle when predicting, anywhere when training.
+    It is resized so that its shorter side has `resize` pixels (with `squash`, both sides), then a square of `crop`
+    pixels per side is cut out: of the middle when predicting, anywhere when training.
     """
 
     resize: int
     crop: int
-    interpolation: str = "bilinear"  # a filter of Pillow's: bilinear, bicubic or lanczos
+    interpolation: str = "bilinear"  # a filter of Pillow: bilinear, bicubic or lanczos
     squash: bool = False
 
     def __post_init__(self) -> None:
@@ -26,19 +26,19 @@ class View:
 
 @dataclass(frozen=True)
 class SystemNetwork:
-    """A system's network, with weights loaded or as a training begins.
+    """A system's network, with weights loaded or as it is when a training begins.
 
     network  (pixels, vectors) → scores before softmax or sigmoid, float32 (n, n_labels). pixels: float32
              (n, 3, crop, crop), RGB, 0..255: the network normalises them itself. vectors: float32 (n, width) of the
-             extractors that the settings name, or None where they name none. Its parameters are all trained, but those
+             extractors that the settings name, or None where they name none. All parameters are trained, except those
              with `requires_grad` off.
-    view     how photographs become pixels
+    view     how images become pixels
     new      prefixes of the names of parameters that were not loaded: they learn at `new_lr` times the rate
-    layers   parameter name → its layer, counted from 0 at the image; for `layer_decay`. Empty: the system has no such
-             order, and a layer_decay other than 1 is refused
+    layers   parameter name → its layer, counted from 0 at the image, for `layer_decay`. Empty: the system has no order
+             of layers, and a layer_decay other than 1 is refused
     taps     name → module whose output a linear probe may read, from the image to the scores
-    maps     name → convolutional module that Grad-CAM looks at; the first is the default
-    notes    sentences that whoever begins a training should read
+    maps     name → convolutional module for Grad-CAM; the first is the default
+    notes    sentences that are logged when a training begins
     """
 
     network: nn.Module
@@ -66,7 +66,7 @@ class RgbNormalised(nn.Module):
 
 
 class BgrCentred(nn.Module):
-    """Pixels RGB 0..255, (n, 3, h, w) → BGR minus `mean`, BGR 0..255: what networks of Caffe were trained on."""
+    """Pixels RGB 0..255, (n, 3, h, w) → BGR minus `mean`, BGR 0..255: the input of Caffe's networks."""
 
     mean: Tensor  # (3, 1, 1)
 

@@ -1,4 +1,4 @@
-"""What a recipe comes to: losses, learning rates, parameter groups, optimisers, mixing."""
+"""What training settings mean: losses, learning rates, parameter groups, optimisers, mixing."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -15,96 +15,99 @@ from mediaeval.finetune.network import SystemNetwork
 from mediaeval.finetune.settings import TrainingSettings
 
 
-def loss_of(recipe: TrainingSettings, multi_label: bool) -> Callable[[Tensor, Tensor], Tensor]:
-    """Return (scores, targets) → mean loss; both (n, L), targets 0..1, in rows that sum to 1 for one label an image."""
-    smooth, gamma = recipe.label_smoothing, recipe.focal_gamma
+def loss_of(settings: TrainingSettings, multi_label: bool) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return (scores, targets) → mean loss; both (n, L), targets 0..1; if single-label, each row sums to 1."""
+    smooth, gamma = settings.label_smoothing, settings.focal_gamma
 
     def of_one(scores: Tensor, targets: Tensor) -> Tensor:
         targets = targets * (1 - smooth) + smooth / targets.shape[1]
         log_p = F.log_softmax(scores, dim=1)
-        focus = (1 - log_p.exp()) ** gamma if recipe.loss == "focal" else 1.0
+        focus = (1 - log_p.exp()) ** gamma if settings.loss == "focal" else 1.0
         return -(targets * focus * log_p).sum(dim=1).mean()
 
     def of_several(scores: Tensor, targets: Tensor) -> Tensor:
         targets = targets * (1 - smooth) + smooth / 2
-        if recipe.loss == "focal":
-            return sigmoid_focal_loss(scores, targets, alpha=-1, gamma=gamma, reduction="mean")
+        if settings.loss == "focal":
+            loss: Tensor = sigmoid_focal_loss(scores, targets, alpha=-1, gamma=gamma, reduction="mean")
+            return loss
         return F.binary_cross_entropy_with_logits(scores, targets)
 
     return of_several if multi_label else of_one
 
 
-def mixing_of(recipe: TrainingSettings) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None:
-    """Return (pixels, targets) → the same mixed with those of other images of the batch, or None for no mixing.
+def mixing_of(settings: TrainingSettings) -> Callable[[Tensor, Tensor], tuple[Tensor, Tensor]] | None:
+    """Return (pixels, targets) → the same mixed with those of other images of the batch; None where nothing is mixed.
 
-    MixUp (Zhang et al. 2018), CutMix (Yun et al. 2019); with both, one of them each time, by torch's generator.
+    MixUp (Zhang et al. 2018), CutMix (Yun et al. 2019); with both, one of the two each time, by torch's generator.
     """
-    steps: list[nn.Module] = [v2.MixUp(alpha=recipe.mixup)] if recipe.mixup else []
-    steps += [v2.CutMix(alpha=recipe.cutmix)] if recipe.cutmix else []
+    steps: list[nn.Module] = [v2.MixUp(alpha=settings.mixup)] if settings.mixup else []
+    steps += [v2.CutMix(alpha=settings.cutmix)] if settings.cutmix else []
     return None if not steps else steps[0] if len(steps) == 1 else v2.RandomChoice(steps)
 
 
-def lr_at(recipe: TrainingSettings, n_images: int) -> Callable[[int, int, Sequence], float]:
+def lr_at(settings: TrainingSettings, n_images: int) -> Callable[[int, int, Sequence[Any]], float]:
     """Return (epoch, images seen, history) → learning rate of the next batch.
 
     `step` counts in whole iterations of `batch_size` images, as Caffe's `stepsize`: step_epochs · n_images /
     batch_size, rounded. `cosine` ends at 0 with the last image of the last epoch.
     """
-    warm = recipe.warmup_epochs * n_images
-    whole = recipe.epochs * n_images
-    step = max(round(recipe.step_epochs * n_images / recipe.batch_size), 1)
+    warm = settings.warmup_epochs * n_images
+    whole = settings.epochs * n_images
+    step = max(round(settings.step_epochs * n_images / settings.batch_size), 1)
 
-    def rate(epoch: int, seen: int, history: Sequence) -> float:
+    def rate(epoch: int, seen: int, history: Sequence[Any]) -> float:
         if seen < warm:
-            return recipe.lr * (seen + 0.5 * recipe.batch_size) / (warm + 0.5 * recipe.batch_size)
-        if recipe.schedule == "step":
-            return recipe.lr * 0.1 ** (seen // recipe.batch_size // step)
-        if recipe.schedule == "cosine":
+            return settings.lr * (seen + 0.5 * settings.batch_size) / (warm + 0.5 * settings.batch_size)
+        if settings.schedule == "step":
+            return settings.lr * 0.1 ** (seen // settings.batch_size // step)
+        if settings.schedule == "cosine":
             share = (seen - warm) / max(whole - warm, 1)
-            return recipe.lr * 0.5 * (1 + float(torch.cos(torch.tensor(torch.pi * min(share, 1.0)))))
-        return recipe.lr
+            return settings.lr * 0.5 * (1 + float(torch.cos(torch.tensor(torch.pi * min(share, 1.0)))))
+        return settings.lr
 
     return rate
 
 
-def parameter_groups(built: SystemNetwork, recipe: TrainingSettings) -> list[dict[str, Any]]:
-    """Return groups for an optimiser: what has the same rate (`lr_scale` times lr) and decay together.
+def parameter_groups(system: SystemNetwork, settings: TrainingSettings) -> list[dict[str, Any]]:
+    """Return groups for an optimiser: parameters with the same rate (`lr_scale` times lr) and the same decay.
 
-    Biases and the scales of normalisations (all that has one dimension) are not decayed. Raises ConfigError for a
+    Biases and the scales of normalisations (all parameters of one dimension) are not decayed. Raises ConfigError for a
     layer_decay where the system has no order of layers.
     """
-    if recipe.layer_decay != 1 and not built.layers:
-        raise ConfigError(f"layer_decay = {recipe.layer_decay}: this system has no order of layers; leave it at 1.")
-    deepest = max(built.layers.values(), default=0)
+    if settings.layer_decay != 1 and not system.layers:
+        raise ConfigError(
+            f"system.layer_decay: got {settings.layer_decay}; expected 1, since this system has no order of layers."
+        )
+    deepest = max(system.layers.values(), default=0)
     groups: dict[tuple[float, float], list[Tensor]] = {}
-    for name, parameter in built.network.named_parameters():
+    for name, parameter in system.network.named_parameters():
         if not parameter.requires_grad:
             continue
-        if name.startswith(tuple(built.new)):
-            scale = recipe.new_lr
+        if name.startswith(tuple(system.new)):
+            scale = settings.new_lr
         else:
-            scale = recipe.layer_decay ** (deepest - built.layers.get(name, deepest))
-        scale *= recipe.bias_lr if name.endswith(".bias") else 1.0
-        decay = 0.0 if parameter.ndim <= 1 else recipe.weight_decay
+            scale = settings.layer_decay ** (deepest - system.layers.get(name, deepest))
+        scale *= settings.bias_lr if name.endswith(".bias") else 1.0
+        decay = 0.0 if parameter.ndim <= 1 else settings.weight_decay
         groups.setdefault((scale, decay), []).append(parameter)
     return [{"params": ps, "lr_scale": s, "weight_decay": d} for (s, d), ps in groups.items()]
 
 
-def optimiser_of(built: SystemNetwork, recipe: TrainingSettings) -> torch.optim.Optimizer:
-    """Return the optimiser over the network's groups."""
-    groups = parameter_groups(built, recipe)
-    if recipe.optimiser == "sgd":
-        return torch.optim.SGD(groups, lr=recipe.lr, momentum=recipe.momentum)
-    return (torch.optim.AdamW if recipe.optimiser == "adamw" else torch.optim.Adam)(groups, lr=recipe.lr)
+def optimiser_of(system: SystemNetwork, settings: TrainingSettings) -> torch.optim.Optimizer:
+    """Return the optimiser of the network's parameters."""
+    groups = parameter_groups(system, settings)
+    if settings.optimiser == "sgd":
+        return torch.optim.SGD(groups, lr=settings.lr, momentum=settings.momentum)
+    return (torch.optim.AdamW if settings.optimiser == "adamw" else torch.optim.Adam)(groups, lr=settings.lr)
 
 
-def resolve_precision(recipe: TrainingSettings, device: torch.device) -> TrainingSettings:
-    """Return a recipe whose precision is no longer "auto": a run records what it was trained in.
+def resolve_precision(settings: TrainingSettings, device: torch.device) -> TrainingSettings:
+    """Return settings whose precision is not "auto", so that a run records what it was trained in.
 
-    bfloat16 on a GPU, and on a processor that multiplies such numbers itself (2.5 times as fast there). It is what the
-    network computes in while it is trained; weights stay float32.
+    That is bfloat16 on a GPU, and on a processor with instructions for it (2.5 times as fast there). The network
+    computes in it while it is trained; weights stay float32.
     """
-    if recipe.precision != "auto":
-        return recipe
+    if settings.precision != "auto":
+        return settings
     half = device.type == "cuda" or multiplies_bfloat16()
-    return recipe.model_copy(update={"precision": "bfloat16" if half else "float32"})
+    return settings.model_copy(update={"precision": "bfloat16" if half else "float32"})

@@ -1,1 +1,1 @@
-"""One file a system (see `mediaeval.finetune.SYSTEMS`); each has `build`, which gives a `network.SystemNetwork`."""
+"""One file per system (see `mediaeval.finetune.SYSTEMS`); each has `build`, which returns a `network.SystemNetwork`."""

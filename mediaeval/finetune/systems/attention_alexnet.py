@@ -1,12 +1,12 @@
-"""Attention AlexNet (seed 004): two AlexNets side by side, one with attention over the 36 cells of its last map.
+"""Attention AlexNet (Agarwal 2019): two AlexNets side by side, one with attention over the 36 cells of its last map.
 
     pixels ─ conv1 … pool5 ─ (256, 6, 6) ─ attention ─ (256, 6, 6) ─ fc6 ─ fc7 ─┐
-    pixels ─ conv1 … pool5 ─ (256, 6, 6) ───────────────────────────  fc6 ─ fc7 ─┴─ 8192 → one score a label
+    pixels ─ conv1 … pool5 ─ (256, 6, 6) ───────────────────────────  fc6 ─ fc7 ─┴─ 8192 → one score per label
 
-The report says that the original network is applied "concurrently", not whether the two share weights. With `branches`
-"separate" they share none; with "shared" the convolutions. fc6 and fc7 are never shared: what they read differs, in the
-literal form by a factor of 36. A weight file is loaded into both branches. The AlexNet is that of 2012: it normalises
-before it pools, where it normalises at all (`lrn`), and three of its convolutions have two groups.
+The report states that the original network is applied "concurrently", but not whether the two share weights. With
+`branches` "separate" they share none; with "shared" the convolutions. fc6 and fc7 are never shared: their inputs
+differ, in the literal form by a factor of 36. A weight file is loaded into both branches. The AlexNet is that of 2012:
+it normalises before it pools, where it normalises at all (`lrn`), and three of its convolutions have two groups.
 """
 
 from collections.abc import Mapping
@@ -32,10 +32,10 @@ _FILES = (
 
 
 class CellWeights(nn.Module):
-    """Map (n, 256, 6, 6) → softmax(Wᵀ X + B), (n, 36): one weight a cell, which sum to 1. Hook it to see them.
+    """Map (n, 256, 6, 6) → softmax(Wᵀ X + B), (n, 36): one weight per cell, in rows that sum to 1. Hook it to see them.
 
-    shared  one scorer (256 → 1) looks at each cell, and each cell has a bias: 256 + 36 = 292 parameters. A bias for all
-            cells together would cancel in the softmax
+    shared  one scorer (256 → 1) reads each cell, and each cell has a bias: 256 + 36 = 292 parameters. One bias for all
+            cells would cancel in the softmax
     dense   all 9216 numbers → 36: 331,812 parameters
     """
 
@@ -52,7 +52,7 @@ class CellWeights(nn.Module):
 
 
 class Attention(nn.Module):
-    """Map (n, 256, 6, 6) → the same, each cell times its weight and `rescale`; nothing is summed up.
+    """Map (n, 256, 6, 6) → the same, each cell times its weight and `rescale`; cells are not summed up.
 
     With `rescale` 36 uniform weights change nothing.
     """
@@ -97,7 +97,7 @@ def _branch(settings: AttentionAlexNetSettings) -> CaffeNet:
 
 
 def _remove_convolutions(network: CaffeNet) -> None:
-    """Leave the dense layers alone, in place."""
+    """Remove the layers before the dense ones, in place."""
     for name, _ in list(network.named_children()):
         if name == "flatten":
             return
@@ -112,8 +112,8 @@ def build(settings: AttentionAlexNetSettings, n_labels: int, width: int, *, pret
     maps  attended.conv5; plain.conv5, where it has its own
     The weights of the 36 cells: the output of network.attention.weights.
 
-    Raises WeightsError when weights are wanted and absent, damaged or of another network; with `lrn` also for a
-    .caffemodel of CaffeNet, whose layers have the same shapes in another order (a state dict does not tell).
+    Raises WeightsError when pretrained weights are absent, damaged or of another network; with `lrn` also for a
+    .caffemodel of CaffeNet, whose layers have the same shapes in another order (a state dict does not show it).
     """
     network = AttentionAlexNet(settings, n_labels)
     if pretrained and settings.init == "pretrained":
@@ -131,10 +131,10 @@ def build(settings: AttentionAlexNetSettings, n_labels: int, width: int, *, pret
 def _load(network: AttentionAlexNet, settings: AttentionAlexNetSettings) -> None:
     path = Path(settings.weights)
     if not settings.weights or not path.is_file():
-        came = f"{path} is not there" if settings.weights else "no file is named"
+        got = f"{path}, which does not exist" if settings.weights else "no file"
         raise WeightsError(
-            f"{OWNER}: system.weights: {came}. Wanted is {_FILES}. Name one under system.weights, or begin with "
-            "nothing: system.init = 'random'."
+            f"{OWNER}: system.weights: got {got}; expected {_FILES}. Name one under system.weights, or begin with "
+            "random weights: system.init = 'random'."
         )
     state = read_caffenet(path, OWNER, _norm(settings))
     load_caffenet(network.attended, state, OWNER, path)
@@ -157,6 +157,7 @@ def _notes(settings: AttentionAlexNetSettings) -> tuple[str, ...]:
         return ()
     return (
         f"the attention weights of {CELLS} cells average 1/{CELLS}: with rescale = {settings.rescale:g}, fc6 of the "
-        f"attended branch begins with inputs {CELLS / settings.rescale:.3g} times smaller than fc6 beside it, and what "
-        f"it gives hardly depends on the image. This is the report's form; rescale = {CELLS} begins with equal inputs.",
+        f"attended branch begins with inputs {CELLS / settings.rescale:.3g} times smaller than those of the other fc6, "
+        f"and its output hardly depends on the image. This is the report's form; rescale = {CELLS} begins with equal "
+        "inputs.",
     )

@@ -25,7 +25,7 @@ _FILES = (
 )
 
 
-class PhotographNet(CaffeNet):
+class PixelCaffeNet(CaffeNet):
     """Pixels RGB 0..255, (n, 3, 227, 227) → scores (n, n_labels)."""
 
     def forward(self, pixels: Tensor, vectors: Tensor | None = None) -> Tensor:
@@ -33,9 +33,9 @@ class PhotographNet(CaffeNet):
 
 
 def build(settings: CaffeNetSettings, n_labels: int, width: int, *, pretrained: bool) -> SystemNetwork:
-    """Build CaffeNet with a new last layer, N(0, 0.01) with biases 0, in the place that `settings.form` says.
+    """Build CaffeNet with a new last layer, weights N(0, 0.01) and biases 0, in the place given by `settings.form`.
 
-    Raises WeightsError for a file that is absent, damaged, of another network, or - for fc9 - has another number of
+    Raises WeightsError for a file that is absent, damaged, of another network or, for fc9, has another number of
     classes than the settings.
     """
     owner = "system 'caffenet'" if settings.form == "fc8" else f"system 'caffenet-{settings.form}'"
@@ -47,7 +47,7 @@ def build(settings: CaffeNetSettings, n_labels: int, width: int, *, pretrained: 
     }[settings.form]
     new = DENSE[len(dense) - 1]
     state = _read(settings, owner) if pretrained and settings.init == "pretrained" else None
-    network = PhotographNet(dense, relu8=settings.relu, first=BgrCentred(settings.mean))
+    network = PixelCaffeNet(dense, relu8=settings.relu, first=BgrCentred(settings.mean))
     if state is not None:
         load_caffenet(network, state, owner, settings.weights, new=(new,))
     taps = blobs(network)
@@ -63,18 +63,18 @@ def build(settings: CaffeNetSettings, n_labels: int, width: int, *, pretrained: 
 
 
 def _read(settings: CaffeNetSettings, owner: str) -> dict[str, Tensor]:
-    """Return the tensors of the file that the settings name."""
+    """Return the tensors of the file that the settings name. Raises WeightsError where it is absent or does not fit."""
     path = Path(settings.weights)
     if not settings.weights or not path.is_file():
-        came = f"{path} is not there" if settings.weights else "no file is named"
+        got = f"{path}, which does not exist" if settings.weights else "no file"
         raise WeightsError(
-            f"{owner}: system.weights: {came}. Wanted is {_FILES}. Name one under system.weights, or begin with "
-            "nothing: system.init = 'random'."
+            f"{owner}: system.weights: got {got}; expected {_FILES}. Name one under system.weights, or begin with "
+            "random weights: system.init = 'random'."
         )
     state = read_caffenet(path, owner, "after-pool")
     if settings.form == "fc9" and (there := classes_of(state)) != settings.classes:
         raise WeightsError(
-            f"{owner}: fc8 of {path} has {there} classes, system.classes = {settings.classes}. Set system.classes = "
-            f"{there}, or name the file that was meant."
+            f"{owner}: fc8 of {path} has {there} classes; expected {settings.classes}, as in system.classes. Set "
+            f"system.classes = {there}, or name another file."
         )
     return state

@@ -1,6 +1,6 @@
-"""The streams of Multi-GAP (seed 003): a backbone, tapped once a resolution; each tap reduced and averaged.
+"""The streams of Multi-GAP: a backbone, tapped once per resolution; each tap is reduced and averaged.
 
-    pixels → backbone → map of block k → 1 × 1 convolution to 64 → (ReLU) → average over places: 64 numbers a block
+    pixels → backbone → map of block k → 1 × 1 convolution to 64 → (ReLU) → average over places: 64 numbers per block
 
 The paper's figure gives channel numbers that its text does not. We tap each backbone at the end of a resolution:
 
@@ -31,7 +31,7 @@ VGG16 = ((64, 2), (128, 2), (256, 3), (512, 3), (512, 3))  # channels, convoluti
 
 
 class Reducer(nn.Module):
-    """Map of a block (n, channels, h, w) → 1 × 1 convolution → ReLU, where wanted → average over places (n, width)."""
+    """Map of a block (n, channels, h, w) → 1 × 1 convolution → ReLU, if any → average over places (n, width)."""
 
     def __init__(self, channels: int, width: int, relu: bool):
         super().__init__()
@@ -43,9 +43,9 @@ class Reducer(nn.Module):
 
 
 class Stream(nn.Module):
-    """Pixels RGB 0..255, (n, 3, h, w) → what the classifier reads of this backbone, (n, width).
+    """Pixels RGB 0..255, (n, 3, h, w) → this backbone's part of the classifier's input, (n, width).
 
-    normalise  what the backbone's weights want of pixels
+    normalise  pixels as the backbone's weights expect them
     features   layers one after the other; `tapped` names some of them, the last included
     sequence   (n, blocks, reduce) → (n, width): the averages one after the other, or what a GRU makes of them
     """
@@ -100,7 +100,7 @@ def places_stream(settings: MultiGapSettings) -> Stream:
             layers[f"pool{block - 1}"] = nn.MaxPool2d(2, 2)
         for k in range(1, depth + 1):
             layers[f"conv{block}_{k}"] = _convolution(before, channels)
-            # what is tapped may be hooked for its gradient, which an operation in place would not bear
+            # tapped layers may be hooked for their gradient, which does not work with an operation in place
             layers[f"relu{block}_{k}"] = nn.ReLU(inplace=k < depth)
             before = channels
         taps.append((f"relu{block}_{depth}", channels))

@@ -1,7 +1,7 @@
-"""The weight files of Multi-GAP's backbones: where they lie, and their keys in the names of our streams.
+"""The weight files of Multi-GAP's backbones: where they are, and their keys in the names of our streams.
 
-The object stream has torchvision's names, the places stream Caffe's. A file holds its whole network; of a stream with
-fewer blocks the keys of the others are known and left out, as are the classifiers. Any other key is an error.
+The object stream has torchvision's names, the places stream Caffe's. A file holds its whole network; in a stream with
+fewer blocks, the keys of the other blocks are left out, as are the classifiers. Any other key is an error.
 """
 
 import re
@@ -37,10 +37,10 @@ def object_file(own: str) -> Path:
 def places_file(own: str) -> Path:
     """Return the user's own VGG16. Raises WeightsError when none is named, or it is absent."""
     if not own or not Path(own).is_file():
-        came = f"{own} is not there" if own else "no file is named"
+        got = f"{own}, which does not exist" if own else "no file"
         raise WeightsError(
-            f"{OWNER}: system.places_weights: {came}. Wanted is a VGG16 trained on Places365: {_PLACES_FILES}. Name "
-            "one under system.places_weights, or begin with nothing: system.init = 'random'."
+            f"{OWNER}: system.places_weights: got {got}; expected a VGG16 trained on Places365: {_PLACES_FILES}. Name "
+            "one under system.places_weights, or begin with random weights: system.init = 'random'."
         )
     return Path(own)
 
@@ -48,8 +48,8 @@ def places_file(own: str) -> Path:
 def load_object(stream: Stream, path: Path) -> None:
     """Load a MobileNetV2 of torchvision, or of timm (mobilenetv2_100), into the stream's backbone.
 
-    Raises WeightsError with the keys for a file of another network. What padding and what mean and std of pixels a
-    file was trained with, it does not say: torchvision's padding is meant, and `object_mean`, `object_std`.
+    Raises WeightsError with the keys for a file of another network. A file does not state its padding, nor the mean and
+    std of pixels: torchvision's padding is assumed, and `object_mean`, `object_std`.
     """
     state = read_weights(path, OWNER)
     if "conv_stem.weight" in state:
@@ -63,7 +63,7 @@ def load_places(stream: Stream, path: Path) -> None:
 
     Caffe's names are conv1_1 … conv5_3, fc6, fc7, fc8a, Keras's block1_conv1 …, fc1, fc2, predictions.
 
-    Raises WeightsError with the keys for any other, torchvision's VGG16 included: its pixels are RGB of 0..1, and
+    Raises WeightsError with the keys for any other, including torchvision's VGG16: its pixels are RGB of 0..1, and
     those of this stream BGR of 0..255.
     """
     state = read_weights(path, OWNER)
@@ -108,7 +108,7 @@ def _from_timm(state: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
     return {f"{layers[layer]}.{variable}": state[key] for key, (layer, _, variable) in split.items()}
 
 
-# Keras 1 repeats the layer in the name of a variable: block1_conv1/block1_conv1_W_1; Keras 2 says block1_conv1/kernel
+# Keras 1 repeats the layer in the name of a variable: block1_conv1/block1_conv1_W_1; Keras 2 has block1_conv1/kernel
 _KERAS = re.compile(r"(?P<layer>block(\d)_conv(\d)|fc1|fc2|predictions)/(?:(?P=layer)_)?(kernel|bias|W|b)(?:_\d+)?")
 _KERAS_DENSE = {"fc1": "fc6", "fc2": "fc7", "predictions": "fc8"}
 
@@ -129,4 +129,6 @@ def _from_keras(state: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
 
 def _refuse(strange: list[str], path: Path, network: str) -> None:
     if strange:
-        raise WeightsError(f"{OWNER}: {path} is no {network}: it has keys that are none of its: {first_few(strange)}.")
+        raise WeightsError(
+            f"{OWNER}: {path} is not a {network}: it has keys that such a network lacks: {first_few(strange)}."
+        )

@@ -1,4 +1,4 @@
-"""A bidirectional GRU over the blocks of a stream, with the attention of Multi-GAP (seed 003, section 2.2)."""
+"""A bidirectional GRU over the blocks of a stream, with the attention of Multi-GAP (section 2.2 of its paper)."""
 
 import torch
 from torch import Tensor, nn
@@ -7,8 +7,8 @@ from torch import Tensor, nn
 class StepAttention(nn.Module):
     """States (n, T, m) → Att_t = tanh(W_t x_t + b_t)², (n, T, m), 0 ≤ Att < 1: equation 2 of the paper.
 
-    The square is of each number. Every step has its own W_t (m, m) and b_t (m): the steps are blocks, which differ.
-    Nothing makes the values sum to 1. Hook this module to see them.
+    Each number is squared. Every step has its own W_t (m, m) and b_t (m): the steps are blocks, which differ. Values
+    need not sum to 1. Hook this module to see them.
     """
 
     def __init__(self, steps: int, width: int):
@@ -27,7 +27,7 @@ class BlockGru(nn.Module):
     """Averages of T blocks (n, T, c), from the image upwards → (n, T · 2 · units).
 
     The GRU has one layer; each step's state is the forward one, then the backward one. The paper writes M for the
-    width of a state and does not say how two directions become M numbers: here M is both together, 2 · units. With
+    width of a state and does not state how two directions become M numbers: here M is both together, 2 · units. With
     attention the states are multiplied by it, number by number.
     """
 

@@ -1,11 +1,11 @@
-"""Multi-GAP (seed 003): averages of every block of MobileNetV2 (objects) and VGG16 (places), and ANP scores.
+"""Multi-GAP (Lim et al. 2020): averages of every block of MobileNetV2 (objects) and VGG16 (places), and ANP scores.
 
     object   5 × 64 = 320 ─┐   with a sequence: 5 × 2 · units
-    places   5 × 64 = 320 ─┼─ concatenated → (a hidden layer) → one score a label
-    ANP      as they come ─┘   alone: → 1024 → ReLU → 512 → ReLU → one score a label
+    places   5 × 64 = 320 ─┼─ concatenated → (a hidden layer) → one score per label
+    ANP      as they come ─┘   alone: → 1024 → ReLU → 512 → ReLU → one score per label
 
-The rows of the paper's table are settings of one network, but late fusion: the mean of several runs' probabilities.
-The paper says nothing of the picture's size: 224 of 256 pixels, as both backbones were trained.
+The rows of the paper's table are settings of one network, except late fusion: the mean of several runs' probabilities.
+The paper does not state the size of images: 224 of 256 pixels, as both backbones were trained.
 """
 
 from collections import OrderedDict
@@ -28,7 +28,7 @@ class MultiGap(nn.Module):
     """(pixels RGB 0..255 (n, 3, 224, 224), vectors (n, vector_width) or None) → scores (n, n_labels).
 
     `vectors` are standardised ANP scores. They are read as they are; without streams, by a perceptron.
-    `concat` gives what the classifier reads, (n, width).
+    The output of `concat` is the input of the classifier, (n, width).
     """
 
     def __init__(self, streams: Mapping[str, Stream], vector_width: int, hidden: tuple[int, ...], n_labels: int):
@@ -59,13 +59,13 @@ def _perceptron(widths: tuple[int, ...]) -> nn.Sequential:
 def build(settings: MultiGapSettings, n_labels: int, width: int, *, pretrained: bool) -> SystemNetwork:
     """Return the network of one row of the paper's table; see `network.SystemNetwork` and the module's docstring.
 
-    taps  object.1 … places.5: the averages of the blocks (64); object.sequence: what the GRU gives; concat: what the
-          classifier reads; hidden1 …: behind the ReLU; scores
-    maps  object.block5, places.block5: the last map of each backbone, whatever number it has; then object.reducer5 …:
+    taps  object.1 … places.5: the averages of the blocks (64); object.sequence: the output of the GRU; concat: the
+          input of the classifier; hidden1 …: after the ReLU; scores
+    maps  object.block5, places.block5: the last map of each backbone, whatever its number; then object.reducer5 …:
           its 1 × 1 convolution. Without streams there are none
     Attention values, (n, blocks, 2 · units), 0..1: the output of network.streams.object.sequence.attention.
 
-    Raises WeightsError, for both streams at once, when weights are wanted and absent, damaged or of another network.
+    Raises WeightsError, for both streams at once, when pretrained weights are absent, damaged or of another network.
     """
     assert bool(width) == bool(settings.anp), f"vectors of {width} numbers, and anp = '{settings.anp}'"
     streams: dict[str, Stream] = {name: STREAMS[name](settings) for name in settings.streams}
@@ -106,7 +106,7 @@ def _taps(network: MultiGap) -> dict[str, nn.Module]:
             taps[f"{name}.sequence"] = stream.sequence
     taps["concat"] = network.concat
     for name, layer in network.classifier.named_children():
-        if not name.startswith("hidden"):  # what their ReLUs give stands for them
+        if not name.startswith("hidden"):  # the outputs of their ReLUs stand for them
             taps[name.replace("relu", "hidden")] = layer
     return taps
 

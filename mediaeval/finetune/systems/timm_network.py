@@ -19,7 +19,7 @@ OWNER = "system 'timm'"
 
 
 class TimmNetwork(nn.Module):
-    """Pixels RGB 0..255 → a network of timm."""
+    """Pixels RGB 0..255, (n, 3, crop, crop) → scores (n, n_labels), by a network of timm."""
 
     def __init__(self, model: nn.Module, mean: tuple[float, float, float], std: tuple[float, float, float]):
         super().__init__()
@@ -42,7 +42,7 @@ def build(settings: TimmSettings, n_labels: int, width: int, *, pretrained: bool
         image_size=settings.image_size,
     )
     model = timm_model(OWNER, extractor, extractor.model_args | {"num_classes": n_labels})
-    for head in _classifiers(model):  # timm's own start is for many classes: three would begin with a loss of 5
+    for head in _classifiers(model):  # timm initialises for many classes: three would begin with a loss of 5
         layer: Any = model.get_submodule(head)  # of several types, all with weight and bias
         nn.init.normal_(layer.weight, std=0.01)
         nn.init.zeros_(layer.bias)
@@ -50,7 +50,7 @@ def build(settings: TimmSettings, n_labels: int, width: int, *, pretrained: bool
         _load(model, extractor)
     steps = of_timm(timm_config(model, extractor))
     if steps is None:
-        raise ConfigError(f"{OWNER}: {settings.model} wants another preprocessing than resizing and cropping a square.")
+        raise ConfigError(f"{OWNER}: {settings.model} needs preprocessing other than resizing and cropping a square.")
     network = TimmNetwork(model, steps.mean, steps.std)
     modules = dict(model.named_modules())
     blocks = [info["module"] for info in getattr(model, "feature_info", []) if info["module"] in modules]
@@ -68,7 +68,7 @@ def build(settings: TimmSettings, n_labels: int, width: int, *, pretrained: bool
 
 
 def _load(model: nn.Module, extractor: ExtractorConfig) -> None:
-    """Load all but the classifier, which is new."""
+    """Load all weights but those of the classifier, which is new."""
     path = locate("", extractor, owner=OWNER, key="system.weights")
     state = read_weights(path, OWNER)
     if not extractor.weights:

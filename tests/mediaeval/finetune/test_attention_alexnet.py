@@ -263,11 +263,13 @@ def test_a_caffemodel_is_loaded_and_caffenets_is_refused(few, tmp_path):
 
 def test_absent_weights_are_told_with_the_setting_and_the_origin(few, tmp_path):
     with pytest.raises(
-        WeightsError, match=r"system 'attention-alexnet': system\.weights: no file is named.*bvlc_alexnet"
+        WeightsError, match=r"system 'attention-alexnet': system\.weights: got no file; expected bvlc_alexnet"
     ):
         made(pretrained=True)
     nothing = tmp_path / "nothing.caffemodel"
-    with pytest.raises(WeightsError, match=r"system\.weights: .*nothing\.caffemodel is not there.*bvlc_alexnet"):
+    with pytest.raises(
+        WeightsError, match=r"system\.weights: got .*nothing\.caffemodel, which does not exist; expected bvlc_alexnet"
+    ):
         made(pretrained=True, weights=str(nothing))
     made(weights=str(nothing))
     made(pretrained=True, weights=str(nothing), init="random")

@@ -436,8 +436,8 @@ def test_a_file_fills_all_but_the_new_layer(file, weights, form, width):
 def test_fc9_wants_the_files_number_of_classes(tmp_path):
     path = tmp_path / "mvso.caffemodel"
     path.write_bytes(network_file(draw({"fc6": 4, "fc7": 4, "fc8-t": 6})))
-    with pytest.raises(WeightsError, match=r"system 'caffenet-fc9': fc8 of .*mvso.caffemodel has 6 classes, "
-                       r"system.classes = 1000. Set system.classes = 6"):  # fmt: skip
+    with pytest.raises(WeightsError, match=r"system 'caffenet-fc9': fc8 of .*mvso.caffemodel has 6 classes; "
+                       r"expected 1000, as in system.classes. Set system.classes = 6"):  # fmt: skip
         build(settings("fc9", weights=str(path)), 2, 0, pretrained=True)
 
 
@@ -464,10 +464,12 @@ def test_a_state_dict_with_the_layers_names_is_loaded_too(tmp_path, suffix):
 
 
 def test_without_a_file_it_says_which_are_wanted(tmp_path):
-    wanted = r"Wanted is bvlc_reference_caffenet.caffemodel.*DeepSentiBank.*MVSO.*system.init = 'random'"
-    with pytest.raises(WeightsError, match=rf"system 'caffenet': system.weights: no file is named. {wanted}"):
+    expected = r"expected bvlc_reference_caffenet.caffemodel.*DeepSentiBank.*MVSO.*system.init = 'random'"
+    with pytest.raises(WeightsError, match=rf"system 'caffenet': system.weights: got no file; {expected}"):
         build(settings(), 2, 0, pretrained=True)
-    with pytest.raises(WeightsError, match=r"system 'caffenet-fc7-2': system.weights: .*gone.caffemodel is not there"):
+    with pytest.raises(
+        WeightsError, match=r"system 'caffenet-fc7-2': system.weights: got .*gone.caffemodel, which does not exist"
+    ):
         build(settings("fc7-2", weights=str(tmp_path / "gone.caffemodel")), 2, 0, pretrained=True)
 
 

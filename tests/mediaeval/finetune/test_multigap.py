@@ -467,7 +467,7 @@ def test_absent_weights_are_told_for_both_streams_with_settings_and_origins(monk
     of_object, of_places = told.value.problems
     assert of_object.startswith("system 'multigap': ") and "mobilenet_v2-" in of_object
     assert "system.object_weights" in of_object and "https://download.pytorch.org/" in of_object
-    assert of_places.startswith("system 'multigap': system.places_weights: no file is named")
+    assert of_places.startswith("system 'multigap': system.places_weights: got no file; expected a VGG16")
     assert "vgg16_places365.caffemodel" in of_places and "Keras-VGG16-places365" in of_places
 
 
@@ -523,5 +523,5 @@ def test_a_keras_file_of_another_network_is_refused_with_its_keys(tmp_path):
     with h5py.File(tmp_path / "other.h5", "w") as file:
         file["conv1/kernel:0"] = np.zeros((7, 7, 3, 64), np.float32)
         file["block1_conv1/kernel:0"] = np.zeros((3, 3, 3, 64), np.float32)
-    with pytest.raises(WeightsError, match=r"other\.h5 is no VGG16 of Keras.*: conv1/kernel\."):
+    with pytest.raises(WeightsError, match=r"other\.h5 is not a VGG16 of Keras.*: conv1/kernel\."):
         made(streams=["places"], places_weights=str(tmp_path / "other.h5"), pretrained=True)

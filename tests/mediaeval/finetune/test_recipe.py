@@ -131,7 +131,9 @@ def test_groups_have_the_rates_that_the_recipe_says():
 
 
 def test_layer_decay_is_refused_where_layers_have_no_order():
-    with pytest.raises(ConfigError, match=r"layer_decay = 0.5: this system has no order of layers"):
+    with pytest.raises(
+        ConfigError, match=r"system.layer_decay: got 0.5; expected 1, since this system has no order of layers"
+    ):
         parameter_groups(built(), TrainingSettings(layer_decay=0.5))
 
 
