@@ -70,7 +70,7 @@ def build(settings: TimmSettings, n_labels: int, width: int, *, pretrained: bool
 def _load(model: nn.Module, extractor: ExtractorConfig) -> None:
     """Load all weights but those of the classifier, which is new."""
     path = locate("", extractor, owner=OWNER, key="system.weights")
-    state = read_weights(path, OWNER)
+    state: Mapping[str, Tensor] = read_weights(path, OWNER)
     if not extractor.weights:
         state = published_state(model, state, OWNER, path)
     heads = _classifiers(model)
