@@ -29,10 +29,6 @@ NOT_YET = {
     "docs/participant.md",
     "benchmarks/speed.py",
     "benchmarks/yardstick.py",
-    "mediaeval/classifiers/dense.py",
-    "mediaeval/classifiers/moe.py",
-    "mediaeval/classifiers/recipes.py",
-    "mediaeval/classifiers/small.py",
     "mediaeval/config/presets.py",
     "mediaeval/data/images.py",
     "mediaeval/data/split.py",
@@ -52,7 +48,6 @@ NOT_YET = {
     "mediaeval/formats/keras.py",
     "mediaeval/interpret/explain.py",
     "mediaeval/interpret/linear_probes.py",
-    "mediaeval/proofs/align.py",
     "mediaeval/weights/cache.py",
     "mediaeval/weights/convert.py",
 }
