@@ -1,8 +1,8 @@
-"""What a network computes on the way, of many photographs, as exact Gram matrices in bounded memory.
+"""Outputs of a network's layers for many images, as exact Gram matrices in bounded memory.
 
-A linear probe on n photographs needs no more of a layer than the n × n inner products of its outputs. Of 2,432
-photographs the first layer of CaffeNet gives 290,400 numbers each, 2.8 GB: they go into a file without a name that
-vanishes with the process, and come back a few columns at a time.
+All that a linear probe on n images needs of a layer are the n × n inner products of its outputs. For 2,432 images the
+first layer of CaffeNet gives 290,400 numbers each, 2.8 GB: they are written to a file without a name, which vanishes
+with the process, and read back a few columns at a time.
 """
 
 import os
@@ -26,12 +26,12 @@ Batch = tuple[np.ndarray, np.ndarray | None]  # pixels uint8 (b, crop, crop, 3),
 
 DISK = 16 * 2**30  # bytes of activations at a time; taps that need more together are computed in several passes
 CHUNK = 128 * 2**20  # bytes of the float64 columns that are multiplied at a time
-_FREE = 0.9  # of the space on the disk that is taken at most
+_FREE = 0.9  # largest share of the free disk space that is used
 
 
 @dataclass(frozen=True)
 class TapGram:
-    """Inner products of one tap's outputs, float64 (n_images, n_images), and how many numbers an output has."""
+    """Inner products of one tap's outputs, float64 (n_images, n_images), and the number of values per output."""
 
     matrix: np.ndarray
     dimension: int
@@ -51,13 +51,13 @@ def gram_matrices(
     """Yield (tap, Gram matrix) for each of `taps`, from the image to the scores; one matrix is in memory at a time.
 
     batches  gives the same images, in the same order, each time it is called: once a pass, once to learn the sizes
-    folder   where the activations are written for a while; at most `disk` bytes of it, and no more than is free
+    folder   where the activations are written temporarily; at most `disk` bytes, and no more than is free
 
-    An output is flattened as it is: no scaling, no mean taken off. Of a module that returns several, such as a GRU,
-    it is the first. The network is in evaluation mode, in float32. `on_image(done, total)`: images of all passes.
+    Outputs are flattened, neither scaled nor centred. Of a module with several outputs, such as a GRU, the first is
+    used. The network is in evaluation mode, in float32. `on_image(done, total)`: images of all passes.
 
-    Raises ConfigError for a tap that the system lacks, or for one alone that the disk has no room for; FeaturesError
-    for outputs that are not finite.
+    Raises ConfigError for a tap that the system lacks, or one too large for the disk; FeaturesError for outputs that
+    are not finite.
     """
     if unknown := [name for name in taps if name not in built.taps]:
         raise ConfigError(f"no tap {first_few(unknown)} in this system. It has: {', '.join(built.taps)}.")
@@ -77,7 +77,7 @@ def gram_matrices(
                     hooks.require_all()
                     done += len(pixels)
                     on_image(number * n_images + done, len(passes) * n_images)
-            assert done == n_images, f"{n_images} images were promised, {done} came"
+            assert done == n_images, f"got {done} images; expected {n_images}"
             for name in group:
                 yield name, TapGram(_multiplied(layout, file, name), sizes[name])
 
@@ -89,7 +89,7 @@ def _inputs(pixels: np.ndarray, vectors: np.ndarray | None, device: torch.device
 
 
 class _Hooks:
-    """While it is entered, `take(name, rows)` is called with each tap's output, float32 (b, d), as it is computed."""
+    """Within its context, `take(name, rows)` is called with each tap's output, float32 (b, d), as it is computed."""
 
     def __init__(self, built: SystemNetwork, taps: Sequence[str], take: Callable[[str, np.ndarray], None]):
         self.taps, self.take = {name: built.taps[name] for name in taps}, take
@@ -108,19 +108,19 @@ class _Hooks:
             while isinstance(output, tuple | list):
                 output = output[0]
             self.seen.append(name)
-            # at once: what follows may work in place
+            # at once, since later modules may work in place
             self.take(name, output.detach().flatten(1).float().cpu().numpy())
 
         return hook
 
     def require_all(self) -> None:
-        """Assert that each tap was computed once: what a probe reads is one output an image."""
+        """Assert that each tap was computed once: a probe reads one output per image."""
         assert sorted(self.seen) == sorted(self.taps), f"taps {sorted(self.taps)}, computed {sorted(self.seen)}"
         self.seen.clear()
 
 
 def _sizes(built: SystemNetwork, taps: Sequence[str], batches: Callable, device: torch.device) -> dict[str, int]:
-    """Return how many numbers each tap gives an image, by sending one image through."""
+    """Return how many numbers each tap gives per image, by passing one image through the network."""
     sizes: dict[str, int] = {}
 
     def take(name: str, rows: np.ndarray) -> None:
@@ -134,9 +134,9 @@ def _sizes(built: SystemNetwork, taps: Sequence[str], batches: Callable, device:
 
 
 def _passes(sizes: Mapping[str, int], n_images: int, folder: Path, disk: int) -> list[list[str]]:
-    """Return the taps in groups whose activations have room on the disk together.
+    """Return the taps in groups whose activations fit on the disk together.
 
-    Raises ConfigError for a tap that has not enough room alone.
+    Raises ConfigError for a tap that does not fit alone.
     """
     room = min(disk, int(shutil.disk_usage(folder).free * _FREE))
     passes: list[list[str]] = [[]]
@@ -145,8 +145,8 @@ def _passes(sizes: Mapping[str, int], n_images: int, folder: Path, disk: int) ->
         need = size * n_images * 4
         if need > room:
             raise ConfigError(
-                f"tap '{name}' gives {size:,} numbers an image: {need / 1e9:.1f} GB for {n_images:,} images, and "
-                f"{folder.resolve()} has room for {room / 1e9:.1f} GB. Free some, or leave this tap out."
+                f"tap '{name}' gives {size:,} numbers per image: {need / 1e9:.1f} GB for {n_images:,} images, and "
+                f"{folder.resolve()} has room for {room / 1e9:.1f} GB. Free some space, or leave this tap out."
             )
         if passes[-1] and taken + need > room:
             passes.append([])
@@ -157,7 +157,7 @@ def _passes(sizes: Mapping[str, int], n_images: int, folder: Path, disk: int) ->
 
 
 class _Layout:
-    """Where each tap's numbers lie in the file: cut into ranges of columns, (n_images, some columns) after another."""
+    """Where each tap's numbers are in the file: in ranges of columns, one block (n_images, some columns) each."""
 
     def __init__(self, taps: Sequence[str], sizes: Mapping[str, int], n_images: int):
         self.n_images = n_images
@@ -173,11 +173,11 @@ class _Layout:
                 offset += 4 * n_images * (chunk.stop - chunk.start)
 
     def write(self, file: BinaryIO, name: str, rows: np.ndarray) -> None:
-        """Put a batch's outputs, float32 (b, d), into their places."""
+        """Write the outputs of a batch, float32 (b, d), to their places."""
         for offset, chunk in self.chunks[name]:
             data = np.ascontiguousarray(rows[:, chunk]).data.cast("B")
             at = offset + 4 * self.row * (chunk.stop - chunk.start)
-            while data:  # a large write may come back half done
+            while data:  # a large write may be done only in part
                 written = os.pwrite(file.fileno(), data, at)
                 data, at = data[written:], at + written
 

@@ -1,4 +1,4 @@
-"""Explaining a run: what its network looks at in photographs, as pictures and one contact sheet."""
+"""Explaining a run: what its network looks at in images, as heat maps and one contact sheet."""
 
 import io
 import re
@@ -26,22 +26,22 @@ from mediaeval.runs import RunFolder
 from submission.task import Subtask, Task
 
 SHEET = "sheet.png"
-LIMIT = 20  # photographs of a folder; more make a sheet that nobody looks through
-LIKELIEST = 3  # labels of a photograph, where an image has several and none are named
+LIMIT = 20  # images of a folder; a longer sheet is hard to look through
+LIKELIEST = 3  # labels per image, where it may have several and none are named
 
 _LEGENDS = {
-    "grad-cam": "Yellow, orange, red: what speaks for the label, on one scale in each row. Dark: nothing does. "
-    "Pale grey: what the network was not given.",
+    "grad-cam": "Yellow, orange, red: support for the label, on one scale in each row. Dark: no support. "
+    "Pale grey: outside the part that the network was given.",
     "heat-map": "The label's probability at each of 8 × 8 places: red for negative, green for positive, blue for "
-    "another; black is 0.",
+    "other labels; black is 0.",
 }
 
 
 @dataclass(frozen=True)
 class Picture:
-    """What was drawn of one label on one photograph.
+    """The heat map of one label on one image.
 
-    `probability`: 0..1, of the one view that is explained. `lit`: whether anything speaks for the label.
+    `probability`: 0..1, of the one view that is explained. `lit`: whether anything in it supports the label.
     """
 
     label: str
@@ -62,7 +62,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Explained:
-    """What was drawn: image id → its pictures; `left_out`: how many photographs are beyond the limit."""
+    """What was drawn: image id → its heat maps; `left_out`: how many images are beyond the limit."""
 
     subtask: Subtask
     map_name: str  # "" of a heat map
@@ -84,19 +84,19 @@ def explain(
     out: Path | None = None,
     device: str = "auto",
 ) -> Explained:
-    """Draw what the network that a run trained on its 80 % sees in a photograph, or in the first `limit` of a folder.
+    """Draw what a run's split model looks at in an image, or in at most `limit` images of a folder.
 
-    labels    whole or short (`Joy`), in any case; without, all of a subtask with one label an image, else the three
-              likeliest of each photograph
-    map_name  of the system's maps, for grad-cam; without, see `default_map`
+    labels    whole or short (`Joy`), in any case; without, all labels of a subtask with one label per image, else the
+              three most probable ones of each image
+    map_name  one of the system's maps, for grad-cam; without, see `default_map`
     out       folder for ID.LABEL.png and sheet.png; without, `explain` in the subtask's folder of the run
 
-    Raises ConfigError for names that are not known or do not fit the system; DatasetError or ImageError, with every
-    one, for photographs that are absent or cannot be decoded.
+    Raises ConfigError for names that are not known or do not fit the system; DatasetError or ImageError, naming all of
+    them, for images that are absent or cannot be decoded.
     """
     choose("method", method, METHODS)
     if method == "heat-map" and map_name:
-        raise ConfigError(f"--map {map_name} is of --method grad-cam: a heat map is of the whole network.")
+        raise ConfigError(f"--map {map_name}: only --method grad-cam has maps to choose from.")
     opened = open_inspectable(folder, task, subtask_name, device)
     subtask, system = opened.subtask, opened.system
     chosen = list(dict.fromkeys(_label(subtask, name) for name in labels))
@@ -120,7 +120,7 @@ def explain(
                 path = out / f"{image_id}.{_plain(subtask.short(label))}.png"
                 _save(drawn, path)
                 pictures[image_id] += (Picture(label, probability, predicted, lit, path),)
-                notes = ["predicted"] * predicted + ["nothing speaks for it"] * (not lit)
+                notes = ["predicted"] * predicted + ["nothing supports it"] * (not lit)
                 row.append(Cell(drawn, f"{subtask.short(label)} {probability:.3f}", ", ".join(notes)))
             rows.append(row)
             advance(done + 1, len(images))
@@ -130,7 +130,7 @@ def explain(
 
 
 def _label(subtask: Subtask, name: str) -> str:
-    """Return the label that was meant: whole, or its emotion alone."""
+    """Return the label with this name, whole or short."""
     short = {subtask.short(label).lower(): label for label in subtask.labels}
     known = {label.lower(): label for label in subtask.labels} | short
     if name.lower() not in known:
@@ -139,9 +139,9 @@ def _label(subtask: Subtask, name: str) -> str:
 
 
 def _images_of(source: Path, task: Task, limit: int) -> tuple[Dataset, int]:
-    """Return one photograph, or the first of a folder, as a dataset; and how many were left out."""
+    """Return one image, or the first of a folder, as a dataset; and how many were left out."""
     if limit < 1:
-        raise ConfigError(f"--limit {limit}: 1 or more is wanted.")
+        raise ConfigError(f"--limit: got {limit}; expected 1 or more.")
     if source.is_file() and source.suffix.lower() != ".csv":
         return Dataset(source.parent, (source.stem,), {source.stem: source}, (), None, task), 0
     dataset = load_dataset(source, task, labelled=False)
@@ -167,7 +167,7 @@ def _decoded(dataset: Dataset) -> dict[str, Image.Image]:
 
 @dataclass(frozen=True)
 class _Look:
-    """One photograph as the network sees it: probabilities (n_labels,), and columns → (picture, whether it is lit)."""
+    """One image as the network sees it: probabilities (n_labels,), and columns → (heat map, whether it is lit)."""
 
     probabilities: np.ndarray
     draw: Callable[[Sequence[int]], list[tuple[Image.Image, bool]]]
@@ -175,7 +175,7 @@ class _Look:
 
 def _look(system: SystemModel, image: Image.Image, method: str, map_name: str, vectors: np.ndarray | None) -> _Look:
     built = system.built
-    photograph, pixels = shown(image), system.pixels(image)
+    drawn_on, pixels = shown(image), system.pixels(image)
     if method == "heat-map":
         view = heat_map_view(built)
         maps = heat_map(built, centre_crop(view, image), multi_label=system.task.multi_label)
@@ -183,7 +183,7 @@ def _look(system: SystemModel, image: Image.Image, method: str, map_name: str, v
         box, labels = seen_box(view, image), system.task.labels
 
         def coloured(columns: Sequence[int]) -> list[tuple[Image.Image, bool]]:
-            return [(with_probabilities(photograph, {labels[k]: maps[k]}, box), True) for k in columns]
+            return [(with_probabilities(drawn_on, {labels[k]: maps[k]}, box), True) for k in columns]
 
         return _Look(system.probabilities(system.scores(pixels[None], vectors))[0], coloured)
 
@@ -191,8 +191,8 @@ def _look(system: SystemModel, image: Image.Image, method: str, map_name: str, v
 
     def heated(columns: Sequence[int]) -> list[tuple[Image.Image, bool]]:
         cells = [found.cells(k) for k in columns]
-        top = max(float(one.max()) for one in cells)  # one scale for all: noise for an unlikely label is not lit
-        return [(with_heat(photograph, one, seen_box(built.view, image), top), bool(one.max() > 0)) for one in cells]
+        top = max(float(one.max()) for one in cells)  # one scale for all: noise of an improbable label stays dark
+        return [(with_heat(drawn_on, one, seen_box(built.view, image), top), bool(one.max() > 0)) for one in cells]
 
     return _Look(system.probabilities(found.scores)[0], heated)
 
@@ -201,10 +201,10 @@ def _labels(opened: InspectableRun, P: np.ndarray, chosen: Sequence[str]) -> lis
     """Return (label, probability, whether it is predicted) of the labels to draw."""
     subtask = opened.subtask
     table = pd.DataFrame([P], columns=list(subtask.labels))
-    said = opened.run.labels(subtask, table).iloc[0]
+    predicted = opened.run.labels(subtask, table).iloc[0]
     likeliest = [subtask.labels[k] for k in np.argsort(-P, kind="stable")[:LIKELIEST]]
     labels = chosen or (likeliest if subtask.multi_label else subtask.labels)
-    return [(label, float(table[label].iloc[0]), bool(said[label])) for label in labels]
+    return [(label, float(table[label].iloc[0]), bool(predicted[label])) for label in labels]
 
 
 def _plain(text: str) -> str:

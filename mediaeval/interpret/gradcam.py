@@ -21,16 +21,16 @@ HEAT_MAP_SIDE = 451  # pixels: 227 + 7 · 32, which gives 8 × 8 places (Campos 
 
 
 class GradCam:
-    """One image sent through the network: its scores, and for any label what speaks for it.
+    """One image passed through the network: its scores, and for any label where in the image support for it is.
 
     Grad-CAM (Selvaraju et al. 2017): each channel of the module `map_name` (without, the first of `built.maps`) is
-    weighted by its mean gradient of the label's score before softmax or sigmoid; what of the sum is positive, is shown.
+    weighted by its mean gradient of the label's score before softmax or sigmoid; the positive part of the sum is shown.
 
     pixels   uint8 (crop, crop, 3), as the network is given them; the network's device is used
     vectors  float32 (1, width), where the system reads such
 
     `scores`: (1, n_labels), float32 on the CPU. Raises ConfigError for a map that the system lacks, or whose output is
-    no map.
+    not a map.
     """
 
     def __init__(self, built: SystemNetwork, pixels: np.ndarray, map_name: str = "", vectors: np.ndarray | None = None):
@@ -55,10 +55,10 @@ class GradCam:
         if self._kept or not isinstance(output, Tensor):
             raise ConfigError(f"map '{self.name}' is not one output an image. {_others(self.built, self.name)}")
         self._kept.append(output.detach().requires_grad_())
-        return self._kept[0].clone()  # what follows may work in place
+        return self._kept[0].clone()  # later modules may work in place
 
     def cells(self, column: int) -> np.ndarray:
-        """Return what speaks for a label, float32 (h, w): 0 where nothing does, and without a top."""
+        """Return the support for a label at each place, float32 (h, w): 0 where there is none; not bounded above."""
         weights = self._gradient(column).mean(dim=(1, 2))
         return torch.einsum("c,chw->hw", weights, self._channels).relu().cpu().numpy()
 
@@ -76,12 +76,12 @@ class GradCam:
 
 
 def default_map(built: SystemNetwork, pixels: np.ndarray, vectors: np.ndarray | None = None) -> str:
-    """Return the first of a system's maps whose places reach the scores, "" where there are no maps.
+    """Return the first of a system's maps whose places influence the scores, "" where there are no maps.
 
-    Of a transformer that reads its class token at the end, the last block's other tokens reach nothing.
+    In a transformer that classifies by its class token, the other tokens of the last block influence nothing.
     """
     for name in built.maps:
-        with contextlib.suppress(ConfigError):  # a module whose output is no map
+        with contextlib.suppress(ConfigError):  # a module whose output is not a map
             if GradCam(built, pixels, name, vectors).reaches_scores():
                 return name
     return next(iter(built.maps), "")
@@ -95,8 +95,8 @@ def _without_cudnn() -> AbstractContextManager:
 def _map_of(built: SystemNetwork, name: str) -> tuple[str, nn.Module]:
     if not built.maps:
         raise ConfigError(
-            "this system has no maps to look at: nothing in it knows where in the photograph something is. "
-            "Explain a run of a system that looks at pixels."
+            "this system has no maps to look at: no output of its modules has places in the image. Explain a run of a "
+            "system that looks at pixels."
         )
     name = name or next(iter(built.maps))
     if name not in built.maps:
@@ -129,11 +129,11 @@ def _as_map(output: Tensor, name: str, built: SystemNetwork) -> Tensor:
         if side * side == len(output) - prefix and (known or prefix <= 1):
             return output[prefix:].reshape(side, side, -1).permute(2, 0, 1)
     shape = " × ".join(str(n) for n in output.shape)
-    raise ConfigError(f"map '{name}' gives {shape} numbers, which are no map of an image. {_others(built, name)}")
+    raise ConfigError(f"map '{name}' gives {shape} numbers, which are not a map of an image. {_others(built, name)}")
 
 
 def heat_map_view(built: SystemNetwork) -> View:
-    """Return how a photograph becomes the square of the heat map: the whole of it, squashed (the authors' script)."""
+    """Return how an image becomes the square of the heat map: as a whole, squashed (as in the authors' script)."""
     return View(HEAT_MAP_SIDE, HEAT_MAP_SIDE, built.view.interpolation, squash=True)
 
 
@@ -145,7 +145,7 @@ def heat_map(built: SystemNetwork, pixels: np.ndarray, *, multi_label: bool) -> 
     """
     network = built.network.eval()
     if not isinstance(network, CaffeNet):
-        raise ConfigError("--method heat-map is of the caffenet systems. Take --method grad-cam for this one.")
+        raise ConfigError("--method heat-map works with the caffenet systems only. Use --method grad-cam for this one.")
     device = next(network.parameters()).device
     with torch.inference_mode():
         images = torch.from_numpy(np.array(pixels[None])).to(device).permute(0, 3, 1, 2).float()

@@ -32,10 +32,10 @@ def open_inspectable(folder: RunFolder, task: Task, subtask_name: str | None, de
     subtask = task[name]
     path, model = run.model_file(subtask), run.model(subtask)
     if isinstance(model, EnsembleModel):
-        raise RunFolderError(f"{path} is an ensemble. Look into its runs one by one.")
+        raise RunFolderError(f"{path} is an ensemble. Inspect its runs one by one.")
     if not isinstance(model, SystemModel):
         raise RunFolderError(
-            f"{path} was trained on features, and there is no network to look into. Train a system: "
+            f"{path} was trained on features, so there is no network to inspect. Train a system: "
             f"mediaeval train {name} --system timm --run NEW."
         )
     return InspectableRun(run, subtask, model)

@@ -1,8 +1,8 @@
-"""Layer-wise linear probes (Campos et al. 2017, section 4.2): how much of the labels each layer tells.
+"""Layer-wise linear probes (Campos et al. 2017, section 4.2): how well each layer predicts the labels.
 
-A linear SVM and softmax regression with an L2 penalty depend on a layer's outputs through their inner products alone.
-So both are computed from the Gram matrix, exactly: the SVM by its dual, the regression on the coordinates of the
-training images in the space that they span. Nothing is scaled and no mean is taken off, as in the authors' script.
+A linear SVM and softmax regression with an L2 penalty depend on a layer's outputs only through their inner products.
+So both are computed exactly from the Gram matrix: the SVM by its dual, the regression on the coordinates of the
+training images in the space that they span. Nothing is scaled and no mean is subtracted, as in the authors' script.
 """
 
 import warnings
@@ -23,12 +23,12 @@ SELECTIONS = ("inner", "paper")
 CANDIDATES = tuple(2.0**k for k in (-5, -3, -1, 0, 1, 3, 5, 7, 9))  # C, those of the authors' script
 FOLDS = 5
 TOLERANCE = {"svm": 1e-4, "softmax": 1e-6}  # of the largest violation, and of the gradient of the mean loss
-MAX_ITER = {"svm": 300_000, "softmax": 300}  # pairs of images, Newton steps; a fit takes thousands, and tens
+MAX_ITER = {"svm": 300_000, "softmax": 300}  # pairs of images, Newton steps; fits typically take thousands, and tens
 
 
 @dataclass(frozen=True)
 class Fold:
-    """One part of the images to test on, and those to train on; row numbers in order."""
+    """One part of the images to test on, and those to train on; row numbers in ascending order."""
 
     train: np.ndarray
     test: np.ndarray
@@ -36,7 +36,7 @@ class Fold:
 
 @dataclass(frozen=True)
 class Probe:
-    """How one kind of probe did on one layer; scores 0..1 and C have an entry a fold.
+    """The result of one kind of probe on one layer; scores 0..1 and C have an entry per fold.
 
     `accuracy` is empty where an image may have several labels. `unconverged`: how many of all `fits`, those that chose
     C among them, stopped at the limit of iterations. `answers`: 0/1 (n_test, n_labels) for each fold.
@@ -65,9 +65,9 @@ class Probe:
 def make_folds(
     groups: Sequence[Hashable], folds: int, rng: np.random.Generator, *, tested: np.ndarray | None = None
 ) -> list[Fold]:
-    """Return folds in which each image is tested once, by probes that saw no image of its group.
+    """Return folds in which each image is tested once, by probes that were trained on no image of its group.
 
-    `groups`: one an image. `tested`: True for the images to be tested, (n_images,); the others are trained on in every
+    `groups`: one per image. `tested`: True for the images to be tested, (n_images,); the others are trained on in every
     fold. None tests all. Raises DatasetError for fewer groups than folds.
     """
     tested = np.ones(len(groups), bool) if tested is None else tested
@@ -75,8 +75,8 @@ def make_folds(
     of_rows = [groups[int(row)] for row in rows]
     if folds < 2 or len(set(of_rows)) < folds:
         raise DatasetError(
-            f"{folds} folds of {len(rows)} images in {len(set(of_rows))} groups: 2 folds or more are wanted, and as "
-            "many groups. Give another number of folds, or more images."
+            f"got {folds} folds of {len(rows)} images in {len(set(of_rows))} groups; expected at least 2 folds, and at "
+            "least as many groups. Give another number of folds, or more images."
         )
     fold = assign_folds(of_rows, folds, rng)
     return [_fold(groups, rows[fold == k]) for k in range(folds)]
@@ -103,16 +103,16 @@ def run_probe(
 ) -> Probe:
     """Probe one layer.
 
-    kind       svm: between each two classes, as `SVC` does; softmax: multinomial. With several labels an image, one
-               SVM or one logistic regression a label, all with the same C
+    kind       svm: between each two classes, as in `SVC`; softmax: multinomial. With several labels per image, one
+               SVM or one logistic regression per label, all with the same C
     gram       float64 (n_images, n_images)
-    labels     0/1, (n_images, n_labels); a single 1 a row unless `multi_label`
-    selection  inner: each fold's C is the best of `inner_folds` folds of its own training images, which keep groups
-               together; paper: the one C with the best mean over the test folds themselves, as the authors' script
-               chooses it, which flatters. Best in accuracy, or in weighted F1 with several labels; the smallest
-               of equally good ones
+    labels     0/1, (n_images, n_labels); a single 1 in each row unless `multi_label`
+    selection  inner: the C of each fold is the best in `inner_folds` folds of its own training images, which keep
+               groups together; paper: one C for all, with the best mean over the test folds themselves, as in the
+               authors' script, which makes scores optimistic. Best in accuracy, or with several labels in weighted
+               F1; the smallest of equally good ones
 
-    A label that all training images have, or none, is always said, or never.
+    A label that all training images have is always predicted; one that none has, never.
     """
     choose("kind of probe", kind, KINDS)
     choose("selection of C", selection, SELECTIONS)
@@ -120,7 +120,7 @@ def run_probe(
     score = _weighted_f1 if multi_label else _accuracy
     fits = unconverged = 0
 
-    def said(train: np.ndarray, test: np.ndarray, Cs: Sequence[float]) -> np.ndarray:
+    def predict(train: np.ndarray, test: np.ndarray, Cs: Sequence[float]) -> np.ndarray:
         """Return 0/1 (n_C, n_test, n_labels), and count."""
         nonlocal fits, unconverged
         answers, failed, n = _answers(kind, gram, labels, train, test, Cs, multi_label)
@@ -130,16 +130,16 @@ def run_probe(
     chosen, answers = [], []
     for number, fold in enumerate(folds):
         if selection == "paper":
-            answers.append(said(fold.train, fold.test, candidates))
+            answers.append(predict(fold.train, fold.test, candidates))
         else:
             within = [groups[row] for row in fold.train]
             parts = make_folds(within, min(inner_folds, len(set(within))), np.random.default_rng((seed, number)))
             found = np.zeros((len(parts), len(candidates)))
             for part, one in enumerate(parts):
                 train, test = fold.train[one.train], fold.train[one.test]
-                found[part] = [score(labels[test], answer) for answer in said(train, test, candidates)]
+                found[part] = [score(labels[test], answer) for answer in predict(train, test, candidates)]
             chosen.append(candidates[int(found.mean(axis=0).argmax())])
-            answers.append(said(fold.train, fold.test, chosen[-1:])[0])
+            answers.append(predict(fold.train, fold.test, chosen[-1:])[0])
         on_fold(number + 1, len(folds))
     if selection == "paper":
         scores = [[score(labels[f.test], answer) for answer in a] for f, a in zip(folds, answers, strict=True)]
@@ -149,7 +149,7 @@ def run_probe(
 
 
 def constant_answers(labels: np.ndarray, folds: Sequence[Fold], *, multi_label: bool) -> list[Probe]:
-    """Return what saying the same of every image comes to: what is common in the training part, or every label."""
+    """Return the scores of constant predictions: the most common labels of the training part, and every label."""
     common = []
     for fold in folds:
         prior = labels[fold.train].mean(axis=0)
@@ -194,7 +194,7 @@ def _answers(
     candidates: Sequence[float],
     multi_label: bool,
 ) -> tuple[np.ndarray, int, int]:
-    """Return what probes of each C say of the test rows, 0/1 (n_C, n_test, n_labels); unconverged fits; fits."""
+    """Return predictions for the test rows with each C, 0/1 (n_C, n_test, n_labels); unconverged fits; all fits."""
     X, X_test = gram[np.ix_(train, train)], gram[np.ix_(test, train)]
     if kind == "softmax":
         X, X_test = coordinates(X, X_test)
@@ -218,10 +218,10 @@ def coordinates(gram: np.ndarray, gram_test: np.ndarray) -> tuple[np.ndarray, np
     gram       inner products of the training images with one another, (n, n)
     gram_test  of test images with training images, (n_test, n)
 
-    With the training outputs X = U S Vᵀ (an uncentred singular value decomposition, of which the Gram matrix knows U
+    With the training outputs X = U S Vᵀ (an uncentred singular value decomposition, of which the Gram matrix gives U
     and S) they are X V = U S, and those of the test images X_test V: (n, rank) and (n_test, rank). The weights of a
-    model with an L2 penalty lie in that space, and V keeps their length: it is the same model as on X itself.
-    A layer that gives nothing but zeros has one coordinate, which is 0.
+    model with an L2 penalty lie in that space, and V preserves their length: it is the same model as on X itself.
+    A layer whose outputs are all zero has one coordinate, which is 0.
     """
     values, vectors = np.linalg.eigh(gram)
     kept = values > values[-1] * len(values) * np.finfo(float).eps
@@ -234,12 +234,12 @@ def coordinates(gram: np.ndarray, gram_test: np.ndarray) -> tuple[np.ndarray, np
 def fit_path(
     kind: str, X: np.ndarray, y: np.ndarray, candidates: Sequence[float], *, tolerance: float | None = None
 ) -> Iterator[tuple[SVC | LogisticRegression, bool]]:
-    """Yield (fitted model, whether it converged) for each C, ascending; use each before the next is asked for.
+    """Yield (fitted model, whether it converged) for each C, ascending; use each model before taking the next.
 
     X: for svm the training images' Gram matrix, for softmax their `coordinates`. y: (n,), two values or more.
     """
     tolerance = TOLERANCE[kind] if tolerance is None else tolerance
-    if kind == "softmax":  # each C goes on from the weights of the one before
+    if kind == "softmax":  # each fit starts from the weights of the one before
         model = LogisticRegression(solver="newton-cg", tol=tolerance, max_iter=MAX_ITER[kind], warm_start=True)
     else:
         model = SVC(kernel="precomputed", tol=tolerance, max_iter=MAX_ITER[kind], cache_size=1000)

@@ -1,4 +1,4 @@
-"""Probing a run: how much of the labels each layer of its network tells, by linear models on what the layer gives."""
+"""Probing a run: how well each layer of its network predicts the labels, by linear models on the layer's outputs."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -27,7 +27,7 @@ from submission.task import Subtask, Task
 
 @dataclass(frozen=True)
 class ProbedTap:
-    """How the probes of one layer did; `dimension`: numbers an image that it gives."""
+    """Results of the probes of one layer; `dimension`: how many numbers it gives per image."""
 
     name: str
     dimension: int
@@ -36,10 +36,12 @@ class ProbedTap:
 
 @dataclass(frozen=True)
 class Probed:
-    """How the probes of all layers did.
+    """Results of the probes of all layers.
 
-    `tested`: how many images, each once. `always_trained_on`: how many were in the training part of every fold.
-    `baselines`: what constant answers come to. `trained_on`: images of another dataset that the network was trained on.
+    tested             how many images were tested, each once
+    always_trained_on  how many images were in the training part of every fold
+    baselines          results of constant predictions
+    trained_on         images of another dataset that the network was trained on
     """
 
     subtask: Subtask
@@ -78,12 +80,12 @@ def probe(
     skip_bad: bool = False,
     device: str = "auto",
 ) -> Probed:
-    """Probe `taps` (all of the system, without) of the network that a run trained on its 80 %.
+    """Probe `taps` (without, all taps of the system) of a run's split model.
 
     On the run's own dev set the validation images are tested, in `folds` parts, each by probes that were trained on the
-    training side and the other parts: the network never saw what is tested, as in Campos et al. 2017. On another
-    labelled dataset `data`, all its images are tested in plain folds. `groups`: CSV:COLUMN of images that stay
-    together (without, of the dev set, those of the run); duplicates always do. `selection` of C: see `run_probe`.
+    training side and the other parts: the network has never seen the tested images, as in Campos et al. 2017. On
+    another labelled dataset `data`, all images are tested in plain folds. `groups`: CSV:COLUMN of images that stay
+    together (without, for the dev set, those of the run); duplicates always do. `selection` of C: see `run_probe`.
     Raises ConfigError for names that are not known, DatasetError for a dataset without the labels, or other images than
     those the run was made of.
     """

@@ -1,4 +1,4 @@
-"""A contact sheet: photographs below one another, what a network saw of each beside it, as one picture."""
+"""A contact sheet: a row per image, the image and then its heat maps."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ _PAPER, _INK, _GREY = (255, 255, 255), (25, 25, 25), (105, 105, 105)
 
 @dataclass(frozen=True)
 class Cell:
-    """A picture and what stands below it; a second line in grey."""
+    """A picture, the caption below it, and a note below that in grey."""
 
     picture: Image.Image
     caption: str
@@ -26,7 +26,7 @@ class Cell:
 
 
 def contact_sheet(rows: Sequence[Sequence[Cell]], title: str, legend: str = "") -> Image.Image:
-    """Return the sheet: a row a photograph. Texts are as long as they like: they are broken, never cut."""
+    """Return the sheet: a row per image. Texts of any length are broken into lines, never cut."""
     columns = max((len(row) for row in rows), default=1)
     width = _GAP + columns * (_SIDE + _GAP)
     head = [(line, _TITLE, _INK) for line in _lines(title, _TITLE, width - 2 * _GAP)]
@@ -50,7 +50,7 @@ def contact_sheet(rows: Sequence[Sequence[Cell]], title: str, legend: str = "") 
 
 
 class _Drawn:
-    """A cell at its size on the sheet, its texts broken into lines."""
+    """A cell at its size on the sheet, with its texts broken into lines."""
 
     def __init__(self, cell: Cell):
         self.picture = cell.picture.convert("RGB")
@@ -62,7 +62,7 @@ class _Drawn:
         self.height = int(len(self.lines) * _TEXT * _LINE) + 8
 
     def put(self, sheet: Image.Image, draw: ImageDraw.ImageDraw, x: int, top: int, bottom: int) -> None:
-        """Draw it at x, the picture's lower side at `bottom`, so that the captions of a row begin on one line."""
+        """Draw it at x with the picture's lower edge at `bottom`, so that the captions of a row are level."""
         sheet.paste(self.picture, (x, bottom - self.picture.height))
         y = bottom + 8.0
         for line, colour in self.lines:
@@ -87,12 +87,12 @@ def _letters() -> frozenset[str]:
 
 
 def legible(text: str) -> str:
-    """Return a text with the letters that the font lacks as their numbers, so that two ids never look the same."""
+    """Return a text with the code points of characters that the font lacks, so that two ids never look the same."""
     return "".join(c if c in _letters() else f"\\u{ord(c):04x}" for c in text)
 
 
 def _lines(text: str, size: int, width: int) -> list[str]:
-    """Break a text into lines of at most `width` pixels: between words where it goes, else within them."""
+    """Break a text into lines of at most `width` pixels: between words where possible, else within them."""
     lines: list[str] = []
     for word in legible(text).split():
         joined = f"{lines[-1]} {word}" if lines else word

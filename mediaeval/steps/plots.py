@@ -1,4 +1,4 @@
-"""The pictures of a run: training curves and confusion matrices, as SVG files that are the same for equal numbers."""
+"""Plots of a run: training curves and confusion matrices, as SVG files that are identical for equal numbers."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,8 +19,8 @@ _BLUE, _ORANGE, _GREY = "#2f6db3", "#c8641e", "#8a8a8a"
 def plot_curves(path: Path, history: Sequence[Mapping[str, Any]], title: str, baselines: dict[str, float]) -> None:
     """Draw loss (training, validation) and validation weighted F1 against epochs.
 
-    `history`: a dict an epoch with `epoch`, `train_loss` and, where there was validation, `val_loss` and `val_f1`.
-    `baselines`: what is always said → its weighted F1, 0..1; the best is drawn as a dashed line.
+    `history`: a dict per epoch with `epoch`, `train_loss` and, where there was validation, `val_loss` and `val_f1`.
+    `baselines`: name of a constant prediction → its weighted F1, 0..1; the best is drawn as a dashed line.
     """
     figure = Figure(figsize=(9, 3.4), layout="constrained")
     left, right = figure.subplots(1, 2)
@@ -30,7 +30,7 @@ def plot_curves(path: Path, history: Sequence[Mapping[str, Any]], title: str, ba
         left.plot(epochs, [row["val_loss"] for row in history], color=_ORANGE, label="validation")
         right.plot(epochs, [row["val_f1"] for row in history], color=_ORANGE, label="validation")
     if baselines:
-        best = max(baselines, key=lambda said: baselines[said])
+        best = max(baselines, key=lambda name: baselines[name])
         right.axhline(baselines[best], color=_GREY, linestyle="--", label=f"always {best}")
     left.set(xlabel="epoch", ylabel="loss", title=title)
     right.set(xlabel="epoch", ylabel="weighted F1", ylim=(0, 1))
@@ -44,10 +44,10 @@ def plot_curves(path: Path, history: Sequence[Mapping[str, Any]], title: str, ba
 def plot_confusion(
     path: Path, truth: np.ndarray, predicted: np.ndarray, labels: list[str], title: str, *, multi_label: bool
 ) -> None:
-    """Draw what was predicted against the truth; both 0/1, (n_images, n_labels).
+    """Draw predictions against the truth; both 0/1, (n_images, n_labels).
 
-    One label an image: a classes × classes matrix of counts. Several: a row a label with its true and false
-    positives, false and true negatives, since several labels have no single matrix.
+    With one label per image: a classes × classes matrix of counts. With several: a row per label with its true and
+    false positives, false and true negatives, since several labels have no single matrix.
     """
     truth, predicted = np.asarray(truth, int), np.asarray(predicted, int)
     if not multi_label:

@@ -1,5 +1,6 @@
-"""What train, predict and features share: networks built from the configuration, features made sure of."""
+"""What train, predict and features share: networks built from the configuration, and features computed with them."""
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,13 +13,15 @@ from mediaeval.features.extractors import THUMBNAIL
 from mediaeval.features.feature_extractor import FeatureExtractor, decoded_by
 from mediaeval.features.kinds import KINDS
 from mediaeval.features.store import FeatureStore
-from mediaeval.progress import STDERR, progress
+from mediaeval.progress import progress
+
+logger = logging.getLogger(__name__)
 
 
 def resolve_config_engine(config: Config, device: str) -> Engine:
-    """Return the engine of a configuration, and write what `auto` came to into it: a run records what it was.
+    """Return the engine of a configuration, and write into it what `auto` was resolved to, which a run records.
 
-    Where no network is in use, no engine is: such a run goes on wherever it is taken.
+    Where no network is in use, the engine is not resolved, so that such a run can be continued on any machine.
     """
     if not any(KINDS[extractor.kind].uses_engine for extractor in config.used_extractors().values()):
         return TORCH
@@ -48,20 +51,20 @@ def features_of(
 
     Raises FeaturesError naming every image that has none, unless `skip_bad`.
     """
-    wanted = [*networks, *([decoded_by(config.features.decoder, build("thumbnail", THUMBNAIL))] if thumbnails else [])]
+    used = [*networks, *([decoded_by(config.features.decoder, build("thumbnail", THUMBNAIL))] if thumbnails else [])]
     with progress(f"features of {dataset.folder}") as advance:
         features = extract(
             dataset,
-            wanted,
+            used,
             FeatureStore(Path(config.features.store)),
             views=views,
             view_ids=view_ids,
             seed=config.seed,
             on_image=advance,
         )
-    for network in wanted:
+    for network in used:
         for note, images in network.notes.items():
-            STDERR.print(f"{dataset.folder}: {network.name}: {images} images: {note}.", highlight=False)
+            logger.info(f"{dataset.folder}: {network.name}: {images} images: {note}.")
         network.notes.clear()
     require_complete(features, dataset.folder, skip_bad=skip_bad)
     return features

@@ -16,9 +16,10 @@ F1_TOLERANCE = 1e-12  # within which a weighted F1 that is computed again must e
 
 
 def decide(task: Subtask, probabilities: pd.DataFrame, thresholds: list[float]) -> pd.DataFrame:
-    """Return labels, 0/1 int8 (ids × labels): the likeliest class, or every label at or above its threshold.
+    """Return labels, 0/1 int8 (ids × labels): the most probable class, or every label at or above its threshold.
 
-    `thresholds`: one a label, 0..1; not used by a subtask with one label an image. Equal likeliest classes: the first.
+    `thresholds`: one per label, 0..1; not used by a subtask with one label per image. Among equally probable classes
+    the first is chosen.
     """
     P = probabilities[list(task.labels)].to_numpy()
     if task.multi_label:
@@ -36,12 +37,12 @@ def write_probabilities(path: Path, probabilities: pd.DataFrame) -> None:
 def read_probabilities(path: Path, task: Subtask) -> pd.DataFrame:
     """Read what `write_probabilities` wrote. Raises RunFolderError when the file is absent, damaged or out of range."""
     try:
-        # Text first, then Python's own float: what was written is read to the last bit, and `NA` is an id.
+        # As text first, then by Python's own float: numbers are read to the last bit, and `NA` is an id.
         text = Path(path).read_text(encoding="utf-8")
         frame = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False).set_index("id")
         P = frame[list(task.labels)].map(float)
     except (OSError, ValueError, KeyError) as error:
         raise RunFolderError(f"{path} is absent or damaged ({error}). Predict again: mediaeval predict RUN.") from None
     if not ((P >= 0) & (P <= 1)).all(axis=None) or frame.index.has_duplicates:
-        raise RunFolderError(f"{path} holds numbers that are no probabilities, or an id twice. Predict again.")
+        raise RunFolderError(f"{path} holds numbers that are not probabilities, or an id twice. Predict again.")
     return P.assign(**{SOURCE: frame[SOURCE]})

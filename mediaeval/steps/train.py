@@ -1,5 +1,6 @@
 """Training: fit on one side of the dev set, score on the other, fit again on all; each subtask is kept when done."""
 
+import logging
 from pathlib import Path
 
 import torch
@@ -10,7 +11,6 @@ from mediaeval.devices import resolve_device
 from mediaeval.errors import ConfigError, DatasetError, RunFolderError
 from mediaeval.finetune import settings_of
 from mediaeval.finetune.recipe import resolve_precision
-from mediaeval.progress import STDERR
 from mediaeval.runs import RunFolder
 from mediaeval.steps.fitting import TrainedSubtask, fit_subtask
 from mediaeval.steps.prepare import build_networks, resolve_config_engine
@@ -18,6 +18,8 @@ from mediaeval.steps.run_writer import RunWriter, require_room
 from mediaeval.steps.trained_run import read_config
 from mediaeval.steps.trainers import FeatureTrainer, SubtaskTrainer, SystemTrainer
 from mediaeval.steps.training_data import prepare_training
+
+logger = logging.getLogger(__name__)
 
 
 def train(
@@ -35,9 +37,9 @@ def train(
 ) -> list[TrainedSubtask]:
     """Train `subtasks` on the configured dev set, write each to `run` when it is finished, and return them.
 
-    Whatever stops the training leaves the run with the subtasks that were finished, whole; of a system that is trained
-    end to end it also leaves the last finished epoch, from which `resume` goes on. Raises a UserError for bad
-    data, absent weights, or a run that already holds these subtasks or was made from other data or features.
+    A training that is stopped leaves the run with the subtasks that were finished; of a system that is trained end to
+    end it also leaves the last finished epoch, from which `resume` continues. Raises a UserError for bad data, absent
+    weights, or a run that already holds these subtasks or was made from other data or features.
     """
     with run.being_trained():
         dataset = load_dataset(Path(config.data.dev), config.task)
@@ -71,14 +73,15 @@ def train(
 
 
 def _unfinished(config: Config, subtasks: list[str], run: RunFolder, replace: bool, device: str) -> list[str]:
-    """Return the subtasks that a resumed training still has to train: those that the run does not hold yet.
+    """Return the subtasks that a resumed training still has to train: those that are not in the run yet.
 
     Raises ConfigError for classifiers on features, which are not resumed; RunFolderError where the run holds all, or
     one that was trained with other settings.
     """
     if by_classifier := [name for name in subtasks if config.subtask(name).classifier]:
         raise ConfigError(
-            f"--resume: {', '.join(by_classifier)} is trained on features, in minutes, and begins anew. Leave it out."
+            f"--resume: {', '.join(by_classifier)} is trained on features, which takes minutes and is not resumed. "
+            "Leave --resume out."
         )
     held = [name for name in subtasks if name in run.subtasks(config.task) and run.manifest.is_file()]
     if replace or not held:
@@ -90,13 +93,13 @@ def _unfinished(config: Config, subtasks: list[str], run: RunFolder, replace: bo
         settings = resolve_precision(settings_of(system), torch.device(device))
         if old.subtask(name).system != {"name": system["name"]} | settings.to_dict():
             raise RunFolderError(
-                f"{run.path} holds {name}, trained with other settings. Pass --replace to train all anew, or leave "
-                f"{name} out."
+                f"{run.path} holds {name}, trained with other settings. Pass --replace to train all of them again, or "
+                f"leave {name} out."
             )
     left = [name for name in subtasks if name not in held]
     if not left:
-        raise RunFolderError(f"{run.path} holds {', '.join(held)}: nothing is left to go on with.")
-    STDERR.print(f"{run.path} holds {', '.join(held)} already: going on with {', '.join(left)}.", highlight=False)
+        raise RunFolderError(f"{run.path} already holds {', '.join(held)}: nothing is left to resume.")
+    logger.info(f"{run.path} already holds {', '.join(held)}: continuing with {', '.join(left)}.")
     return left
 
 

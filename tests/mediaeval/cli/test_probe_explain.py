@@ -109,7 +109,7 @@ def test_probe_of_a_system_that_reads_vectors(job):
         (("small", "--folds", "50"), "50 folds of 8 images in 8 groups"),
         (("small", "--subtask", "subtask4"), "unknown subtask 'subtask4'"),
         (("vectors", "--subtask", "subtask2"), "holds no subtask2 (it has: subtask1)"),
-        (("features",), "was trained on features, and there is no network to look into. Train a system: mediaeval tr"),
+        (("features",), "was trained on features, so there is no network to inspect. Train a system: mediaeval tr"),
         (("small", "--data", "nowhere"), "nowhere does not exist"),
     ],
 )
@@ -192,11 +192,14 @@ def test_explain_draws_the_heat_map_of_caffenet(job, tmp_path):
     ("arguments", "message"),
     [
         (("small", "devset", "--map", "fc6"), "no map 'fc6' in this system. It has: "),
-        (("small", "devset", "--map", "blocks.0", "--method", "heat-map"), "--map blocks.0 is of --method grad-cam"),
-        (("small", "devset", "--method", "heat-map"), "--method heat-map is of the caffenet systems"),
+        (
+            ("small", "devset", "--map", "blocks.0", "--method", "heat-map"),
+            "--map blocks.0: only --method grad-cam has maps",
+        ),
+        (("small", "devset", "--method", "heat-map"), "--method heat-map works with the caffenet systems"),
         (("small", "devset", "--method", "lime"), "unknown method 'lime'. Known: grad-cam, heat-map."),
         (("small", "devset", "--label", "hapy"), "unknown label 'hapy'. Known: negative, neutral, positive."),
-        (("small", "devset", "--limit", "0"), "--limit 0: 1 or more is wanted"),
+        (("small", "devset", "--limit", "0"), "--limit: got 0; expected 1 or more"),
         (("small", "nowhere"), "nowhere does not exist"),
         (("small", "devset/devset.png"), "does not exist"),
         (("vectors", "devset"), "this system has no maps to look at"),

@@ -381,12 +381,12 @@ def test_what_a_run_was_trained_in_is_written(trained):
 def test_all_is_resumed_with_what_is_left(job, capsys):
     shutil.rmtree(job / "runs/net/subtask3")
     command("train", "all", "--data", "devset", "--run", "net", *QUICK, "--resume")
-    assert "going on with subtask3" in " ".join(capsys.readouterr().err.split())
+    assert "continuing with subtask3" in " ".join(capsys.readouterr().err.split())
     assert RunFolder(job / "runs/net").subtasks(VISUAL_SENTIMENT_2021) == ("subtask1", "subtask2", "subtask3")
     assert "nothing is left" in refused("train", "all", "--data", "devset", "--run", "net", *QUICK, "--resume")
     other = refused("train", "all", "--data", "devset", "--run", "net", *QUICK, "--set", "system.lr=0.01", "--resume")
     assert "trained with other settings" in other
-    assert "begins anew" in refused("train", "subtask1", "--data", "devset", "--run", "new", "--resume")
+    assert "is not resumed" in refused("train", "subtask1", "--data", "devset", "--run", "new", "--resume")
 
 
 def test_two_trainings_do_not_write_into_one_run(job):

@@ -233,7 +233,7 @@ def test_what_is_no_map_is_told_with_the_maps_there_are():
     system = built(SQUASHED, network, **maps)
     with pytest.raises(ConfigError, match=r"no map 'fc6' in this system. It has: relu, head, unused"):
         GradCam(system, pixels, "fc6")
-    with pytest.raises(ConfigError, match=r"map 'head' gives 2 numbers, which are no map .* --map: relu, unused"):
+    with pytest.raises(ConfigError, match=r"map 'head' gives 2 numbers, which are not a map .* --map: relu, unused"):
         GradCam(system, pixels, "head")
     with pytest.raises(ConfigError, match=r"map 'unused' is not computed by this network"):
         GradCam(system, pixels, "unused")
@@ -281,7 +281,7 @@ def test_the_heat_map_changes_where_the_photograph_does():
 
 
 def test_another_network_has_no_heat_map():
-    with pytest.raises(ConfigError, match="--method heat-map is of the caffenet systems"):
+    with pytest.raises(ConfigError, match="--method heat-map works with the caffenet systems"):
         heat_map(built(SQUASHED), np.zeros((451, 451, 3), np.uint8), multi_label=False)
 
 

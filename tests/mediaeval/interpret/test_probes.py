@@ -110,7 +110,9 @@ def test_taps_that_need_more_disk_are_computed_in_several_passes(tmp_path):
 
 def test_a_tap_without_room_or_that_is_not_there_is_told(tmp_path):
     system = built()
-    with pytest.raises(ConfigError, match=r"tap 'conv' gives 144 numbers an image: .* Free some, or leave this tap"):
+    with pytest.raises(
+        ConfigError, match=r"tap 'conv' gives 144 numbers per image: .* Free some space, or leave this tap"
+    ):
         list(gram_matrices(system, ["conv"], in_batches(images(5), 2), 5, folder=tmp_path, disk=100))
     with pytest.raises(ConfigError, match=r"no tap fc9 in this system. It has: conv, relu, gru, head"):
         list(gram_matrices(system, ["conv", "fc9"], in_batches(images(5), 2), 5, folder=tmp_path))
@@ -281,7 +283,7 @@ def test_a_training_image_of_a_tested_group_is_left_out():
 
 @pytest.mark.parametrize(("groups", "folds"), [(["a", "a", "b"], 3), (range(9), 1)])
 def test_too_few_groups_or_folds_are_told(groups, folds):
-    with pytest.raises(DatasetError, match="2 folds or more are wanted, and as many groups"):
+    with pytest.raises(DatasetError, match="expected at least 2 folds, and at least as many groups"):
         make_folds(groups, folds, np.random.default_rng(0))
 
 
