@@ -27,6 +27,7 @@ from tests.conftest import picture
 pytestmark = pytest.mark.integration
 
 MODEL = "mobilenetv3_small_050"
+CPU = ("--device", "cpu")  # beside a GPU, too, where "auto" is torch
 
 
 @pytest.fixture(scope="module")
@@ -348,14 +349,14 @@ def test_a_run_is_predicted_by_the_engine_that_it_was_trained_with(weights, work
         f'[features]\nuse = ["net"]\n[extractors.net]\nkind = "timm"\nmodel = "{MODEL}"\nweights = "{weights}"\n'
     )
     dev, test = make_devset(12), make_testset(3)
-    settings_ = ["--data", dev, "--set", "classifier=logistic", "--no-refit"]
+    settings_ = ["--data", dev, "--set", "classifier=logistic", "--no-refit", *CPU]
     run("train", "subtask1", "--run", "slow", "--engine", "torch", *settings_)
     run("train", "subtask1", "--run", "fast", *settings_)
     engines_of = {}
     for name in ("slow", "fast"):
         manifest = json.loads((workdir / f"runs/{name}/manifest.json").read_text())
         engines_of[name] = manifest["extractors"]["net"]["identity"]["engine"]
-        run("predict", name, "--data", test)
+        run("predict", name, "--data", test, *CPU)
     assert engines_of["slow"] == "torch, float32" and engines_of["fast"].startswith("openvino")
     assert 'engine = "openvino"' in (workdir / "runs/fast/run.toml").read_text()
     stores = [p.name for p in (workdir / ".mediaeval/features").glob("net-*.features")]
@@ -368,10 +369,10 @@ def test_a_run_refuses_vectors_of_another_engine(weights, workdir, run, make_dev
     (workdir / "mediaeval.toml").write_text(
         f'[features]\nuse = ["net"]\n[extractors.net]\nkind = "timm"\nmodel = "{MODEL}"\nweights = "{weights}"\n'
     )
-    run("train", "subtask1", "--data", make_devset(12), "--set", "classifier=logistic", "--no-refit")
+    run("train", "subtask1", "--data", make_devset(12), "--set", "classifier=logistic", "--no-refit", *CPU)
     toml = workdir / "runs/first/run.toml"
     toml.write_text(toml.read_text().replace('engine = "openvino"', 'engine = "torch"'))
-    refused = run("predict", "first", "--data", make_testset(3), code=1)
+    refused = run("predict", "first", "--data", make_testset(3), *CPU, code=1)
     assert "extractor 'net': engine was openvino" in refused.stderr and "now torch, float32" in refused.stderr
     assert "Dev and test features must come from the same network" in " ".join(refused.stderr.split())
 
