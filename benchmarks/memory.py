@@ -2,7 +2,7 @@
 
     python -m benchmarks.memory ../shared/data [--images 500 20000]
 
-Small drawn images, one network (SqueezeNet), the whole command in a process of its own each.
+Small drawn images, one network (SqueezeNet); each whole command runs in a process of its own.
 """
 
 import argparse
@@ -31,7 +31,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
 
 
 def draw(folder: Path, images: int) -> None:
-    """Write `images` noisy JPEGs of 64 × 48, each its own."""
+    """Write `images` different noisy JPEGs of 64 × 48 pixels."""
     folder.mkdir()
     rng = np.random.default_rng(0)
     for k in range(images):
@@ -47,7 +47,7 @@ def main() -> None:
     options = parser.parse_args()
     print("| images | seconds | peak memory, MB |\n|---|---|---|", flush=True)
     peaks = []
-    for images in [20, *options.images]:  # the first converts the network, which is not what is measured
+    for images in [20, *options.images]:  # the first run converts the network, which is not measured
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             write_settings(folder, options.data.resolve() / "weights")
@@ -65,7 +65,7 @@ def main() -> None:
                 continue
             peaks.append(int(done.stderr.split()[-1]) / 1024)
             print(f"| {images:,} | {time.perf_counter() - begun:.0f} | {peaks[-1]:.0f} |", flush=True)
-    print(f"\nThe most is {max(peaks) / min(peaks) - 1:.1%} above the least.")
+    print(f"\nThe largest peak is {max(peaks) / min(peaks) - 1:.1%} above the smallest.")
 
 
 if __name__ == "__main__":

@@ -1,19 +1,21 @@
-"""Scores on real photographs not trained on: the tables of docs/benchmarks.md.
+"""Scores on real images that were not trained on: the tables of docs/benchmarks.md.
 
     python -m benchmarks.photographs oasis ../shared/data
     python -m benchmarks.photographs coco ../shared/data
 
-`oasis`: subtask 1 on 483 photographs with real ratings; folds keep photographs of one concept together, so that every
-photograph is scored by a model that saw none of its concept. `coco`: subtasks 2 and 3 on 120 photographs whose labels
-are object categories under the official headings; folds are plain, and four augmented views a photograph are drawn.
-In each repetition every photograph is predicted once; the weighted F1 is that of all predictions together. Printed:
-mean, spread and range over repetitions, and the 95 % interval of the first repetition by bootstrap over photographs,
-which says how much so few can tell.
+`oasis`: subtask 1 on 483 images with real ratings; folds keep images of one concept together, so that every image is
+scored by a model that was trained on none of its concept. `coco`: subtasks 2 and 3 on 120 images whose labels are
+object categories under the official headings; folds are plain, with four augmented views per image. In each repetition
+every image is predicted once; the weighted F1 is that of all predictions together. Printed: mean, standard deviation
+and range over repetitions, and the 95 % interval of the first repetition by bootstrap over images, which shows how
+uncertain a score of so few is.
 """
 
 import argparse
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,11 +37,11 @@ from submission.task import Subtask
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
 FOLDS = 5
-VIEWS = 4  # what the presets ask for in subtasks 2 and 3
+VIEWS = 4  # as in the presets' subtasks 2 and 3
 
 
 def shared_extractors(weights: Path) -> dict[str, ExtractorConfig]:
-    """The three networks whose weights lie beside the photographs."""
+    """Return the three networks whose weights are beside the images."""
     half = (0.5, 0.5, 0.5)
     return {
         "mobilenet": ExtractorConfig(
@@ -64,14 +66,14 @@ class Row:
     """What one row of the table measures."""
 
     classifier: str
-    params: dict
+    params: dict[str, Any]
     scale: str = "standard"
     threshold: float | str = 0.5
-    augment: int = 0  # views a training image
+    augment: int = 0  # views per training image
 
 
 @dataclass(frozen=True)
-class Photographs:
+class SubtaskData:
     """Features, labels and groups of one subtask, in one order; `blocks`: extractor name → width."""
 
     task: Subtask
@@ -104,7 +106,7 @@ def rows_of(task: Subtask) -> dict[str, Row]:
     return rows | {f"{certh.classifier}, preset certh2021": certh}
 
 
-def predict_folds(data: Photographs, row: Row, seed: int) -> np.ndarray:
+def predict_folds(data: SubtaskData, row: Row, seed: int) -> np.ndarray:
     """Return decisions, 0/1 (n_images, n_labels), each by a model that was not trained on the image's group."""
     fold = assign_folds(data.groups, FOLDS, np.random.default_rng(seed))
     views = data.views[:, : row.augment] if row.augment else None
@@ -118,7 +120,7 @@ def predict_folds(data: Photographs, row: Row, seed: int) -> np.ndarray:
             Y = data.labels[train].to_numpy()
             inner_groups = [group for group, inside in zip(data.groups, train, strict=True) if inside]
             P = out_of_fold(
-                lambda new=new: clone(new.estimator),
+                partial(clone, new.estimator),
                 data.X[train],
                 Y,
                 inner_groups,
@@ -132,10 +134,10 @@ def predict_folds(data: Photographs, row: Row, seed: int) -> np.ndarray:
     return decided
 
 
-def table(data: Photographs, seeds: list[int], only: str) -> None:
+def table(data: SubtaskData, seeds: list[int], only: str) -> None:
     """Print the table of one subtask as Markdown."""
     n_images, n_groups = len(data.labels), len(set(data.groups))
-    print(f"\n{data.task.name}: {n_images} photographs, {n_groups} groups, {len(seeds)} × {FOLDS} folds\n")
+    print(f"\n{data.task.name}: {n_images} images, {n_groups} groups, {len(seeds)} × {FOLDS} folds\n")
     print("| classifier | weighted F1, mean ± sd | least to most | 95 % interval |\n|---|---|---|---|")
     if data.task.multi_label:
         print_row(data.task, "every label, always", data.labels, [np.ones(data.labels.shape, int)])
@@ -145,7 +147,7 @@ def table(data: Photographs, seeds: list[int], only: str) -> None:
 
 
 def print_row(task: Subtask, title: str, labels: pd.DataFrame, decisions: list[np.ndarray]) -> None:
-    """Print one row; scikit-learn's F1 is the referee."""
+    """Print one row; the F1 is scikit-learn's."""
     truth = labels.to_numpy()
     scores = [f1_score(truth, d, average="weighted", zero_division=0) for d in decisions]
     low, high = score_decisions(task, truth, decisions[0]).interval
@@ -165,7 +167,7 @@ def main() -> None:
     parser.add_argument("dataset", choices=["oasis", "coco"])
     parser.add_argument("data", type=Path, help="the folder that holds oasis/, coco/ and weights/")
     parser.add_argument("--seeds", type=int, default=5, help="repetitions, each with folds of its own")
-    parser.add_argument("--only", default="", help="rows whose title holds this")
+    parser.add_argument("--only", default="", help="only rows with this in their title")
     parser.add_argument("--store", type=Path, default=Path(".mediaeval/features"))
     options = parser.parse_args()
     dataset = load_dataset(options.data / options.dataset, VISUAL_SENTIMENT_2021)
@@ -180,7 +182,7 @@ def main() -> None:
     X = features.matrix(list(blocks), ids)
     views = features.views(list(blocks), ids, n_views) if n_views else None
     for subtask in dataset.subtasks:
-        data = Photographs(VISUAL_SENTIMENT_2021[subtask], blocks, X, views, dataset.labels(subtask), groups)
+        data = SubtaskData(VISUAL_SENTIMENT_2021[subtask], blocks, X, views, dataset.labels(subtask), groups)
         table(data, list(range(options.seeds)), options.only)
 
 

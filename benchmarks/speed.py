@@ -1,11 +1,11 @@
-"""How fast, as ratios against today's careful pipeline (`benchmarks.yardstick`), measured in turns in one run.
+"""Speed as ratios to today's careful pipeline (`benchmarks.yardstick`), measured in turns in one run.
 
     python -m benchmarks.speed ../shared/data [--runs 5] [--only WORD]
 
-In a round, the yardstick and all that is held against it run once each, so that what else the machine does meets all of
-them, and one run of the yardstick serves every engine. Printed: seconds of the fastest run of each, ratios of the pairs
-as least - median - most, and how well the results agree. To stay below ten minutes on 2 cores, whole commands are timed
-on every fourth photograph, which leaves start-up a larger share of both; how they agree is said of all photographs.
+In a round, the yardstick and all that is compared with it run once each, so that other load affects all of them, and
+one run of the yardstick serves every engine. Printed: seconds of the fastest run of each, ratios of the pairs as
+least - median - most, and how well the results agree. To stay below ten minutes on 2 cores, whole commands are timed
+on every fourth image, which makes start-up a larger share of both; the agreement is that of all images.
 """
 
 import argparse
@@ -54,10 +54,10 @@ weights = "{weights}/torchvision-squeezenet1_0.safetensors"
 """)
 
 
-def command(folder: Path, engine: str, photographs: Path, *uses: list[str]) -> Callable[[], None]:
-    """Return what runs `mediaeval features` in `folder`, once for each of `uses`, with an empty store to begin with.
+def command(folder: Path, engine: str, dataset: Path, *uses: list[str]) -> Callable[[], None]:
+    """Return a function that runs `mediaeval features` in `folder`, once for each of `uses`, with an empty store.
 
-    It is a command as a user gives it. The first run converts the networks, once.
+    It is a command as a user enters it. The first run converts the networks, once.
     """
 
     def run() -> None:
@@ -65,7 +65,7 @@ def command(folder: Path, engine: str, photographs: Path, *uses: list[str]) -> C
         code = "from mediaeval.cli import main; main()"
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
         for use in uses:
-            line = [PYTHON, "-c", code, "features", str(photographs), "--use", ",".join(use), "--engine", engine]
+            line = [PYTHON, "-c", code, "features", str(dataset), "--use", ",".join(use), "--engine", engine]
             subprocess.run(line, check=True, cwd=folder, capture_output=True, env=environment)
 
     return run
@@ -78,26 +78,26 @@ def with_settings(folder: Path, weights: Path, decoder: str = "pillow") -> Path:
     return folder
 
 
-def vectors_of(photographs: Path, folder: Path, engine: str) -> tuple[dict[str, np.ndarray], int]:
-    """Return the vectors by network, rows by file name, and how many the command had left out of the folder's store."""
+def vectors_of(dataset_folder: Path, folder: Path, engine: str) -> tuple[dict[str, np.ndarray], int]:
+    """Return the vectors by network, rows by file name, and how many of them were not in the folder's store."""
     from mediaeval.config import load_config
     from mediaeval.data.dataset import load_dataset
     from mediaeval.steps.prepare import build_networks, features_of
     from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
     config = load_config(folder / "mediaeval.toml", task=VISUAL_SENTIMENT_2021, use=",".join(USE), engine=engine)
-    dataset = load_dataset(photographs, VISUAL_SENTIMENT_2021)
+    dataset = load_dataset(dataset_folder, VISUAL_SENTIMENT_2021)
     features = features_of(dataset, config, build_networks(config, "cpu"), skip_bad=False)
     ids = sorted(dataset.ids, key=lambda i: dataset.image_paths[i].name)
     return {name: features.block(name, ids).to_numpy() for name in USE}, features.computed.total()
 
 
 def whole_command(data: Path, runs: int, folder: Path) -> None:
-    """JPEG to store: the command by each engine; three networks in one command against one command a network."""
-    photographs, weights, out = data / "oasis", data / "weights", folder / "yardstick.npy"
+    """JPEG to store: the command by each engine; three networks in one command against a command per network."""
+    oasis, weights, out = data / "oasis", data / "weights", folder / "yardstick.npy"
     some = folder / "some"
     some.mkdir()
-    for path in sorted((photographs / "images").glob("*.jpg"))[::4]:
+    for path in sorted((oasis / "images").glob("*.jpg"))[::4]:
         shutil.copy(path, some)
     n = len(list(some.iterdir()))
 
@@ -112,19 +112,19 @@ def whole_command(data: Path, runs: int, folder: Path) -> None:
     for work in (*ours, one_by_one):
         work()
     theirs, *by_engine, three = in_turns(runs, yardstick, *ours, one_by_one)
-    yardstick(photographs / "images")
+    yardstick(oasis / "images")
     Y = np.load(out)
     for engine, seconds in zip(ENGINES, by_engine, strict=True):
-        X, computed = vectors_of(photographs, folders[engine], engine)
-        assert computed == 3 * (len(Y) - n), "the command stored those that it was timed with"
+        X, computed = vectors_of(oasis, folders[engine], engine)
+        assert computed == 3 * (len(Y) - n), "the command stored the vectors that it was timed with"
         parts = zip(USE, np.split(Y, (1280, 2560), axis=1), strict=True)
         cosines = ", ".join(f"{name} {least_cosine(X[name], part):.5f}" for name, part in parts)
         scores = probe_scores(data, np.concatenate([X[name] for name in USE], axis=1), Y)
         row(
-            f"features, {n} photographs × 3 networks, whole command, {engine}",
+            f"features, {n} images × 3 networks, whole command, {engine}",
             theirs,
             seconds,
-            f"{len(Y)} photographs: least cosine {cosines}; probe F1 {scores[0]:.3f}, yardstick's {scores[1]:.3f}",
+            f"{len(Y)} images: least cosine {cosines}; probe F1 {scores[0]:.3f}, yardstick's {scores[1]:.3f}",
         )
     together, _ = vectors_of(some, folders["openvino"], "openvino")
     separate, computed = vectors_of(some, apart, "openvino")
@@ -138,7 +138,7 @@ def whole_command(data: Path, runs: int, folder: Path) -> None:
 
 
 def scaled(data: Path, runs: int, folder: Path) -> None:
-    """Large photographs, real ones enlarged: ours with the scaled decoder against ours with the usual one."""
+    """Large images, real ones enlarged: ours with the scaled decoder against ours with the usual one."""
     from PIL import Image, ImageOps
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import f1_score
@@ -170,7 +170,7 @@ def scaled(data: Path, runs: int, folder: Path) -> None:
         scores.append(f1_score(T, predicted, average="weighted", zero_division=0))
     cosines = ", ".join(f"{name} {least_cosine(A[name], B[name]):.4f}" for name in USE)
     row(
-        f"{len(T)} photographs of 1600 × 1200 × 3 networks, openvino, decoder scaled against ours with pillow",
+        f"{len(T)} images of 1600 × 1200 × 3 networks, openvino, decoder scaled against ours with pillow",
         *times,
         f"least cosine {cosines}; probe F1 {scores[0]:.3f} against {scores[1]:.3f}",
     )
@@ -216,13 +216,14 @@ def one_network(model_name: str, side: int, runs: int, images: int = 32) -> None
             batches = [module(torch.from_numpy(pixels[k : k + 16])) for k in range(0, images, 16)]
             results["yardstick"] = torch.cat(batches).numpy()
 
-    def by(engine: str, loaded: CompiledModel) -> Callable[[], None]:
+    def by(engine: str, compiled: CompiledModel) -> Callable[[], None]:
         def ours() -> None:
-            vectors, started = [], []
-            for k in range(0, images, loaded.batch):
-                if len(started) == loaded.in_flight:
+            vectors: list[np.ndarray] = []
+            started: list[Callable[[], np.ndarray]] = []
+            for k in range(0, images, compiled.batch):
+                if len(started) == compiled.in_flight:
                     vectors.append(started.pop(0)())
-                started.append(loaded.start(pixels[k : k + loaded.batch]))
+                started.append(compiled.start(pixels[k : k + compiled.batch]))
             results[engine] = np.concatenate([*vectors, *(wait() for wait in started)])
 
         return ours
@@ -230,7 +231,7 @@ def one_network(model_name: str, side: int, runs: int, images: int = 32) -> None
     engines = {}
     for engine in ("openvino", "openvino-bf16"):
         engines[engine] = resolve_engine(engine, "cpu").load(model_name, key, lambda: ModuleSpec(module, pixels[0], {}))
-    works = [theirs, *(by(engine, loaded) for engine, loaded in engines.items())]
+    works = [theirs, *(by(engine, compiled) for engine, compiled in engines.items())]
     for work in works:
         work()
     seconds, *by_engine = in_turns(runs, *works)
@@ -285,7 +286,7 @@ def views(data: Path, runs: int, folder: Path, images: int = 24, k: int = 4) -> 
         first, *others = made[engine]
         same = "the same" if all(np.array_equal(first, other) for other in others) else "NOT the same"
         row(
-            f"{k} augmented views of {images} photographs × 3 networks, {engine}",
+            f"{k} augmented views of {images} images × 3 networks, {engine}",
             theirs,
             seconds,
             f"{same} bytes in {len(made[engine])} runs with 1 and {os.cpu_count()} workers",
@@ -300,13 +301,13 @@ def check_command(runs: int, folder: Path) -> None:
     (folder / "run.csv").write_text("\n".join([",".join(VISUAL_SENTIMENT_2021.header.cells), *rows]) + "\n", newline="")
     (folder / "testset.csv").write_text("\n".join(["id", *(line.split(",")[0] for line in rows)]) + "\n", newline="")
     command = [PYTHON, "-m", "submission", "check", str(folder / "run.csv"), "--ids", str(folder / "testset.csv")]
-    row_alone("`python -m submission check`, 1,199 rows, cold", runs, command, "wanted ≤ 0.2 s")
+    row_alone("`python -m submission check`, 1,199 rows, cold", runs, command, "limit 0.2 s")
 
 
 def help_command(runs: int) -> None:
     """Ask for help from a cold start."""
     code = "import sys; sys.argv = ['mediaeval', '--help']; from mediaeval.cli import main; main()"
-    row_alone("`mediaeval --help`, cold", runs, [PYTHON, "-c", code], "wanted ≤ 0.5 s")
+    row_alone("`mediaeval --help`, cold", runs, [PYTHON, "-c", code], "limit 0.3 s")
 
 
 def head(runs: int, title: str) -> None:
@@ -321,10 +322,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="the folder that holds oasis/, coco/ and weights/")
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--only", default="", help="the works whose name holds this")
+    parser.add_argument("--only", default="", help="measure only what has this in its name")
     options = parser.parse_args()
     data, runs = options.data.resolve(), options.runs
-    print(f"{os.cpu_count()} processors, {runs} runs a row, in turns\n\n{HEAD}", flush=True)
+    print(f"{os.cpu_count()} processors, {runs} runs per row, in turns\n\n{HEAD}", flush=True)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_settings(folder, data / "weights")

@@ -1,4 +1,4 @@
-"""One table for all measurements: works run in turns, seconds of each, ratios of the pairs."""
+"""One table for all measurements: what is compared runs in turns; seconds of each, ratios of the pairs."""
 
 import subprocess
 import time
@@ -12,7 +12,7 @@ HEAD = "| work | yardstick, s | ours, s | ratio: least – median – most | agr
 
 
 def in_turns(runs: int, *works: Callable[[], object]) -> list[list[float]]:
-    """Return, for each work, the seconds of its runs. In a round each runs once: what else goes on meets them all."""
+    """Return, for each work, the seconds of its runs. In a round each runs once, so that other load affects all."""
     times: list[list[float]] = [[] for _ in works]
     for _ in range(runs):
         for seconds, work in zip(times, works, strict=True):
@@ -29,8 +29,8 @@ def row(work: str, theirs: list[float], ours: list[float], agreement: str) -> No
     print(f"| {work} | {min(theirs):.2f} | {min(ours):.2f} | {spread} | {agreement} |", flush=True)
 
 
-def row_alone(work: str, runs: int, command: list[str], wanted: str) -> None:
-    """Print a row for a command that has no yardstick but a limit."""
+def row_alone(work: str, runs: int, command: list[str], limit: str) -> None:
+    """Print a row for a command that is compared with a limit, not with a yardstick."""
     (seconds,) = in_turns(runs, lambda: subprocess.run(command, check=True, capture_output=True, cwd=ROOT))
     spread = f"{min(seconds):.2f} – {np.median(seconds):.2f} – {max(seconds):.2f} s"
-    print(f"| {work} | | {min(seconds):.2f} | {spread} | {wanted} |", flush=True)
+    print(f"| {work} | | {min(seconds):.2f} | {spread} | {limit} |", flush=True)

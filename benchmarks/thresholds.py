@@ -1,9 +1,9 @@
-"""What a threshold costs: subtasks 2 and 3 on drawn samples, 0.5 and 0.3 against one a label tuned out of fold.
+"""What a threshold changes: subtasks 2 and 3 on drawn samples, 0.5 and 0.3 against one per label tuned out of fold.
 
     python -m benchmarks.thresholds
 
-For each size of the dev set and each seed: a sample is drawn, the default preset trained on it, and its probabilities
-of 300 test images decided in three ways. Printed: the weighted F1 of each, mean over the seeds.
+For each size of the dev set and each seed a sample is drawn, the default preset is trained on it, and its probabilities
+for 300 test images become labels in three ways. Printed: the weighted F1 of each, the mean over the seeds.
 """
 
 import argparse

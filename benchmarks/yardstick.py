@@ -1,16 +1,18 @@
-"""Today's careful pipeline, to be measured against: timm in eager float32, Pillow, DataLoader, albumentations.
+"""Today's careful pipeline, to compare with: timm in eager float32, Pillow, DataLoader, albumentations.
 
-    python -m benchmarks.yardstick features PHOTOGRAPHS WEIGHTS OUT [--views K] [--images N]
+    python -m benchmarks.yardstick IMAGES WEIGHTS OUT [--views K] [--images N]
 
-Each network goes over the photographs by itself, in a DataLoader with 2 workers and batches of 32, with its library's
-own transform: what participants' repositories do, with their usual care (inference mode, no gradient, one tensor out).
+Each network reads the images by itself, in a DataLoader with 2 workers and batches of 32, with its library's own
+transform: what participants' repositories do, with the usual care (inference mode, no gradient, one tensor as output).
 With `--views` each image is augmented K times instead, by the four operations of `mediaeval.features.augment`.
 """
 
 import argparse
 import os
 import random
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 os.environ["NO_ALBUMENTATIONS_UPDATE"] = "1"
 
@@ -25,12 +27,12 @@ from torch.utils.data import DataLoader, Dataset
 WORKERS, BATCH = 2, 32
 
 
-class Photographs(Dataset):
-    """Image files, decoded and transformed one by one; `augment` maps an array to an array."""
+class ImageFiles(Dataset[torch.Tensor]):
+    """Image files, decoded and transformed one by one; with `views`, that many augmented views of each."""
 
-    def __init__(self, paths: list[Path], transform, views: int = 0):
+    def __init__(self, paths: list[Path], transform: Callable[[Image.Image], torch.Tensor], views: int = 0):
         self.paths, self.transform, self.views = paths, transform, views
-        self.augment = None
+        self.augment: Any = None
 
     def __len__(self) -> int:
         return len(self.paths) * max(self.views, 1)
@@ -44,7 +46,7 @@ class Photographs(Dataset):
         return self.transform(image)
 
 
-def _augmentations():
+def _augmentations() -> Any:
     import albumentations as A
     import cv2
 
@@ -58,7 +60,7 @@ def _augmentations():
     )
 
 
-def networks(weights: Path) -> list[tuple[torch.nn.Module, object]]:
+def networks(weights: Path) -> list[tuple[torch.nn.Module, Callable[[Image.Image], torch.Tensor]]]:
     """Return the three shared networks without classifiers, each with its transform."""
     found = []
     half = {"mean": (0.5,) * 3, "std": (0.5,) * 3}
@@ -81,7 +83,7 @@ def features(paths: list[Path], weights: Path, views: int = 0) -> np.ndarray:
     """Return the concatenated features, float32 (n_images · max(views, 1), 3072)."""
     blocks = []
     for model, transform in networks(weights):
-        loader = DataLoader(Photographs(paths, transform, views), BATCH, num_workers=WORKERS)
+        loader = DataLoader(ImageFiles(paths, transform, views), BATCH, num_workers=WORKERS)
         with torch.inference_mode():
             blocks.append(torch.cat([model(batch) for batch in loader]))
     return torch.cat(blocks, dim=1).numpy()
@@ -90,14 +92,14 @@ def features(paths: list[Path], weights: Path, views: int = 0) -> np.ndarray:
 def main() -> None:
     """Compute features and save them."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("photographs", type=Path, help="a folder of images")
+    parser.add_argument("folder", type=Path, metavar="images", help="a folder of images")
     parser.add_argument("weights", type=Path, help="the folder with the three files")
     parser.add_argument("out", type=Path, help=".npy")
     parser.add_argument("--views", type=int, default=0)
-    parser.add_argument("--images", type=int, default=None, help="the first so many")
+    parser.add_argument("--images", type=int, default=None, help="at most this many")
     options = parser.parse_args()
     random.seed(0)
-    paths = sorted(options.photographs.glob("*.jpg"))[: options.images]
+    paths = sorted(options.folder.glob("*.jpg"))[: options.images]
     np.save(options.out, features(paths, options.weights, options.views))
 
 

@@ -28,7 +28,7 @@ class Fingerprint:
 
 
 @dataclass(frozen=True)
-class Pair:
+class DuplicatePair:
     """Two images that are the same. `how`: bytes, pixels or near; `conflicts`: subtasks whose labels differ."""
 
     first: str
@@ -72,7 +72,7 @@ def examine(dataset: Dataset) -> tuple[dict[str, Fingerprint], dict[str, str]]:
     return prints, unreadable
 
 
-def find_pairs(prints: dict[str, Fingerprint], dataset: Dataset | None = None) -> list[Pair]:
+def find_duplicates(prints: dict[str, Fingerprint], dataset: Dataset | None = None) -> list[DuplicatePair]:
     """Return the pairs of images that are the same, equal bytes first, with the subtasks whose labels differ."""
     ids = list(prints)
     thumbnails = np.stack([prints[i].thumbnail for i in ids]) if ids else np.zeros((0, THUMBNAIL_SIDE**2), np.float32)
@@ -91,7 +91,7 @@ def find_pairs(prints: dict[str, Fingerprint], dataset: Dataset | None = None) -
         for a, b in zip(*np.nonzero(likeness >= NEAR), strict=True):
             if a + start < b:
                 seen.setdefault((ids[a + start], ids[b]), "near")
-    return [Pair(a, b, how, _conflicts(a, b, dataset)) for (a, b), how in seen.items()]
+    return [DuplicatePair(a, b, how, _conflicts(a, b, dataset)) for (a, b), how in seen.items()]
 
 
 def _conflicts(first: str, second: str, dataset: Dataset | None) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from mediaeval.data.dataset import load_dataset
-from mediaeval.data.duplicates import Pair, examine, find_pairs
+from mediaeval.data.duplicates import DuplicatePair, examine, find_duplicates
 from submission.task import Task
 
 
@@ -18,7 +18,7 @@ class Inspection:
     prevalence: dict[str, dict[str, int]]  # subtask → label → images that have it
     unlabelled: dict[str, int]  # subtask → images without any label of it
     unreadable: dict[str, str]  # image id → why it cannot be decoded; absent files included
-    pairs: list[Pair]
+    pairs: list[DuplicatePair]
     task: Task
 
     def to_dict(self) -> dict[str, Any]:
@@ -65,6 +65,6 @@ def inspect(folder: Path, task: Task) -> Inspection:
         {name: {label: int(n) for label, n in frame.sum().items()} for name, frame in labels.items()},
         {name: int((frame.sum(axis=1) == 0).sum()) for name, frame in labels.items()},
         unreadable,
-        find_pairs(prints, dataset),
+        find_duplicates(prints, dataset),
         task,
     )

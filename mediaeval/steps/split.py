@@ -8,7 +8,7 @@ import pandas as pd
 
 from mediaeval.config import Config, SplitSection
 from mediaeval.data.dataset import Dataset, load_dataset
-from mediaeval.data.duplicates import Fingerprint, find_pairs, group_of_images
+from mediaeval.data.duplicates import Fingerprint, find_duplicates, group_of_images
 from mediaeval.data.split import read_groups, split
 from mediaeval.errors import DatasetError
 from mediaeval.features.extract import Features
@@ -19,7 +19,7 @@ def groups_of(features: Features, ids: Sequence[str], groups: str) -> list[str]:
     """Return a group for each id: images of one group (`CSV:COLUMN`), and duplicates of one another, share it."""
     thumbnails = features.block("thumbnail", ids)
     prints = {i: Fingerprint(features.contents[i], "", row) for i, row in zip(ids, thumbnails.to_numpy(), strict=True)}
-    joined = [(pair.first, pair.second) for pair in find_pairs(prints)]
+    joined = [(pair.first, pair.second) for pair in find_duplicates(prints)]
     if groups:
         first_of: dict[str, str] = {}
         joined += [(first_of.setdefault(g, i), i) for i, g in zip(ids, read_groups(groups, ids), strict=True)]

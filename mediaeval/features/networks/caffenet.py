@@ -23,7 +23,7 @@ from mediaeval.errors import WeightsError
 from mediaeval.formats.caffe import is_caffe, read_layers
 from mediaeval.weights.read import load_state, read_weights
 
-MAP = 6  # cells a side of pool5 at 227 pixels
+MAP = 6  # cells per side of pool5 at 227 pixels
 CLASSES = 1000  # of ImageNet
 DENSE = ("fc6", "fc7", "fc8", "fc9")
 

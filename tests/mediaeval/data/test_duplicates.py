@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mediaeval.data.dataset import load_dataset
-from mediaeval.data.duplicates import find_pairs, fingerprint, group_of_images
+from mediaeval.data.duplicates import find_duplicates, fingerprint, group_of_images
 from mediaeval.data.inspect import inspect
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 from tests.conftest import picture
@@ -49,7 +49,7 @@ def test_agreeing_duplicates_conflict_in_nothing(make_devset):
 
 def test_pictures_of_one_tone_are_not_taken_for_duplicates():
     grey = [fingerprint(jpeg(Image.new("RGB", (40, 40), (k, k, k))), str(k)) for k in (60, 90)]
-    assert find_pairs(dict(zip("ab", grey, strict=True))) == []
+    assert find_duplicates(dict(zip("ab", grey, strict=True))) == []
 
 
 @pytest.mark.shared
@@ -59,12 +59,12 @@ def test_real_photographs_copies_are_found_and_others_are_not(shared):
     for image_id in dataset.ids:
         data = dataset.image_paths[image_id].read_bytes()
         prints[image_id] = fingerprint(data, image_id)
-    assert find_pairs(prints) == [], "the 483 are different photographs, many of one concept"
+    assert find_duplicates(prints) == [], "the 483 are different photographs, many of one concept"
     for image_id in dataset.ids[:20]:
         with Image.open(dataset.image_paths[image_id]) as image:
             small = image.convert("RGB").resize((image.width // 2, image.height // 2))
         prints[f"copy of {image_id}"] = fingerprint(jpeg(small, quality=60), f"copy {image_id}")
-    pairs = {(p.first, p.second) for p in find_pairs(prints)}
+    pairs = {(p.first, p.second) for p in find_duplicates(prints)}
     assert pairs == {(i, f"copy of {i}") for i in dataset.ids[:20]}
 
 
