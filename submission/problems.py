@@ -85,7 +85,7 @@ ODDITY_CODES: dict[str, str] = {
     "labels-never-together": "labels occur together that never do in the dev set",
 }
 
-WARNINGS = frozenset({"row-order"})  # reported, but no reason to refuse a run: rows are joined by id
+WARNINGS = frozenset({"row-order"})  # codes that are reported, but are no reason to refuse a run
 
 _SHOWN_VALUES = 5  # distinct values shown of one problem; the others are counted
 

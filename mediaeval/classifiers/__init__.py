@@ -1,8 +1,8 @@
 """Classifiers on feature vectors: what exists, and how one is built from a configuration.
 
-To add one, write a file with its settings and a subclass of `base.Classifier` (or `training.TorchClassifier`), and add
-a record to CLASSIFIERS. Where the file imports torch, put the settings into `settings.py`: they are checked before
-anything heavy is loaded. The tests run over the table.
+To add one, write a file with a subclass of `base.Classifier` (or `training.TorchClassifier`), its settings in
+`settings.py`, where they are checked before anything heavy is loaded, and a record in CLASSIFIERS. The tests run over
+the table.
 
     classifier = make_classifier("moe", {"lr": 1e-5, "epochs": 300}, random_state=0)
     classifier.fit(X, y).predict_proba(X)  # (n_images, n_labels)

@@ -98,11 +98,12 @@ def choose_data(dev: str) -> str:
     """Return the dev set to work on: the one given, else the drawn sample, which is drawn if it is not there yet."""
     if dev:
         return dev
-    from mediaeval.sample.draw import draw_sample
+    from mediaeval.sample.draw import draw_sample, is_sample
 
     folder = Path("sample")
     logger.info(f"No --data and no mediaeval.toml with [data] dev: using the drawn sample in {folder}/.")
-    draw_sample(folder)
+    if not is_sample(folder):  # one of another size or seed is what the user drew
+        draw_sample(folder)
     return str(folder / "devset")
 
 

@@ -125,6 +125,13 @@ def test_ls_shows_the_users_own_extractors(run, workdir):
 
 
 @pytest.mark.slow
+def test_a_drawn_sample_of_another_size_is_used_as_it_is(run, workdir):
+    run("sample", "sample", "--dev", "24", "--test", "6")
+    result = run("train", "subtask1", "--set", "classifier=logistic", "--no-refit", "--json")
+    images = json.loads(result.stdout)["subtasks"][0]["images"]
+    assert images["train"] + images["val"] == 24
+
+
 def test_train_with_nothing_at_all_uses_the_drawn_sample(run, workdir):
     result = run("train", "subtask1", "--set", "classifier=logistic", "--json")
     assert "drawn sample in sample/" in result.stderr
