@@ -26,7 +26,7 @@ from mediaeval.experiments.datasets.lists import (
 )
 from mediaeval.experiments.datasets.splits import Split
 
-# Fine class → polarity. EmotionROI and FI as in Pournaras et al. 2021 (seed 001); WEBEmo in the order of its indices.
+# Fine class → polarity. EmotionROI and FI as in Pournaras et al. 2021 (SMAP); WEBEmo in the order of its indices.
 EMOTIONROI = dict.fromkeys(("anger", "disgust", "fear", "sadness"), NEGATIVE) | dict.fromkeys(
     ("joy", "surprise"), POSITIVE
 )

@@ -280,7 +280,7 @@ def test_split_does_not_write_over_labels(make_devset, workdir, run):
     csv = make_devset(20) / "devset.csv"
     before = csv.read_bytes()
     told = run("split", "../devset", "--out", csv, code=1).stderr
-    assert "is there already, and is no split" in told and csv.read_bytes() == before
+    assert "exists already and is not a split" in told and csv.read_bytes() == before
     assert "is a folder" in run("split", "../devset", "--out", "../devset", code=1).stderr
     run("split", "../devset", "--out", "split.csv")
     run("split", "../devset", "--out", "split.csv", "--seed", "1")  # a split may be made anew

@@ -1,4 +1,4 @@
-"""Attention AlexNet (seed 004): 36 weights a picture, both readings of the layer, both branches."""
+"""Attention AlexNet: 36 weights a picture, both readings of the layer, both branches."""
 
 import numpy as np
 import pytest

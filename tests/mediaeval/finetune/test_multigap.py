@@ -1,4 +1,4 @@
-"""Multi-GAP (seed 003): the sizes of every row of its table, the sequence of blocks, files of its backbones."""
+"""Multi-GAP: the sizes of every row of its table, the sequence of blocks, files of its backbones."""
 
 import math
 from pathlib import Path
@@ -494,7 +494,7 @@ def without(state, *keys):
 @pytest.mark.parametrize(
     ("stream", "change", "message"),
     [
-        ("timm", lambda s: s | {"blocks.9.0.conv_pw.weight": torch.zeros(1)}, r"no mobilenetv2_100.*blocks\.9\.0"),
+        ("timm", lambda s: s | {"blocks.9.0.conv_pw.weight": torch.zeros(1)}, r"not a mobilenetv2_100.*blocks\.9\.0"),
         ("timm", lambda s: without(s, "blocks.2.1.bn1.weight"), r"keys that the file lacks: features\.5\.conv\.0\.1"),
         ("torchvision", lambda s: s | {"fc.weight": torch.zeros(1)}, "keys that the network lacks: fc.weight"),
         ("torchvision", lambda s: without(s, "features.3.conv.2.weight"), "file lacks: features.3.conv.2.weight"),
