@@ -10,6 +10,8 @@ from mediaeval.classifiers import CLASSIFIERS, ClassifierRecord
 from mediaeval.finetune import SYSTEMS, SystemRecord
 from tests.conftest import make_folder
 
+pytestmark = pytest.mark.integration
+
 RIDGE = '''
 """Ridge regression on 0 and 1, cut off at both ends."""
 import numpy as np

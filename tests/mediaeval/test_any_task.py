@@ -29,6 +29,8 @@ from submission.score import score_file
 from submission.task import Subtask, Task
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
+pytestmark = pytest.mark.integration
+
 PHASES = {"day": (200, 200, 150), "dusk": (150, 80, 40), "night": (20, 20, 60)}
 SKY = Task(
     name="sky",
