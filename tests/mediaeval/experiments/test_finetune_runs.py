@@ -95,6 +95,7 @@ def by_row(report: dict) -> dict[tuple[str, str], dict]:
     return {(r["column"], r["row"]): r for r in report["results"]}
 
 
+@pytest.mark.slow
 def test_campos_trains_a_network_once_a_fold_for_all_rows_that_read_it(run, workdir, small, fits):
     agreeing(workdir / "t1")
     rows = "fine-tuning,conv1,fc8,from"
@@ -279,6 +280,7 @@ def test_the_mapping_to_seven_classes_is_whole():
         assert multigap2020.MIDDLE_OF_FI[fine] == multigap2020.MIDDLE_OF_WEBEMO[fine]
 
 
+@pytest.mark.slow
 def test_attention_is_tested_on_a_fifth(run, workdir, small, fits):
     fi(workdir / "fi", per_class=20)
     report = told(run, "attention2019", "--dataset", "fi=fi", "--random-weights", "--epochs", "1")
@@ -375,6 +377,7 @@ def test_errors_are_sentences(run, workdir, arguments, message):
 # Real networks, real photographs
 
 
+@pytest.mark.slow
 def test_the_smallest_caffenet_is_trained_and_probed(run, workdir):
     """fc6-2, 2.35 million parameters, on four photographs a fold: the wiring to the real network."""
     agreeing(workdir / "t1", 10)

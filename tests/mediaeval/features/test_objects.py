@@ -126,6 +126,7 @@ def graph_of(weights, source: FeatureExtractor, **options) -> FeatureExtractor:
     return build("G", extractor, networks=lambda name: source)
 
 
+@pytest.mark.slow
 def test_objects_is_the_mean_of_the_detectors_vectors(weights, network):
     image = picture("positive", 6, size=(150, 100))
     extractor = mean_of(weights)
@@ -134,6 +135,7 @@ def test_objects_is_the_mean_of_the_detectors_vectors(weights, network):
     assert not extractor.notes
 
 
+@pytest.mark.slow
 def test_g_is_the_graph_over_the_crops_vectors(weights, network):
     """The graph by its formula, over the mean colour of each box: ObjectGraphs with another R."""
     image, calls = picture("positive", 6, size=(150, 100)), []

@@ -164,6 +164,7 @@ def file(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 def test_the_extractor_squashes_and_crops(file):
     network = build("R", ExtractorConfig(kind="resnet152_11k", weights=str(file)))
     ten = build("R", ExtractorConfig(kind="resnet152_11k", weights=str(file), model_args={"crops": "ten"}))

@@ -272,6 +272,7 @@ def test_a_kill_between_the_files_costs_nothing(tmp_path, monkeypatch, after):
 MANY = {name: f"drawn for {name}" for name in ("network", "feature", "lr", "clip", "loss", "pairs", "dropout")}
 
 
+@pytest.mark.slow
 def test_another_process_writes_the_same_bytes(tmp_path):
     """Hashes of text are other numbers in each process, and so is what an order of chance comes to."""
     here, there = tmp_path / "here.safetensors", tmp_path / "there.safetensors"
