@@ -57,14 +57,14 @@ def test_settings_that_are_shown_are_accepted(path, tmp_path):
         if block.language == "toml" and not block.option("file"):  # those are loaded by the commands
             file = tmp_path / f"{number}.toml"
             file.write_text(block.text, encoding="utf-8")
-            load_config(file, task=VISUAL_SENTIMENT_2021)
+            assert load_config(file, task=VISUAL_SENTIMENT_2021).subtasks
 
 
 def test_python_blocks_that_are_not_run_are_python():
     for path in documents():
         for block in read_blocks(path):
             if block.language == "python":
-                compile(block.text, block.where, "exec")
+                assert compile(block.text, block.where, "exec").co_filename == block.where
 
 
 @pytest.mark.parametrize("path", DOCUMENTS)
