@@ -1,6 +1,9 @@
 """Small pieces of messages: lists in words, the first few of many, values in quotes."""
 
+import unicodedata
 from collections.abc import Collection, Sequence
+
+_UNPRINTABLE = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")  # Unicode categories: controls, format characters, surrogates
 
 
 def either(values: Sequence[str]) -> str:
@@ -43,6 +46,27 @@ def quoted(value: object, limit: int = 60) -> str:
         return repr(value if len(value) <= limit else value[: limit - 1] + "…")
     text = repr(value)
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def printable(text: str) -> str:
+    r"""Return text as it may go to a terminal: what would move the cursor, colour or reorder it is escaped.
+
+    Line ends and tabs stay; other control characters, bidirectional controls and lone surrogates become `\\x1b`,
+    `\\u202e` and so on.
+
+    >>> printable("a\x1b[31mb")
+    'a\\x1b[31mb'
+    """
+    if text.isprintable():
+        return text
+    return "".join(
+        letter if letter in "\n\t" or unicodedata.category(letter) not in _UNPRINTABLE else _escaped(letter)
+        for letter in text
+    )
+
+
+def _escaped(letter: str) -> str:
+    return letter.encode("unicode_escape").decode("ascii")
 
 
 def _listed(values: Sequence[str], word: str) -> str:
