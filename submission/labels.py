@@ -4,21 +4,20 @@ Lenient about how a file is written (byte-order mark, line ends, quotes, an inde
 about its content: every id and every label is understood, or the file is refused with all its problems at once.
 """
 
-import csv
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from submission.csvfile import CsvFile, Problems
 from submission.errors import LabelFileError
+from submission.names import same_name_key
 from submission.task import Label, Subtask, Task
-from submission.wording import both, either, quoted
+from submission.wording import either, in_ascii, quoted
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")  # in any case
 _OTHER_IMAGES = (".avif", ".bmp", ".gif", ".heic", ".jfif", ".jp2", ".tif", ".tiff")
 _VIDEOS = (".avi", ".flv", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv")
 
-_SHOWN_PROBLEMS = 20  # more than these are counted, not listed
 _FLOATS = {"0.0": "0", "1.0": "1"}  # pandas writes 1.0 once a column has held a missing value
 _UNSAFE = "/\\\0\r\n"
 
@@ -46,32 +45,30 @@ def read_labels(path: Path, task: Task) -> LabelTable:
     one heading, a subtask with only some of its columns, a row of another length, an empty, repeated or unsafe id, a
     label outside its domain.
     """
-    path = Path(path)
-    rows = _rows(path)
-    line, header = next(rows)
-    problems: list[str] = []
-    id_position = _id_position(f"{path}:{line}", header, task, problems)
-    positions = _label_positions(f"{path}:{line}", header, task, problems)
+    file = CsvFile(path, task.id_columns)
+    positions = _label_positions(file, task)
     labels: dict[str, dict[str, Label]] = {subtask: {} for subtask in positions}
     known: dict[str, dict[tuple[str, ...], Label]] = {subtask: {} for subtask in positions}  # few distinct ones exist
-    ids = _Ids(path, problems)
-    for line, cells in _full_rows(path, rows, len(header), problems):
-        name = ids.take(line, cells[id_position]) if id_position is not None else None
+    ids = Ids(file)
+    for line, cells in file.rows():
+        name = ids.take(line, cells[file.id_position]) if file.id_position is not None else None
         for subtask, places in positions.items():
             key = tuple([cells[place] for place in places])
             label = known[subtask].get(key)
             if label is None:
-                label = _label(task[subtask], key, f"{path}:{line}", problems)
+                label = _label(task[subtask], key, f"{file.path}:{line}", file.problems)
                 if label is None:
                     continue
                 known[subtask][key] = label
             if name is not None:
                 labels[subtask][name] = label
     ids.finish()
-    _raise_problems(problems)
-    assert id_position is not None, "a file without ids passed"
+    file.problems.raise_any()
+    assert file.id_position is not None, "a file without ids passed"
     places = sorted(place for of_subtask in positions.values() for place in of_subtask)
-    return LabelTable(path, tuple(header[place] for place in (id_position, *places)), tuple(ids.lines), labels)
+    return LabelTable(
+        file.path, tuple(file.header[place] for place in (file.id_position, *places)), tuple(ids.lines), labels
+    )
 
 
 def read_ids(path: Path, task: Task) -> list[str]:
@@ -88,21 +85,17 @@ def read_ids(path: Path, task: Task) -> list[str]:
         if table is None:
             return _image_ids(path / "images" if (path / "images").is_dir() else path)
         path = table
-    rows = _rows(path)
-    line, header = next(rows)
-    problems: list[str] = []
-    id_position = _id_position(f"{path}:{line}", header, task, problems)
-    _raise_problems(problems)
-    assert id_position is not None, "a file without ids passed"
-    ids = _Ids(path, problems)
-    if not ids.take_all([cells[id_position] for _, cells in _full_rows(path, rows, len(header), problems)]):
-        problems.clear()  # read again, one by one, to report the line of each problem
-        rows = _rows(path)
-        next(rows)
-        for line, cells in _full_rows(path, rows, len(header), problems):
-            ids.take(line, cells[id_position])
+    file = CsvFile(path, task.id_columns)
+    file.problems.raise_any()
+    place = file.id_position
+    assert place is not None, "a file without ids passed"
+    ids = Ids(file)
+    if not ids.take_all([cells[place] for _, cells in file.rows()]):
+        file.problems.clear()  # read again, one by one, to report the line of each problem
+        for line, cells in file.rows():
+            ids.take(line, cells[place])
     ids.finish()
-    _raise_problems(problems)
+    file.problems.raise_any()
     return list(ids.lines)
 
 
@@ -133,31 +126,46 @@ def image_id(name: str) -> str:
     return stem if dot + suffix.lower() in IMAGE_SUFFIXES else name
 
 
-class _Ids:
-    """The ids of a file in its order; a repeated, empty or unsafe one becomes a problem."""
+class Ids:
+    """The ids of a file in its order; a repeated, empty or unsafe one becomes a problem of the file.
 
-    def __init__(self, path: Path, problems: list[str]):
-        self.path = path
-        self.problems = problems
-        self.lines: dict[str, int] = {}  # image id → its line, in file order
-        self.rows = 0
+    lines  image id → its line, in file order
+    known  ids that are taken as they are, even where they seem to have an extension
+    """
+
+    def __init__(self, file: CsvFile, known: Collection[str] = ()):
+        self._known = frozenset(known)
+        self.path = file.path
+        self.problems = file.problems
+        self.lines: dict[str, int] = {}
+        self._by_key: dict[str, str] = {}  # `same_name_key` of the ids that are not ASCII → id
+        self._rows = 0
 
     def take(self, line: int, cell: str) -> str | None:
-        self.rows += 1
-        name = image_id(cell)
+        """Return the id in a cell, None where it is a problem."""
+        self._rows += 1
+        name = cell.strip()
+        if name not in self._known:
+            name = image_id(name)
         if not name:
             self.problems.append(
                 f"{self.path}:{line}: got an empty id; expected an image id. Write the id, or remove the line."
             )
         elif _unsafe(name) or name in (".", ".."):
             self.problems.append(
-                f"{self.path}:{line}: got the id {name!r}; expected one that can be a file name, without slash, "
+                f"{self.path}:{line}: got the id {quoted(name)}; expected one that can be a file name, without slash, "
                 "backslash, line end or NUL, and not '.' or '..'. Write only the id of the image."
             )
         elif name in self.lines:
             self.problems.append(
-                f"{self.path}:{line}: got the id {name!r} again (first on line {self.lines[name]}); expected each "
-                "image once. Remove one of the lines."
+                f"{self.path}:{line}: got the id {quoted(name)} again (first on line {self.lines[name]}); expected "
+                "each image once. Remove one of the lines."
+            )
+        elif (other := self._alike(name)) is not None:
+            self.problems.append(
+                f"{self.path}:{line}: got the id {quoted(name)} in two Unicode forms, {in_ascii(other)} on line "
+                f"{self.lines[other]} and {in_ascii(name)} here; expected each image once. Remove one of the lines, or "
+                "rename one of the images."
             )
         else:
             self.lines[name] = line
@@ -171,105 +179,39 @@ class _Ids:
         names = dict.fromkeys(stripped, 0)
         if len(names) < len(cells) or {"", ".", ".."} & names.keys() or _unsafe(together):
             return False
-        self.lines, self.rows = names, len(cells)
+        if not together.isascii() and len(set(map(same_name_key, names))) < len(names):
+            return False
+        self.lines, self._rows = names, len(cells)
         return True
 
     def finish(self) -> None:
-        if not self.rows and not self.problems:
+        """Report a file without rows; call it after the last one."""
+        if not self._rows and not self.problems:
             self.problems.append(
                 f"{self.path}: got a header and no rows; expected a line for each image. Check the file."
             )
+
+    def _alike(self, name: str) -> str | None:
+        """Return the id that was taken before and differs from this one only in its Unicode form."""
+        if name.isascii():
+            return None
+        other = self._by_key.setdefault(same_name_key(name), name)
+        return None if other == name else other
 
 
 def _unsafe(name: str) -> bool:
     return any(letter in name for letter in _UNSAFE)
 
 
-def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield line number and cells of every line that holds anything, the header first; there is always a header."""
-    text = _text(path)
-    plain = '"' not in text and "\r" not in text  # then lines are split several times as fast
-    reader = csv.reader(text.split("\n") if plain else io.StringIO(text, newline=""), strict=True)
-    empty = True
-    try:
-        for cells in reader:
-            if cells:
-                empty = False
-                yield reader.line_num, cells
-    except csv.Error as error:
-        raise LabelFileError(
-            f"{path}:{reader.line_num}: the quotes cannot be read ({error}). Write the file again without quotes."
-        ) from None
-    if empty:
-        raise LabelFileError(
-            f"{path}: got an empty file; expected a CSV with a header. Check that it was saved in full."
-        )
-
-
-def _text(path: Path) -> str:
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise LabelFileError(f"{path}: no such file; expected a CSV of image ids. Check the path.") from None
-    except IsADirectoryError:
-        raise LabelFileError(f"{path}: got a folder; expected a CSV. Give the path of the CSV itself.") from None
-    except OSError as error:
-        raise LabelFileError(
-            f"{path}: cannot be read ({error.strerror}). Check the file and its permissions."
-        ) from None
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        raise LabelFileError(
-            f"{path}:{line}: got byte 0x{data[error.start]:02x}; expected UTF-8. Save the file as 'CSV UTF-8'."
-        ) from None
-
-
-def _full_rows(
-    path: Path, rows: Iterator[tuple[int, list[str]]], width: int, problems: list[str]
-) -> Iterator[tuple[int, list[str]]]:
-    """Yield the rows of as many cells as the header; others become problems, rows of blanks alone are skipped."""
-    for line, cells in rows:
-        first = cells[0]
-        if (not first or first.isspace()) and not any(map(str.strip, cells)):
-            continue
-        if len(cells) == width:
-            yield line, cells
-        else:
-            problems.append(
-                f"{path}:{line}: got {len(cells)} cells; expected {width}, as in the header. "
-                "Correct the line, and look for an extra or a missing comma."
-            )
-
-
-def _id_position(where: str, header: Sequence[str], task: Task, problems: list[str]) -> int | None:
-    positions = [place for place, cell in enumerate(header) if cell.strip().lower() in task.id_columns]
-    if len(positions) == 1:
-        return positions[0]
-    if positions:
-        names = both([repr(header[place]) for place in positions])
-        problems.append(f"{where}: got {len(positions)} columns of ids ({names}); expected one. Rename the others.")
-        return None
-    found = ", ".join(header[:5]) + (", …" if len(header) > 5 else "")
-    separated = next((delimiter for delimiter in ";\t|" if delimiter in header[0]), None)
-    remedy = f"Rename the column of image ids to {task.id_column!r}."
-    if len(header) == 1 and separated:
-        remedy = f"The cells seem to be separated by {separated!r}: save the file with commas."
-    names = either([repr(name) for name in task.id_columns])
-    problems.append(f"{where}: got no column {names} (found {found}); expected one of image ids. {remedy}")
-    return None
-
-
-def _label_positions(where: str, header: Sequence[str], task: Task, problems: list[str]) -> dict[str, list[int]]:
+def _label_positions(file: CsvFile, task: Task) -> dict[str, list[int]]:
     """Return where the columns of each subtask are, in the order of its headings, if all of them are there."""
     places: dict[str, int] = {}
-    for place, cell in enumerate(header):
+    for place, cell in enumerate(file.header):
         heading = task.official_heading(cell)
         if heading in places:
-            problems.append(
-                f"{where}: got two columns for {heading!r} ({header[places[heading]]!r} and {cell!r}); expected one. "
-                "Remove or rename the other."
+            file.problems.append(
+                f"{file.where}: got two columns for {heading!r} ({quoted(file.header[places[heading]])} and "
+                f"{quoted(cell)}); expected one. Remove or rename the other."
             )
         elif heading:
             places[heading] = place
@@ -280,14 +222,14 @@ def _label_positions(where: str, header: Sequence[str], task: Task, problems: li
             positions[subtask.name] = [places[heading] for heading in subtask.headings]
         elif len(missing) < len(subtask.headings):
             n_columns = len(subtask.headings)
-            problems.append(
-                f"{where}: {subtask.name}: got {n_columns - len(missing)} columns; expected {n_columns}. "
+            file.problems.append(
+                f"{file.where}: {subtask.name}: got {n_columns - len(missing)} columns; expected {n_columns}. "
                 f"Add {', '.join(map(repr, missing))}, or remove the subtask's other columns."
             )
     return positions
 
 
-def _label(subtask: Subtask, cells: tuple[str, ...], where: str, problems: list[str]) -> Label | None:
+def _label(subtask: Subtask, cells: tuple[str, ...], where: str, problems: Problems) -> Label | None:
     """Return the label in the cells; None if the subtask does not allow one of them, which becomes a problem."""
     values = [cell.strip() for cell in cells]
     if subtask.multi_label:
@@ -302,7 +244,7 @@ def _label(subtask: Subtask, cells: tuple[str, ...], where: str, problems: list[
 def _image_ids(folder: Path) -> list[str]:
     """Return the names of the image files in a folder, without extension, sorted."""
     files: dict[str, str] = {}
-    problems = []
+    problems = Problems()
     for path in _listed(folder):
         if path.suffix.lower() in _OTHER_IMAGES:
             problems.append(
@@ -324,7 +266,7 @@ def _image_ids(folder: Path) -> list[str]:
         problems.append(
             f"{folder}: got {actual}; expected a CSV, or files that end in {either(IMAGE_SUFFIXES)}.{remedy}"
         )
-    _raise_problems(problems)
+    problems.raise_any()
     return sorted(files)
 
 
@@ -334,11 +276,3 @@ def _listed(folder: Path) -> list[Path]:
         return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
     except OSError as error:
         raise LabelFileError(f"{folder}: cannot be listed ({error.strerror}). Check the path of the folder.") from None
-
-
-def _raise_problems(problems: list[str]) -> None:
-    if len(problems) > _SHOWN_PROBLEMS:
-        rest = len(problems) - _SHOWN_PROBLEMS
-        problems = [*problems[:_SHOWN_PROBLEMS], f"… and {rest} more"]
-    if problems:
-        raise LabelFileError(*problems)

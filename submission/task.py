@@ -205,7 +205,7 @@ class Task:
 def _number_or_lower(group: str | None) -> str | int | None:
     if group is None:
         return None
-    return int(group) if group.isdecimal() else group.lower()
+    return int(group) if group.isdecimal() and len(group) <= 9 else group.lower()  # Python reads no 5,000 digits
 
 
 @dataclass(frozen=True)

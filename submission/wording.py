@@ -48,6 +48,15 @@ def quoted(value: object, limit: int = 60) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
+def in_ascii(text: str, limit: int = 60) -> str:
+    r"""Return text in quotes with all letters beyond ASCII escaped: what tells two apart that look alike.
+
+    >>> in_ascii("u\u0308")
+    "'u\\u0308'"
+    """
+    return ascii(text if len(text) <= limit else text[: limit - 1] + "…")
+
+
 def printable(text: str) -> str:
     r"""Return text as it may go to a terminal: what would move the cursor, colour or reorder it is escaped.
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, Field, InstanceOf
+from pydantic import BaseModel, Field, InstanceOf, PrivateAttr
 
 from mediaeval.classifiers import classifier_settings
 from mediaeval.config.sections import (
@@ -35,6 +35,17 @@ class Config(Settings):
     features: FeaturesSection = Field(default_factory=FeaturesSection)
     extractors: dict[str, ExtractorConfig] = Field(default_factory=dict)  # the user's own, beside EXTRACTORS
     subtasks: dict[str, SubtaskSection]  # by name, in the task's order
+    _groups_in_file: tuple[str, str] = PrivateAttr(default=("", ""))
+
+    @property
+    def groups_as_written(self) -> str:
+        """`split.groups` as the settings file has it, relative to its folder; empty where it is given elsewhere."""
+        resolved, written = self._groups_in_file
+        return written if resolved == self.split.groups else ""
+
+    def keep_written_groups(self, resolved: str, written: str) -> None:
+        """Keep how the settings file writes the groups file whose path was resolved: it may be in the dev folder."""
+        self._groups_in_file = (resolved, written)
 
     def subtask(self, name: str) -> SubtaskSection:
         """Return how a subtask is trained."""

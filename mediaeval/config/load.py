@@ -41,7 +41,7 @@ def load_config(
 
     Raises ConfigError with every unknown key and bad value.
     """
-    path, written = _read_toml(file, task)
+    path, written, groups = _read_toml(file, task)
     trained = task.names if subtasks is None else subtasks
     name = preset or written.get("preset", "default")
     if not isinstance(name, str):
@@ -63,24 +63,33 @@ def load_config(
     sources = [str(path)] if path else []
     sources += ["--engine"] if engine is not None else []
     sources += ["--set"] if sets else []
-    return parse_config(tree, task, source=" or ".join(sources) or f"preset {name}")
+    config = parse_config(tree, task, source=" or ".join(sources) or f"preset {name}")
+    config.keep_written_groups(*groups)
+    return config
 
 
-def _read_toml(file: Path | None, task: Task) -> tuple[Path | None, dict[str, Any]]:
-    """Return the configuration file, if there is one, and what it holds."""
+def _read_toml(file: Path | None, task: Task) -> tuple[Path | None, dict[str, Any], tuple[str, str]]:
+    """Return the configuration file, if there is one, what it holds, and its groups file, resolved and as written."""
     path = Path(file) if file else Path(CONFIG_FILE)
     if not path.exists():
         if file:
             raise ConfigError(f"{file} does not exist.")
-        return None, {}
+        return None, {}, ("", "")
     if path.is_dir():
         raise ConfigError(f"{path} is a folder; expected a TOML file.")
     try:
         tree = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} is not TOML: {error}.") from None
+    as_written = _groups_of(tree)
     _resolve_paths(path.parent, tree, task)
-    return path, tree
+    return path, tree, (_groups_of(tree), as_written)
+
+
+def _groups_of(tree: Mapping[str, Any]) -> str:
+    section = tree.get("split")
+    groups = section.get("groups") if isinstance(section, dict) else None
+    return groups if isinstance(groups, str) else ""
 
 
 def _resolve_paths(folder: Path, tree: Mapping[str, Any], task: Task) -> None:

@@ -1,6 +1,8 @@
 """Splitting a dev set: seeded, saved with ids, and never an image and its duplicate on two sides."""
 
-from collections.abc import Hashable, Sequence
+import logging
+from collections.abc import Collection, Hashable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +10,17 @@ import pandas as pd
 
 from mediaeval.errors import ConfigError, DatasetError, first_few, first_problems
 from mediaeval.files import write_atomically
+from submission.errors import LabelFileError
+from submission.names import same_name_key
+from submission.reading import read_regular
+from submission.table import ID_COLUMNS, read_table
+from submission.task import Task
+from submission.wording import quoted
+
+logger = logging.getLogger(__name__)
 
 SIDES = ("train", "val")
+_MISSING = ("nan", "na", "n/a", "#n/a", "null", "none", "<na>", "-", "?")  # in lower case: probably no group's name
 HOW = ("stratified", "random")
 
 
@@ -99,50 +110,143 @@ def write_split(path: Path, sides: pd.Series) -> None:
     write_atomically(path, sides.rename("side").rename_axis("id").to_csv(lineterminator="\n").encode())
 
 
-def read_split(path: Path, ids: Sequence[str]) -> pd.Series:
-    """Read a split written by `write_split`, in the order of `ids`.
+def read_split(path: Path, ids: Sequence[str], task: Task | None = None) -> pd.Series:
+    """Read a split: a CSV with a column of ids and a column `side`, see `write_split`. Its order is that of `ids`.
 
-    Raises DatasetError when an id has no side, is not in the dataset or occurs twice, or a side is neither train nor
-    val; all problems at once.
+    Ids are compared after Unicode normalisation; `task` says which headings their column may have. Raises DatasetError
+    when an id has no side, is not in the dataset or occurs twice, or a side is neither train nor val, or empty; all
+    problems at once.
     """
-    frame = read_csv_by_id(path)
-    if list(frame.columns) != ["side"]:
-        raise DatasetError(f"{path}: got columns id, {', '.join(frame.columns)}; expected id, side.")
-    sides = frame["side"]
-    problems = [f"{path}: {i}: got side '{s}'; expected train or val." for i, s in sides.items() if s not in SIDES]
-    problems += [f"{path}: {i} is not in the dataset." for i in sides.index.difference(list(ids))]
-    problems += [f"{path}: {i} has no side. Split again: mediaeval split." for i in ids if i not in sides.index]
-    problems += [f"{path}: no image on the {side} side." for side in SIDES if side not in set(sides)]
+    side_of = _column(path, read_csv_by_id(path, task, ids), "side")
+    problems = []
+    strange: dict[str, list[str]] = {}
+    for i, side in side_of.items():
+        if side not in SIDES:
+            strange.setdefault(side, []).append(i)
+    for side, of_side in strange.items():
+        problems.append(f"{path}: {first_few(of_side)}: got side {quoted(side)}; expected train or val.")
+    by_key = {same_name_key(i): side for i, side in side_of.items()}
+    known = {same_name_key(i) for i in ids}
+    if foreign := [i for i in side_of if same_name_key(i) not in known]:
+        problems.append(f"{path}: {first_few(foreign)} {'is' if len(foreign) == 1 else 'are'} not in the dataset.")
+    if absent := [i for i in ids if same_name_key(i) not in by_key]:
+        has = "has" if len(absent) == 1 else "have"
+        problems.append(f"{path}: {first_few(absent)} {has} no side. Split again: mediaeval split.")
+    problems += [f"{path}: no image on the {side} side." for side in SIDES if side not in by_key.values()]
     if problems:
         raise DatasetError(*first_problems(problems, 20))
-    return sides.reindex(list(ids))
+    return pd.Series([by_key[same_name_key(i)] for i in ids], index=list(ids), name="side", dtype=object)
 
 
-def read_groups(source: str, ids: Sequence[str]) -> list[str]:
-    """Return the group of each id from `CSV:COLUMN`. Raises DatasetError when the column or an id is missing."""
-    path, _, column = source.rpartition(":")
-    if not path:
-        raise ConfigError(f"--groups: got '{source}'; expected CSV:COLUMN, such as norms.csv:concept.")
-    frame = read_csv_by_id(Path(path))
-    if column not in frame.columns:
-        raise DatasetError(f"{path}: no column '{column}' (found id, {', '.join(frame.columns)}).")
-    absent = [i for i in ids if i not in frame.index]
-    if absent:
-        raise DatasetError(f"{path}: no row for {len(absent)} images ({first_few(absent, 5)}). Add them.")
-    return list(frame[column].reindex(list(ids)))
+@dataclass(frozen=True)
+class Groups:
+    """The groups of images: `of_key` is `same_name_key` of an id → its group, empty where the cell is blank."""
+
+    path: Path
+    column: str
+    of_key: Mapping[str, str]
+
+    def require(self, ids: Sequence[str]) -> None:
+        """Raise DatasetError where an id has no row."""
+        if absent := [i for i in ids if same_name_key(i) not in self.of_key]:
+            raise DatasetError(f"{self.path}: no row for {len(absent)} images ({first_few(absent, 5)}). Add them.")
+
+    def of(self, ids: Sequence[str]) -> list[str | None]:
+        """Return the group of each id, None where it is not known: a blank is no group. Their number is a warning.
+
+        Raises DatasetError where an id has no row.
+        """
+        self.require(ids)
+        groups = [self.of_key[same_name_key(i)] or None for i in ids]
+        if blank := [i for i, group in zip(ids, groups, strict=True) if group is None]:
+            logger.warning(
+                f"{self.path}: {len(blank)} of {len(ids)} images have a blank in column {quoted(self.column)} "
+                f"({first_few(blank)}): each of them is split by itself."
+            )
+        for word in sorted({group for group in groups if group and group.lower() in _MISSING}):
+            if (times := groups.count(word)) > 1:
+                logger.warning(
+                    f"{self.path}: {times} images have {word!r} in column {quoted(self.column)}: they are one group. "
+                    "Leave the cell empty where the group is not known."
+                )
+        return groups
 
 
-def read_csv_by_id(path: Path) -> pd.DataFrame:
-    """Read a CSV with a column `id`, all cells as text, indexed by id. Raises DatasetError when it cannot be read."""
+def read_groups(source: str, task: Task | None = None) -> Groups:
+    """Read the groups in `CSV:COLUMN`. Ids and groups are compared after Unicode normalisation.
+
+    Raises DatasetError when the file cannot be read or has no such column.
+    """
+    path, column = _parse_source(source)
+    group_of = _column(path, read_csv_by_id(path, task), column)
+    return Groups(path, column, {same_name_key(i): same_name_key(group) for i, group in group_of.items()})
+
+
+def find_groups(source: str, dataset: Path, written: str = "") -> str:
+    """Return `CSV:COLUMN` with the file that is there: the one at the given path, else the one in the dataset folder.
+
+    `written` is how a settings file has it, whose relative paths are meant from its own folder: then two files that
+    differ are refused. Raises DatasetError for these, and where there is no file in either place.
+    """
+    path, column = _parse_source(source)
+    relative = _parse_source(written or source)[0]
+    beside = dataset / relative
+    if path.exists():
+        if written and not relative.is_absolute() and beside.is_file() and not _same_bytes(path, beside):
+            raise DatasetError(
+                f"{source}: got two files, {path} and {beside}, that differ; expected one. Remove the other, or write "
+                "the whole path of the one that is meant."
+            )
+        return source
+    if relative.is_absolute() or beside == path:
+        raise DatasetError(f"{path}: no such file; expected the CSV of the groups. Check the path.")
+    if not beside.exists():
+        raise DatasetError(
+            f"{path}: no such file, and no {beside} either; expected the CSV of the groups. Put it into one of these "
+            "folders, or correct the path."
+        )
+    return f"{beside}:{column}"
+
+
+def read_csv_by_id(path: Path, task: Task | None = None, ids: Collection[str] = ()) -> pd.DataFrame:
+    """Read a CSV with a column of ids: all cells as text without blanks around, indexed by id.
+
+    task  its headings of the column of ids are known beside `id` and `filename`
+    ids   are known ids: what looks like an extension in them is a part of the id
+
+    Raises DatasetError when it cannot be read, with every problem; see `submission.table.read_table`.
+    """
     try:
-        # every cell is text: `NA` and `1e5` are valid ids
-        frame = pd.read_csv(path, dtype=str, keep_default_na=False)
-    except FileNotFoundError:
-        raise DatasetError(f"{path} does not exist.") from None
-    except (OSError, ValueError) as error:
-        raise DatasetError(f"{path} cannot be read as a CSV: {error}") from None
-    if "id" not in frame.columns:
-        raise DatasetError(f"{path}: no column 'id' (found {', '.join(frame.columns)}). Rename the id column to id.")
-    if len(twice := frame["id"][frame["id"].duplicated()]):
-        raise DatasetError(f"{path}: {len(twice)} ids occur twice ({first_few(twice, 5)}). Keep one row per image.")
-    return frame.set_index("id")
+        table = read_table(Path(path), tuple(dict.fromkeys((*ID_COLUMNS, *(task.id_columns if task else ())))), ids)
+    except LabelFileError as error:
+        raise DatasetError(*error.problems) from None
+    # every cell is text: `NA` and `1e5` are valid ids
+    index = pd.Index(list(table.rows), name="id", dtype=object)
+    return pd.DataFrame(list(table.rows.values()), index=index, columns=list(table.columns), dtype=object)
+
+
+def _parse_source(source: str) -> tuple[Path, str]:
+    """Return the file and the column of `CSV:COLUMN`. Raises ConfigError for another form."""
+    path, _, column = source.rpartition(":")
+    if not path or not column.strip():
+        raise ConfigError(f"--groups: got {quoted(source)}; expected CSV:COLUMN, such as norms.csv:concept.")
+    return Path(path), column.strip()
+
+
+def _same_bytes(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other) or read_regular(one) == read_regular(other)
+    except OSError:  # reported where the file is read
+        return True
+
+
+def _column(path: Path, frame: pd.DataFrame, column: str) -> dict[str, str]:
+    """Return id → cell of a column. Raises DatasetError when there is none of this name, or several."""
+    places = [place for place, name in enumerate(frame.columns) if name == column]
+    if len(places) == 1:
+        return dict(zip(frame.index, frame.iloc[:, places[0]], strict=True))
+    if places:
+        raise DatasetError(f"{path}: got {len(places)} columns {quoted(column)}; expected one. Rename the others.")
+    found = ", ".join(quoted(name)[1:-1] for name in ["id", *frame.columns[:5]])
+    more = ", …" if len(frame.columns) > 5 else ""
+    raise DatasetError(f"{path}: no column {quoted(column)} (found {found}{more}).")

@@ -19,7 +19,7 @@ from mediaeval.features.build import build_each
 from mediaeval.features.extract import Features
 from mediaeval.features.feature_extractor import FeatureExtractor
 from mediaeval.steps.prepare import features_of, resolve_config_engine
-from mediaeval.steps.split import groups_of
+from mediaeval.steps.split import given_groups, groups_of
 from submission.task import Subtask
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
@@ -204,9 +204,11 @@ def load_column(
     task = config.task["subtask1"]
     dataset = load_dataset(source.folder, config.task)
     labels = dataset.labels(task.name)
+    config = config.model_copy()  # another dataset may have its groups file elsewhere
+    together = given_groups(config, dataset, skip_bad=skip_bad)
     features = features_of(dataset, config, networks, skip_bad=skip_bad, thumbnails=True)
     ids = sorted(set(dataset.ids) - set(features.failures))  # the same folds whatever the order of the rows
-    groups = groups_of(features, ids, config.split.groups)
+    groups = groups_of(features, ids, together)
     fold = assign_folds(groups, FOLDS, np.random.default_rng(config.seed))
     splits = []
     for k in range(int(fold.max()) + 1):
@@ -214,10 +216,10 @@ def load_column(
         splits.append(Split(sides[0], (), sides[1]))
     kept = f", groups of {Path(config.split.groups).name} together" if config.split.groups else ""
     about = f"{source.folder}, {len(ids)} images in {len(set(groups))} groups, {len(splits)} folds{kept}"
-    together = dict(zip(ids, groups, strict=True))
+    group_of = dict(zip(ids, groups, strict=True))
     left_out = _left_out(features)
     return TableColumn(
-        source.name, about, task, labels.loc[ids], splits, features, left_out, dataset.image_paths, together
+        source.name, about, task, labels.loc[ids], splits, features, left_out, dataset.image_paths, group_of
     )
 
 

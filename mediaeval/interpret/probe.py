@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from mediaeval.data.dataset import Dataset, load_dataset
-from mediaeval.data.split import read_split
+from mediaeval.data.split import Groups, find_groups, read_groups, read_split
 from mediaeval.errors import ConfigError, DatasetError, choose, first_few
 from mediaeval.features.images import Images
 from mediaeval.finetune.model import SystemModel
@@ -160,7 +160,8 @@ def _of_run(opened: InspectableRun, groups: str) -> _Probed:
     run, manifest = opened.run, opened.run.manifest
     dataset = load_dataset(Path(run.config.data.dev), run.task)
     ids = [i for i in dataset.ids if i not in manifest.left_out]
-    sides = read_split(run.folder.split, ids)
+    sides = read_split(run.folder.split, ids, run.task)
+    given = _read_groups(groups or run.config.split.groups, dataset)
     dataset = replace(dataset, ids=tuple(ids), missing=())
     images = run.images(dataset, thumbnails=True)
     if other := [i for i in ids if images.features.contents[i] != manifest.images.get(i)]:
@@ -168,8 +169,12 @@ def _of_run(opened: InspectableRun, groups: str) -> _Probed:
             f"{dataset.folder}: {len(other)} images are not those that {run.folder.path} was trained on "
             f"({first_few(other)}). Put them back, or train the run again."
         )
-    together = groups_of(images.features, ids, groups or run.config.split.groups)
+    together = groups_of(images.features, ids, given)
     return _Probed(dataset, images, (sides == "val").to_numpy(), together)
+
+
+def _read_groups(source: str, dataset: Dataset) -> Groups | None:
+    return read_groups(find_groups(source, dataset.folder), dataset.task) if source else None
 
 
 def _of_dataset(opened: InspectableRun, data: Path, groups: str, skip_bad: bool) -> _Probed:
@@ -177,6 +182,7 @@ def _of_dataset(opened: InspectableRun, data: Path, groups: str, skip_bad: bool)
     run, manifest = opened.run, opened.run.manifest
     dataset = load_dataset(data, run.task)
     dataset.labels(opened.subtask.name)  # raises, before anything is computed, where there are none
+    given = _read_groups(groups, dataset)
     images = run.images(dataset, skip_bad=skip_bad, thumbnails=True)
     sides = read_split(run.folder.split, [i for i in manifest.images if i not in manifest.left_out])
     known = {content for i, content in manifest.images.items() if sides.get(i) == "train"}
@@ -184,6 +190,6 @@ def _of_dataset(opened: InspectableRun, data: Path, groups: str, skip_bad: bool)
         dataset,
         images,
         np.ones(len(images.ids), bool),
-        groups_of(images.features, images.ids, groups),
+        groups_of(images.features, images.ids, given),
         tuple(i for i in images.ids if images.features.contents[i] in known),
     )

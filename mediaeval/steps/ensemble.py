@@ -15,8 +15,8 @@ import tomli_w
 
 from mediaeval.config import EnsembleSection, FeaturesSection, SubtaskSection
 from mediaeval.data.dataset import load_dataset
-from mediaeval.data.split import read_csv_by_id
-from mediaeval.errors import DatasetError, RunFolderError
+from mediaeval.data.split import read_split
+from mediaeval.errors import DatasetError, RunFolderError, first_few
 from mediaeval.files import folder_atomically, write_atomically
 from mediaeval.records import EnsembleMember, ExtractorRecord
 from mediaeval.runs import RunFolder, open_run, versions, write_record
@@ -178,7 +178,15 @@ def _combined(
         thresholds = [sum(part.thresholds[label] for part in parts) / len(parts) for label in subtask.labels]
     else:
         thresholds = [0.5] * len(subtask.labels)
-    sides = read_csv_by_id(members[0].folder.split)["side"]
+    first = members[0]
+    sides = read_split(first.folder.split, [i for i in first.manifest.images if i not in first.manifest.left_out])
+    if set(ids) != set(sides.index[sides == "val"]):
+        raise RunFolderError(
+            f"{first.folder.split}: its validation images are not those of {subtask.name}/validation.csv. Train the "
+            "run again."
+        )
+    if absent := [i for i in sides.index if i not in labels.index]:
+        raise DatasetError(f"the dev set lacks {len(absent)} images of {first.folder.path} ({first_few(absent)}).")
     return scored(
         subtask,
         settings={"ensemble": {"how": how, "members": [part.run for part in parts]}, "threshold": 0.5},

@@ -8,8 +8,8 @@ import tomli_w
 
 from mediaeval.config import Config, SubtaskSection
 from mediaeval.data.dataset import Dataset
-from mediaeval.data.split import read_csv_by_id, write_split
-from mediaeval.errors import RunFolderError
+from mediaeval.data.split import read_split, write_split
+from mediaeval.errors import DatasetError, RunFolderError
 from mediaeval.features.extract import Features
 from mediaeval.features.feature_extractor import FeatureExtractor
 from mediaeval.files import copy_folder, folder_atomically, write_atomically
@@ -83,9 +83,16 @@ class RunWriter:
             "images": (old.images, new.images),
             "left-out images": (old.left_out, new.left_out),
             "header": (old.header, new.header),
-            "split": (read_csv_by_id(self.run.split)["side"].to_dict(), self.sides.to_dict()),
+            "split": (self._recorded_sides(), self.sides.to_dict()),
         }
         return [what for what, (before, now) in pairs.items() if before != now]
+
+    def _recorded_sides(self) -> dict[str, str]:
+        """Return the sides of the run on disk; none where its split is not of these images, which is a difference."""
+        try:
+            return dict(read_split(self.run.split, list(self.sides.index), self.config.task))
+        except DatasetError:
+            return {}
 
     def write(self, trained: TrainedSubtask) -> None:
         """Put one finished subtask into the run folder, with what all share; in one rename.

@@ -9,20 +9,37 @@ import pandas as pd
 from mediaeval.config import Config, SplitSection
 from mediaeval.data.dataset import Dataset, load_dataset
 from mediaeval.data.duplicates import Fingerprint, find_duplicates, group_of_images
-from mediaeval.data.split import read_groups, split
+from mediaeval.data.split import Groups, find_groups, read_groups, split
 from mediaeval.errors import DatasetError
 from mediaeval.features.extract import Features
 from mediaeval.steps.prepare import features_of
 
 
-def groups_of(features: Features, ids: Sequence[str], groups: str) -> list[str]:
-    """Return a group for each id: images of one group (`CSV:COLUMN`), and duplicates of one another, share it."""
+def given_groups(config: Config, dataset: Dataset, *, skip_bad: bool) -> Groups | None:
+    """Read the groups file of a configuration, before anything is computed; None where it names none.
+
+    The file is found by `find_groups`; where it is, is written into the configuration, which a run records. Raises
+    DatasetError where it cannot be read, or an image has no row (with `skip_bad` it may be one that is left out).
+    """
+    if not config.split.groups:
+        return None
+    source = find_groups(config.split.groups, dataset.folder, config.groups_as_written)
+    config.split = config.split.model_copy(update={"groups": source})
+    groups = read_groups(source, config.task)
+    if not skip_bad:
+        groups.require(dataset.ids)
+    return groups
+
+
+def groups_of(features: Features, ids: Sequence[str], groups: Groups | None) -> list[str]:
+    """Return a group for each id: images of one group, and duplicates of one another, share it."""
     thumbnails = features.block("thumbnail", ids)
     prints = {i: Fingerprint(features.contents[i], "", row) for i, row in zip(ids, thumbnails.to_numpy(), strict=True)}
     joined = [(pair.first, pair.second) for pair in find_duplicates(prints)]
     if groups:
         first_of: dict[str, str] = {}
-        joined += [(first_of.setdefault(g, i), i) for i, g in zip(ids, read_groups(groups, ids), strict=True)]
+        given = zip(ids, groups.of(ids), strict=True)
+        joined += [(first_of.setdefault(group, i), i) for i, group in given if group is not None]
     leaders = group_of_images(ids, joined)
     return [leaders[i] for i in ids]
 
@@ -43,7 +60,8 @@ def make_split(dataset: Dataset, ids: Sequence[str], groups: Sequence[str], sett
 def split_dataset(config: Config, *, skip_bad: bool) -> tuple[pd.DataFrame, pd.Series]:
     """Return labels (ids × labels of all subtasks) and sides of the configured dev set: what `train` would use."""
     dataset = load_dataset(Path(config.data.dev), config.task)
+    groups = given_groups(config, dataset, skip_bad=skip_bad)
     features = features_of(dataset, config, [], skip_bad=skip_bad, thumbnails=True)
     ids = [i for i in dataset.ids if i not in features.failures]
-    sides = make_split(dataset, ids, groups_of(features, ids, config.split.groups), config.split)
+    sides = make_split(dataset, ids, groups_of(features, ids, groups), config.split)
     return all_labels(dataset, ids), sides

@@ -8,6 +8,7 @@ import pandas as pd
 
 from mediaeval.errors import RunFolderError
 from mediaeval.files import write_atomically
+from submission.reading import read_regular
 from submission.task import Subtask
 
 SOURCE = "source"  # column: where a row's probabilities come from
@@ -38,11 +39,11 @@ def read_probabilities(path: Path, task: Subtask) -> pd.DataFrame:
     """Read what `write_probabilities` wrote. Raises RunFolderError when the file is absent, damaged or out of range."""
     try:
         # As text first, then by Python's own float: numbers are read to the last bit, and `NA` is an id.
-        text = Path(path).read_text(encoding="utf-8")
-        frame = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False).set_index("id")
-        P = frame[list(task.labels)].map(float)
+        text = read_regular(path).decode()
+        frame = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False, index_col=False).set_index("id")
+        P, source = frame[list(task.labels)].map(float), frame[SOURCE]
     except (OSError, ValueError, KeyError) as error:
         raise RunFolderError(f"{path} is absent or damaged ({error}). Predict again: mediaeval predict RUN.") from None
     if not ((P >= 0) & (P <= 1)).all(axis=None) or frame.index.has_duplicates:
         raise RunFolderError(f"{path} holds numbers that are not probabilities, or an id twice. Predict again.")
-    return P.assign(**{SOURCE: frame[SOURCE]})
+    return P.assign(**{SOURCE: source})

@@ -15,7 +15,7 @@ from mediaeval.features.extract import Features
 from mediaeval.features.feature_extractor import FeatureExtractor
 from mediaeval.features.images import Images
 from mediaeval.steps.prepare import features_of
-from mediaeval.steps.split import groups_of, make_split
+from mediaeval.steps.split import given_groups, groups_of, make_split
 from submission.task import Subtask, Task
 
 
@@ -94,11 +94,12 @@ def prepare_training(
     Augmented views are computed where a subtask asks for them, with `refit` of the validation images too. Raises
     FeaturesError for images that cannot be decoded, unless `skip_bad`; DatasetError for a split that parts a group.
     """
+    together = given_groups(config, dataset, skip_bad=skip_bad)
     features = features_of(dataset, config, networks, skip_bad=skip_bad, thumbnails=True)
     ids = [i for i in dataset.ids if i not in features.failures]
-    groups = groups_of(features, ids, config.split.groups)
+    groups = groups_of(features, ids, together)
     if split_file:
-        sides = read_split(split_file, ids)
+        sides = read_split(split_file, ids, config.task)
         _require_apart(sides, groups, split_file)
     else:
         sides = make_split(dataset, ids, groups, config.split)

@@ -10,7 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 
 from mediaeval.errors import DatasetError, first_few, first_problems
+from submission.filekind import file_kind
 from submission.labels import IMAGE_SUFFIXES
+from submission.reading import read_regular
 
 VIDEO_SUFFIXES = (".3gp", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv")
 OTHER_SUFFIXES = (".bmp", ".gif", ".tif", ".tiff")  # formats that are not read, but still not part of an id
@@ -31,13 +33,17 @@ def raise_problems(problems: list[str]) -> None:
 
 
 def read_text(path: Path) -> str:
-    """Return a list file's text. Raises DatasetError when it cannot be read or is not UTF-8."""
+    """Return a list file's text. Raises DatasetError when it cannot be read, is of another kind or is not UTF-8."""
     try:
-        return path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError:
-        raise DatasetError(f"{path} is not UTF-8 text. Save it as UTF-8.") from None
+        data = read_regular(path)
     except OSError as error:
         raise DatasetError(f"{path} cannot be read: {error.strerror}.") from None
+    if kind := file_kind(data):
+        raise DatasetError(f"{path}: got {kind.name}; expected a text file. {kind.remedy}")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise DatasetError(f"{path} is not UTF-8 text. Save it as UTF-8.") from None
 
 
 def parse_names(text: str, source: object, problems: list[str]) -> list[str]:
