@@ -187,8 +187,9 @@ def train(
     from mediaeval.config import load_config
     from mediaeval.errors import ConfigError
     from mediaeval.runs import run_folder
+    from mediaeval.steps.subtasks import ALL, labelled_subtasks, named_subtasks
 
-    names = _subtask_names(subtasks, task)
+    names = named_subtasks(subtasks, task)
     folder = run_folder(run, Path(runs_dir))
     config = load_config(
         _path(settings),
@@ -203,7 +204,7 @@ def train(
     )
     if not config.data.dev:
         raise ConfigError("data: got no dev set; expected its folder. Pass data=FOLDER, or set [data] dev in the file.")
-    if subtasks == "all":
+    if subtasks == ALL:
         names = labelled_subtasks(Path(config.data.dev), task)
     config = config.for_training(names)
 
@@ -357,27 +358,6 @@ def write_run(
         except ValueError as error:
             raise RunFileError(f"{error}.") from None
     return write_run(Path(file), header, list(ids), rows, partial=partial)
-
-
-def labelled_subtasks(dev: Path, task: Task) -> list[str]:
-    """Return the subtasks that a dev set has labels for. Raises DatasetError when there are none."""
-    from mediaeval.data.dataset import load_dataset
-    from mediaeval.errors import DatasetError
-
-    names = list(load_dataset(dev, task).subtasks)
-    if not names:
-        columns = ", ".join(subtask.column for subtask in task.subtasks)
-        raise DatasetError(f"{dev} has no labels. Give a dev set with the columns of {columns}.")
-    return names
-
-
-def _subtask_names(subtasks: str | Sequence[str], task: Task) -> list[str]:
-    from mediaeval.errors import choose
-
-    if subtasks == "all":
-        return list(task.names)
-    names = [subtasks] if isinstance(subtasks, str) else list(subtasks)
-    return [choose("subtask", name, [*task.names, "all"]) for name in names]
 
 
 def _as_set(key: str, value: Any) -> str:

@@ -13,6 +13,7 @@ UserError
 from collections.abc import Iterable, Sequence
 
 from submission.errors import LabelFileError, RunFileError, UserError
+from submission.wording import printable
 
 __all__ = [
     "ConfigError",
@@ -61,7 +62,8 @@ def choose(kind: str, name: str, known: Iterable[str]) -> str:
     known = list(known)
     if name in known:
         return name
-    raise ConfigError(f"unknown {kind} '{name}'.{nearest(name, known)} Known: {', '.join(known)}.")
+    shown = printable(name if len(name) <= 100 else f"{name[:99]}…")
+    raise ConfigError(f"unknown {kind} '{shown}'.{nearest(name, known)} Known: {', '.join(known)}.")
 
 
 def nearest(name: str, known: Iterable[str]) -> str:

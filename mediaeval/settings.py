@@ -8,13 +8,14 @@ A leaf: it imports neither torch nor scikit-learn, so that a wrong setting is re
     parse_settings(WalkSettings, {"pase": 3}, "walk")  # ConfigError: unknown setting 'walk.pase'. Did you mean 'pace'?
 """
 
-import tomllib
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from mediaeval.errors import ConfigError, nearest
+from mediaeval.toml_text import MAX_DEPTH, NotTomlError, parse_toml
+from submission.wording import printable, quoted
 
 JsonSchema = dict[str, Any]
 
@@ -55,7 +56,7 @@ def parse_settings(
     Raises ConfigError with every unknown setting, giving the nearest, and with every value that does not fit.
     """
     if not isinstance(values, Mapping):
-        raise ConfigError(f"{section}: got {values!r}; expected a table of settings.")
+        raise ConfigError(f"{section}: got {quoted(values)}; expected a table of settings.")
     try:
         return model.model_validate(dict(values))
     except ValidationError as error:
@@ -80,12 +81,19 @@ def parse_assignment(text: str, example: str) -> tuple[str, Any]:
     (('walk.legs', [3, 4]), ('map', 'a.pdf'))
     """
     key, equals, value = text.partition("=")
-    if not equals or not key.strip():
-        raise ConfigError(f"--set {text}: expected KEY=VALUE, such as {example}.")
-    try:
-        return key.strip(), tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
+    if not equals or not key.strip() or key.count(".") > MAX_DEPTH:
+        raise ConfigError(f"--set {_shown(text)}: expected KEY=VALUE, such as {example}.")
+    source = f"--set {_shown(key.strip())}"
+    if "\n" in value.strip():  # several lines would be several settings
         return key.strip(), value.strip()
+    try:
+        return key.strip(), parse_toml(f"value = {value}", source)["value"]
+    except NotTomlError:
+        return key.strip(), value.strip()
+
+
+def _shown(text: str) -> str:
+    return printable(text if len(text) <= 100 else f"{text[:99]}…")
 
 
 def unknown_key(what: str, path: str, known: Iterable[str], reference: str = "") -> str:
@@ -158,7 +166,7 @@ def _sentences(
         elif problem["type"] == "value_error":
             found[name] = f"{path}: {problem['msg'].removeprefix('Value error, ')}."
         else:
-            found[name] = f"{path}: got {_value(values, name)!r}; expected {expected_in_words(schema)}."
+            found[name] = f"{path}: got {quoted(_value(values, name))}; expected {expected_in_words(schema)}."
     return list(found.values())
 
 

@@ -12,7 +12,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from submission.labels import LabelTable
-from submission.score import counts, weighted_of_counts
+from submission.score import counts, score_decisions, weighted_of_counts
 from submission.task import Subtask, Task
 
 if TYPE_CHECKING:
@@ -107,12 +107,16 @@ class Pair:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Runs on the same images of one subtask: run → weighted F1 and its 95 % interval, and every pair."""
+    """Runs on the same images of one subtask: run → weighted F1 and its 95 % interval, and every pair.
+
+    The intervals are those of `score_decisions`, which each run has by itself; those of the gaps in `pairs` are paired.
+    """
 
     subtask: str
     n_images: int
     scores: dict[str, tuple[float, float, float]]
     pairs: tuple[Pair, ...]
+    warnings: tuple[str, ...] = ()  # what so few images cannot tell
 
 
 def compare(
@@ -140,7 +144,6 @@ def compare(
         ]
     )  # (resamples, n_runs)
     found = _f1_of(table.sum(axis=0, dtype=np.float64)[None], width)[0]
-    low, high = np.quantile(samples, (0.025, 0.975), axis=0)
     raw = []
     for a, b in combinations(range(len(names)), 2):
         gaps = samples[:, a] - samples[:, b]
@@ -152,7 +155,8 @@ def compare(
         raw.append((names[a], names[b], gap, (least, most), float(min(2 * other_sign, 1)), p_permutation))
     corrected = holm([pair[5] for pair in raw])
     pairs = tuple(Pair(*pair, p) for pair, p in zip(raw, corrected, strict=True))
-    scores = {name: (float(found[k]), float(low[k]), float(high[k])) for k, name in enumerate(names)}
+    alone = {name: score_decisions(subtask, truth, runs[name]) for name in names}
+    scores = {name: (score.weighted_f1, *score.interval) for name, score in alone.items()}
     return Comparison(subtask.name, n, scores, pairs)
 
 

@@ -44,7 +44,10 @@ def quoted(value: object, limit: int = 60) -> str:
     """
     if isinstance(value, str):
         return repr(value if len(value) <= limit else value[: limit - 1] + "…")
-    text = repr(value)
+    try:
+        text = repr(value)
+    except (ValueError, RecursionError):  # Python's limit of a number's digits; tables within tables
+        text = f"a {type(value).__name__} that is too large to show"
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 

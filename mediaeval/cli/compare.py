@@ -20,6 +20,7 @@ def command(runs: Runs, seed: Seed = 0, json: Json = False) -> None:
                 {
                     "subtask": one.subtask,
                     "images": one.n_images,
+                    "warnings": one.warnings,
                     "scores": {run: dict(zip(("f1", "low", "high"), s, strict=True)) for run, s in one.scores.items()},
                     "pairs": [
                         {

@@ -30,7 +30,9 @@ def command(
     members = [open_run(name) for name in runs]
     fitted = make_ensemble(members, folder, VISUAL_SENTIMENT_2021, how=how, replace=replace, command=command_line())
     if json:
-        print_json({"run": str(folder.path), "subtasks": [one.record().summary() for one in fitted]})
+        warnings = [warning for one in fitted for warning in one.warnings]
+        summaries = [one.record().summary() for one in fitted]
+        print_json({"run": str(folder.path), "subtasks": summaries, "warnings": warnings})
         return
     for one in fitted:
         rows = []

@@ -53,7 +53,7 @@ def command(
     """
     from mediaeval.errors import DatasetError, choose
     from mediaeval.pretrain import PRETRAINERS, read_settings
-    from mediaeval.progress import progress
+    from mediaeval.progress import progress, with_epoch_lines
 
     entry = PRETRAINERS[choose("network", network, PRETRAINERS)]
     if not features.is_dir():
@@ -62,7 +62,8 @@ def command(
 
     from mediaeval.pretrain.run import pretrain  # imports torch: after what can be refused without it
 
-    with progress(f"training {network}") as advance:
+    with progress(f"training {network}") as bar:
+        advance = with_epoch_lines(bar, network)
         history = pretrain(
             network, features, out, seed=seed, device=device, resume=resume, on_progress=advance, **settings
         )

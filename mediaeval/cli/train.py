@@ -1,6 +1,5 @@
 """mediaeval train."""
 
-import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,12 +19,9 @@ from mediaeval.cli.options import (
     command_line,
 )
 from mediaeval.cli.output import print_json, print_table
-from submission.task import Task
 
 if TYPE_CHECKING:
     from mediaeval.steps.fitting import TrainedSubtask
-
-logger = logging.getLogger(__name__)
 
 EXAMPLE = (
     "Example: mediaeval train subtask1 --data devset --set classifier.epochs=100; end to end: mediaeval train subtask1 "
@@ -86,14 +82,13 @@ def command(
 ) -> None:
     """Train on 80 % of the dev set, report weighted F1 on the other 20 %, then train on all of it."""
     from mediaeval.config import load_config
-    from mediaeval.errors import choose
     from mediaeval.runs import run_folder
+    from mediaeval.steps.subtasks import ALL, labelled_subtasks, named_subtasks
     from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
     task = VISUAL_SENTIMENT_2021
-    choose("subtask", subtask, [*task.names, "all"])
+    subtasks = named_subtasks(subtask, task)
     folder = run_folder(run)
-    subtasks = list(task.names) if subtask == "all" else [subtask]
     settings = load_config(
         config,
         task=task,
@@ -106,8 +101,8 @@ def command(
         subtasks=subtasks,
     )
     settings.data.dev = choose_data(settings.data.dev)
-    if subtask == "all":
-        subtasks = _labelled(Path(settings.data.dev), task, subtasks)
+    if subtask == ALL:
+        subtasks = labelled_subtasks(Path(settings.data.dev), task)
     settings = settings.for_training(subtasks, use)
 
     from mediaeval.steps.train import train  # imports torch: after everything that can be refused without it
@@ -125,24 +120,13 @@ def command(
         command=command_line(),
     )
     if json:
-        print_json({"run": str(folder.path), "subtasks": [result.record().summary() for result in results]})
+        warnings = [*settings.without_effect(subtasks), *(said for result in results for said in result.warnings)]
+        summaries = [result.record().summary() for result in results]
+        print_json({"run": str(folder.path), "subtasks": summaries, "warnings": warnings})
         return
     for result in results:
         _print(result)
     print(f"run: {folder.path}")
-
-
-def _labelled(dev: Path, task: Task, subtasks: list[str]) -> list[str]:
-    """Return the subtasks that `all` means for a dev set: those that it has labels for."""
-    from mediaeval.data.dataset import load_dataset
-    from mediaeval.errors import DatasetError
-
-    found = list(load_dataset(dev, task).subtasks)
-    if not found:
-        raise DatasetError(f"{dev} has no labels. Give a dev set with labels for {', '.join(subtasks)}.")
-    if len(found) < len(subtasks):
-        logger.info(f"{dev} has labels for {', '.join(found)} only; no other subtask is trained.")
-    return found
 
 
 def _print(result: "TrainedSubtask") -> None:

@@ -20,6 +20,7 @@ from mediaeval.features.kinds import KINDS
 from mediaeval.finetune import settings_of
 from mediaeval.settings import Settings, parse_settings, unknown_key
 from submission.task import Subtask, Task
+from submission.wording import quoted
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -84,6 +85,17 @@ class Config(Settings):
         read = dict.fromkeys(name for system in systems.values() for name in settings_of(system).extractors())
         return self.model_copy(update={"features": self.features.model_copy(update={"use": list(read)})})
 
+    def without_effect(self, subtasks: Sequence[str]) -> list[str]:
+        """Return a sentence for each setting of `subtasks` that was changed and changes nothing."""
+        default = SubtaskSection.model_fields["threshold"].default
+        return [
+            f"{name}: threshold = {self.subtask(name).threshold} has no effect: an image gets the likeliest of "
+            f"{name}'s labels, whatever its probability. Leave it out, or set that of a subtask with several labels "
+            "per image."
+            for name in subtasks
+            if not self.task[name].multi_label and self.subtask(name).threshold != default
+        ]
+
     def all_extractors(self) -> dict[str, ExtractorConfig]:
         """Return the table's extractors and the user's; one in a table entry's place takes over its recorded width."""
         own = {
@@ -141,7 +153,9 @@ class _Parser:
 
     def parse_extractors(self, tables: object) -> dict[str, ExtractorConfig | None]:
         if not isinstance(tables, Mapping):
-            self.problems.append(f"extractors: got {tables!r}; expected a table per name, such as [extractors.mine].")
+            self.problems.append(
+                f"extractors: got {quoted(tables)}; expected a table per name, such as [extractors.mine]."
+            )
             return {}
         return {name: self.parse_extractor(name, table) for name, table in tables.items()}
 

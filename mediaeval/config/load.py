@@ -1,20 +1,23 @@
 """Reading the configuration of a command: defaults, the preset, mediaeval.toml and the options, one over the other."""
 
-import tomllib
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
+from mediaeval.classifiers import settings_model as classifier_settings_model
 from mediaeval.config.config import Config, parse_config
 from mediaeval.config.presets import PRESETS
 from mediaeval.config.sections import DataSection, FeaturesSection, SplitSection, SubtaskSection
 from mediaeval.errors import ConfigError, choose
 from mediaeval.features.kinds import KINDS
 from mediaeval.finetune import SYSTEMS, settings_model
-from mediaeval.settings import parse_assignment, path_settings
+from mediaeval.settings import parse_assignment, path_settings, properties
+from mediaeval.toml_text import read_toml, require_plausible
 from submission.task import Task
+from submission.wording import quoted
 
 CONFIG_FILE = "mediaeval.toml"
 
@@ -45,7 +48,7 @@ def load_config(
     trained = task.names if subtasks is None else subtasks
     name = preset or written.get("preset", "default")
     if not isinstance(name, str):
-        raise ConfigError(f"preset: got {name!r}; expected a name in quotes.")
+        raise ConfigError(f"preset: got {quoted(name)}; expected a name in quotes.")
     tree = _merge(PRESETS[choose("preset", name, PRESETS)].tree(task), written) | {"preset": name}
     if data is not None:
         tree = _merge(tree, {"data": {"dev": data}})
@@ -57,13 +60,13 @@ def load_config(
         choose("system", system, SYSTEMS)
         for subtask in trained:
             tree = _merge(tree, {subtask: {"system": {"name": system}}})
-    for item in sets:
-        for keys, value in _parse_set(item, trained):
-            tree = _merge(tree, _nest(keys, value))
+    tree = _with_sets(tree, sets, trained, system)
     sources = [str(path)] if path else []
     sources += ["--engine"] if engine is not None else []
     sources += ["--set"] if sets else []
-    config = parse_config(tree, task, source=" or ".join(sources) or f"preset {name}")
+    source = " or ".join(sources) or f"preset {name}"
+    require_plausible(tree, source)
+    config = parse_config(tree, task, source)
     config.keep_written_groups(*groups)
     return config
 
@@ -71,16 +74,9 @@ def load_config(
 def _read_toml(file: Path | None, task: Task) -> tuple[Path | None, dict[str, Any], tuple[str, str]]:
     """Return the configuration file, if there is one, what it holds, and its groups file, resolved and as written."""
     path = Path(file) if file else Path(CONFIG_FILE)
-    if not path.exists():
-        if file:
-            raise ConfigError(f"{file} does not exist.")
+    if not file and not os.path.lexists(path):
         return None, {}, ("", "")
-    if path.is_dir():
-        raise ConfigError(f"{path} is a folder; expected a TOML file.")
-    try:
-        tree = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path} is not TOML: {error}.") from None
+    tree = read_toml(path)
     as_written = _groups_of(tree)
     _resolve_paths(path.parent, tree, task)
     return path, tree, (_groups_of(tree), as_written)
@@ -142,6 +138,61 @@ def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
 def _as_table(value: Any) -> Any:
     """Return a name alone as the table that it stands for."""
     return {"name": value} if isinstance(value, str) else value
+
+
+def _with_sets(tree: dict[str, Any], sets: Sequence[str], trained: Sequence[str], system: str | None) -> dict[str, Any]:
+    """Return a configuration with what --set gave laid over it.
+
+    Raises ConfigError, all problems at once, for a setting of a classifier where a system is trained, or the reverse.
+    """
+    given: list[tuple[str, list[str], Any]] = []
+    problems: list[str] = []
+    for item in sets:
+        try:
+            given += [(item, keys, value) for keys, value in _parse_set(item, trained)]
+        except ConfigError as error:
+            problems += error.problems
+    given.sort(key=lambda one: not _names_how(one[1]))  # the name first: another one drops the settings before it
+    for item, keys, value in given:
+        problem = _misplaced(tree, item, keys, system if keys[0] in trained else None)
+        if problem:
+            problems.append(problem)
+        else:
+            tree = _merge(tree, _nest(keys, value))
+    if problems:
+        raise ConfigError(*dict.fromkeys(problems))
+    return tree
+
+
+def _names_how(keys: Sequence[str]) -> bool:
+    """Return whether keys are those of a classifier's or a system's name."""
+    return keys[1:] in (["classifier"], ["system"], ["classifier", "name"], ["system", "name"])
+
+
+def _misplaced(tree: Mapping[str, Any], item: str, keys: Sequence[str], system: str | None) -> str:
+    """Return why a setting is not of what is trained, or nothing. `system`: what --system gave for its subtask."""
+    section = tree.get(keys[0])
+    if len(keys) < 2 or keys[1] not in _OTHER or not isinstance(section, Mapping):
+        return ""
+    how, other = keys[1], _OTHER[keys[1]]
+    if _names_how(keys):
+        both = how == "classifier" and system is not None
+        return f"--set {item}: got --system {system} as well; expected one of them. Leave one out." if both else ""
+    table = _as_table(section.get(other))
+    if section.get(how) is not None or not isinstance(table, Mapping) or not isinstance(table.get("name"), str):
+        return ""
+    name, setting = table["name"], ".".join(keys[2:])
+    models = {"classifier": classifier_settings_model, "system": settings_model}
+    try:
+        same = setting in properties(models[other](name))
+    except ConfigError:  # unknown: said when the whole is checked
+        return ""
+    do = f"{other}.{setting}" if same else f"mediaeval ls settings {name}"
+    do = f"With --system: {do}." if how == "classifier" else f"Write {do}, or choose a system: --system NAME."
+    return f"--set {item}: got a setting of a {how}, but {other} '{name}' is trained. {do}"
+
+
+_OTHER = {"classifier": "system", "system": "classifier"}
 
 
 def _parse_set(item: str, subtasks: Sequence[str]) -> list[tuple[list[str], Any]]:

@@ -85,7 +85,7 @@ def train_system(
         )
 
         def with_waiting(done: int, total: int, note: str) -> None:
-            on_progress(done, total, f"{note}, {objective.waiting}")
+            on_progress(done, total, f"{note}, {objective.waiting}" if note else "")
 
         history = train(objective, options, state, with_waiting)
     objective.finish()

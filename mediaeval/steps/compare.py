@@ -1,5 +1,7 @@
 """Comparing runs on the validation images that they share."""
 
+import logging
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +10,11 @@ from mediaeval.data.dataset import load_dataset
 from mediaeval.errors import RunFolderError
 from mediaeval.runs import RunFolder
 from mediaeval.steps.trained_run import TrainedRun
+from mediaeval.steps.validation import validation_warnings
 from submission.compare import Comparison, compare
 from submission.task import Task
+
+logger = logging.getLogger(__name__)
 
 
 def compare_runs(folders: list[RunFolder], task: Task, *, seed: int = 0) -> list[Comparison]:
@@ -43,5 +48,8 @@ def compare_runs(folders: list[RunFolder], task: Task, *, seed: int = 0) -> list
                 )
             answers[run.name] = run.labels(subtask, table.loc[ids]).to_numpy()
         truth = dataset.labels(name).loc[ids].to_numpy()
-        results.append(compare(subtask, truth, answers, rng=np.random.default_rng((seed, k))))
+        found = compare(subtask, truth, answers, rng=np.random.default_rng((seed, k)))
+        for warning in (warnings := validation_warnings(subtask, truth)):
+            logger.warning(warning)
+        results.append(replace(found, warnings=tuple(warnings)))
     return results

@@ -5,7 +5,9 @@ any run. A subtask that one member alone holds is taken from it, so that a run o
 one file.
 """
 
+import logging
 import shutil
+from collections.abc import Iterator
 from dataclasses import replace as replace_fields
 from pathlib import Path
 from typing import Literal
@@ -26,6 +28,9 @@ from mediaeval.steps.tables import F1_TOLERANCE
 from mediaeval.steps.trained_run import TrainedRun
 from submission.score import score_decisions
 from submission.task import Subtask, Task
+from submission.wording import quoted
+
+logger = logging.getLogger(__name__)
 
 
 def make_ensemble(
@@ -73,6 +78,8 @@ def make_ensemble(
         write_atomically(new.config, tomli_w.dumps(config.to_dict()).encode())
         shutil.copy2(first.folder.split, new.split)
         write_record(new.path, manifest)
+    for warning in (warning for one in trained for warning in one.warnings):
+        logger.warning(warning)
     return trained
 
 
@@ -100,12 +107,12 @@ def _require_alike(members: list[TrainedRun]) -> tuple[dict[str, ExtractorRecord
     first, problems = members[0], []
     extractors: dict[str, ExtractorRecord] = {}
     for member in members:
-        differing = [what for what, one, other in _inputs(member, first) if one != other]
+        differing = list(_differences(first, member))
         for name, extractor in member.manifest.extractors.items():
-            if extractors.setdefault(name, extractor) != extractor:
-                differing.append(f"extractor '{name}'")
+            if (known := extractors.setdefault(name, extractor)) != extractor:
+                differing.append(f"extractor '{name}' ({', '.join(_changed(known, extractor))})")
         if differing:
-            problems.append(f"{first.name} and {member.name} have another {', another '.join(differing)}.")
+            problems.append(f"{first.name} and {member.name} differ in: {'; '.join(differing)}.")
     reading = {member.name: member.config.features for member in members if member.config.features.use}
     computed = {name: f"engine {f.engine}, decoder {f.decoder}" for name, f in reading.items()}
     if len(set(computed.values())) > 1:
@@ -120,15 +127,36 @@ def _require_alike(members: list[TrainedRun]) -> tuple[dict[str, ExtractorRecord
     return extractors, next(iter(reading.values()), first.config.features)
 
 
-def _inputs(one: TrainedRun, other: TrainedRun) -> list[tuple[str, object, object]]:
-    """Return what two runs must have been made from alike: its name, and each run's."""
+def _differences(one: TrainedRun, other: TrainedRun) -> Iterator[str]:
+    """Yield in words each thing that two runs must have been made from alike and were not."""
     a, b = one.manifest, other.manifest
-    return [
-        ("dev images", a.images, b.images),
-        ("left-out images", a.left_out, b.left_out),
-        ("header", a.header, b.header),
-        ("split", one.folder.split.read_bytes(), other.folder.split.read_bytes()),
-    ]
+    if a.images != b.images:
+        common = a.images.keys() & b.images.keys()
+        changed = sum(a.images[i] != b.images[i] for i in common)
+        same = f"{len(common)} in both" + (f", {changed} of them with other bytes" if changed else "")
+        yield f"dev images ({one.name}: {len(a.images)}, {other.name}: {len(b.images)}, {same})"
+    if a.left_out != b.left_out:
+        left = [f"{run.name}: {first_few(run.manifest.left_out) or 'none'}" for run in (one, other)]
+        yield f"images left out ({', '.join(left)})"
+    if a.header != b.header:
+        columns = [f"{run.name}: {first_few(run.manifest.header, 20)}" for run in (one, other)]
+        yield f"columns of the dev set ({'; '.join(columns)})"
+    splits = [_sides(run).to_dict() for run in (one, other)]
+    if splits[0] != splits[1]:
+        common = splits[0].keys() & splits[1].keys()
+        moved = sum(splits[0][i] != splits[1][i] for i in common)
+        yield f"split ({moved} of {len(common)} images in both are on the other side)"
+
+
+def _sides(run: TrainedRun) -> pd.Series:
+    """Return the side of each image of a run, in the order of its dev set."""
+    return read_split(run.folder.split, [i for i in run.manifest.images if i not in run.manifest.left_out])
+
+
+def _changed(one: ExtractorRecord, other: ExtractorRecord) -> list[str]:
+    """Return in words what differs between two records of an extractor: `version 1 and 2`."""
+    a, b = ({"width": record.width} | record.identity for record in (one, other))
+    return [f"{key} {quoted(a.get(key))} and {quoted(b.get(key))}" for key in a | b if a.get(key) != b.get(key)]
 
 
 def _made_of(folder: RunFolder, task: Task) -> set[str]:
@@ -179,7 +207,7 @@ def _combined(
     else:
         thresholds = [0.5] * len(subtask.labels)
     first = members[0]
-    sides = read_split(first.folder.split, [i for i in first.manifest.images if i not in first.manifest.left_out])
+    sides = _sides(first)
     if set(ids) != set(sides.index[sides == "val"]):
         raise RunFolderError(
             f"{first.folder.split}: its validation images are not those of {subtask.name}/validation.csv. Train the "

@@ -16,6 +16,7 @@ from mediaeval.steps.plots import plot_confusion, plot_curves
 from mediaeval.steps.tables import MODEL, SOURCE, decide, write_probabilities
 from mediaeval.steps.trainers import SubtaskTrainer
 from mediaeval.steps.training_data import TrainingData
+from mediaeval.steps.validation import validation_warnings
 from submission.score import SubtaskScore, score_decisions
 from submission.task import Subtask
 
@@ -36,6 +37,11 @@ class TrainedSubtask:
     score: SubtaskScore
     baselines: dict[str, float]  # name of a constant prediction → its weighted F1
     n_train: int
+
+    @property
+    def warnings(self) -> list[str]:
+        """What its validation images are too few to tell, in sentences."""
+        return validation_warnings(self.task, self.truth.to_numpy())
 
     @property
     def model(self) -> Model:

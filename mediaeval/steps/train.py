@@ -41,6 +41,8 @@ def train(
     end it also leaves the last finished epoch, from which `resume` continues. Raises a UserError for bad data, absent
     weights, or a run that already holds these subtasks or was made from other data or features.
     """
+    for warning in config.without_effect(subtasks):
+        logger.warning(warning)
     with run.being_trained():
         dataset = load_dataset(Path(config.data.dev), config.task)
         _require_labels(dataset, subtasks)
@@ -68,6 +70,8 @@ def train(
             trained = fit_subtask(data, config, trainer, refit=refit)
             writer.write(trained)
             trainer.finish()
+            for warning in trained.warnings:
+                logger.warning(warning)
             results.append(trained)
         return results
 

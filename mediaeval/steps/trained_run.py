@@ -1,6 +1,5 @@
 """A run that was trained, opened once for whatever is done with it: predicting, proving, comparing, looking inside."""
 
-import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -25,6 +24,7 @@ from mediaeval.runs import RunFolder, open_run
 from mediaeval.steps.models import ENSEMBLE, FIT, REFIT, EnsembleModel, Model, load_trained
 from mediaeval.steps.prepare import build_networks, features_of
 from mediaeval.steps.tables import FALLBACK, MODEL, SOURCE, decide, read_probabilities
+from mediaeval.toml_text import read_toml
 from submission.task import Header, Subtask, Task
 
 
@@ -259,8 +259,8 @@ class TrainedRun:
 def read_config(folder: RunFolder, task: Task) -> Config:
     """Return the configuration that a run was made with."""
     try:
-        return parse_config(tomllib.loads(folder.config.read_text(encoding="utf-8")), task, folder.config)
-    except (OSError, tomllib.TOMLDecodeError, ConfigError) as error:
+        return parse_config(read_toml(folder.config), task, folder.config)
+    except ConfigError as error:
         raise RunFolderError(
             f"{folder.path} is half written: run.toml is absent or damaged ({error}). Train it again: {folder.retrain}."
         ) from None

@@ -19,12 +19,14 @@ from mediaeval.features.images import Images
 from mediaeval.finetune import settings_of
 from mediaeval.finetune.model import SystemModel
 from mediaeval.finetune.recipe import resolve_precision
-from mediaeval.progress import progress
+from mediaeval.progress import STDERR, progress, with_epoch_lines
 from mediaeval.steps.models import FIT, REFIT, Model
 from mediaeval.steps.training_data import TrainingData
+from mediaeval.training.loop import in_words
 
 logger = logging.getLogger(__name__)
 
+LONG = 30  # seconds: classifiers whose epochs take longer tell of them also in a pipe
 TUNING_FOLDS = 5  # for tuning thresholds: classifiers are tested on each fold in turn, systems on one
 TUNING = "tuning.safetensors"
 _TITLES = {FIT: "", TUNING: ", thresholds", REFIT: ", whole dev set"}
@@ -64,11 +66,14 @@ class FeatureTrainer:
     def fit(self, ids: list[str], which: str, val_ids: list[str] | None = None) -> SubtaskModel:
         data = self.data
         validation = (data.X(val_ids), data.labels.loc[val_ids]) if val_ids else None
-        with progress(f"{data.task.name}, {self.name}{_TITLES[which]}") as advance:
+        title = f"{data.task.name}, {self.name}{_TITLES[which]}"
+        with progress(title) as bar:
+            advance = with_epoch_lines(bar, title, seconds=LONG)
 
             def on_epoch(row: dict[str, Any]) -> None:
-                f1 = f", validation F1 {row['val_f1']:.3f}" if row.get("val_f1") is not None else ""
-                advance(row["epoch"] + 1, self.blank.estimator.epochs, f"loss {row['train_loss']:.4f}{f1}")
+                epochs = self.blank.estimator.epochs
+                note = in_words(row["epoch"], epochs, row["train_loss"], row.get("val_f1"))
+                advance(row["epoch"] + 1, epochs, note)
 
             return replace(self.blank).fit(
                 data.X(ids),
@@ -161,14 +166,17 @@ def fit_system(
     val_ids: Sequence[str] | None = None,
     resume: bool = False,
 ) -> SystemModel:
-    """Fit a system on the images `ids`, with a progress bar; return it. The last epoch's losses are logged.
+    """Fit a system on the images `ids`, with a progress bar; return it.
+
+    The last epoch's loss is logged, in a pipe also those of epochs before it.
 
     labels   0/1, ids × labels, of `ids` and of `val_ids`
     state    .safetensors of the weights so far, with what a resume needs beside it; see `finetune.training`
     val_ids  images held out: they change nothing but the history
     """
     last = ""
-    with progress(title) as advance:
+    with progress(title) as bar:
+        advance = with_epoch_lines(bar, title)
 
         def on_progress(done: int, total: int, note: str) -> None:
             nonlocal last
@@ -181,9 +189,9 @@ def fit_system(
             state=state,
             resume=resume,
             validation=(images.some(val_ids), labels.loc[list(val_ids)]) if val_ids else None,
-            on_image=lambda done, total: advance(done, total, "images read"),
+            on_image=lambda done, total: bar(done, total, "images read"),
             on_progress=on_progress,
         )
-    if last:  # a finished training that is resumed has none
+    if last and STDERR.is_terminal:  # a finished training that is resumed has none
         logger.info(f"{title}: {last}")
     return model

@@ -22,7 +22,7 @@ from mediaeval.training.checkpoint import read_state, write_state, write_weights
 from mediaeval.training.objective import BatchT, EpochMetrics, NotFiniteError, TrainingObjective
 from mediaeval.training.output import STATE_SUFFIX, file_problems
 
-OnProgress = Callable[[int, int, str], None]  # (epochs done, epochs, note), after every batch
+OnProgress = Callable[[int, int, str], None]  # (epochs done, epochs, note or ""), after every batch and epoch
 
 
 def no_progress(done: int, total: int, note: str) -> None:
@@ -58,7 +58,8 @@ class LoopOptions:
 class _Epoch:
     """The epoch in progress: the learning rate of its last batch, its examples so far and the sum of their losses."""
 
-    number: int
+    number: int  # from 0
+    epochs: int
     lr: float = math.nan
     examples: int = 0
     loss: float = 0.0
@@ -66,6 +67,9 @@ class _Epoch:
     @property
     def mean_loss(self) -> float:
         return self.loss / self.examples
+
+    def __str__(self) -> str:
+        return in_words(self.number, self.epochs)
 
 
 def train(
@@ -94,11 +98,12 @@ def train(
     if options.resume and state_file.exists():
         history, examples = read_state(state_file, objective, settings)
         _require_resumable(history, options.epochs, out, state_file)
+        on_progress(len(history), options.epochs, "")
     for number in range(len(history), options.epochs):
-        epoch = _Epoch(number)
+        epoch = _Epoch(number, options.epochs)
         try:
             _train_epoch(objective, options, epoch, examples, history, on_progress)
-            metrics = {"epoch": number, "lr": epoch.lr, "loss": epoch.mean_loss} | _evaluate(objective, number)
+            metrics = {"epoch": number, "lr": epoch.lr, "loss": epoch.mean_loss} | _evaluate(objective, epoch)
         except NotFiniteError as error:
             kept = f"{out} keeps the weights of the last good epoch" if history else "nothing was written"
             raise ConfigError(f"{error}; {kept}. {options.advice.format(lr=epoch.lr)}") from error
@@ -108,10 +113,24 @@ def train(
         history.append(metrics)
         # after the weights: a training killed between the two repeats the epoch, and so writes the same weights again
         write_state(state_file, objective, settings, history, examples)
-        on_progress(number + 1, options.epochs, f"epoch {number}: loss {epoch.mean_loss:.4g}")
+        on_progress(
+            number + 1, options.epochs, in_words(number, options.epochs, epoch.mean_loss, metrics.get("val_f1"))
+        )
     if not options.keep_state:
         state_file.unlink(missing_ok=True)
     return history
+
+
+def in_words(number: int, epochs: int, loss: float | None = None, f1: float | None = None) -> str:
+    """Return an epoch, counted from 0, for people, who count from 1; with its loss and validation F1, where given.
+
+    >>> in_words(0, 8, 0.51234, 0.25)
+    'epoch 1 of 8, loss 0.5123, F1 0.250'
+    """
+    shown = [f"epoch {number + 1} of {epochs}"]
+    shown += [] if loss is None else [f"loss {loss:.4g}"]
+    shown += [] if f1 is None else [f"F1 {f1:.3f}"]
+    return ", ".join(shown)
 
 
 def _require_resumable(history: Sequence[EpochMetrics], epochs: int, out: Path, state_file: Path) -> None:
@@ -141,19 +160,19 @@ def _train_epoch(
             epoch.lr = objective.lr_at(epoch.number, examples + epoch.examples, history)
             loss = _step(objective, batch, epoch.lr, options.clip)
             if not math.isfinite(loss):
-                raise NotFiniteError(f"the loss became {loss} in epoch {epoch.number}, batch {number}")
+                raise NotFiniteError(f"the loss became {loss} in {epoch}, batch {number + 1}")
             objective.after_step()
             size = objective.size(batch)
             epoch.loss += loss * size
             epoch.examples += size
-            note = f"epoch {epoch.number}: {epoch.examples} examples, loss {epoch.mean_loss:.4g}"
+            note = f"{epoch}, {epoch.examples} examples, loss {epoch.mean_loss:.4g}"
             on_progress(epoch.number, options.epochs, note)
     if not epoch.examples:
-        raise ConfigError(f"epoch {epoch.number} has no examples, so nothing can be trained.")
+        raise ConfigError(f"{epoch} has no examples, so nothing can be trained.")
     modules = objective.modules.values()
     tensors = chain.from_iterable((*module.parameters(), *module.buffers()) for module in modules)
     if not all(tensor.isfinite().all() for tensor in tensors):
-        raise NotFiniteError(f"a weight became NaN or infinite at the end of epoch {epoch.number}")
+        raise NotFiniteError(f"a weight became NaN or infinite at the end of {epoch}")
 
 
 def _step(objective: TrainingObjective[BatchT], batch: BatchT, lr: float, clip: float | None) -> float:
@@ -175,14 +194,14 @@ def _step(objective: TrainingObjective[BatchT], batch: BatchT, lr: float, clip: 
     return loss
 
 
-def _evaluate(objective: TrainingObjective[BatchT], epoch: int) -> EpochMetrics:
+def _evaluate(objective: TrainingObjective[BatchT], epoch: _Epoch) -> EpochMetrics:
     for module in objective.modules.values():
         module.eval()
     try:
         with torch.no_grad():
-            return {name: float(value) for name, value in objective.after_epoch(epoch).items()}
+            return {name: float(value) for name, value in objective.after_epoch(epoch.number).items()}
     except NotFiniteError as error:
-        raise NotFiniteError(f"{error} became NaN or infinite after epoch {epoch}") from error
+        raise NotFiniteError(f"{error} became NaN or infinite after {epoch}") from error
 
 
 def _is_best(metrics: EpochMetrics, history: Sequence[EpochMetrics], best: str | None) -> bool:

@@ -1,5 +1,8 @@
 """mediaeval.toml, presets and --set: what wins over what, and what a slip of the pen is told."""
 
+import contextlib
+import os
+import random
 import subprocess
 import sys
 import time
@@ -9,13 +12,16 @@ from pathlib import Path
 
 import pytest
 import tomli_w
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import mediaeval.config
 from mediaeval.classifiers.recipes import RECIPES
-from mediaeval.config import PRESETS, parse_config
+from mediaeval.config import PRESETS, Config, parse_config
 from mediaeval.errors import ConfigError
 from submission.task import Subtask, Task
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021
+from tests.mediaeval import malformed_settings
 
 load_config = partial(mediaeval.config.load_config, task=VISUAL_SENTIMENT_2021)
 
@@ -333,3 +339,117 @@ def test_sections_can_be_replaced_without_changing_the_configuration_they_are_of
     other = config.with_subtasks({"subtask3": config.subtask("subtask2")})
     assert other.subtask("subtask3") is config.subtask("subtask2") is not config.subtask("subtask3")
     assert list(other.subtasks) == list(config.subtasks) and other.task is VISUAL_SENTIMENT_2021
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"system": "timm", "sets": ["classifier.epochs=1"]},
+            "--set classifier.epochs=1: got a setting of a classifier, but system 'timm' is trained. "
+            "With --system: system.epochs.",
+        ),
+        (
+            {"system": "timm", "sets": ["classifier.experts=1"]},
+            "--set classifier.experts=1: got a setting of a classifier, but system 'timm' is trained. "
+            "With --system: mediaeval ls settings timm.",
+        ),
+        (
+            {"system": "timm", "sets": ["classifier=moe"]},
+            "--set classifier=moe: got --system timm as well; expected one of them. Leave one out.",
+        ),
+        (
+            {"sets": ["system.epochs=1"]},
+            "--set system.epochs=1: got a setting of a system, but classifier 'moe' is trained. "
+            "Write classifier.epochs, or choose a system: --system NAME.",
+        ),
+    ],
+)
+def test_a_setting_of_the_other_way_to_train_is_told(workdir, options, message):
+    with pytest.raises(ConfigError) as caught:
+        load_config(**options, subtasks=["subtask1"])
+    assert caught.value.problems == (message,)
+
+
+def test_the_order_of_a_name_and_its_settings_does_not_matter(workdir):
+    config = load_config(sets=["system.epochs=3", "system=timm"], subtasks=["subtask1"])
+    assert config.subtask("subtask1").system == {"name": "timm", "epochs": 3}
+
+
+def test_a_threshold_without_effect_is_reported(workdir):
+    config = load_config(sets=["threshold=tuned"])
+    assert config.without_effect(["subtask1", "subtask2"]) == [
+        "subtask1: threshold = tuned has no effect: an image gets the likeliest of subtask1's labels, whatever its "
+        "probability. Leave it out, or set that of a subtask with several labels per image."
+    ]
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"seed = " + b"1" * 5000, "is not TOML: got a number or date that is out of range"),
+        (b"seed = 0x" + b"1" * 5000, r"seed: got a number of 19997 bits; expected at most 9223372036854775807"),
+        (b"seed = 18446744073709551616", "seed: got a number of 65 bits"),
+        (b"a = " + b"[" * 2000, "nested too deeply; expected at most 16"),
+        (b"a = " + b"[" * 20 + b"]" * 20, "nested too deeply; expected at most 16"),
+        (b".".join([b"a"] * 20) + b" = 1", "nested too deeply; expected at most 16"),
+        (b".".join([b"a"] * 5000) + b" = 1", "line 1 has 4999 dots"),
+        (b"[split]\nval = 2020-01-01", "split.val: got 2020-01-01, a date or time"),
+        (b"[data]\ndev = 2020-13-45", "is not TOML"),
+        (b'[data]\ndev = "a\\u0000b"', r"data.dev: got 'a\\x00b', with the character U\+0000"),
+        (b'[data]\n"a\\u0000" = 1', r"data: got 'a\\x00' as a name, with the character U\+0000"),
+        (b"[split]\nval = nan\n[features]\nstore = 3", r"split.val: got nan; expected a number above 0 and below 1"),
+        (b"a.b = 1\n[a.b]\nc = 1", "is not TOML"),
+        (b"# ok\n[data]\ndev = 'caf\xe9'", "is not TOML: line 3 is not UTF-8"),
+        (b"\0", "is not TOML"),
+        (b"#" + b" " * 300_000, "is larger than 256 KiB"),
+    ],
+    ids=range(16),
+)
+def test_a_file_that_is_no_settings_file_is_told(tmp_path, data, message):
+    (tmp_path / "mediaeval.toml").write_bytes(data)
+    begun = time.perf_counter()
+    with pytest.raises(ConfigError, match=message) as caught:
+        load_config(tmp_path / "mediaeval.toml")
+    assert time.perf_counter() - begun < 2
+    assert all(str(tmp_path / "mediaeval.toml") in problem for problem in caught.value.problems)
+
+
+def test_what_is_in_the_place_of_the_file_is_told(workdir):
+    os.mkfifo("mediaeval.toml")
+    with pytest.raises(ConfigError, match=r"mediaeval.toml cannot be read: is a named pipe, not a file"):
+        load_config()
+    Path("mediaeval.toml").unlink()
+    Path("mediaeval.toml").mkdir()
+    with pytest.raises(ConfigError, match=r"mediaeval.toml is a folder; expected a TOML file"):
+        load_config()
+    Path("mediaeval.toml").rmdir()
+    Path("mediaeval.toml").symlink_to("nowhere")
+    with pytest.raises(ConfigError, match=r"mediaeval.toml does not exist"):
+        load_config()
+    with pytest.raises(ConfigError, match=r"does not exist"):
+        load_config(Path("a\0b"))
+
+
+TREE = malformed_settings.full_tree()
+
+
+def test_every_value_may_be_of_another_kind():
+    assert isinstance(malformed_settings.outcome(TREE), Config)
+    rng = random.Random(0)
+    for place in malformed_settings.places(TREE):
+        for value in rng.sample(malformed_settings.VALUES, 4):
+            malformed_settings.outcome(malformed_settings.replaced(TREE, place, value))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.randoms(use_true_random=False))
+def test_no_settings_end_in_a_traceback(rng):
+    malformed_settings.outcome(malformed_settings.mutated(TREE, rng))
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.text(max_size=20) | st.from_regex(r"(classifier|system|subtask1|data)(\.\w*)?=.*"), max_size=3))
+def test_no_set_ends_in_a_traceback(sets):
+    with contextlib.suppress(ConfigError):
+        load_config(sets=sets)

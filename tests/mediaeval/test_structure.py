@@ -16,6 +16,7 @@ LEAVES = {
     "mediaeval.progress",
     "mediaeval.seeding",
     "mediaeval.settings",
+    "mediaeval.toml_text",
 }
 MAY_IMPORT = {
     "submission": set(),
@@ -25,7 +26,8 @@ MAY_IMPORT = {
     "mediaeval.files": set(),
     "mediaeval.progress": set(),
     "mediaeval.seeding": set(),
-    "mediaeval.settings": {"mediaeval.errors"},
+    "mediaeval.toml_text": {"submission", "mediaeval.errors"},
+    "mediaeval.settings": {"submission", "mediaeval.errors", "mediaeval.toml_text"},
     "mediaeval.formats": LEAVES,
     "mediaeval.data": {"submission"} | LEAVES,
     "mediaeval.sample": {"submission"} | LEAVES,

@@ -180,7 +180,7 @@ def test_vectors_that_are_not_finite_stop_the_training(tmp_path, monkeypatch):
 
     monkeypatch.setattr("mediaeval.pretrain.signature.padded_frames", broken)
     settings = SMALL | {"batch_size": 3, "min_count": 1}
-    with pytest.raises(ConfigError, match="vectors of held-out videos became NaN or infinite after epoch 0"):
+    with pytest.raises(ConfigError, match=r"vectors of held-out videos became NaN or infinite after epoch 1 of \d+"):
         pretrain("signature", tiny(tmp_path / "set"), tmp_path / "x.safetensors", **settings)
     assert not list(tmp_path.glob("x.*"))
 

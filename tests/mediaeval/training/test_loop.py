@@ -224,7 +224,7 @@ def test_something_is_done_after_every_step_and_none_for_a_loss_that_is_not_fini
     run_loop(out, epochs=2, after_step=lambda: steps.append(1))
     assert len(steps) == 8, "four batches in each epoch"
     losses = iter([torch.tensor(1.0, requires_grad=True)] * 2 + [torch.tensor(math.nan)])
-    with pytest.raises(ConfigError, match="epoch 0, batch 2"):
+    with pytest.raises(ConfigError, match="epoch 1 of 4, batch 3"):
         run_loop(out.with_name("b.safetensors"), loss=lambda rows: next(losses), after_step=lambda: steps.append(1))
     assert len(steps) == 10
 
@@ -357,7 +357,8 @@ def test_a_loss_that_is_not_finite_stops_and_keeps_the_last_good_epoch(out, valu
     small = {"modules": {"w": w}, "optimiser": torch.optim.SGD(w.parameters(), lr=0), "weights": w.state_dict}
     small["loss"] = lambda rows: w.weight.sum() * 0 + next(losses)
     with pytest.raises(
-        ConfigError, match=rf"the loss became {name} in epoch 2, batch 2; .* keeps the weights of the last good epoch"
+        ConfigError,
+        match=rf"the loss became {name} in epoch 3 of 4, batch 3; .* keeps the weights of the last good epoch",
     ):
         run_loop(out, **small)
     assert about(out)["epoch"] == "1"
@@ -370,7 +371,7 @@ def test_a_weight_that_breaks_in_the_last_step_is_never_written(out):
     small = {"modules": {"w": w}, "optimiser": torch.optim.SGD(w.parameters(), lr=0), "weights": w.state_dict}
     # √0 has a finite value and an infinite slope
     small["loss"] = lambda rows: (w.weight * 0).sqrt().sum()
-    with pytest.raises(ConfigError, match=r"a weight became NaN or infinite at the end of epoch 0; nothing was"):
+    with pytest.raises(ConfigError, match=r"a weight became NaN or infinite at the end of epoch 1 of \d+; nothing was"):
         run_loop(out, batches=lambda epoch: [torch.arange(3)], **small)
     assert not list(out.parent.iterdir())
 
@@ -381,7 +382,7 @@ def test_a_running_mean_that_breaks_is_never_written(out):
     small = {"modules": {"n": network}, "optimiser": torch.optim.SGD(network.parameters(), lr=0)}
     small |= {"weights": network.state_dict, "loss": lambda rows: (network(X) * 0).nan_to_num().sum()}
     X = torch.tensor([[-3e38], [3e38]])
-    with pytest.raises(ConfigError, match="a weight became NaN or infinite at the end of epoch 0"):
+    with pytest.raises(ConfigError, match=r"a weight became NaN or infinite at the end of epoch 1 of \d+"):
         run_loop(out, batches=lambda epoch: [torch.arange(2)], **small)
     assert not list(out.parent.iterdir())
 
@@ -394,7 +395,7 @@ def test_outputs_of_validation_that_are_not_finite_stop_and_keep_the_last_good_e
 
     with pytest.raises(
         ConfigError,
-        match=r"scores of drawn videos became NaN or infinite after epoch 2; .*w.safetensors keeps the weights "
+        match=r"scores of drawn videos became NaN or infinite after epoch 3 of \d+; .*w.safetensors keeps the weights "
         r"of the last good epoch. Lower --lr \(it was 0.0081\)",  # .01 · .9², as `run_loop` has it
     ):
         run_loop(out, after_epoch=after_epoch, best="score")
@@ -403,7 +404,7 @@ def test_outputs_of_validation_that_are_not_finite_stop_and_keep_the_last_good_e
 
 
 def test_an_epoch_without_examples_is_reported(out):
-    with pytest.raises(ConfigError, match="epoch 0 has no examples"):
+    with pytest.raises(ConfigError, match=r"epoch 1 of \d+ has no examples"):
         run_loop(out, batches=lambda epoch: [])
 
 
