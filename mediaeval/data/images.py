@@ -2,14 +2,21 @@
 
 import hashlib
 import io
+import os
+import threading
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import numpy as np
 import PIL
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, TiffImagePlugin
 
-from mediaeval.errors import ImageError
+from mediaeval.data.formats import CONVERT, readable, why_not_read
+from mediaeval.data.jpeg import Watched, layout_of
+from mediaeval.errors import ImageError, first_line
+from submission.reading import NotRegularFileError, open_regular
 
 # A part of a feature's identity: two decoders differ by a grey level here and there, which changes features.
 DECODER = f"pillow {PIL.__version__}, upright, RGB"
@@ -17,19 +24,38 @@ DECODER = f"pillow {PIL.__version__}, upright, RGB"
 # side has LEAST pixels. The rule depends on the image alone, so no feature depends on what is computed beside it.
 LEAST = 600  # pixels: twice what most networks scale an image to (224 to 300), one and a half times for those of 384
 SCALED_DECODER = f"{DECODER}, JPEG scaled to no less than {LEAST}"
+MOST_BYTES = 2 << 30  # of a file: what Pillow considers safe has at most 89 million pixels, of 16 bytes in a TIFF
+STRIP = 1 << 18  # pixels that are converted at a time, so that no second image of full size is needed
+
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 
 
 def read_image(path: Path) -> tuple[str, bytes]:
     """Return (sha256 hex digest, bytes) of an image file.
 
-    Raises ImageError when the file is absent, unreadable or empty.
+    Raises ImageError when the file is absent, unreadable, empty, of more than MOST_BYTES, or no file but a folder, a
+    pipe or a device.
     """
     try:
-        data = Path(path).read_bytes()
+        with open_regular(Path(path)) as file:
+            size = os.fstat(file.fileno()).st_size
+            data = file.read() if size <= MOST_BYTES else b""
     except FileNotFoundError:
         raise ImageError("the file is absent") from None
+    except NotRegularFileError as error:
+        raise ImageError(f"the file {error.strerror}") from None
     except OSError as error:
         raise ImageError(f"the file cannot be read: {error.strerror}") from None
+    if size > MOST_BYTES:
+        raise ImageError(f"the file has {size / 1e9:.1f} GB; images of up to {MOST_BYTES / 1e9:.1f} GB are read")
     if not data:
         raise ImageError("the file is empty (0 bytes)")
     return hashlib.sha256(data).hexdigest(), data
@@ -38,38 +64,140 @@ def read_image(path: Path) -> tuple[str, bytes]:
 def decode(data: bytes, *, scaled: bool = False) -> Image.Image:
     """Return the image in `data`, upright and RGB: EXIF orientation applied, transparency on white.
 
-    The format is recognised from the bytes, so a PNG named `.jpg` is fine. `scaled`: decode a JPEG as SCALED_DECODER
-    says. Raises ImageError when the bytes are not an image, are truncated, or unpack to more pixels than Pillow
-    considers safe.
+    The format is recognised from the bytes, so a PNG named `.jpg` is fine; of several frames the first one is read.
+    `scaled`: decode a JPEG as SCALED_DECODER says. Raises ImageError when the bytes are not an image of a format
+    that is read, hold only a part of it, unpack to more pixels than Pillow considers safe, or do not fit into memory.
     """
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            warnings.filterwarnings("ignore", category=UserWarning)  # odd EXIF blocks: the pixels are what counts
-            image: Image.Image = Image.open(io.BytesIO(data))
-            if scaled:
-                image.draft(None, (LEAST, LEAST))  # does nothing to other formats
-            image.load()
-            image = ImageOps.exif_transpose(image)
-            return _to_rgb(image)
-    except PIL.UnidentifiedImageError:
-        raise ImageError("the file is not an image that Pillow knows") from None
-    except (Image.DecompressionBombWarning, Image.DecompressionBombError):
-        raise ImageError(f"the image has more than {Image.MAX_IMAGE_PIXELS:,} pixels") from None
-    except MemoryError:
+        with _without_warnings():
+            return _to_rgb(_upright(_load(data, scaled)))
+    except ImageError:
         raise
+    except PIL.UnidentifiedImageError:
+        raise ImageError(why_not_read(data)) from None
+    except Image.DecompressionBombError:
+        raise ImageError(_too_large()) from None
+    except MemoryError:
+        raise ImageError("there is not enough memory to decode the image") from None
     except Exception as error:  # on damaged files Pillow's plugins raise many exception types
-        raise ImageError(f"the image is damaged: {error}") from None
+        raise ImageError(f"the image is damaged: {first_line(error)}") from None
+
+
+def _load(data: bytes, scaled: bool) -> Image.Image:
+    layout = layout_of(data) if data.startswith(b"\xff\xd8") else None
+    if layout and (problem := layout.problem()):
+        raise ImageError(f"the image is damaged: {problem}")
+    if layout is None or len(layout.scans) != 1:
+        return _loaded(io.BytesIO(data), scaled)
+    for ink in (0, 1):  # the second time only where a picture seems to be damaged: its last row could have that colour
+        file = Watched(data, layout, ink)
+        image = _loaded(file, scaled)
+        if not (problem := file.problem()):
+            return image
+    raise ImageError(f"the image is damaged: {problem}")
+
+
+def _loaded(file: io.BytesIO, scaled: bool) -> Image.Image:
+    image: Image.Image = Image.open(file, formats=readable())
+    if image.width * image.height > (Image.MAX_IMAGE_PIXELS or 0):
+        raise ImageError(_too_large())
+    if isinstance(image, TiffImagePlugin.TiffImageFile) and _is_raw(image):
+        raise ImageError(f"the file is a camera's raw file, which is not read. {CONVERT}")
+    if scaled:
+        image.draft(None, (LEAST, LEAST))  # does nothing to other formats
+    if isinstance(file, Watched):
+        file.watch(image)
+    image.load()
+    return image
+
+
+def _is_raw(image: TiffImagePlugin.TiffImageFile) -> bool:
+    """Return whether a TIFF is one by its form alone: a camera's raw file, whose first image is a thumbnail."""
+    tags = image.tag_v2
+    thumbnail = tags.get(254) == 1 and 330 in tags  # NewSubfileType: reduced; SubIFDs: where the photograph is
+    return 50706 in tags or thumbnail  # DNGVersion
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Return the image as its EXIF orientation says; whatever else stands there does not concern the pixels."""
+    method = None
+    with suppress(Exception):  # of a block that cannot be read
+        method = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    return image if method is None else image.transpose(method)
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
         # Pillow clips these at 255 instead of scaling them, which turns a 16-bit image white.
-        pixels = np.asarray(image, dtype=np.float64)
-        span = 65535.0 if image.mode.startswith("I") else max(float(pixels.max()), 1e-9)
-        return Image.fromarray(np.uint8(np.clip(pixels / span, 0, 1) * 255 + 0.5)).convert("RGB")
+        return _in_strips(image, _scaled_grey(image))
     if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, image).convert("RGB")
+        return _in_strips(image, _on_white)
     return image.convert("RGB")
+
+
+def _in_strips(image: Image.Image, to_rgb: Callable[[Image.Image], Image.Image]) -> Image.Image:
+    """Return the image that `to_rgb` makes of each strip of rows; what is needed on the way is small."""
+    rgb = Image.new("RGB", image.size)
+    for box in _strips(image):
+        rgb.paste(to_rgb(image.crop(box)), box)
+    return rgb
+
+
+def _strips(image: Image.Image) -> Iterator[tuple[int, int, int, int]]:
+    width, height = image.size
+    rows = max(1, STRIP // max(width, 1))
+    for top in range(0, height, rows):
+        yield 0, top, width, min(top + rows, height)
+
+
+def _on_white(strip: Image.Image) -> Image.Image:
+    strip = strip.convert("RGBA")
+    return Image.alpha_composite(Image.new("RGBA", strip.size, "white"), strip).convert("RGB")
+
+
+def _scaled_grey(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
+    """Return how strips of a grey image of more than 8 bits become RGB: by 65535, or the largest of real numbers."""
+    span = 65535.0
+    if image.mode == "F":
+        largest = [float(np.asarray(image.crop(box)).max()) for box in _strips(image)]
+        if not all(np.isfinite(np.asarray(image.crop(box))).all() for box in _strips(image)):
+            raise ImageError("the image is damaged: some of its pixels are no numbers (NaN or infinite)")
+        span = max(*largest, 1e-9)
+
+    def scaled(strip: Image.Image) -> Image.Image:
+        pixels = np.asarray(strip, dtype=np.float64)
+        return Image.fromarray(np.uint8(np.clip(pixels / span, 0, 1) * 255 + 0.5)).convert("RGB")
+
+    return scaled
+
+
+def _too_large() -> str:
+    return f"the image has more than {Image.MAX_IMAGE_PIXELS:,} pixels"
+
+
+_quiet = threading.Lock()
+_readers = 0
+_saved: list[warnings.catch_warnings] = []  # type: ignore[type-arg]
+
+
+@contextmanager
+def _without_warnings() -> Iterator[None]:
+    """Keep Pillow's warnings off the terminal: on odd EXIF blocks, say. What matters is raised.
+
+    The filters of `warnings` belong to the process: of threads that decode at the same time the first sets them, and
+    the last puts back what was there.
+    """
+    global _readers
+    with _quiet:
+        _readers += 1
+        if _readers == 1:
+            _saved.append(warnings.catch_warnings())
+            _saved[0].__enter__()
+            warnings.simplefilter("ignore")
+    try:
+        yield
+    finally:
+        with _quiet:
+            _readers -= 1
+            if _readers == 0:
+                _saved.pop().__exit__(None, None, None)

@@ -1,6 +1,8 @@
 """What can lie in images/ under the name of a photograph, and what becomes of it."""
 
 import io
+import os
+import struct
 
 import numpy as np
 import pytest
@@ -54,7 +56,9 @@ def test_sixteen_bits_are_scaled_not_clipped():
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"not a picture at all", "not an image"),
+        (b"not a picture at all", "is a text file, not an image"),
+        (b"\0" * 4096, "nothing but zeros, as after an interrupted download"),
+        (bytes(range(1, 200)), r"not an image of a format that is read \(JPEG, PNG, .*\). Convert it to JPEG or PNG"),
         (encoded(RED_LEFT.resize((200, 200)))[:700], "damaged"),
         (encoded(RED_LEFT.resize((200, 200)), "PNG")[:300], "damaged"),
         (b"\xff\xd8\xff\xe0" + b"\0" * 50, "image"),
@@ -77,11 +81,14 @@ def test_absent_and_empty_files_are_told_apart(tmp_path):
     (tmp_path / "empty.jpg").write_bytes(b"")
     with pytest.raises(ImageError, match="empty"):
         read_image(tmp_path / "empty.jpg")
+    os.mkfifo(tmp_path / "pipe.jpg")
+    with pytest.raises(ImageError, match="the file is a named pipe, not a file"):
+        read_image(tmp_path / "pipe.jpg")
 
 
 @pytest.mark.parametrize("error", [RuntimeError("Failed to decode image"), NotImplementedError("unknown format")])
 def test_whatever_a_decoder_raises_is_an_image_error(monkeypatch, error):
-    def fail(*arguments):
+    def fail(*arguments, **options):
         raise error
 
     monkeypatch.setattr("mediaeval.data.images.Image.open", fail)
@@ -138,3 +145,167 @@ def test_other_formats_keep_their_pixels_and_damage_is_seen_at_any_scale():
     assert decode(data, scaled=True).size == (noise.width // 2, noise.height // 2)
     with pytest.raises(ImageError, match="damaged"):
         decode(data[: len(data) // 2], scaled=True)
+
+
+# --- other formats --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("start", "what"),
+    [
+        (b"\0\0\0\x18ftypheic\0\0\0\0mif1heic", "a HEIC image, which is not read. Convert it to JPEG or PNG"),
+        (b"\0\0\0\x18ftypisom\0\0\0\0isommp41", "an MP4 or QuickTime video, not an image"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n", "an EPS drawing, which is not read. Export it as PNG"),
+        (b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>', "an SVG drawing"),
+        (b"%PDF-1.7\n", "a PDF document"),
+        (b"\n<!DOCTYPE html><html>404", "an HTML page, not an image. Download the image again"),
+        (b"8BPS\0\1", "a Photoshop image"),
+        (b"P6\n2 2\n255\n" + b"\0" * 12, "a Netpbm image"),
+        (b"II*\0\x10\0\0\0CR\2\0", "a camera's raw file"),
+        (encoded(RED_LEFT, "JPEG2000"), "a JPEG 2000 image"),
+        (encoded(RED_LEFT, "ICO"), "an icon"),
+        (b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS, not an image. Run `git lfs pull`"),
+        (b"PK\3\4", "a ZIP archive"),
+    ],
+)
+def test_a_file_of_another_format_is_called_by_its_name(start, what):
+    with pytest.raises(ImageError, match=f"^the file is {what}"):
+        decode(start)
+
+
+def test_the_first_frame_of_several_is_read():
+    frames = {"save_all": True, "append_images": [RED_LEFT.rotate(90)]}
+    for format, options in (("GIF", {}), ("WEBP", {"lossless": True}), ("PNG", {}), ("TIFF", {}), ("MPO", {})):
+        first = decode(encoded(RED_LEFT, format, **frames, **options)).getpixel((1, 1))
+        assert np.abs(np.subtract(first, (250, 0, 0))).max() < 8, format
+    assert decode(encoded(RED_LEFT, "BMP")).getpixel((0, 0)) == (250, 0, 0)
+    assert decode(encoded(RED_LEFT, "AVIF", quality=95)).getpixel((0, 0))[0] > 240
+
+
+def tiff(*tags: tuple[int, int]) -> bytes:
+    """A TIFF of one white pixel with further tags: (number, value)."""
+    entries = {256: 1, 257: 1, 258: 8, 259: 1, 262: 1, 273: 4, 277: 1, 278: 1, 279: 1} | dict(tags)
+    packed = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in sorted(entries.items()))
+    return struct.pack("<2sHIH", b"II", 42, 8, len(entries)) + packed + bytes(4)
+
+
+def test_the_thumbnail_in_a_raw_file_is_not_taken_for_the_photograph():
+    assert decode(tiff()).size == (1, 1)
+    for tags in ([(50706, 1)], [(254, 1), (330, 8)]):  # DNGVersion; a thumbnail, and where the photograph is
+        with pytest.raises(ImageError, match=r"camera's raw file, which is not read\. Convert it"):
+            decode(tiff(*tags))
+
+
+@pytest.mark.parametrize("odd", [np.nan, np.inf, -np.inf])
+def test_pixels_that_are_no_numbers_are_damage(odd):
+    pixels = np.linspace(0, 2, 12, dtype=np.float32).reshape(3, 4)
+    assert decode(encoded(Image.fromarray(pixels), "TIFF")).getpixel((3, 2)) == (255, 255, 255)
+    pixels[1, 1] = odd
+    with pytest.raises(ImageError, match="damaged: some of its pixels are no numbers"):
+        decode(encoded(Image.fromarray(pixels), "TIFF"))
+
+
+# --- EXIF -----------------------------------------------------------------------------------------------------------
+
+
+def exif_of(*entries: tuple[int, int, int, bytes]) -> bytes:
+    """An EXIF block: (tag, type, count, the four bytes of its value), beside orientation 6."""
+    every = sorted([(0x0112, 3, 1, b"\6\0\0\0"), *entries])
+    packed = b"".join(struct.pack("<HHI4s", *entry) for entry in every)
+    return b"Exif\0\0" + struct.pack("<2sHIH", b"II", 42, 8, len(every)) + packed + bytes(4)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        (0x0110, 3, 1, b"\0\0\0\0"),  # a number where text belongs
+        (0x0102, 2, 4, b"abc\0"),  # text where a number belongs
+        (0x0103, 8, 1, struct.pack("<h", -5) + b"\0\0"),  # a negative one
+        (0x011A, 11, 1, struct.pack("<f", np.nan)),
+        (0x0115, 4, 1, struct.pack("<I", 123_456)),  # too large for the tag
+        (0x8769, 4, 1, struct.pack("<I", 4_000_000_000)),  # a block behind the end of the file
+    ],
+)
+def test_an_odd_exif_tag_does_not_concern_the_pixels(entry):
+    data = encoded(RED_LEFT.resize((32, 16)), exif=exif_of(entry), quality=95)
+    sound = encoded(RED_LEFT.resize((32, 16)), exif=exif_of(), quality=95)
+    assert decode(data).size == (16, 32), "upright"
+    assert decode(data).tobytes() == decode(sound).tobytes()
+
+
+def test_an_exif_block_of_dust_is_no_damage():
+    assert decode(encoded(RED_LEFT, exif=b"Exif\0\0II*\0\xff\xff\xff\xff" + b"\xee" * 40)).size == (16, 16)
+
+
+# --- JPEGs that hold a part of the picture --------------------------------------------------------------------------
+
+
+def photograph(width: int = 160, height: int = 120) -> Image.Image:
+    """Noise on a gradient, so that every block has something of its own."""
+    noise = np.random.default_rng(0).normal(0, 20, (height, width, 3))
+    return Image.fromarray(np.uint8(np.clip(np.asarray(smooth(width, height)) / 2 + 60 + noise, 0, 255)))
+
+
+END = b"\xff\xd9"
+
+
+def cut(data: bytes, share: float) -> bytes:
+    return data[: int(len(data) * share)].rstrip(b"\xff") + END
+
+
+def zeroed(data: bytes, share: float) -> bytes:
+    kept = int(len(data) * share)
+    return data[:kept] + bytes(len(data) - kept - 2) + END
+
+
+def rotten(data: bytes) -> bytes:
+    spoilt = bytearray(data)
+    for at in np.random.default_rng(3).integers(len(data) // 4, len(data) - 200, 60):
+        spoilt[at] = 0x55
+    return bytes(spoilt)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "L", "CMYK"])
+@pytest.mark.parametrize("options", [{}, {"quality": 92, "subsampling": 0}, {"restart_marker_rows": 1}])
+def test_part_of_a_jpeg_with_an_end_marker_is_no_whole_picture(mode, options):
+    data = encoded(photograph().convert(mode), **options)
+    plain = Image.open(io.BytesIO(data)).convert("RGB")
+    assert decode(data).tobytes() == plain.tobytes()
+    parts = [cut(data, 0.5), cut(data, 0.95), zeroed(data, 0.5)]
+    if "restart_marker_rows" not in options:  # with them the decoder finds its place again
+        parts.append(rotten(data))
+    for part in parts:
+        for scaled in (False, True):
+            with pytest.raises(ImageError, match=r"^the image is damaged: "):
+                decode(part, scaled=scaled)
+
+
+def test_a_progressive_jpeg_without_all_its_scans_is_a_blur_and_damaged():
+    data = encoded(photograph(), progressive=True)
+    assert decode(data).size == (160, 120)
+    with pytest.raises(ImageError, match="damaged: its data end before the picture does: not all of its scans"):
+        decode(cut(data, 0.3))
+
+
+@pytest.mark.parametrize("behind", [b"", b"\0" * 300, b"\xff" * 300, b"\x12\x34" * 10])
+def test_what_cameras_put_behind_a_picture_is_no_damage(behind):
+    for image in (photograph(), Image.new("RGB", (160, 120), (37, 211, 90)), Image.new("L", (50, 50), 37)):
+        data = encoded(image)
+        data = data[:-2] + behind + END + b"whatever follows the end marker"
+        assert decode(data).tobytes() == Image.open(io.BytesIO(data)).convert("RGB").tobytes()
+
+
+def test_images_of_one_tone_whose_codes_are_zeros_are_whole():
+    for tone in ("black", "white"):
+        for options in ({"optimize": True}, {"optimize": True, "progressive": True}):
+            image = Image.new("RGB", (640, 480), tone)
+            assert decode(encoded(image, **options)).getpixel((639, 479)) == image.getpixel((639, 479))
+
+
+@pytest.mark.shared
+def test_real_photographs_are_whole_and_keep_their_pixels(shared):
+    paths = [*(shared / "oasis/images").iterdir(), *(shared / "coco").rglob("*.jpg")]
+    assert len(paths) > 500
+    for path in paths[:: max(1, len(paths) // 120)]:
+        with Image.open(path) as image:
+            assert decode(path.read_bytes()).tobytes() == image.convert("RGB").tobytes(), path
