@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 import torch
@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from mediaeval.errors import ConfigError, FeaturesError, first_few
 from mediaeval.finetune.network import SystemNetwork
+from mediaeval.interpret.layout import tensors_of
 
 Batch = tuple[np.ndarray, np.ndarray | None]  # pixels uint8 (b, crop, crop, 3), vectors float32 (b, width) or None
 
@@ -53,10 +54,12 @@ def gram_matrices(
     batches  gives the same images, in the same order, each time it is called: once a pass, once to learn the sizes
     folder   where the activations are written temporarily; at most `disk` bytes, and no more than is free
 
-    Outputs are flattened, neither scaled nor centred. Of a module with several outputs, such as a GRU, the first is
-    used. The network is in evaluation mode, in float32. `on_image(done, total)`: images of all passes.
+    Outputs are flattened, neither scaled nor centred. Of a module with several outputs, such as a GRU, the first with
+    a row per image is used. The network is in evaluation mode, in float32. `on_image(done, total)`: images of all
+    passes.
 
-    Raises ConfigError for a tap that the system lacks, or one too large for the disk; FeaturesError for outputs that
+    Raises ConfigError for a tap that the system lacks, that is not computed once, or that is too large for the disk;
+    FeaturesError for outputs that
     are not finite.
     """
     if unknown := [name for name in taps if name not in built.taps]:
@@ -73,6 +76,7 @@ def gram_matrices(
             with hooks, torch.inference_mode():
                 for pixels, vectors in batches():
                     layout.row = done
+                    hooks.expect(len(pixels))
                     network(*_inputs(pixels, vectors, device))
                     hooks.require_all()
                     done += len(pixels)
@@ -92,8 +96,9 @@ class _Hooks:
     """Within its context, `take(name, rows)` is called with each tap's output, float32 (b, d), as it is computed."""
 
     def __init__(self, built: SystemNetwork, taps: Sequence[str], take: Callable[[str, np.ndarray], None]):
-        self.taps, self.take = {name: built.taps[name] for name in taps}, take
+        self.built, self.taps, self.take = built, {name: built.taps[name] for name in taps}, take
         self.seen: list[str] = []
+        self.n_images = 0
 
     def __enter__(self) -> "_Hooks":
         self.handles = [module.register_forward_hook(self._hook(name)) for name, module in self.taps.items()]
@@ -103,20 +108,29 @@ class _Hooks:
         for handle in self.handles:
             handle.remove()
 
-    def _hook(self, name: str) -> Callable[[nn.Module, tuple, Any], None]:
-        def hook(_module: nn.Module, _inputs: tuple, output: Any) -> None:
-            while isinstance(output, tuple | list):
-                output = output[0]
-            self.seen.append(name)
-            # at once, since later modules may work in place
-            self.take(name, output.detach().flatten(1).float().cpu().numpy())
+    def _hook(self, name: str) -> Callable[[nn.Module, tuple, object], None]:
+        def hook(_module: nn.Module, _inputs: tuple, output: object) -> None:
+            rows = [tensor for tensor in tensors_of(output) if len(tensor) == self.n_images]
+            if rows:
+                self.seen.append(name)
+                # at once, since later modules may work in place
+                self.take(name, rows[0].detach().flatten(1).float().cpu().numpy())
 
         return hook
 
-    def require_all(self) -> None:
-        """Assert that each tap was computed once: a probe reads one output per image."""
-        assert sorted(self.seen) == sorted(self.taps), f"taps {sorted(self.taps)}, computed {sorted(self.seen)}"
+    def expect(self, n_images: int) -> None:
+        """Prepare for a batch of so many images."""
+        self.n_images = n_images
         self.seen.clear()
+
+    def require_all(self) -> None:
+        """Raise ConfigError unless each tap was computed once: a probe reads one output per image."""
+        if other := [name for name in self.taps if self.seen.count(name) != 1]:
+            fitting = [name for name in self.built.taps if name not in other]
+            raise ConfigError(
+                f"tap {first_few(other)}: the network does not give one output per image there. Name others with "
+                f"--taps: {', '.join(fitting)}."
+            )
 
 
 def _sizes(built: SystemNetwork, taps: Sequence[str], batches: Callable, device: torch.device) -> dict[str, int]:
@@ -128,6 +142,7 @@ def _sizes(built: SystemNetwork, taps: Sequence[str], batches: Callable, device:
 
     with _Hooks(built, taps, take) as hooks, torch.inference_mode():
         for pixels, vectors in islice(batches(), 1):
+            hooks.expect(1)
             built.network(*_inputs(pixels[:1], None if vectors is None else vectors[:1], device))
             hooks.require_all()
     return sizes

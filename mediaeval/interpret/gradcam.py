@@ -4,17 +4,16 @@ Both give a coarse map of what the network was given: its cells are spread evenl
 though a cell has in truth seen some more than its own part.
 """
 
-import contextlib
-import math
 from contextlib import AbstractContextManager
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mediaeval.errors import ConfigError
+from mediaeval.errors import ConfigError, first_few
 from mediaeval.features.networks.caffenet import CaffeNet, fully_convolutional
 from mediaeval.finetune.network import SystemNetwork, View
+from mediaeval.interpret.layout import Layout, layouts, tensors_of, with_tensor
 
 METHODS = ("grad-cam", "heat-map")
 HEAT_MAP_SIDE = 451  # pixels: 227 + 7 · 32, which gives 8 × 8 places (Campos et al. 2017, section 4.6)
@@ -23,39 +22,36 @@ HEAT_MAP_SIDE = 451  # pixels: 227 + 7 · 32, which gives 8 × 8 places (Campos 
 class GradCam:
     """One image passed through the network: its scores, and for any label where in the image support for it is.
 
-    Grad-CAM (Selvaraju et al. 2017): each channel of the module `map_name` (without, the first of `built.maps`) is
-    weighted by its mean gradient of the label's score before softmax or sigmoid; the positive part of the sum is shown.
+    Grad-CAM (Selvaraju et al. 2017): each channel of the module `map_name` (without, the first map whose cells follow
+    the image) is weighted by its mean gradient of the label's score before softmax or sigmoid; the positive part of the
+    sum is shown.
 
     pixels   uint8 (crop, crop, 3), as the network is given them; the network's device is used
     vectors  float32 (1, width), where the system reads such
 
-    `scores`: (1, n_labels), float32 on the CPU. Raises ConfigError for a map that the system lacks, or whose output is
-    not a map.
+    `scores`: (1, n_labels), float32 on the CPU. Raises ConfigError for a map that the system lacks, or whose cells do
+    not follow the image (see `layout`).
     """
 
     def __init__(self, built: SystemNetwork, pixels: np.ndarray, map_name: str = "", vectors: np.ndarray | None = None):
-        self.built = built
-        self.name, module = _map_of(built, map_name)
+        self.layout = _layout_of(built, map_name, vectors)
         network = built.network.eval()
         device = next(network.parameters()).device
         self._kept: list[Tensor] = []
-        handle = module.register_forward_hook(self._hook)
+        handle = self.layout.module.register_forward_hook(self._hook)
         try:
             with torch.enable_grad(), _without_cudnn():
                 images = torch.from_numpy(np.array(pixels[None])).to(device).permute(0, 3, 1, 2).float()
                 self._scores = network(images, None if vectors is None else torch.from_numpy(vectors).to(device))
         finally:
             handle.remove()
-        if not self._kept:
-            raise ConfigError(f"map '{self.name}' is not computed by this network. {_others(built, self.name)}")
         self.scores = self._scores.detach().float().cpu()
-        self._channels = _as_map(self._kept[0].detach()[0], self.name, built).float()  # (c, h, w)
+        self._channels = self.layout.map_of(self._kept[0].detach()[0]).float()  # (c, h, w)
 
-    def _hook(self, module: nn.Module, inputs: tuple, output: object) -> Tensor:
-        if self._kept or not isinstance(output, Tensor):
-            raise ConfigError(f"map '{self.name}' is not one output an image. {_others(self.built, self.name)}")
-        self._kept.append(output.detach().requires_grad_())
-        return self._kept[0].clone()  # later modules may work in place
+    def _hook(self, module: nn.Module, inputs: tuple, output: object) -> object:
+        part = self.layout.part
+        self._kept.append(tensors_of(output)[part].detach().requires_grad_())
+        return with_tensor(output, part, self._kept[0].clone())  # later modules may work in place
 
     def cells(self, column: int) -> np.ndarray:
         """Return the support for a label at each place, float32 (h, w): 0 where there is none; not bounded above."""
@@ -72,19 +68,22 @@ class GradCam:
             (gradient,) = torch.autograd.grad(
                 self._scores[0, column], self._kept[0], retain_graph=True, materialize_grads=True
             )
-        return _as_map(gradient[0], self.name, self.built).float()
+        return self.layout.map_of(gradient[0]).float()
 
 
 def default_map(built: SystemNetwork, pixels: np.ndarray, vectors: np.ndarray | None = None) -> str:
-    """Return the first of a system's maps whose places influence the scores, "" where there are no maps.
+    """Return the first of a system's maps whose cells follow the image and influence the scores.
 
-    In a transformer that classifies by its class token, the other tokens of the last block influence nothing.
+    In a transformer that classifies by its class token, the other tokens of the last block influence nothing. Raises
+    ConfigError where no map does both.
     """
-    for name in built.maps:
-        with contextlib.suppress(ConfigError):  # a module whose output is not a map
-            if GradCam(built, pixels, name, vectors).reaches_scores():
-                return name
-    return next(iter(built.maps), "")
+    usable = _usable(built, vectors)
+    for name in usable:
+        if GradCam(built, pixels, name, vectors).reaches_scores():
+            return name
+    if usable:
+        raise ConfigError(f"no score of this system depends on its maps {first_few(usable)}: there is nothing to draw.")
+    raise _no_map(built, vectors)
 
 
 def _without_cudnn() -> AbstractContextManager:
@@ -92,44 +91,29 @@ def _without_cudnn() -> AbstractContextManager:
     return torch.backends.cudnn.flags(enabled=False)
 
 
-def _map_of(built: SystemNetwork, name: str) -> tuple[str, nn.Module]:
-    if not built.maps:
-        raise ConfigError(
-            "this system has no maps to look at: no output of its modules has places in the image. Explain a run of a "
-            "system that looks at pixels."
-        )
-    name = name or next(iter(built.maps))
-    if name not in built.maps:
-        raise ConfigError(f"no map '{name}' in this system. It has: {', '.join(built.maps)}.")
-    return name, built.maps[name]
+def _layout_of(built: SystemNetwork, name: str, vectors: np.ndarray | None) -> Layout:
+    """Return the layout of a map, without a name of the first that there is."""
+    usable = _usable(built, vectors)
+    if name and name not in built.maps:
+        raise ConfigError(f"no map '{name}' in this system. It has: {', '.join(usable) or 'none'}.")
+    if not usable:
+        raise _no_map(built, vectors)
+    name = name or next(iter(usable))
+    if name not in usable:
+        reason = layouts(built, vectors)[name]
+        raise ConfigError(f"map '{name}' cannot be drawn: {reason}. Take another with --map: {', '.join(usable)}.")
+    return usable[name]
 
 
-def _others(built: SystemNetwork, name: str) -> str:
-    others = [other for other in built.maps if other != name]
-    return f"Take another with --map: {', '.join(others)}." if others else "This system has no other map."
+def _usable(built: SystemNetwork, vectors: np.ndarray | None) -> dict[str, Layout]:
+    """Return the maps whose cells follow the image, the deepest first."""
+    return {name: found for name, found in layouts(built, vectors).items() if isinstance(found, Layout)}
 
 
-def _as_map(output: Tensor, name: str, built: SystemNetwork) -> Tensor:
-    """Return one image's output as (channels, h, w).
-
-    It may be (c, h, w); (h, w, c) in a network of timm that says so, as Swin; or tokens (t, c), of which the last h · h
-    are the places, row by row, and those before them (a class token, registers) have none.
-    """
-    if output.ndim == 3:
-        last = any(
-            hasattr(m, "feature_info") and getattr(m, "output_fmt", "") == "NHWC" for m in built.network.modules()
-        )
-        return output.permute(2, 0, 1) if last else output
-    if output.ndim == 2:
-        # getattr: torch's own types say that it is a tensor or a module
-        prefixes = [getattr(module, "num_prefix_tokens", None) for module in built.network.modules()]
-        known = [int(prefix) for prefix in prefixes if isinstance(prefix, int)]
-        prefix = known[0] if known else len(output) - math.isqrt(len(output)) ** 2
-        side = math.isqrt(len(output) - prefix)
-        if side * side == len(output) - prefix and (known or prefix <= 1):
-            return output[prefix:].reshape(side, side, -1).permute(2, 0, 1)
-    shape = " × ".join(str(n) for n in output.shape)
-    raise ConfigError(f"map '{name}' gives {shape} numbers, which are not a map of an image. {_others(built, name)}")
+def _no_map(built: SystemNetwork, vectors: np.ndarray | None) -> ConfigError:
+    reasons = [f"{name}: {reason}" for name, reason in layouts(built, vectors).items()]
+    why = first_few(reasons, 2).replace(", ", "; ") or "no output of its modules has places in the image"
+    return ConfigError(f"this system has no maps to look at ({why}). Explain a run of a system that has.")
 
 
 def heat_map_view(built: SystemNetwork) -> View:

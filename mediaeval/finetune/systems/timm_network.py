@@ -52,7 +52,7 @@ def build(settings: TimmSettings, n_labels: int, width: int, *, pretrained: bool
     if steps is None:
         raise ConfigError(f"{OWNER}: {settings.model} needs preprocessing other than resizing and cropping a square.")
     network = TimmNetwork(model, steps.mean, steps.std)
-    modules = dict(model.named_modules())
+    modules = {name: _computed(module) for name, module in model.named_modules()}
     blocks = [info["module"] for info in getattr(model, "feature_info", []) if info["module"] in modules]
     heads = _classifiers(model)
     matcher: Any = getattr(model, "group_matcher", None)  # a few networks have no order of layers
@@ -62,9 +62,26 @@ def build(settings: TimmSettings, n_labels: int, width: int, *, pretrained: bool
         view=View(max(steps.resize, steps.crop), steps.crop, steps.interpolation, steps.squash),
         new=tuple(f"model.{head}." for head in heads) if settings.init == "pretrained" else ("",),
         taps={name: modules[name] for name in [*blocks, *heads[:1]]},
-        maps={name: modules[name] for name in reversed(blocks)},
+        maps={name: modules[name] for name in reversed(blocks or _stages(model))},
         layers={f"model.{name}": int(layer) for name, layer in deep.items()},
     )
+
+
+def _computed(module: nn.Module) -> nn.Module:
+    """Return a module that is called; of a list, which a network goes through by itself, the last one in it."""
+    while isinstance(module, nn.ModuleList) and len(module):
+        module = module[-1]
+    return module
+
+
+def _stages(model: nn.Module) -> list[str]:
+    """Return the names of a network's parts, one behind the other, where timm does not name them."""
+    return [
+        f"{name}.{k}"
+        for name, parts in model.named_children()
+        if name in ("stages", "blocks", "layers") and isinstance(parts, nn.ModuleList | nn.Sequential)
+        for k in range(len(parts))
+    ]
 
 
 def _load(model: nn.Module, extractor: ExtractorConfig) -> None:

@@ -10,6 +10,7 @@ from mediaeval.errors import ConfigError
 from mediaeval.finetune.network import SystemNetwork, View
 from mediaeval.finetune.pixels import centre_crop
 from mediaeval.interpret.gradcam import GradCam, default_map, heat_map, heat_map_view
+from mediaeval.interpret.layout import Layout, layouts
 from mediaeval.interpret.overlay import laid_out, seen_box, with_heat, with_probabilities
 from mediaeval.interpret.sheet import Cell, contact_sheet, legible
 
@@ -161,15 +162,13 @@ def test_a_label_without_anything_for_it_has_no_heat():
 class Tokens(nn.Module):
     """Tokens of 8 × 8 pixels behind `prefix` others, each 4 numbers of which the first is the redness."""
 
-    def __init__(self, prefix: int, told: bool):
+    def __init__(self, prefix: int):
         super().__init__()
         self.patch = nn.Conv2d(3, 4, 8, stride=8)
         self.patch.weight.data.zero_()
         self.patch.weight.data[0] = torch.tensor([1.0, -1.0, -1.0])[:, None, None] / 255 / 64
         self.patch.bias.data.zero_()
         self.prefix, self.block = prefix, nn.Identity()
-        if told:
-            self.num_prefix_tokens = prefix
 
     def forward(self, pixels, vectors=None):
         x = self.patch(pixels).flatten(2).transpose(1, 2).clamp(min=0)
@@ -177,9 +176,9 @@ class Tokens(nn.Module):
         return torch.stack([x[..., 0].sum(dim=1), x[..., 1].sum(dim=1)], dim=1)
 
 
-@pytest.mark.parametrize(("prefix", "told"), [(0, False), (1, False), (1, True), (5, True)])
-def test_tokens_become_a_map(prefix, told):
-    network = Tokens(prefix, told)
+@pytest.mark.parametrize("prefix", [0, 1, 5])
+def test_tokens_become_a_map(prefix):
+    network = Tokens(prefix)
     system = built(SQUASHED, network, block=network.block)
     image = photograph((300, 200), (0.5, 0.25, 0.75, 0.5))
     cells = GradCam(system, centre_crop(system.view, image)).cells(0)
@@ -193,7 +192,7 @@ def test_the_default_map_is_the_first_that_reaches_the_scores():
 
     class ClassToken(Tokens):
         def __init__(self):
-            super().__init__(1, told=True)
+            super().__init__(1)
             self.last = nn.Identity()
 
         def forward(self, pixels, vectors=None):
@@ -207,23 +206,142 @@ def test_the_default_map_is_the_first_that_reaches_the_scores():
     pixels = centre_crop(SQUASHED, photograph((300, 200), (0.5, 0.25, 0.75, 0.5)))
     assert not GradCam(system, pixels, "last").reaches_scores()
     assert default_map(system, pixels) == "block"
-    assert default_map(SystemNetwork(network, SQUASHED, (), {}, {}), pixels) == ""
+    with pytest.raises(ConfigError, match="no maps to look at"):
+        default_map(SystemNetwork(network, SQUASHED, (), {}, {}), pixels)
 
 
-def test_maps_of_a_network_with_channels_last_are_turned():
-    class Last(Reds):
-        feature_info, output_fmt = (), "NHWC"
+class Arranged(Reds):
+    """`arrange` gives the map (n, 2, 16, 16) another layout, and `back` undoes it before the scores."""
 
-        def __init__(self):
-            super().__init__()
-            self.turned = nn.Identity()
+    def __init__(self, arrange, back):
+        super().__init__()
+        self.arrange, self.back, self.block = arrange, back, nn.Identity()
 
-        def forward(self, pixels, vectors=None):
-            return self.head(self.turned(self.relu(self.conv(pixels)).permute(0, 2, 3, 1)).sum(dim=(1, 2)))
+    def forward(self, pixels, vectors=None):
+        return self.head(self.back(self.block(self.arrange(self.relu(self.conv(pixels))))).sum(dim=(2, 3)))
 
-    network, image = Last(), photograph((300, 200), (0.5, 0.25, 0.75, 0.5))
-    ours = heat_on(image, built(SQUASHED, network, turned=network.turned))
+
+def dealt(x):
+    """Cells dealt out to four piles, as networks with windows hold them between their stages."""
+    return x.flatten(2).unflatten(2, (4, 4, 4, 4)).transpose(3, 4).flatten(2).mT
+
+
+LAYOUTS = {
+    "channels last": (lambda x: x.permute(0, 2, 3, 1), lambda y: y.permute(0, 3, 1, 2)),
+    "columns before rows": (lambda x: x.mT, lambda y: y.mT),
+    "tokens": (lambda x: x.flatten(2).mT, lambda y: y.mT.unflatten(2, (16, 16))),
+    "channels before tokens": (lambda x: x.flatten(2), lambda y: y.unflatten(2, (16, 16))),
+    "tokens column by column": (lambda x: x.mT.flatten(2).mT, lambda y: y.mT.unflatten(2, (16, 16)).mT),
+    "seven registers": (
+        lambda x: torch.cat([x.new_ones(len(x), 7, 2), x.flatten(2).mT], dim=1),
+        lambda y: y[:, 7:].mT.unflatten(2, (16, 16)),
+    ),
+    "a class token at the end": (
+        lambda x: torch.cat([x.flatten(2).mT, x.mean(dim=(2, 3))[:, None]], dim=1),
+        lambda y: y[:, :-1].mT.unflatten(2, (16, 16)),
+    ),
+    "beside another tensor": (lambda x: (x.new_ones(4, 4), [1], x), lambda y: y[2]),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_layout_is_measured_whatever_the_network_says_of_itself(layout):
+    network, image = Arranged(*LAYOUTS[layout]), photograph((300, 200), (0.5, 0.25, 0.75, 0.5))
+    network.num_prefix_tokens, network.output_fmt, network.feature_info = 3, "NHWC", ()
+    ours = heat_on(image, built(SQUASHED, network, block=network.block))
     np.testing.assert_allclose(ours, heat_on(image, built(SQUASHED)), rtol=1e-5)
+
+
+REFUSED = {
+    "cells in another order": (dealt, lambda y: y.mT.unflatten(2, (16, 16))),
+    "the same everywhere": (lambda x: x.mean(dim=(2, 3), keepdim=True).expand_as(x), lambda y: y),
+    "windows in place of images": (
+        lambda x: x.unflatten(2, (2, 8)).permute(0, 2, 1, 3, 4).flatten(0, 1),
+        lambda y: y.unflatten(0, (-1, 2)).permute(0, 2, 1, 3, 4).flatten(2, 3),
+    ),
+    "no tensor": (lambda x: {"map": x}, lambda y: y["map"]),
+}
+
+
+@pytest.mark.parametrize("layout", REFUSED)
+def test_what_does_not_follow_the_image_is_refused_and_never_advised(layout):
+    network, pixels = Arranged(*REFUSED[layout]), centre_crop(SQUASHED, photograph((300, 200), (0.5, 0.2, 0.7, 0.4)))
+    alone = built(SQUASHED, network, block=network.block)
+    with pytest.raises(ConfigError, match=r"no maps to look at \(block: "):
+        default_map(alone, pixels)
+    beside = built(SQUASHED, network, block=network.block, relu=network.relu)
+    assert default_map(beside, pixels) == "relu"
+    with pytest.raises(ConfigError, match=r"map 'block' cannot be drawn: .* Take another with --map: relu\."):
+        GradCam(beside, pixels, "block")
+
+
+# networks that say nothing, or something else, of their layout; in few blocks, to be quick
+SMALL = {
+    "cait_xxs24_224": {"depth": 2},
+    "convit_tiny": {"depth": 3, "local_up_to_layer": 2},
+}
+MANY = """
+    beit_base_patch16_224 caformer_s18 coat_lite_tiny coatnet_nano_rw_224 convmixer_768_32 convnext_atto
+    crossvit_9_240 csatv2 davit_tiny deit_tiny_distilled_patch16_224 densenet121 edgenext_xx_small
+    efficientformer_l1 efficientformerv2_s0 efficientnet_b0 efficientvit_b0 efficientvit_m0 eva02_tiny_patch14_224
+    fastvit_t8 focalnet_tiny_srf gcvit_xxtiny ghostnet_050 gmlp_ti16_224 hgnetv2_b0 hiera_tiny_224 hieradet_small
+    hrnet_w18_small inception_v3 levit_128s mambaout_femto maxvit_tiny_tf_224 mixer_s32_224 mobilenetv2_100
+    mobilenetv4_conv_small mobilevit_xxs mvitv2_tiny nest_tiny nfnet_f0 pit_ti_224 poolformer_s12 pvt_v2_b0
+    regnety_002 repvgg_a0 resmlp_12_224 resnet18 rexnet_100 sequencer2d_s starnet_s1 swiftformer_xs
+    swin_tiny_patch4_window7_224 swinv2_cr_tiny_224 swinv2_tiny_window8_256 tiny_vit_5m_224 tnt_s_patch16_224
+    tresnet_m twins_svt_small vgg11 visformer_tiny volo_d1_224 vit_medium_patch16_reg4_gap_256
+    vit_relpos_small_patch16_224 vit_tiny_patch16_224 vit_wee_patch16_reg1_gap_256 xcit_nano_12_p16_224
+""".split()  # noqa: SIM905  # a list that is read as one
+
+
+def of_timm(model: str, **model_args) -> SystemNetwork:
+    """A network of timm with random weights, biases that are 0 at the start set to .1."""
+    from mediaeval.finetune.settings import TimmSettings
+    from mediaeval.finetune.systems.timm_network import build
+
+    torch.manual_seed(0)
+    system = build(TimmSettings(model=model, model_args=model_args, init="random"), 3, 0, pretrained=False)
+    with torch.no_grad():
+        for parameter in system.network.parameters():
+            if parameter.ndim == 1 and parameter.abs().max() < 1e-3:
+                parameter.fill_(0.1)
+    return system
+
+
+def lit_at(system: SystemNetwork, name: str, patch: tuple[float, float]) -> tuple[float, float]:
+    """Where a map changes most when a red patch is put at `patch`, both from the top and from the left, 0..1."""
+    side = system.view.crop
+    plain = np.full((side, side, 3), 110, np.uint8) + np.random.default_rng(0).integers(
+        0, 20, (side, side, 3), np.uint8
+    )
+    marked, (top, left) = plain.copy(), (int(at * side) - side // 12 for at in patch)
+    marked[top : top + side // 6, left : left + side // 6] = (255, 0, 0)
+    one, two = (GradCam(system, pixels, name)._channels for pixels in (plain, marked))
+    change = (two - one).abs().sum(dim=0)
+    row, column = divmod(int(change.argmax()), change.shape[1])
+    return (row + 0.5) / change.shape[0], (column + 0.5) / change.shape[1]
+
+
+def require_right_maps(system: SystemNetwork) -> list[str]:
+    """Check that each map is right or refused; return those that are right."""
+    found = {name: map_ for name, map_ in layouts(system).items() if isinstance(map_, Layout)}
+    for name in list(found)[:3]:
+        for patch in ((0.2, 0.8), (0.8, 0.2)):
+            assert lit_at(system, name, patch) == pytest.approx(patch, abs=0.28), (name, found[name])
+    return list(found)
+
+
+@pytest.mark.parametrize("model", SMALL)
+def test_a_map_is_found_again_where_a_patch_is(model):
+    system = of_timm(model, **SMALL[model])
+    assert require_right_maps(system)
+    assert default_map(system, np.zeros((system.view.crop, system.view.crop, 3), np.uint8)) in layouts(system)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", MANY)
+def test_a_map_of_any_network_is_right_or_refused(model):
+    require_right_maps(of_timm(model))
 
 
 def test_what_is_no_map_is_told_with_the_maps_there_are():
@@ -231,17 +349,14 @@ def test_what_is_no_map_is_told_with_the_maps_there_are():
     network = Reds()
     maps = {"relu": network.relu, "head": network.head, "unused": nn.ReLU()}
     system = built(SQUASHED, network, **maps)
-    with pytest.raises(ConfigError, match=r"no map 'fc6' in this system. It has: relu, head, unused"):
+    with pytest.raises(ConfigError, match=r"no map 'fc6' in this system. It has: relu\."):
         GradCam(system, pixels, "fc6")
-    with pytest.raises(ConfigError, match=r"map 'head' gives 2 numbers, which are not a map .* --map: relu, unused"):
+    with pytest.raises(ConfigError, match=r"'head' cannot be drawn: its output, 2 numbers .* --map: relu\."):
         GradCam(system, pixels, "head")
-    with pytest.raises(ConfigError, match=r"map 'unused' is not computed by this network"):
+    with pytest.raises(ConfigError, match=r"map 'unused' cannot be drawn: the network does not compute it"):
         GradCam(system, pixels, "unused")
     with pytest.raises(ConfigError, match="this system has no maps to look at"):
         GradCam(SystemNetwork(network, SQUASHED, (), {}, {}), pixels)
-    tokens = Tokens(5, told=False)  # 64 places and 5 others: nothing says which
-    with pytest.raises(ConfigError, match=r"map 'block' gives 69 × 4 numbers"):
-        GradCam(built(SQUASHED, tokens, block=tokens.block), pixels)
     assert not network.relu._forward_hooks and not network.head._forward_hooks
 
 
