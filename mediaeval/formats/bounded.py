@@ -10,6 +10,11 @@ import numpy as np
 from mediaeval.errors import UserError
 
 
+def most_unpacked(n_bytes: int) -> int:
+    """Return how many bytes a compressed file of `n_bytes` may unpack to; networks' weights hardly compress."""
+    return 16 * n_bytes + 2**26
+
+
 class BoundedFile:
     """A file opened for reading; `with BoundedFile(path, error, "an MXNet .params file") as file`.
 

@@ -21,6 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mediaeval.errors import WeightsError, first_line
+from mediaeval.formats.content import CAFFE, content_of
 from mediaeval.formats.protobuf import BITS32, BITS64, BYTES, VARINT, WireError, fields, packed_varints, signed
 
 MOST_DIMS = 32  # Caffe's own limit
@@ -28,9 +29,6 @@ MOST_DIMS = 32  # Caffe's own limit
 _DENSE = {"InnerProduct", "innerproduct", 14}
 _WITH_BIAS = {"Convolution", "Deconvolution", "conv", 4, 39} | _DENSE
 _NAMES = ("weight", "bias")  # of a layer's first two blobs
-
-# first bytes of other weight files that may have no suffix: a zip or a pickle of PyTorch's
-_OTHERS = (b"PK", b"\x80")
 
 
 class Layer(NamedTuple):
@@ -42,16 +40,11 @@ class Layer(NamedTuple):
 
 
 def is_caffe(path: Path) -> bool:
-    """Return whether a file is to be read as a .caffemodel, by its suffix: the format has no magic number.
-
-    A file without suffix is one too, unless it begins like PyTorch's: DeepSentiBank's has none
-    (caffe_sentibank_train_iter_250000).
-    """
-    path = Path(path)
-    if path.suffix or not path.is_file():
-        return path.suffix == ".caffemodel"
-    with path.open("rb") as file:
-        return not file.read(2).startswith(_OTHERS)
+    """Return whether a file is to be read as a .caffemodel; False where it cannot be opened."""
+    try:
+        return content_of(path) == CAFFE
+    except OSError:
+        return False
 
 
 def read_caffe(path: Path) -> dict[str, np.ndarray]:

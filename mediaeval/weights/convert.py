@@ -1,8 +1,5 @@
 """Converting PyTorch files of others, once, into .safetensors, which can hold nothing but tensors."""
 
-import argparse
-import pickle
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,119 +7,99 @@ import torch
 
 from mediaeval.errors import WeightsError, first_few, first_line
 from mediaeval.files import write_atomically
-from mediaeval.weights.read import tensors_of
+from mediaeval.formats.content import READ_HERE, TORCH, TORCH_LEGACY, TORCHSCRIPT, content_of
+from mediaeval.formats.torch_outline import require_bounded
+from mediaeval.weights.torch_files import load_torch, not_opened, not_readable, opened_for_torch, state_of
+from submission.wording import quoted
 
-# First bytes of what torch.save writes: a zip archive, or, before PyTorch 1.6, a pickle
-_PYTORCH = (b"PK", b"\x80")
+CHOICE = "state_dict"  # key of the metadata of a written file: which of two state dicts was taken
 
 
 @dataclass(frozen=True)
 class Converted:
-    """What was written: keys in order; and what was left out of the file, such as `epoch` or `optimizer.state`."""
+    """What was written, and what was not.
+
+    keys      keys in order
+    left_out  what was left out of the file, such as `epoch` or `optimizer.state`
+    taken     which state dict was taken, such as `state_dict_ema`; empty where the file is one
+    choice    a sentence about which of two was taken; empty where there is one only
+    """
 
     keys: list[str]
     left_out: list[str]
+    taken: str = ""
+    choice: str = ""
 
 
 def convert(path: Path, out: Path, trust: bool = False) -> Converted:
     """Read a PyTorch file and write its tensors to `out`, a .safetensors file, whole or not at all.
 
-    Wrappers of training scripts (`state_dict`, `model`, `model_state_dict`) and `module.` prefixes are removed; keys of
-    lists of state dicts begin with `0.`, `1.`. What is not a tensor is left out and named.
+    Wrappers of training scripts (`state_dict`, `model`, `model_state_dict`, …) and `module.` prefixes are removed; of
+    raw and averaged weights the averaged ones are taken, which is recorded in the metadata of `out`. Keys of lists of
+    state dicts begin with `0.`, `1.`. What is not a tensor is left out and named.
     `trust`: load the file even if it holds more than tensors, which may run code that its author put in.
-    Raises WeightsError when the file is absent, damaged, refused, or holds no tensors.
+    Raises WeightsError when the file is absent, damaged, refused, or holds no tensors that .safetensors can hold.
     """
     path, out = Path(path), Path(out)
     if out.suffix != ".safetensors":
         raise WeightsError(f"{out}: expected a name that ends in .safetensors.")
     if out.exists():
         raise WeightsError(f"{out} exists already and was not changed. Give another name, or delete it.")
-    loaded = _without_networks(_load(path, out, trust))
-    leaves = dict(_leaves(loaded))
-    tensors = tensors_of(_tensors_alone(loaded))
-    if not tensors:
-        found = f": only {first_few(list(leaves))}" if leaves else ""
-        raise WeightsError(f"{path} holds no state dict (key → tensor){found}. Save model.state_dict().")
-    from safetensors.torch import save
-
-    kept = {id(tensor) for tensor in tensors.values()}
-    # safetensors stores no two tensors that share memory, as tied layers do
-    write_atomically(out, save({key: tensor.detach().clone().contiguous() for key, tensor in tensors.items()}))
-    return Converted(list(tensors), _outermost([key for key, leaf in leaves.items() if id(leaf) not in kept], leaves))
+    state = state_of(path, _load(path, out, trust), _network_opened)
+    metadata = {CHOICE: state.place} if state.passed_over else None
+    write_atomically(out, _safetensors(path, state.tensors, metadata))
+    return Converted(list(state.tensors), list(state.left_out), state.place, state.choice())
 
 
 def _load(path: Path, out: Path, trust: bool) -> object:
-    if not path.is_file():
-        raise WeightsError(f"{path} is not a file; expected a PyTorch file.")
-    with path.open("rb") as file:
-        if not file.read(2).startswith(_PYTORCH):
-            raise WeightsError(
-                f"{path} is not a PyTorch file. Give a .pt, .pth or .pth.tar file; "
-                ".safetensors, .h5 and .params files need no conversion."
-            )
     try:
-        # argparse.Namespace: the options of a training, which public checkpoints contain; it runs no code
-        with torch.serialization.safe_globals([argparse.Namespace]):
-            return torch.load(path, map_location="cpu", weights_only=not trust)
-    except pickle.UnpicklingError as error:
-        if trust:
-            raise _unreadable(path, error) from error
+        content = content_of(path)
+    except FileNotFoundError:
+        raise WeightsError(f"{path} is not a file; expected a PyTorch file.") from None
+    except OSError as error:
+        raise not_opened(path, error, "a PyTorch file") from error
+    if content in READ_HERE and content not in (TORCH, TORCH_LEGACY):
+        raise WeightsError(f"{path} is {content.what}, not a PyTorch file. It needs no conversion.")
+    if content not in ((TORCH, TORCH_LEGACY, TORCHSCRIPT) if trust else (TORCH, TORCH_LEGACY)):
+        raise not_readable(path, content, "a PyTorch file")
+    if not trust:
+        return load_torch(path, out)
+    require_bounded(path)
+    try:
+        with opened_for_torch(path) as file:
+            return torch.load(file, map_location="cpu", weights_only=not trust)
+    except Exception as error:  # torch and zip raise many exception types, and so does code in the file
         raise WeightsError(
-            f"{path} is refused: it holds more than tensors, and loading that could run code. "
-            "Only if you trust its author, and on a machine without anything valuable: "
-            f"mediaeval weights convert {path} {out} --trust"
+            f"{path} cannot be read ({type(error).__name__}: {first_line(error)[:200]}). It is damaged: download it "
+            "again; or it holds classes of a package that is not installed here."
         ) from error
-    except Exception as error:  # torch and zip raise many exception types; with trust, so does code in the file
-        raise _unreadable(path, error) from error
 
 
-def _unreadable(path: Path, error: Exception) -> WeightsError:
-    return WeightsError(
-        f"{path} cannot be read ({type(error).__name__}: {first_line(error)}). It is damaged: download it again; "
-        "or it holds classes of a package that is not installed here."
-    )
+def _network_opened(value: object) -> object:
+    """Return a whole network, which only trusted files hold, as its state dict."""
+    return dict(value.state_dict()) if isinstance(value, torch.nn.Module) else value
 
 
-def _without_networks(loaded: object) -> object:
-    """Return the same dicts and lists with whole networks, which only trusted files hold, as their state dicts."""
-    if isinstance(loaded, torch.nn.Module):
-        return dict(loaded.state_dict())
-    if isinstance(loaded, dict):
-        return {key: _without_networks(value) for key, value in loaded.items()}
-    return [_without_networks(value) for value in loaded] if isinstance(loaded, list | tuple) else loaded
+def _safetensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None) -> bytes:
+    """Return the bytes of a .safetensors file with these tensors."""
+    from safetensors.torch import save
+
+    if RESERVED in tensors:
+        raise WeightsError(
+            f"{path} has a tensor with the key {RESERVED}, which .safetensors reserves. Save it under another key."
+        )
+    kinds = {str(tensor.dtype): key for key, tensor in reversed(tensors.items())}
+    try:
+        # safetensors stores no two tensors that share memory, as tied layers do
+        return save({key: tensor.detach().clone().contiguous() for key, tensor in tensors.items()}, metadata)
+    except MemoryError:
+        raise WeightsError(f"{path} holds more numbers than fit into the memory of this machine.") from None
+    except Exception as error:  # safetensors has its own list of number types, and raises many exception types
+        examples = first_few(f"{quoted(key)} of {kind}" for kind, key in kinds.items())
+        raise WeightsError(
+            f"{path} cannot be written as .safetensors ({first_line(error)[:200]}); its tensors: {examples}. Save them "
+            "in floating point: tensor.float()."
+        ) from error
 
 
-def _tensors_alone(loaded: object) -> object:
-    """Return the same dicts and lists with nothing but tensors; None where there are none."""
-    if isinstance(loaded, dict):
-        inner = {key: _tensors_alone(value) for key, value in loaded.items()}
-        return {key: value for key, value in inner.items() if value is not None} or None
-    if isinstance(loaded, list):
-        # a state dict keeps its place in a list, which becomes a part of its keys
-        items = [_tensors_alone(value) for value in loaded]
-        found = any(item is not None for item in items)
-        return [{} if item is None else item for item in items] if found else None
-    return loaded if isinstance(loaded, torch.Tensor) else None
-
-
-def _leaves(loaded: object, above: str = "") -> Iterator[tuple[str, object]]:
-    """Yield (path with dots, value) for all that is not a dict or list."""
-    if isinstance(loaded, dict | list):
-        pairs = loaded.items() if isinstance(loaded, dict) else enumerate(loaded)
-        for key, value in pairs:
-            yield from _leaves(value, f"{above}.{key}" if above else str(key))
-    else:
-        yield above, loaded
-
-
-def _outermost(left_out: list[str], all_leaves: dict[str, object]) -> list[str]:
-    """Name what was left out by the highest key below which nothing was kept: `optimizer`, not each of its numbers."""
-    kept = {place for key in all_leaves.keys() - set(left_out) for place in _places(key)}
-    return list(dict.fromkeys(next(place for place in _places(key) if place not in kept) for key in left_out))
-
-
-def _places(key: str) -> Iterator[str]:
-    """Yield a, a.b, a.b.c for a.b.c."""
-    parts = key.split(".")
-    for n in range(1, len(parts) + 1):
-        yield ".".join(parts[:n])
+RESERVED = "__metadata__"

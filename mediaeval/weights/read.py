@@ -1,74 +1,69 @@
-"""Reading weight files of others: tensors only, and every key accounted for."""
+"""Reading weight files of others: known by their content, tensors only, and every key accounted for."""
 
-import argparse
-import pickle
+import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import torch
 
 from mediaeval.errors import WeightsError, first_few, first_line
-from mediaeval.formats.caffe import is_caffe, read_caffe
+from mediaeval.formats.caffe import read_caffe
+from mediaeval.formats.content import CAFFE, HDF5, MXNET, SAFETENSORS, TORCH, TORCH_LEGACY, content_of
 from mediaeval.formats.keras import read_keras
 from mediaeval.formats.mxnet import read_mxnet
+from mediaeval.weights.state_dicts import below_prefix
+from mediaeval.weights.torch_files import load_torch, not_opened, not_readable, state_of
+from submission.wording import quoted
 
-_WRAPPERS = ("state_dict", "model", "model_state_dict")  # in which training scripts wrap a state dict
-# First bytes of files that are not PyTorch's; MXNet's are the magic number of its lists, 0x112, as uint64
-_HDF5, _MXNET = b"\x89HDF\r\n\x1a\n", (0x112).to_bytes(8, "little")
+logger = logging.getLogger(__name__)
 
 
 def read_weights(path: Path, owner: str) -> dict[str, torch.Tensor]:
     """Return the tensors of a .safetensors, PyTorch, Keras (.h5), MXNet (.params) or .caffemodel file, by key.
 
+    The file is known by its content, whatever its name. Of raw and averaged weights in one PyTorch file the averaged
+    ones are returned, and the choice is logged.
     `owner`: who needs the file, for messages: "extractor 'signature'" or "system 'caffenet'".
     A list of state dicts, such as the two branches of dual encoding, gives keys that begin with `0.` and `1.`.
-    Raises WeightsError when the file is damaged, or holds anything but tensors: a pickle may run code on loading.
+    Raises WeightsError when the file is damaged or another one, claims more numbers than it holds, or holds anything
+    but tensors: a pickle may run code on loading.
     """
     path = Path(path)
     try:
-        with path.open("rb") as file:
-            start = file.read(8)
-        if start in (_HDF5, _MXNET):
-            arrays = read_keras(path) if start == _HDF5 else read_mxnet(path)
-            return {key: torch.from_numpy(array) for key, array in arrays.items()}
-        if is_caffe(path):
-            return {key: torch.from_numpy(array) for key, array in read_caffe(path).items()}
-        if path.suffix == ".safetensors":
-            from safetensors.torch import load_file
-
-            tensors: dict[str, torch.Tensor] = load_file(path)
-            return tensors
-        # argparse.Namespace: the options of a training, which public checkpoints contain; it runs no code
-        with torch.serialization.safe_globals([argparse.Namespace]):
-            loaded = torch.load(path, map_location="cpu", weights_only=True)
+        return _tensors(path, owner)
     except WeightsError as error:
         raise WeightsError(*(f"{owner}: {problem}" for problem in error.problems)) from None
-    except pickle.UnpicklingError as error:
-        raise WeightsError(
-            f"{owner}: {path} is refused: it holds more than tensors, and loading that could run code. "
-            "Only if you trust its author, and on a machine without anything valuable: "
-            f"mediaeval weights convert {path} {path.with_suffix('.safetensors')} --trust; then use the new file."
-        ) from error
-    except Exception as error:  # on a damaged file torch, safetensors and zip raise many exception types
-        raise WeightsError(
-            f"{owner}: {path} cannot be read as weights ({first_line(error)}). Download it again."
-        ) from error
-    state = tensors_of(loaded)
-    if state is None:
-        raise WeightsError(f"{owner}: {path} holds no state dict (key → tensor). Save model.state_dict().")
-    return state
+    except OSError as error:
+        raise WeightsError(f"{owner}: {not_opened(path, error)}") from error
 
 
-def tensors_of(loaded: object) -> dict[str, torch.Tensor] | None:
-    """Return the state dict in what `torch.load` returned, without wrappers of training scripts; None without one."""
-    for wrapper in _WRAPPERS:
-        if isinstance(loaded, dict) and isinstance(loaded.get(wrapper), dict | list | tuple):
-            loaded = loaded[wrapper]
-    if isinstance(loaded, list | tuple) and all(isinstance(part, dict) for part in loaded):
-        loaded = {f"{k}.{key}": value for k, part in enumerate(loaded) for key, value in part.items()}
-    if not isinstance(loaded, dict) or not loaded or not all(isinstance(v, torch.Tensor) for v in loaded.values()):
-        return None
-    return {str(key).removeprefix("module."): value for key, value in loaded.items()}
+def _tensors(path: Path, owner: str) -> dict[str, torch.Tensor]:
+    content = content_of(path)
+    if content in _READERS:
+        return {key: torch.from_numpy(array) for key, array in _READERS[content](path).items()}
+    if content == SAFETENSORS:
+        return _safetensors(path)
+    if content not in (TORCH, TORCH_LEGACY):
+        raise not_readable(path, content)
+    state = state_of(path, load_torch(path))
+    if choice := state.choice():
+        logger.info(f"{owner}: {path}: {choice}")
+    return state.tensors
+
+
+_READERS = {HDF5: read_keras, MXNET: read_mxnet, CAFFE: read_caffe}
+
+
+def _safetensors(path: Path) -> dict[str, torch.Tensor]:
+    from safetensors.torch import load_file
+
+    try:
+        tensors: dict[str, torch.Tensor] = load_file(path)
+    except Exception as error:  # a damaged header raises many exception types
+        raise WeightsError(
+            f"{path} is a .safetensors file, cut short or damaged ({first_line(error)[:200]}). Download it again."
+        ) from error
+    return tensors
 
 
 def load_into(model: torch.nn.Module, path: Path, owner: str, head: str | Iterable[str] = "") -> None:
@@ -89,10 +84,12 @@ def load_state(
     source  the file that they are from, for messages
     head    prefixes of keys of the classifier, which may be in the file without being in the network
 
-    Raises WeightsError that shows every other unknown key, every missing one and every other shape: such a file belongs
-    to another network.
+    Where the file has the network's keys, all of them, below one prefix, such as `model.` or `backbone.`, that part of
+    it is taken. Raises WeightsError that shows every other unknown key, every missing one, every other shape and every
+    complex number: such a file belongs to another network.
     """
     expected = model.state_dict()
+    state = without_prefix(state, expected, owner, source)
     heads = tuple(f"{h}." for h in ([head] if isinstance(head, str) else head) if h)
     differences = {
         "keys that the network lacks": [k for k in state if k not in expected and not (heads and k.startswith(heads))],
@@ -102,6 +99,7 @@ def load_state(
             for k in expected
             if k in state and state[k].shape != expected[k].shape
         ],
+        "complex numbers": [k for k in expected if k in state and state[k].is_complex() != expected[k].is_complex()],
     }
     if any(differences.values()):
         raise WeightsError(
@@ -109,3 +107,24 @@ def load_state(
             *(f"  {what}: {first_few(keys)}" for what, keys in differences.items() if keys),
         )
     model.load_state_dict({k: v for k, v in state.items() if k in expected}, strict=False)
+
+
+def without_prefix(
+    state: Mapping[str, torch.Tensor], wanted: Iterable[str], owner: str, source: Path | str
+) -> Mapping[str, torch.Tensor]:
+    """Return the part of a state dict below the prefix with which it has all `wanted` keys, without the prefix.
+
+    What else is in it is left out, and logged. Where there is no such prefix, all is returned as it is. The other
+    arguments are those of `load_state`. Raises WeightsError where there are several such prefixes.
+    """
+    needed = [key for key in wanted if not key.endswith("num_batches_tracked")]
+    try:
+        prefix = below_prefix(state, needed)
+    except WeightsError as error:
+        raise WeightsError(f"{owner}: {source}: {error.problems[0]}") from None
+    if not prefix:
+        return state
+    others = [key for key in state if not key.startswith(prefix)]
+    left_out = f"; left out: {first_few(quoted(key) for key in others)}" if others else ""
+    logger.info(f"{owner}: {source}: the keys that begin with {prefix} are taken{left_out}.")
+    return {key.removeprefix(prefix): tensor for key, tensor in state.items() if key.startswith(prefix)}

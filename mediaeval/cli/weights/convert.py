@@ -37,8 +37,11 @@ def command(
     out = out or file.with_suffix(".safetensors")
     converted = convert(file, out, trust)
     if json:
-        print_json({"file": str(out), "tensors": converted.keys, "left_out": converted.left_out})
+        taken = {"taken": converted.taken} if converted.choice else {}
+        print_json({"file": str(out), "tensors": converted.keys, "left_out": converted.left_out} | taken)
         return
+    if converted.choice:
+        logger.info(f"{file}: {converted.choice}")
     left_out = f"; left out: {', '.join(converted.left_out)}" if converted.left_out else ""
     logger.info(f"{out}: {len(converted.keys)} tensors{left_out}")
     print(out)

@@ -15,8 +15,8 @@ from mediaeval.features.extractors import ExtractorConfig
 from mediaeval.features.feature_extractor import FeatureExtractor, NetworkLookup
 from mediaeval.features.kinds.library import identity_of, network_of
 from mediaeval.features.weight_files import locate
-from mediaeval.files import file_digest
 from mediaeval.weights.files import WeightFile, plain_name
+from mediaeval.weights.identity import weights_identity
 
 SQUASHED, SIDE = 256, 227  # pixels: the whole image is squashed, then its middle is cut out
 # BGR, 0..255: the mean of Caffe's ilsvrc_2012_mean.npy over its pixels. DeepSentiBank's script subtracts that image
@@ -33,7 +33,7 @@ def build(name: str, extractor: ExtractorConfig, engine: Engine, networks: Netwo
     red, green, blue = extractor.mean or (0.0, 0.0, 0.0)
     mean = (255 * blue, 255 * green, 255 * red) if extractor.mean else MEAN
     path = locate(name, extractor)
-    digest = f"file sha256 {file_digest(path)}"
+    digest = weights_identity(path)
 
     def make() -> ModuleSpec:
         from torch import nn

@@ -15,7 +15,7 @@ from mediaeval.features.kinds.settings import DetectorArguments
 from mediaeval.features.modules import frozen
 from mediaeval.features.networks.detector import Objects, detect, detector
 from mediaeval.features.weight_files import locate
-from mediaeval.files import file_digest
+from mediaeval.weights.identity import weights_identity
 from mediaeval.weights.read import load_into
 
 LONGEST = 20  # times the shorter side; see `_not_too_long`
@@ -36,7 +36,7 @@ def loaded_detector(
     load_into(network, path, f"extractor '{name}'")
     identity = {
         **identity_of(extractor, str(torch_on(engine))),
-        "detector": f"fasterrcnn_resnet50_fpn_v2, file sha256 {file_digest(path)}",
+        "detector": f"fasterrcnn_resnet50_fpn_v2, {weights_identity(path)}",
         # as written: identities tell the score 0 from 0.0
         "found": arguments.model_dump() | extractor.model_args,
         "decoder": DECODER,

@@ -9,7 +9,7 @@ from mediaeval.features.kinds.library import identity_of
 from mediaeval.features.kinds.settings import DualEncodingSettings
 from mediaeval.features.kinds.vectors import no_image, source_of
 from mediaeval.features.weight_files import locate
-from mediaeval.files import file_digest
+from mediaeval.weights.identity import weights_identity
 
 
 def build(name: str, extractor: ExtractorConfig, engine: Engine, networks: NetworkLookup) -> FeatureExtractor:
@@ -42,7 +42,7 @@ def build(name: str, extractor: ExtractorConfig, engine: Engine, networks: Netwo
 
     identity = {
         **identity_of(extractor, str(torch_on(engine))),
-        "weights": f"file sha256 {file_digest(path)}",
+        "weights": weights_identity(path),
         "source": source.identity,
     }
     return FeatureExtractor(name, identity, network.space, no_image, forward, source=source)

@@ -10,7 +10,7 @@ from mediaeval.features.feature_extractor import FeatureExtractor, NetworkLookup
 from mediaeval.features.kinds.library import identity_of, network_of
 from mediaeval.features.tensorflow1 import normalise, resize
 from mediaeval.features.weight_files import locate
-from mediaeval.files import file_digest
+from mediaeval.weights.identity import weights_identity
 
 SIDE = 299  # pixels
 
@@ -18,7 +18,7 @@ SIDE = 299  # pixels
 def build(name: str, extractor: ExtractorConfig, engine: Engine, networks: NetworkLookup) -> FeatureExtractor:
     """Return the Inception of 2015-12-05: image squashed to 299² as TensorFlow 1 did → `pool_3`, 2048."""
     path = locate(name, extractor)
-    digest = f"file sha256 {file_digest(path)}"
+    digest = weights_identity(path)
 
     def make() -> ModuleSpec:
         from mediaeval.features.networks import inception2015

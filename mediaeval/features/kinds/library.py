@@ -17,7 +17,7 @@ from mediaeval.features.engines import CompiledModel, Engine, ModuleSpec
 from mediaeval.features.extractors import ExtractorConfig
 from mediaeval.features.feature_extractor import FeatureExtractor
 from mediaeval.features.preprocess import Preprocessing, from_dict
-from mediaeval.files import file_digest
+from mediaeval.weights.identity import weights_identity
 
 if TYPE_CHECKING:
     import torch
@@ -104,7 +104,7 @@ def library_network(
     make          builds what `library_module` returns
     transform_of  from the preprocessing that `library_module` was given, the library's transform
     """
-    digest = f"file sha256 {file_digest(path)}"
+    digest = weights_identity(path)
     versions = _versions(extractor.kind)
     own = extractor.model_dump(exclude={"weights", "parts", "width", "licence", "summary"}, mode="json")
     key = {

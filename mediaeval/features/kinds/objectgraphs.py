@@ -18,7 +18,7 @@ from mediaeval.features.modules import frozen
 from mediaeval.features.networks.detector import VECTOR, Objects, whole_pixels
 from mediaeval.features.networks.objectgraphs import load_graph
 from mediaeval.features.weight_files import locate
-from mediaeval.files import file_digest
+from mediaeval.weights.identity import weights_identity
 from mediaeval.weights.read import read_weights
 
 CROPS = 10  # crops per batch: 50 objects fill five
@@ -47,7 +47,7 @@ def build(name: str, extractor: ExtractorConfig, engine: Engine, networks: Netwo
     detector, identity = loaded_detector(name, extractor, arguments, engine)
     graph = frozen(graph, engine.device)
     identity |= {
-        "weights": f"file sha256 {file_digest(path)}",
+        "weights": weights_identity(path),
         "source": source.identity if source else "the detector's vectors",
     }
 

@@ -11,7 +11,7 @@ from mediaeval.features.feature_extractor import FeatureExtractor, NetworkLookup
 from mediaeval.features.kinds.library import identity_of, network_of
 from mediaeval.features.kinds.settings import ResNet11kSettings
 from mediaeval.features.weight_files import locate
-from mediaeval.files import file_digest
+from mediaeval.weights.identity import weights_identity
 
 SQUASHED, CROP = 256, 224  # pixels: the whole image is squashed, then cropped, as for the authors' video features
 
@@ -20,7 +20,7 @@ def build(name: str, extractor: ExtractorConfig, engine: Engine, networks: Netwo
     """Return R: image squashed to 256², its centre crop of 224² or the mean over ten, pixels 0..255 → 2048."""
     crops = extractor.settings_as(ResNet11kSettings, name).model_args.crops
     path = locate(name, extractor)
-    digest = f"file sha256 {file_digest(path)}"
+    digest = weights_identity(path)
 
     def make() -> ModuleSpec:
         from mediaeval.features.networks import resnet152

@@ -10,6 +10,7 @@ from mediaeval.features.kinds.settings import YT8MSettings
 from mediaeval.features.kinds.vectors import no_image, source_of
 from mediaeval.features.weight_files import locate
 from mediaeval.files import file_digest
+from mediaeval.weights.identity import weights_identity
 
 
 def build(name: str, extractor: ExtractorConfig, engine: Engine, networks: NetworkLookup) -> FeatureExtractor:
@@ -29,7 +30,7 @@ def build(name: str, extractor: ExtractorConfig, engine: Engine, networks: Netwo
     head = frozen(head, engine.device)
     identity = {
         **identity_of(extractor, str(torch_on(engine))),
-        "weights": f"file sha256 {file_digest(path)}",
+        "weights": weights_identity(path),
         "pca": f"file sha256 {file_digest(pca_path)}" if pca_path and pca_path.is_file() else str(pca_path),
         "source": source.identity,
     }
