@@ -9,6 +9,8 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from submission.wording import shown
+
 logger = logging.getLogger(__name__)
 
 STDERR = Console(stderr=True)  # looks sys.stderr up with each line
@@ -24,17 +26,17 @@ class Advance(Protocol):
 def progress(title: str) -> Iterator[Advance]:
     """Give a function `advance(done, total, note="")`; the bar is drawn from its first call on."""
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
+        TextColumn("{task.fields[note]}", markup=False),
     )
     with Progress(*columns, console=STDERR, disable=not STDERR.is_terminal) as bar:
-        task = bar.add_task(title, total=None, note="", visible=False)
+        task = bar.add_task(shown(title), total=None, note="", visible=False)
 
         def advance(done: int, total: int, note: str = "") -> None:
-            bar.update(task, completed=done, total=total, note=note, visible=True)
+            bar.update(task, completed=done, total=total, note=shown(note), visible=True)
 
         yield advance
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from submission.errors import UserError
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021 as TASK
+from submission.wording import json_shown, shown
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -22,7 +23,7 @@ def main(arguments: list[str] | None = None) -> int:
         status: int = options.command(options)
         sys.stdout.flush()
     except UserError as error:
-        print(error, file=sys.stderr)
+        print(shown(str(error)), file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
@@ -39,13 +40,13 @@ def check(options: argparse.Namespace) -> int:
     try:
         reports = check_files(options.runs, options.ids, TASK, dev=options.dev, partial=options.partial)
     except UserError as error:  # of the test list or the dev set: a wrong call, not a wrong run file
-        print(error, file=sys.stderr)
+        print(shown(str(error)), file=sys.stderr)
         return 2
     if options.json:
         _print_json([report.to_dict() for report in reports])
     else:
         for report in reports:
-            print(report.text())
+            print(shown(report.text()))
     return 0 if all(report.ok for report in reports) else 1
 
 
@@ -57,14 +58,12 @@ def score(options: argparse.Namespace) -> int:
     if options.json:
         _print_json({name: of_subtask.to_dict() for name, of_subtask in scores.items()})
     else:
-        print(as_text(scores))
+        print(shown(as_text(scores)))
     return 0
 
 
 def _print_json(value: object) -> None:
-    import json
-
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    print(json_shown(value, sys.stdout.encoding))
 
 
 def _parser() -> argparse.ArgumentParser:

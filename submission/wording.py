@@ -1,8 +1,10 @@
 """Small pieces of messages: lists in words, the first few of many, values in quotes."""
 
+import re
 import unicodedata
 from collections.abc import Collection, Sequence
 
+LONGEST_LINE = 2000  # characters of a message; a stranger's heading may be as long as the file
 _UNPRINTABLE = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")  # Unicode categories: controls, format characters, surrogates
 
 
@@ -75,6 +77,41 @@ def printable(text: str) -> str:
         letter if letter in "\n\t" or unicodedata.category(letter) not in _UNPRINTABLE else _escaped(letter)
         for letter in text
     )
+
+
+def shown(text: str, limit: int = LONGEST_LINE) -> str:
+    r"""Return text for people, `printable`, with each of its lines cut after `limit` characters.
+
+    >>> shown("a\x1b[2J\n123456", limit=5)
+    'a\\x1…\n1234…'
+    """
+    return "\n".join(_cut(printable(line[: limit + 1]), limit) for line in text.split("\n"))
+
+
+def _cut(line: str, limit: int) -> str:
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def json_shown(value: object, encoding: str | None = "utf-8") -> str:
+    r"""Return indented JSON that may go to a terminal: letters as they are, what `printable` escapes as `\uXXXX`.
+
+    `encoding`: of where it is printed; other letters than ASCII are escaped where it is not UTF-8.
+
+    >>> json_shown(["é\u202e"]), json_shown(["é"], "ascii")
+    ('[\n  "é\\u202e"\n]', '[\n  "\\u00e9"\n]')
+    """
+    import json
+
+    ascii_only = (encoding or "ascii").lower().replace("-", "") != "utf8"
+    return re.sub(r"[^ -~\n]", _json_letter, json.dumps(value, indent=2, ensure_ascii=ascii_only))
+
+
+def _json_letter(found: re.Match[str]) -> str:
+    letter = found.group()
+    if unicodedata.category(letter) not in _UNPRINTABLE:
+        return letter
+    units = letter.encode("utf-16-be", "surrogatepass").hex()
+    return "".join(f"\\u{units[k : k + 4]}" for k in range(0, len(units), 4))
 
 
 def _escaped(letter: str) -> str:

@@ -29,7 +29,7 @@ from mediaeval.cli import (
     weights,
 )
 from mediaeval.cli.groups import ReportingGroup, add_command
-from mediaeval.cli.messages import messages_on_stderr
+from mediaeval.cli.messages import escape_unencodable_output, messages_on_stderr
 
 app = typer.Typer(
     name="mediaeval",
@@ -93,4 +93,5 @@ for module in COMMANDS:
 
 def main() -> None:
     """Run the command line."""
+    escape_unencodable_output()
     app()

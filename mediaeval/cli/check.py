@@ -9,7 +9,7 @@ import typer
 
 from mediaeval.cli.completion import complete_extractors
 from mediaeval.cli.options import ConfigFile, Device, Json, Partial
-from mediaeval.cli.output import print_json, print_table
+from mediaeval.cli.output import print_json, print_line, print_table
 from submission.errors import UserError
 
 if TYPE_CHECKING:
@@ -96,9 +96,9 @@ def command(
         print_json([one | more.to_dict() for one, more in zip(form, aligned, strict=True)] if aligned else form)
     else:
         for position, report in enumerate(reports):
-            print(report.text())
+            print_line(report.text())
             if aligned:
-                print(aligned[position].text())
+                print_line(aligned[position].text())
     sound = all(report.ok for report in reports) and all(one.ok for one in aligned)
     raise typer.Exit(0 if sound else 1)
 
@@ -145,5 +145,5 @@ def _self_test(
             [[one.kind, one.fault, one.outcome] for one in results],
         )
         if check_alignment is None:
-            print("Faults of meaning, which only images reveal, were not tried: give --data TEST and --dev DEV.")
+            print_line("Faults of meaning, which only images reveal, were not tried: give --data TEST and --dev DEV.")
     raise typer.Exit(1 if missed else 0)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from mediaeval.cli.options import Json
-from mediaeval.cli.output import print_json, print_table
+from mediaeval.cli.output import print_json, print_line, print_table
 
 EXAMPLE = "Example: mediaeval diff runs/first/run.csv runs/second/run.csv"
 NEEDS_ARGUMENTS = True
@@ -31,9 +31,9 @@ def command(
     else:
         for path, ids in ((first, found.only_first), (second, found.only_second)):
             if ids:
-                print(f"only in {path}: {len(ids)} ids ({first_few(ids, 5)})")
+                print_line(f"only in {path}: {len(ids)} ids ({first_few(ids, 5)})")
         if found.one_sided:
-            print(f"only in one of the files: {', '.join(found.one_sided)}")
+            print_line(f"only in one of the files: {', '.join(found.one_sided)}")
         for name, compared in found.compared.items():
             rows = [[f.image_id, f.label, f.first, f.second] for f in found.flips if f.subtask == name]
             print_table(f"{name}: {len(rows)} of {compared} labels differ", ["image", "label", "A", "B"], rows)

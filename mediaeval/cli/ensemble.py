@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import typer
 
 from mediaeval.cli.options import Json, Replace, Runs, command_line
-from mediaeval.cli.output import print_json, print_table
+from mediaeval.cli.output import print_json, print_line, print_table
 
 EXAMPLE = "Example: mediaeval ensemble first second third --run all3 --how vote"
 NEEDS_ARGUMENTS = True
@@ -43,4 +43,4 @@ def command(
         rows.append([f"{folder.name} ({how})", one.score.weighted_f1, *one.score.interval])
         title = f"{one.task.name}: {len(one.truth)} validation images"
         print_table(title, ["run", "weighted F1", "low", "high"], rows)
-    print(f"run: {folder.path}")
+    print_line(f"run: {folder.path}")

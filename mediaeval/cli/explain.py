@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mediaeval.cli.options import Device, Json, Subtask, run_argument
-from mediaeval.cli.output import print_json, print_table
+from mediaeval.cli.output import print_json, print_line, print_table
 
 logger = logging.getLogger(__name__)
 
@@ -91,4 +91,4 @@ def command(
         for image_id, p in drawn
     ]
     print_table(f"{result.subtask.name}: {method}", ["image", "label", "probability", "predicted", "file"], rows)
-    print(f"sheet\t{result.sheet}")
+    print_line(f"sheet\t{result.sheet}")

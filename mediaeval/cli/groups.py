@@ -1,7 +1,9 @@
 """Groups of commands: `mediaeval` itself, and commands with sub-commands such as `mediaeval weights fetch`."""
 
+import contextlib
 import logging
 import shlex
+from collections.abc import Iterator
 from types import ModuleType
 from typing import Any
 
@@ -10,9 +12,11 @@ from typer.core import TyperCommand, TyperGroup
 
 from mediaeval.cli.messages import report_user_errors
 from mediaeval.errors import ConfigError, choose
+from submission.wording import shown
 
 logger = logging.getLogger(__name__)
 
+_UsageError: Any = typer.BadParameter.__base__  # of all that is wrong with arguments; typer has no public name for it
 # `context: Any` below: typer has no public name for the type of the context that these methods are given
 
 
@@ -43,9 +47,25 @@ def _without_flag_types(params: list[Any]) -> list[Any]:
 class ReportingGroup(Group):
     """The group of all commands: errors that a user can put right become messages, wherever they are raised."""
 
+    def make_context(self, *arguments: Any, **extra: Any) -> Any:
+        """Parse the options before the command."""
+        with _shown_usage_errors():
+            return super().make_context(*arguments, **extra)
+
     def invoke(self, context: Any) -> Any:
-        """Run a command and report its errors."""
-        return report_user_errors(super().invoke)(context)
+        """Parse a command's arguments, run it and report its errors."""
+        with _shown_usage_errors():
+            return report_user_errors(super().invoke)(context)
+
+
+@contextlib.contextmanager
+def _shown_usage_errors() -> Iterator[None]:
+    """Within, typer's errors about arguments repeat these as text that may go to a terminal."""
+    try:
+        yield
+    except _UsageError as error:
+        error.message = shown(error.message)
+        raise
 
 
 class SubcommandGroup(Group):

@@ -1,30 +1,33 @@
 """Messages to people: what the package logs is printed on stderr while a command runs; stdout is for results."""
 
 import contextlib
-import errno
 import functools
+import io
 import logging
 import os
 import sys
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import typer
 
+from mediaeval.errors import first_line
 from submission.errors import UserError
+from submission.reading import NotRegularFileError
+from submission.wording import shown
 
 logger = logging.getLogger(__name__)
 
-# of a disk or its rights; EEXIST, ENOTDIR and EISDIR: a file where a folder is expected, or the other way round
-DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EACCES, errno.EROFS, errno.EPERM, errno.EFBIG}
-DISK_ERRORS |= {errno.EEXIST, errno.ENOTDIR, errno.EISDIR}
+KEPT = "No file is left incomplete"  # each is written whole or not at all
 
 
 class MessageHandler(logging.Handler):
     """Prints a record as a plain sentence, a warning with `warning: ` before it.
 
-    Nothing is read as markup and nothing is wrapped: an id can be copied from the screen. The console is that of the
-    progress bar, which stays below the messages, and looks sys.stderr up for each of them.
+    Nothing is read as markup and nothing is wrapped: an id can be copied from the screen. What could move the cursor is
+    escaped, and long lines are cut. The console is that of the progress bar, which stays below the messages, and looks
+    sys.stderr up for each of them.
     """
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -34,7 +37,7 @@ class MessageHandler(logging.Handler):
         from mediaeval.progress import STDERR
 
         prefix = "warning: " if record.levelno == logging.WARNING else ""
-        STDERR.print(Text(prefix + self.format(record)), soft_wrap=True)
+        STDERR.print(Text(prefix + shown(self.format(record))), soft_wrap=True)
 
 
 @contextlib.contextmanager
@@ -57,7 +60,7 @@ def report_user_errors(command: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(command)
     def run(*arguments: Any, **options: Any) -> Any:
         try:
-            return command(*arguments, **options)
+            return _flushed(command, *arguments, **options)
         except UserError as error:
             logger.error(error)
             raise typer.Exit(1) from None
@@ -65,13 +68,61 @@ def report_user_errors(command: Callable[..., Any]) -> Callable[..., Any]:
             logger.error("Interrupted. Finished work is kept, and no file is left incomplete.")
             raise typer.Exit(130) from None
         except BrokenPipeError:  # `mediaeval … | head`
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            _drop_failing_output()
             raise typer.Exit(141) from None
-        except OSError as error:
-            if error.errno not in DISK_ERRORS:
+        except Exception as error:
+            if not (sentence := _of_the_machine(error)):
                 raise
-            where = f"{error.filename}: " if error.filename else ""
-            logger.error(f"{where}{os.strerror(error.errno)}. No file is left incomplete; correct this and try again.")
+            _drop_failing_output()
+            logger.error(sentence)
             raise typer.Exit(1) from None
 
     return run
+
+
+def escape_unencodable_output() -> None:
+    """Make letters that stdout or stderr cannot encode, as in the C locale, escapes; give a closed stdout a place."""
+    if sys.stdout is None:  # closed by `>&-`
+        sys.stdout = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115 - open until the program ends
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _flushed(command: Callable[..., Any], *arguments: Any, **options: Any) -> Any:
+    """Call a command and write out its results, so that a full disk is found while it can be reported."""
+    try:
+        return command(*arguments, **options)
+    finally:
+        sys.stdout.flush()
+
+
+def _drop_failing_output() -> None:
+    """Send what stdout still holds nowhere, if it cannot be written: Python would try again at its end."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _of_the_machine(error: Exception) -> str:
+    """Return a sentence for what the disk, the memory or the terminal could not do; nothing for an error of ours."""
+    if isinstance(error, OSError):
+        where = f"{error.filename}: " if error.filename else ""
+        of_the_system = error.errno and not isinstance(error, NotRegularFileError)  # which says more than its number
+        what = os.strerror(error.errno) if of_the_system else error.strerror or first_line(error)
+        return f"{where}{what.rstrip('.')}. {KEPT}; correct this and try again."
+    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _is_memory(str(error))):
+        return (
+            f"The memory is not enough ({first_line(error)}). {KEPT}; use smaller batches or images, or fewer of them."
+        )
+    if isinstance(error, RecursionError):
+        return f"Something that was read is nested too deeply. {KEPT}; give a file of the expected form."
+    if isinstance(error, UnicodeError):
+        return f"Text cannot be written or read in its encoding ({first_line(error)}). {KEPT}; use UTF-8."
+    return ""
+
+
+def _is_memory(text: str) -> bool:
+    """Return whether torch means that memory is short: on a processor its error is a plain RuntimeError."""
+    return any(words in text for words in ("out of memory", "can't allocate memory", "not enough memory"))

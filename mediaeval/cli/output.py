@@ -1,17 +1,26 @@
 """Results on stdout: tables for people, tab-separated lines for pipes, JSON for programs."""
 
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+from submission.wording import json_shown, printable, shown
 
 if TYPE_CHECKING:
     from rich.console import Console
 
 
 def print_json(value: Any) -> None:
-    """Print JSON on stdout."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    r"""Print JSON on stdout; what could move a terminal's cursor or reorder its text is escaped as `\uXXXX`."""
+    print(json_shown(value, sys.stdout.encoding))
+
+
+def print_line(text: str) -> None:
+    """Print a line, or several, on stdout; what could move a terminal's cursor is escaped, and long lines are cut.
+
+    All text on stdout goes through here, `print_table` or `print_json`: ids and names in it are other people's.
+    """
+    print(shown(text))
 
 
 def counted(n: int, noun: str) -> str:
@@ -25,7 +34,8 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
     Where the terminal is so narrow that a word would be broken, the rows are printed one below the other, since ids are
     copied from the screen.
     """
-    text = [[f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in row] for row in rows]
+    text = [[_cell(f"{cell:.3f}" if isinstance(cell, float) else str(cell)) for cell in row] for row in rows]
+    columns, title = [_cell(column) for column in columns], shown(title)
     if not sys.stdout.isatty():
         lines = [[f"# {line}"] for line in title.splitlines()]
         print("\n".join("\t".join(line) for line in [*lines, *([columns] if rows else []), *text]))
@@ -50,6 +60,11 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]
     for row in text:
         table.add_row(*row)
     console.print(table)
+
+
+def _cell(text: str) -> str:
+    """Return a cell as it is printed: a tab or a line's end in it would make another cell of its rest."""
+    return printable(text).replace("\t", "\\t").replace("\n", "\\n")
 
 
 def print_records(records: Sequence[Mapping[str, Any]]) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mediaeval.cli.options import Device, Json, SkipBad, run_argument
-from mediaeval.cli.output import print_json
+from mediaeval.cli.output import print_json, print_line
 
 logger = logging.getLogger(__name__)
 
@@ -62,6 +62,6 @@ def command(
         )
         return
     for name, model in result.models.items():
-        print(f"{name}\t{result.n_images} images by {model}")
+        print_line(f"{name}\t{result.n_images} images by {model}")
     partial = "" if len(result.models) == len(VISUAL_SENTIMENT_2021.names) else " --partial"
-    print(f"next: mediaeval submit {folder.name}{partial}")
+    print_line(f"next: mediaeval submit {folder.name}{partial}")

@@ -8,7 +8,7 @@ import typer
 
 from mediaeval.cli.completion import complete_pretrained_networks
 from mediaeval.cli.options import Device, Json, Seed
-from mediaeval.cli.output import print_json, print_table
+from mediaeval.cli.output import print_json, print_line, print_table
 
 EXAMPLE = "Example: mediaeval pretrain objectgraphs --features FCVID --out weights/graph.safetensors"
 NEEDS_ARGUMENTS = True
@@ -73,4 +73,4 @@ def command(
         return
     cells = [[f"{value:g}" if key == "lr" else value for key, value in row.items()] for row in history]
     print_table("", list(history[0]), cells)
-    print(f"{network}: {out}")
+    print_line(f"{network}: {out}")

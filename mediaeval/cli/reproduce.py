@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from mediaeval.cli.options import Device, Json, run_argument
-from mediaeval.cli.output import print_json, print_table
+from mediaeval.cli.output import print_json, print_line, print_table
 
 EXAMPLE = "Example: mediaeval reproduce first"
 NEEDS_ARGUMENTS = True
@@ -29,9 +29,9 @@ def command(
         print_json(result.to_dict())
     else:
         for change in result.changed:
-            print(f"changed: {change}")
+            print_line(f"changed: {change}")
         if result.same:
-            print(f"{result.path}: reproduced byte for byte, sha256 {result.sha256}")
+            print_line(f"{result.path}: reproduced byte for byte, sha256 {result.sha256}")
         else:
             rows = [
                 [one.flip.image_id, one.flip.label, one.flip.first, one.flip.second, one.before, one.now, one.threshold]

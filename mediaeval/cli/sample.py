@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from mediaeval.cli.options import Json, Seed
-from mediaeval.cli.output import print_json
+from mediaeval.cli.output import print_json, print_line
 
 EXAMPLE = "Example: mediaeval sample sample --traps"
 NEEDS_ARGUMENTS = True
@@ -32,6 +32,6 @@ def command(
         places = {"devset": devset, "testset": testset, "truth": truth}
         print_json(places | {"dev": dev, "test": test, "seed": seed, "traps": traps})
         return
-    print(f"{devset}\t{dev} images with labels")
-    print(f"{testset}\t{test} images")
-    print(f"{truth}\tlabels of the test images, for mediaeval score")
+    print_line(f"{devset}\t{dev} images with labels")
+    print_line(f"{testset}\t{test} images")
+    print_line(f"{truth}\tlabels of the test images, for mediaeval score")

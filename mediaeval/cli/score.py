@@ -7,7 +7,7 @@ import typer
 
 from mediaeval.cli.check import Dev
 from mediaeval.cli.options import Json
-from mediaeval.cli.output import print_json
+from mediaeval.cli.output import print_json, print_line
 
 EXAMPLE = "Example: mediaeval score runs/first/run.csv --truth sample/truth.csv"
 NEEDS_ARGUMENTS = True
@@ -27,4 +27,4 @@ def command(
     if json:
         print_json({name: of_subtask.to_dict() for name, of_subtask in scores.items()})
     else:
-        print(as_text(scores))
+        print_line(as_text(scores))

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mediaeval.cli.options import ConfigFile, Groups, Json, SkipBad
-from mediaeval.cli.output import print_json, print_table
+from mediaeval.cli.output import print_json, print_line, print_table
 
 EXAMPLE = "Example: mediaeval split sample/devset --out split.csv"
 NEEDS_ARGUMENTS = True
@@ -62,7 +62,7 @@ def command(
     ]
     title = f"{out}: {counts['train']} train, {counts['val']} val"
     print_table(title, ["label", "rate in train", "rate in val"], rates)
-    print(f"largest difference between the rates of a label: {gap:.4f}")
+    print_line(f"largest difference between the rates of a label: {gap:.4f}")
 
 
 def _toml(value: str | float) -> str:

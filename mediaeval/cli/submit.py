@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from mediaeval.cli.options import Device, Json, Partial, run_argument
-from mediaeval.cli.output import print_json
+from mediaeval.cli.output import print_json, print_line
 
 logger = logging.getLogger(__name__)
 
@@ -58,11 +58,15 @@ def command(
             }
         )
         return
-    print(f"{result.path}: {result.n_images} images of {result.data}, {', '.join(result.subtasks)}")
+    print_line(f"{result.path}: {result.n_images} images of {result.data}, {', '.join(result.subtasks)}")
     if rehearsed:
         scores = ", ".join(f"{name} {f1:.4f}" for name, f1 in rehearsed.scores.items())
-        print(f"rehearsal: {rehearsed.n_images} validation images score the same from a file as in training ({scores})")
-    print(f"read back: {result.n_cells} of {result.n_cells} labels agree with the stored probabilities")
+        print_line(
+            f"rehearsal: {rehearsed.n_images} validation images score the same from a file as in training ({scores})"
+        )
+    print_line(f"read back: {result.n_cells} of {result.n_cells} labels agree with the stored probabilities")
     if receipt.replayed:
-        print(f"replay: {len(receipt.replayed)} images in a fresh process, from image to label, with the same labels")
-    print(f"sha256 {result.sha256}")
+        print_line(
+            f"replay: {len(receipt.replayed)} images in a fresh process, from image to label, with the same labels"
+        )
+    print_line(f"sha256 {result.sha256}")

@@ -18,7 +18,7 @@ from mediaeval.cli.options import (
     choose_data,
     command_line,
 )
-from mediaeval.cli.output import print_json, print_table
+from mediaeval.cli.output import print_json, print_line, print_table
 
 if TYPE_CHECKING:
     from mediaeval.steps.fitting import TrainedSubtask
@@ -126,7 +126,7 @@ def command(
         return
     for result in results:
         _print(result)
-    print(f"run: {folder.path}")
+    print_line(f"run: {folder.path}")
 
 
 def _print(result: "TrainedSubtask") -> None:

@@ -122,11 +122,7 @@ def train(
 
 
 def in_words(number: int, epochs: int, loss: float | None = None, f1: float | None = None) -> str:
-    """Return an epoch, counted from 0, for people, who count from 1; with its loss and validation F1, where given.
-
-    >>> in_words(0, 8, 0.51234, 0.25)
-    'epoch 1 of 8, loss 0.5123, F1 0.250'
-    """
+    """Return an epoch, counted from 0, for people, who count from 1: `epoch 1 of 8, loss 0.5123, F1 0.250`."""
     shown = [f"epoch {number + 1} of {epochs}"]
     shown += [] if loss is None else [f"loss {loss:.4g}"]
     shown += [] if f1 is None else [f"F1 {f1:.3f}"]

@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "mediaeval.errors": {"submission"},
     "mediaeval.devices": {"mediaeval.errors"},
     "mediaeval.files": set(),
-    "mediaeval.progress": set(),
+    "mediaeval.progress": {"submission"},
     "mediaeval.seeding": set(),
     "mediaeval.toml_text": {"submission", "mediaeval.errors"},
     "mediaeval.settings": {"submission", "mediaeval.errors", "mediaeval.toml_text"},

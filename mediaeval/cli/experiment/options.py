@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from mediaeval.cli.options import choose_data, split_names
-from mediaeval.cli.output import print_json, print_table
+from mediaeval.cli.output import print_json, print_line, print_table
 from mediaeval.experiments import EXPERIMENTS
 
 if TYPE_CHECKING:
@@ -118,6 +118,6 @@ def print_report(report: "TableReport", folder: Path, json: bool) -> None:
     for title, headings, rows in report.tables():
         print_table(title, headings, rows)
     for note in report.notes:
-        print(f"note: {note}")
+        print_line(f"note: {note}")
     for path in written:
-        print(path)
+        print_line(path)

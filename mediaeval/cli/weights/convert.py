@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mediaeval.cli.options import Json
-from mediaeval.cli.output import print_json
+from mediaeval.cli.output import print_json, print_line
 
 logger = logging.getLogger(__name__)
 
@@ -44,4 +44,4 @@ def command(
         logger.info(f"{file}: {converted.choice}")
     left_out = f"; left out: {', '.join(converted.left_out)}" if converted.left_out else ""
     logger.info(f"{out}: {len(converted.keys)} tensors{left_out}")
-    print(out)
+    print_line(out)

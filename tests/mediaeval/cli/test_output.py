@@ -2,10 +2,12 @@
 
 import re
 import sys
+from pathlib import Path
 
 import pytest
 
-from mediaeval.cli.output import counted, print_table
+import mediaeval.cli
+from mediaeval.cli.output import counted, print_json, print_line, print_table
 
 ID = "58043f73-f9fb-417c-b270-a7595ff95b3b"
 COLUMNS = ["image", "duplicate", "F1"]
@@ -66,3 +68,20 @@ def test_no_word_is_broken(at_terminal, width):
 
 def test_things_are_counted_in_words():
     assert [counted(n, "image") for n in (0, 1, 2)] == ["0 images", "1 image", "2 images"]
+
+
+def test_text_of_others_cannot_move_the_cursor_or_make_columns(capsys, at_terminal):
+    print_table("\x1b[2Jtitle", ["a\tb"], [["x\ny\x1b[31m"]])
+    print_line("id \u202e\x07")
+    print_json({"é": "\x9b\u202e\x7f😀"})
+    assert capsys.readouterr().out == (
+        '# \\x1b[2Jtitle\na\\tb\nx\\ny\\x1b[31m\nid \\u202e\\x07\n{\n  "é": "\\u009b\\u202e\\u007f😀"\n}\n'
+    )
+    assert "\x1b[2J" not in "".join(at_terminal(80, ["a\x1b[2J"], [["\x1b[2J"]]))
+
+
+def test_all_text_of_commands_is_printed_here():
+    """So that no command can forget what a terminal must not be given."""
+    for path in Path(mediaeval.cli.__file__).parent.rglob("*.py"):
+        calls = re.findall(r"(?<![\w.])print\(.*", path.read_text(encoding="utf-8"))
+        assert path.name == "output.py" or calls in ([], ["print(f\"mediaeval {version('mediaeval')}\")"]), path

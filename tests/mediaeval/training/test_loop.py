@@ -20,7 +20,7 @@ from mediaeval.errors import ConfigError
 from mediaeval.seeding import seeded
 from mediaeval.training import loop as loop_module
 from mediaeval.training.checkpoint import METADATA
-from mediaeval.training.loop import LoopOptions, train
+from mediaeval.training.loop import LoopOptions, in_words, train
 from mediaeval.training.objective import TrainingObjective, all_finite, epoch_rng
 from mediaeval.training.output import file_problems
 
@@ -446,3 +446,8 @@ def test_looking_whether_a_file_can_be_written_leaves_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
     run_loop(tmp_path / "new/folder/w.safetensors", epochs=1)
     assert (tmp_path / "new/folder/w.safetensors").is_file()
+
+
+def test_epochs_are_told_counted_from_one():
+    assert in_words(0, 8, 0.51234, 0.25) == "epoch 1 of 8, loss 0.5123, F1 0.250"
+    assert in_words(7, 8) == "epoch 8 of 8"
