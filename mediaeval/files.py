@@ -1,38 +1,66 @@
-"""Files and folders that appear whole or not at all."""
+"""Files and folders that appear whole or not at all, and what killed commands leave behind.
+
+A file or folder is written beside its place, under a temporary name, and then renamed:
+
+.NAME.XXXXXXXX.mediaeval-part   a file, or a folder that is only passed through
+.NAME.XXXXXXXX.mediaeval-new    a folder that is to take NAME's place
+.NAME.XXXXXXXX.mediaeval-old    the folder that had this place, for the moment between two renames and its removal
+
+While a process writes, it holds a lock (flock) on what it writes. So a temporary name without a lock was left by a
+process that was killed, and is removed by the next write into the same folder, or `clear_leftovers`. Where there are
+no such locks (Windows), leftovers stay.
+"""
 
 import contextlib
+import functools
 import hashlib
 import os
 import re
+import secrets
 import shutil
-import tempfile
+import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-_OLD = ".old"
+from submission.reading import open_regular
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+PART, NEW, OLD = ".mediaeval-part", ".mediaeval-new", ".mediaeval-old"
+_TEMPORARY = re.compile(rf"\.(?P<name>.*)\.(?P<token>[0-9a-f]{{8}})(?P<kind>{PART}|{NEW}|{OLD})", re.DOTALL)
+_LONGEST_STEM = 100  # letters of a file's name in its temporary name, which must not be too long either
 
 
 def file_digest(path: Path) -> str:
-    """Return the sha256 hex digest of a file."""
-    with Path(path).open("rb") as file:
+    """Return the sha256 hex digest of a file. Raises OSError, also for what is not a file, such as a pipe."""
+    with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def is_temporary(path: Path) -> bool:
+    """Return whether a name is one of those that are only used while something is written."""
+    return _TEMPORARY.fullmatch(Path(path).name) is not None
 
 
 def write_atomically(path: Path, data: bytes | memoryview) -> None:
     """Write `data` to `path` so that the file is there whole or not at all, whatever interrupts the writing."""
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    _clear_leftovers_once(path.parent.absolute())
+    temporary, handle = _begin(path.parent, path.name[:_LONGEST_STEM], PART, folder=False)
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)  # noqa: PTH101 - mkstemp makes 0600
-        os.replace(temporary, path)  # noqa: PTH105
+            temporary.chmod(0o644)
+            temporary.replace(path)  # while it is locked
     except BaseException as error:
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)  # noqa: PTH108
+            temporary.unlink()
         if isinstance(error, OSError):
             error.filename, error.filename2 = str(path), None  # a failing write names no file
         raise
@@ -46,44 +74,175 @@ def folder_atomically(path: Path) -> Iterator[Path]:
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    recover(path)
-    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
-    old = temporary.with_name(temporary.name + _OLD)
+    clear_leftovers(path.parent)
+    temporary, handle = _begin(path.parent, path.name, NEW, folder=True)
+    old = temporary.with_name(temporary.name.removesuffix(NEW) + OLD)
     try:
-        temporary.chmod(0o755)
         yield temporary
         if path.exists():
             path.rename(old)
         temporary.rename(path)
-    except BaseException:
+    except BaseException as error:
         if old.exists() and not path.exists():
             old.rename(path)
+        if isinstance(error, OSError):
+            _name_the_place(error, temporary, path)
         raise
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)
+        _close(handle)
 
 
-def recover(path: Path) -> None:
-    """Put a folder back that a kill between the two renames of `folder_atomically` left under its temporary name."""
+@contextlib.contextmanager
+def passing_folder(parent: Path) -> Iterator[Path]:
+    """Give a new empty folder below `parent`, which is removed on leaving, or by a later command after a kill."""
+    parent = Path(parent)
+    parent.mkdir(parents=True, exist_ok=True)
+    _clear_leftovers_once(parent.absolute())
+    folder, handle = _begin(parent, "passing", PART, folder=True)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        _close(handle)
+
+
+def clear_leftovers(folder: Path) -> None:
+    """Remove what killed commands left in `folder`; what runs now is not touched, and no error is raised.
+
+    A folder that was killed between its two renames is put back as it was before: it is the only state in which both
+    temporary names exist and the folder itself does not. A lone `.mediaeval-old` is never put back.
+    """
+    found: dict[tuple[str, str], set[str]] = {}
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(folder):
+            if match := _TEMPORARY.fullmatch(entry.name):
+                found.setdefault((match["name"], match["token"]), set()).add(match["kind"])
+    for (name, token), kinds in found.items():
+        places = {kind: Path(folder) / f".{name}.{token}{kind}" for kind in kinds}
+        claimed = places.get(NEW) or places.get(PART) or places[OLD]
+        with contextlib.suppress(OSError), _claim(claimed) as is_left:
+            if not is_left:
+                continue
+            target = Path(folder) / name
+            if kinds == {NEW, OLD} and not target.exists():
+                places[OLD].rename(target)
+            for place in places.values():
+                if place.is_dir() and not place.is_symlink():
+                    shutil.rmtree(place, ignore_errors=True)
+                else:
+                    place.unlink(missing_ok=True)
+
+
+def wait_for(path: Path, seconds: float = 5.0) -> None:
+    """Put back a folder that a kill took away; wait while another process is exchanging it for a new one."""
     path = Path(path)
-    if path.exists() or not path.parent.is_dir():
-        return
-    left = re.compile(re.escape(f".{path.name}.") + r"\w{8}" + re.escape(_OLD))
-    if found := [entry for entry in path.parent.iterdir() if left.fullmatch(entry.name)]:
-        max(found, key=lambda entry: entry.stat().st_mtime_ns).rename(path)
+    clear_leftovers(path.parent)
+    until = time.monotonic() + seconds
+    while not path.exists() and time.monotonic() < until and _is_being_exchanged(path):
+        time.sleep(0.02)
 
 
-def copy_folder(source: Path, target: Path, *, leave_out: Collection[str] = ()) -> None:
-    """Copy what `source` holds into the folder `target`, but for the entries named in `leave_out`.
+def link_folder(source: Path, target: Path, *, leave_out: Collection[str] = ()) -> None:
+    """Put what `source` holds into the folder `target` too, but for the top-level entries named in `leave_out`.
 
-    Raises the first OSError as it came (`shutil.copytree` gathers them into one without an errno).
+    Files are linked where the disk allows it, else copied: files are only ever replaced, never changed in place, so
+    that a link is as good as a copy. Temporary names are left out. Raises the first OSError as it came.
     """
     for path in sorted(source.rglob("*")):
         place = path.relative_to(source)
-        if place.parts[0] in leave_out:
+        if place.parts[0] in leave_out or any(_TEMPORARY.fullmatch(part) for part in place.parts):
             continue
         if path.is_dir():
             (target / place).mkdir(exist_ok=True)
-        else:
+            continue
+        try:
+            os.link(path, target / place, follow_symlinks=False)
+        except OSError:
             shutil.copy2(path, target / place)
+
+
+def _is_being_exchanged(path: Path) -> bool:
+    with contextlib.suppress(OSError):
+        for entry in os.scandir(path.parent):
+            match = _TEMPORARY.fullmatch(entry.name)
+            if match and match["name"] == path.name and match["kind"] == OLD:
+                return True
+    return False
+
+
+def _begin(parent: Path, name: str, kind: str, *, folder: bool) -> tuple[Path, int]:
+    """Make a temporary file or folder, and lock it; return its path and an open handle."""
+    while True:
+        path = parent / f".{name}.{secrets.token_hex(4)}{kind}"
+        try:
+            if folder:
+                path.mkdir(mode=0o755)
+                handle = os.open(path, os.O_RDONLY) if fcntl else -1
+            else:
+                handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+        except FileExistsError:
+            continue
+        except FileNotFoundError:  # the folder was taken for a leftover before it was opened
+            if not parent.is_dir():
+                raise
+            continue
+        if fcntl is None or _is_locked_in_place(path, handle):
+            return path, handle
+        _close(handle)
+
+
+def _is_locked_in_place(path: Path, handle: int) -> bool:
+    """Lock what was just made; return False where another process took it for a leftover before that."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True  # a file system without locks: nobody can take it for a leftover there either
+    return _is_same(path, handle)
+
+
+@contextlib.contextmanager
+def _claim(path: Path) -> Iterator[bool]:
+    """Lock a temporary file or folder; gives whether that succeeded, which shows that nobody is writing it."""
+    if fcntl is None:
+        yield False
+        return
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            is_left = _is_same(path, handle)
+        except OSError:
+            is_left = False
+        yield is_left
+    finally:
+        os.close(handle)
+
+
+def _is_same(path: Path, handle: int) -> bool:
+    """Return whether a name still leads to what was opened."""
+    try:
+        return os.path.samestat(path.lstat(), os.fstat(handle))
+    except FileNotFoundError:
+        return False
+
+
+def _close(handle: int) -> None:
+    if handle >= 0:
+        os.close(handle)
+
+
+def _name_the_place(error: OSError, temporary: Path, path: Path) -> None:
+    """Let an error name the file by where it was to be, not by its temporary place."""
+    filename = str(error.filename or "")
+    if filename.startswith(f"{temporary}{os.sep}"):
+        error.filename, error.filename2 = str(path / Path(filename).relative_to(temporary)), None
+
+
+@functools.lru_cache(maxsize=1024)
+def _clear_leftovers_once(folder: Path) -> None:
+    """Look for leftovers at the first write into a folder: looking costs time where it holds many files."""
+    clear_leftovers(folder)

@@ -9,6 +9,7 @@ test.json       PredictionRecord  which images were predicted, by which models
 version may add are passed over.
 """
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -26,7 +27,7 @@ class ExtractorRecord:
 
     @classmethod
     def from_dict(cls, read: dict[str, Any]) -> "ExtractorRecord":
-        return cls(int(read["width"]), _mapping(read["identity"]))
+        return cls(_count(read["width"]), _mapping(read["identity"]))
 
     def to_dict(self) -> dict[str, Any]:
         return {"width": self.width, "identity": self.identity}
@@ -40,6 +41,7 @@ class RunManifest:
     extractors  name → extractor, in the order in which their vectors are concatenated
     images      image id → sha256 of the file's bytes
     left_out    image id → why it took no part
+    files       file of the run folder → sha256 of its bytes (`mediaeval.digests`); None: made before version 0.2
     """
 
     FILE: ClassVar[str] = "manifest.json"
@@ -50,17 +52,19 @@ class RunManifest:
     extractors: dict[str, ExtractorRecord]
     images: dict[str, str]
     left_out: dict[str, str]
+    files: dict[str, str] | None = None
 
     @classmethod
     def from_dict(cls, read: dict[str, Any]) -> "RunManifest":
         extractors = _mapping(read["extractors"])
         return cls(
-            command=read.get("command", ""),
-            versions=_mapping(read.get("versions", {})),
+            command=_text(read.get("command", "")),
+            versions=_text_by_name(read.get("versions", {})),
             header=tuple(_texts(read["header"])),
             extractors={name: ExtractorRecord.from_dict(one) for name, one in extractors.items()},
-            images=_mapping(read["images"]),
-            left_out=_mapping(read["left_out"]),
+            images=_text_by_name(read["images"]),
+            left_out=_text_by_name(read["left_out"]),
+            files=_text_by_name(read["files"]) if "files" in read else None,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -72,7 +76,7 @@ class RunManifest:
             "extractors": {name: one.to_dict() for name, one in self.extractors.items()},
             "images": self.images,
             "left_out": self.left_out,
-        }
+        } | ({} if self.files is None else {"files": self.files})
 
 
 _OWN_KEYS = ("subtask", "scale", "blocks", "thresholds", "fallback", "images", "validation", "models")
@@ -109,20 +113,20 @@ class SubtaskRecord:
 
     @classmethod
     def from_dict(cls, read: dict[str, Any]) -> "SubtaskRecord":
-        images, validation = read["images"], read["validation"]
+        images, validation = _mapping(read["images"]), _mapping(read["validation"])
         return cls(
-            subtask=read["subtask"],
+            subtask=_text(read["subtask"]),
             settings={key: value for key, value in read.items() if key not in _OWN_KEYS},
-            scale=read["scale"],
-            blocks=_mapping(read["blocks"]),
-            thresholds={label: float(threshold) for label, threshold in read["thresholds"].items()},
-            prior={label: float(share) for label, share in read["fallback"].items()},
-            n_train=images["train"],
-            n_val=images["val"],
-            refitted=images["refit"],
+            scale=_text(read["scale"]),
+            blocks={name: _count(width) for name, width in _mapping(read["blocks"]).items()},
+            thresholds=_number_by_name(read["thresholds"]),
+            prior=_number_by_name(read["fallback"]),
+            n_train=_count(images["train"]),
+            n_val=_count(images["val"]),
+            refitted=_flag(images["refit"]),
             score=_score(validation),
-            baselines=_mapping(validation.get("baselines", {})),  # the first versions had another key for one of them
-            models=_mapping(read["models"]),
+            baselines=_number_by_name(validation.get("baselines", {})),  # the first versions had another key
+            models=_text_by_name(read["models"]),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -152,7 +156,7 @@ class EnsembleMember:
 
     @classmethod
     def from_dict(cls, read: dict[str, Any]) -> "EnsembleMember":
-        return cls(read["run"], _mapping(read["models"]), _mapping(read["thresholds"]))
+        return cls(_text(read["run"]), _text_by_name(read["models"]), _number_by_name(read["thresholds"]))
 
     def to_dict(self) -> dict[str, Any]:
         return {"run": self.run, "models": self.models, "thresholds": self.thresholds}
@@ -171,7 +175,7 @@ class EnsembleRecord:
     def from_dict(cls, read: dict[str, Any]) -> "EnsembleRecord":
         if read["how"] not in ("mean", "vote"):
             raise ValueError(f"how = {read['how']!r}")
-        return cls(read["how"], tuple(EnsembleMember.from_dict(one) for one in read["members"]))
+        return cls(read["how"], tuple(EnsembleMember.from_dict(_mapping(one)) for one in _list(read["members"])))
 
     def to_dict(self) -> dict[str, Any]:
         return {"how": self.how, "members": [one.to_dict() for one in self.members]}
@@ -205,14 +209,14 @@ class PredictionRecord:
     @classmethod
     def from_dict(cls, read: dict[str, Any]) -> "PredictionRecord":
         return cls(
-            data=read["data"],
+            data=_text(read["data"]),
             ids=tuple(_texts(read["ids"])),
-            images=_mapping(read["images"]),
-            failures=_mapping(read["fallback"]),
-            config=read["config"],
-            tables=_mapping(read["tables"]),
-            models=_mapping(read["models"]),
-            versions=_mapping(read["versions"]),
+            images=_text_by_name(read["images"]),
+            failures=_text_by_name(read["fallback"]),
+            config=_text(read["config"]),
+            tables=_text_by_name(read["tables"]),
+            models=_text_by_name(read["models"]),
+            versions=_text_by_name(read["versions"]),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -229,14 +233,18 @@ class PredictionRecord:
 
 
 def _score(read: dict[str, Any]) -> SubtaskScore:
-    low, high = read["interval"]
+    low, high = _list(read["interval"])
+    per_label = [_mapping(one) for one in _list(read["per_label"])]
     return SubtaskScore(
-        subtask=read["subtask"],
-        weighted_f1=float(read["weighted_f1"]),
-        interval=(low, high),
-        per_label=[LabelScore(one["label"], one["f1"], one["support"]) for one in read["per_label"]],
-        n_images=read["n_images"],
+        subtask=_text(read["subtask"]),
+        weighted_f1=_number(read["weighted_f1"]),
+        interval=(_number(low), _number(high)),
+        per_label=[LabelScore(_text(one["label"]), _number(one["f1"]), _count(one["support"])) for one in per_label],
+        n_images=_count(read["n_images"]),
     )
+
+
+# The types of JSON. Each raises TypeError or ValueError for another, so that a damaged record is found when it is read.
 
 
 def _mapping(read: Any) -> dict[str, Any]:
@@ -245,7 +253,43 @@ def _mapping(read: Any) -> dict[str, Any]:
     return read
 
 
-def _texts(read: Any) -> list[str]:
-    if not isinstance(read, list) or not all(isinstance(text, str) for text in read):
-        raise TypeError("expected a list of strings")
+def _list(read: Any) -> list[Any]:
+    if not isinstance(read, list | tuple):
+        raise TypeError(f"got {type(read).__name__}; expected a list")
+    return list(read)
+
+
+def _text(read: Any) -> str:
+    if not isinstance(read, str):
+        raise TypeError(f"got {type(read).__name__}; expected a string")
     return read
+
+
+def _number(read: Any) -> float:
+    if isinstance(read, bool) or not isinstance(read, int | float) or not math.isfinite(read):
+        raise TypeError("expected a finite number")
+    return float(read)
+
+
+def _count(read: Any) -> int:
+    if isinstance(read, bool) or not isinstance(read, int) or not 0 <= read < 2**63:
+        raise TypeError("expected a whole number, 0 or more")
+    return read
+
+
+def _flag(read: Any) -> bool:
+    if not isinstance(read, bool):
+        raise TypeError("expected true or false")
+    return read
+
+
+def _texts(read: Any) -> list[str]:
+    return [_text(one) for one in _list(read)]
+
+
+def _text_by_name(read: Any) -> dict[str, str]:
+    return {name: _text(one) for name, one in _mapping(read).items()}
+
+
+def _number_by_name(read: Any) -> dict[str, float]:
+    return {name: _number(one) for name, one in _mapping(read).items()}

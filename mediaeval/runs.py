@@ -3,7 +3,8 @@
 runs/NAME/
     run.toml          every choice that changes a number, resolved
     split.csv         id,side
-    manifest.json     command, versions, header and images of the dev set, identity and width of each feature block
+    manifest.json     command, versions, header and images of the dev set, identity and width of each feature block;
+                      digests of all files that are read again
     subtask1/ …       model.safetensors (the split model), refit.safetensors (trained on the whole dev set),
                       subtask.json, validation.csv, history.csv, curves.svg, confusion.svg; ensemble.json in place of
                       models
@@ -17,17 +18,19 @@ import contextlib
 import json
 import platform
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 
-from mediaeval.errors import RunFolderError
-from mediaeval.files import recover, write_atomically
+from mediaeval.digests import RUN_CSV, TEST, ChangedFile, changed_files, covered_files, digests_of, write_manifest
+from mediaeval.errors import RunFolderError, first_problems
+from mediaeval.files import clear_leftovers, folder_atomically, link_folder, wait_for, write_atomically
 from mediaeval.records import LAYOUT, EnsembleRecord, PredictionRecord, RunManifest, SubtaskRecord
+from submission.reading import read_regular
 from submission.task import Task
 
 RUNS_DIR = Path("runs")  # where runs are kept when nothing else is given
@@ -71,11 +74,11 @@ class RunFolder:
 
     @property
     def test(self) -> Path:
-        return self.path / "test"
+        return self.path / TEST
 
     @property
     def run_csv(self) -> Path:
-        return self.path / "run.csv"
+        return self.path / RUN_CSV
 
     @property
     def superseded(self) -> Path:
@@ -98,6 +101,65 @@ class RunFolder:
             raise RunFolderError(
                 f"{self.path} is being trained by another command. Wait for it, or give another name with --run."
             ) from None
+
+    def require_unchanged(self, manifest: RunManifest, *, leave_out: Collection[str] = ()) -> None:
+        """Raise RunFolderError, naming them, when files are not those whose digests the manifest holds.
+
+        leave_out: files and folders that are not looked at. A run without digests passes.
+        """
+        if changed := changed_files(self.path, manifest, leave_out=leave_out):
+            raise RunFolderError(*first_problems([str(one) for one in changed], 10), self._remedy(changed))
+
+    def _remedy(self, changed: Collection[ChangedFile]) -> str:
+        """Return what to do about changed files: what makes them anew."""
+        parts = {one.name.split("/")[0] for one in changed}
+        if parts == {RUN_CSV}:
+            return f"Move it out of the run, and submit again: mediaeval submit {self.name}."
+        if parts <= {RUN_CSV, TEST}:
+            return f"Put back what was there, or predict again: mediaeval predict {self.name} --data TEST."
+        return f"Put back what was there, from a copy, or train again: {self.retrain}."
+
+    @contextlib.contextmanager
+    def rewritten(
+        self,
+        *,
+        replaced: Collection[str] = (),
+        unchecked: Collection[str] = (),
+        trusted: Collection[str] = (),
+        anew: bool = False,
+    ) -> Iterator["RunFolder"]:
+        """Give a copy of the run to change; on leaving, its digests are renewed and it takes the run's place.
+
+        All in one rename, while the caller holds `lock`. An exception leaves the run as it was. What is copied must be
+        what was recorded, and keeps the digest that it has: only what is written here gets a new one.
+
+        replaced   files and folders that are not copied
+        unchecked  copied without being checked, since they are about to be replaced by the same command
+        trusted    written by the same command before, though into a run that had no digests
+        anew       nothing that is covered is kept, so that it does not matter what is on disk
+
+        Raises RunFolderError when a file is not the one that was recorded.
+        """
+        old = self.read_manifest() if self.manifest.is_file() and not anew else None
+        if old is not None:
+            self.require_unchanged(old, leave_out={*replaced, *unchecked})
+        with folder_atomically(self.path) as folder:
+            if self.path.exists():
+                link_folder(self.path, folder, leave_out=replaced)
+            copied = {name: _signature(folder / name) for name in covered_files(folder)}
+            new = RunFolder(folder)
+            yield new
+            names = covered_files(folder)
+            kept = [name for name in names if copied.get(name) == _signature(folder / name)]
+            recorded = old.files if old is not None else {}
+            if recorded is None and all(name.split("/")[0] in trusted for name in kept):
+                recorded = digests_of(folder, kept)
+            manifest = new.read_manifest()
+            if recorded is not None:
+                files = {name: recorded[name] for name in kept if name in recorded}
+                files |= digests_of(folder, [name for name in names if name not in kept])
+                manifest = replace(manifest, files=dict(sorted(files.items())))
+            write_manifest(folder, manifest)
 
     def subtask(self, name: str) -> Path:
         return self.path / name
@@ -145,11 +207,11 @@ class RunFolder:
 
     def _read(self, file: Path, record: type[_Record]) -> _Record:
         try:
-            read = json.loads(file.read_text(encoding="utf-8"))
+            read = json.loads(read_regular(file).decode())
             if record is RunManifest:
                 self._require_known_layout(read.get("format", LAYOUT))
             return record.from_dict(read)
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
+        except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
             again = f"Train it again: {self.retrain}."
             if record is PredictionRecord:
                 again = f"Predict again: mediaeval predict {self.name} --data TEST."
@@ -167,8 +229,17 @@ class RunFolder:
 
 def write_record(folder: Path, record: RunManifest | SubtaskRecord | EnsembleRecord | PredictionRecord) -> None:
     """Write a record into a folder, under the name of its kind: JSON for programs and people."""
+    if isinstance(record, RunManifest):
+        write_manifest(folder, record)
+        return
     text = json.dumps(record.to_dict(), indent=2, ensure_ascii=False) + "\n"
     write_atomically(folder / record.FILE, text.encode())
+
+
+def _signature(file: Path) -> tuple[int, ...]:
+    """Return what changes when a file is replaced by another."""
+    status = file.lstat()
+    return (status.st_ino, status.st_size, status.st_mtime_ns)
 
 
 def run_folder(name: str, runs_dir: Path = RUNS_DIR) -> RunFolder:
@@ -193,8 +264,8 @@ def run_folder(name: str, runs_dir: Path = RUNS_DIR) -> RunFolder:
 def open_run(name: str, runs_dir: Path = RUNS_DIR) -> RunFolder:
     """Return an existing run. Raises RunFolderError, naming the runs there are, when it is absent or half written."""
     run = run_folder(name, runs_dir)
-    recover(run.path)
-    recover(run.test)
+    wait_for(run.path)
+    clear_leftovers(run.path)
     if not run.path.is_dir():
         there = ", ".join(r.name for r in all_runs(runs_dir)) or "none yet; make one: mediaeval train all"
         raise RunFolderError(f"{run.path} does not exist. Runs in this folder: {there}.")

@@ -3,64 +3,108 @@
 ledger = Ledger(Path("runs/ledger.jsonl"), task)
 ledger.require_free("first", sha256)     # a recorded run is not written over
 warnings = ledger.record(entry)          # one run more than the organisers accept
+
+Lines that this version writes have `"format": 2`. Those of the first versions, without `format`, are read too: they
+call the validation scores `expected`. Keys that a later version may add are kept.
 """
 
+import contextlib
 import json
+import math
 import os
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from submission.errors import RunFileError
+from submission.reading import read_regular
 from submission.task import Task
+from submission.wording import quoted
+
+FORMAT = 2
 
 
 @dataclass(frozen=True)
 class LedgerEntry:
-    """One run file as it was written: `time` is UTC, ISO 8601; `expected` is subtask → validation weighted F1, 0..1."""
+    """One run file as it was written.
+
+    time        UTC, ISO 8601
+    validation  subtask → weighted F1 of the validation images, 0..1
+    manifest    sha256 of the run's manifest.json, which holds the digests of its files; None for a run without them
+    others      keys of other versions
+    """
 
     run: str
     sha256: str
     time: str
     subtasks: tuple[str, ...]
-    expected: dict[str, float]
+    validation: dict[str, float]
     n_images: int
+    manifest: str | None = None
+    others: dict[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def from_dict(cls, read: dict[str, Any]) -> "LedgerEntry":
+        """Return the entry of a line. Raises TypeError or KeyError for what no version would have written."""
+        if not isinstance(read, dict):
+            raise TypeError("expected a JSON object")
+        subtasks = read["subtasks"]
+        if not isinstance(subtasks, list):
+            raise TypeError("expected a list of subtasks")
+        scores = "validation" if "format" in read else "expected"
+        known = {"format", "run", "sha256", "time", "subtasks", scores, "n_images", "manifest"}
+        entry = cls(
+            run=read["run"],
+            sha256=read["sha256"],
+            time=read["time"],
+            subtasks=tuple(subtasks),
+            validation=read[scores],
+            n_images=read["n_images"],
+            manifest=read.get("manifest"),
+            others={key: value for key, value in read.items() if key not in known},
+        )
+        texts = (entry.run, entry.sha256, entry.time, *entry.subtasks, entry.manifest or "")
+        if not all(isinstance(text, str) for text in texts):
+            raise TypeError("expected text")
+        if not isinstance(entry.validation, dict) or not all(map(_is_number, entry.validation.values())):
+            raise TypeError("expected a number for each subtask")
+        if not _is_number(entry.n_images):
+            raise TypeError("expected a number of images")
+        return entry
 
     def to_dict(self) -> dict[str, Any]:
         """Return the entry for `json.dumps`."""
         return {
+            "format": FORMAT,
             "run": self.run,
             "sha256": self.sha256,
             "time": self.time,
             "subtasks": list(self.subtasks),
-            "expected": self.expected,
+            "validation": self.validation,
             "n_images": self.n_images,
-        }
+            "manifest": self.manifest,
+        } | self.others
 
 
 class Ledger:
     """The entries of one file, in order. The file is in the folder of the run folders."""
 
     def __init__(self, path: Path, task: Task):
-        """Read the file, if there is one. Raises RunFileError when it cannot be read, or a line of it is damaged."""
+        """Read the file, if there is one.
+
+        A last line that was cut off, by a full disk or a kill, is not an entry: `record` sets it aside. Raises
+        RunFileError when the file cannot be read, or another line of it is damaged.
+        """
         self.path = Path(path)
         self.task = task
         self.entries: list[LedgerEntry] = []
-        try:
-            text = self.path.read_bytes().decode(errors="replace") if self.path.exists() else ""
-        except OSError as error:
-            raise RunFileError(
-                f"{self.path}: cannot be read ({error.strerror}); expected the record of runs. Check the file and its "
-                "permissions."
-            ) from None
-        self._unfinished = bool(text) and not text.endswith("\n")  # edited by hand: the next entry needs a new line
-        for number, line in enumerate(text.splitlines(), 1):
-            try:
-                self.entries.append(_entry(json.loads(line)))
-            except (ValueError, TypeError, KeyError):
-                raise RunFileError(
-                    f"{self.path}:{number}: this line is not a record of a run. Look at it, and correct or remove it."
-                ) from None
+        self._read()
+
+    @property
+    def set_aside(self) -> Path:
+        """The file that lines are moved to that were cut off."""
+        return self.path.with_name(f"{self.path.stem}.cut{self.path.suffix}")
 
     def require_free(self, run: str, sha256: str) -> None:
         """Raise RunFileError when `run` is recorded with other bytes than these."""
@@ -74,9 +118,62 @@ class Ledger:
             )
 
     def record(self, entry: LedgerEntry) -> list[str]:
-        """Add an entry, unless the same bytes are recorded for the run; return warnings for people."""
-        if any((known.run, known.sha256) == (entry.run, entry.sha256) for known in self.entries):
-            return []
+        """Add an entry, unless it is recorded already; return warnings for people.
+
+        The file is read anew and locked meanwhile, so that of several processes each knows what the others recorded.
+        Raises RunFileError when the run is recorded with other bytes, or the line cannot be written; then the file is
+        as it was.
+        """
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with _locked(self.path.with_name(f".{self.path.name}.lock")):
+                self._read()
+                self.require_free(entry.run, entry.sha256)
+                warnings = self._set_cut_line_aside()
+                known = [one for one in self.entries if (one.run, one.sha256) == (entry.run, entry.sha256)]
+                if known and known[-1].manifest == entry.manifest:
+                    return warnings
+                warnings += self._changed(known, entry) if known else self._too_many(entry)
+                self._append(entry)
+        except OSError as error:
+            raise RunFileError(
+                f"{self.path}: {entry.run} could not be recorded ({error.strerror}), and the file is as it was; its "
+                f"run file is written. Correct this, then record it: mediaeval submit {entry.run}."
+            ) from error
+        self.entries.append(entry)
+        return warnings
+
+    def _read(self) -> None:
+        try:
+            data = read_regular(self.path)
+        except FileNotFoundError:
+            data = b""
+        except OSError as error:
+            raise RunFileError(
+                f"{self.path}: cannot be read ({error.strerror}); expected the record of runs. Check the file and its "
+                "permissions."
+            ) from None
+        lines = data.split(b"\n")
+        self._size = len(data)  # of the lines that are kept
+        self._cut = b""
+        entries = []
+        for number, line in enumerate(lines, 1):
+            is_last = number == len(lines)
+            if is_last and not line:
+                break
+            try:
+                entries.append(LedgerEntry.from_dict(json.loads(line.decode(errors="replace"))))
+            except (ValueError, TypeError, KeyError, RecursionError) as error:
+                if is_last and isinstance(error, json.JSONDecodeError) and (line[:1] == b"{" or not line.strip(b"\0")):
+                    self._cut, self._size = line, len(data) - len(line)
+                    break
+                raise RunFileError(
+                    f"{self.path}:{number}: this line is not a record of a run. Look at it, and correct or remove it."
+                ) from None
+        self.entries = entries
+        self._unfinished = not self._cut and bool(data) and not data.endswith(b"\n")  # edited by hand
+
+    def _too_many(self, entry: LedgerEntry) -> list[str]:
         warnings = []
         for name in entry.subtasks:
             before = {known.sha256: known.run for known in self.entries if name in known.subtasks}
@@ -87,23 +184,68 @@ class Ledger:
                     f"{name}: this is run {len(before) + 1}, after {', '.join(dict.fromkeys(before.values()))}; the "
                     f"organisers accept {max_runs} per subtask. Choose which to send."
                 )
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        # one write of one line, at the end: an interrupted process leaves it whole or absent
-        handle = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
-        try:
-            line = json.dumps(entry.to_dict(), ensure_ascii=False)
-            os.write(handle, (("\n" if self._unfinished else "") + line + "\n").encode())
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        self.entries.append(entry)
         return warnings
 
+    def _changed(self, known: list[LedgerEntry], entry: LedgerEntry) -> list[str]:
+        """Return a warning for a run whose file is the recorded one, though made from other files."""
+        if known[-1].manifest is None:  # it had no digests then
+            return []
+        return [
+            f"{self.path.parent / entry.run}: its run file is the one recorded on {known[-1].time}, but its other "
+            "files are not those of that day (manifest.json has another digest). If it was not predicted again "
+            "since, look at what changed. It is recorded as it is now."
+        ]
 
-def _entry(fields: dict[str, Any]) -> LedgerEntry:
-    """Return the entry of a line. Raises TypeError or KeyError for what `record` would not have written."""
-    entry = LedgerEntry(**fields | {"subtasks": tuple(fields["subtasks"])})
-    texts = (entry.run, entry.sha256, entry.time, *entry.subtasks)
-    if not all(isinstance(text, str) for text in texts) or not isinstance(entry.expected, dict):
-        raise TypeError("a field has another type than record writes")
-    return entry
+    def _set_cut_line_aside(self) -> list[str]:
+        if not self._cut:
+            return []
+        _append(self.set_aside, self._cut + b"\n")
+        os.truncate(self.path, self._size)
+        shown = quoted(self._cut.decode(errors="replace"))
+        return [
+            f"{self.path}: its last line had been cut off while it was written, and is now in {self.set_aside}: "
+            f"{shown}. Submit that run again to record it."
+        ]
+
+    def _append(self, entry: LedgerEntry) -> None:
+        line = json.dumps(entry.to_dict(), ensure_ascii=False)
+        _append(self.path, (("\n" if self._unfinished else "") + line + "\n").encode())
+
+
+def _append(path: Path, data: bytes) -> None:
+    """Add bytes at the end of a file: all of them, or none when the disk is full. Raises OSError."""
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o644)
+    try:
+        size = os.fstat(handle).st_size
+        try:
+            rest = memoryview(data)
+            while rest:  # a nearly full disk takes less than it is given
+                rest = rest[os.write(handle, rest) :]
+            os.fsync(handle)
+        except BaseException:
+            os.ftruncate(handle, size)
+            raise
+    finally:
+        os.close(handle)
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Keep other processes out while the ledger is read and written; waits for them."""
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        try:
+            import fcntl
+
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        except ImportError:  # Windows; the lock goes when the file is closed
+            import msvcrt
+
+            msvcrt.locking(handle, msvcrt.LK_LOCK, 1)  # type: ignore[attr-defined, unused-ignore]
+        yield
+    finally:
+        os.close(handle)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) != math.inf

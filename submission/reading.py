@@ -3,8 +3,8 @@
 import errno
 import os
 import stat
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 _KINDS = (
     (stat.S_ISFIFO, "a named pipe"),
@@ -18,7 +18,7 @@ class NotRegularFileError(OSError):
     """A path that leads to a pipe, a socket or a device; `strerror` says which."""
 
 
-def open_regular(path: Path) -> BinaryIO:
+def open_regular(path: Path) -> BufferedReader:
     """Open a file for reading bytes; a symbolic link is followed.
 
     Raises OSError as `open` does, IsADirectoryError for a folder, and NotRegularFileError for a pipe, socket or device

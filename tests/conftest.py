@@ -1,5 +1,6 @@
 """Small datasets, real photographs where they are at hand, and a way to run commands."""
 
+import json
 import os
 import shutil
 from collections.abc import Callable
@@ -157,6 +158,13 @@ def command(*arguments: str) -> None:
     from mediaeval.cli import app
 
     app(list(arguments), standalone_mode=False)
+
+
+def without_digests(run: Path) -> None:
+    """Make a run folder as versions before 0.2 made it."""
+    manifest = json.loads((run / "manifest.json").read_text(encoding="utf-8"))
+    kept = {key: value for key, value in manifest.items() if key not in ("files", "digest")}
+    (run / "manifest.json").write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 @pytest.fixture

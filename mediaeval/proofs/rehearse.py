@@ -1,6 +1,5 @@
 """The rehearsal: validation images go the way of the test images, and the score on disk must be the one in memory."""
 
-import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 from mediaeval.data.dataset import load_dataset
 from mediaeval.data.split import read_split
 from mediaeval.errors import DatasetError, RunFileError
+from mediaeval.files import passing_folder
 from mediaeval.proofs.submit import write_and_verify
 from mediaeval.runs import RunFolder
 from mediaeval.steps.predict import write_tables
@@ -48,8 +48,7 @@ def rehearse(folder: RunFolder, task: Task, *, device: str = "auto") -> Rehearse
     ids = [image_id for image_id, side in sides.items() if side == "val"]
     run.load_models()
     images = run.images(replace(dataset, ids=tuple(ids), missing=()))
-    with tempfile.TemporaryDirectory() as temporary:
-        tables = Path(temporary)
+    with passing_folder(folder.runs_dir) as tables:
         write_tables(run, images, ids, tables)
         write_and_verify(run, tables, ids, tables / "run.csv", partial=True)
         on_disk = read_run(tables / "run.csv", run.header).labels

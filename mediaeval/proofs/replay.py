@@ -8,7 +8,6 @@ Nothing is shared with the predictions that are checked: another process, an emp
 import json
 import subprocess
 import sys
-import tempfile
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from mediaeval.errors import FeaturesError, RunFileError, UserError
+from mediaeval.files import passing_folder
 from mediaeval.runs import RunFolder, open_run
 from submission.runfile import read_run
 from submission.task import Header, Subtask, Task
@@ -28,6 +28,11 @@ def replay(folder: RunFolder, task: Task, file: Path, k: int, *, seed: int = 0, 
     """
     predicted = folder.read_predictions()
     ids = [image_id for image_id in predicted.ids if image_id not in predicted.failures]
+    if not ids:
+        raise RunFileError(
+            f"{folder.run_csv}: --replay: none of the {len(predicted.ids)} test images has features, so that there is "
+            "nothing to predict again. Leave --replay out, or mend the images and predict again."
+        )
     rng = np.random.default_rng(seed)
     chosen = [ids[int(place)] for place in rng.choice(len(ids), min(k, len(ids)), replace=False)]
     job = {
@@ -45,7 +50,8 @@ def replay(folder: RunFolder, task: Task, file: Path, k: int, *, seed: int = 0, 
         check=False,
     )
     if done.returncode:
-        raise RunFileError(f"{folder.run_csv}: the replay failed: {done.stderr.strip().splitlines()[-1]}")
+        lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+        raise RunFileError(f"{folder.run_csv}: the replay failed: {lines[-1]}")
     anew = json.loads(done.stdout)
     labels = read_run(file, Header.complete(task, folder.read_manifest().header)).labels
     problems = []
@@ -73,8 +79,8 @@ def labels_anew(folder: RunFolder, task: Task, test: Path, ids: list[str], devic
     dataset = load_dataset(test, task, labelled=False)
     found: dict[str, dict[str, Any]] = {}
     for image_id in ids:
-        with tempfile.TemporaryDirectory() as store:
-            images = run.images_anew(replace(dataset, ids=(image_id,)), Path(store))
+        with passing_folder(folder.runs_dir) as store:
+            images = run.images_anew(replace(dataset, ids=(image_id,)), store)
             if image_id not in images.ids:
                 why = images.features.failures[image_id]
                 raise FeaturesError(f"{image_id}: {why}, while a prediction of it is in the run.")

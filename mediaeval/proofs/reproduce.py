@@ -1,15 +1,16 @@
 """Reproducing a run file: from the recorded models and the images, once more, and byte for byte."""
 
-import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mediaeval.data.dataset import load_dataset
-from mediaeval.errors import RunFolderError
-from mediaeval.files import file_digest
+from mediaeval.digests import changed_files, covered_files, digests_of, write_manifest
+from mediaeval.errors import RunFolderError, UserError, first_problems
+from mediaeval.files import file_digest, passing_folder
 from mediaeval.proofs.submit import write_and_verify
+from mediaeval.records import PredictionRecord
 from mediaeval.runs import RunFolder, versions
 from mediaeval.steps.predict import write_tables
 from mediaeval.steps.tables import read_probabilities
@@ -43,13 +44,19 @@ class Flipped:
 
 @dataclass(frozen=True)
 class Reproduced:
-    """`same`: the bytes are equal. `changed`: inputs that are not those recorded, in words."""
+    """`same`: the bytes are equal. `changed`: inputs that are not those recorded, in words.
+
+    damaged   files of the run folder that are not those that were recorded, in words; they are in `changed` too
+    covered   whether the run holds digests of its files
+    """
 
     path: Path
     same: bool
     sha256: str
     changed: tuple[str, ...]
     flips: tuple[Flipped, ...]
+    damaged: tuple[str, ...] = ()
+    covered: bool = True
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -58,6 +65,8 @@ class Reproduced:
             "sha256": self.sha256,
             "changed": list(self.changed),
             "flips": [one.to_dict() for one in self.flips],
+            "damaged": list(self.damaged),
+            "covered": self.covered,
         }
 
 
@@ -70,8 +79,21 @@ def reproduce(folder: RunFolder, task: Task, *, device: str = "auto") -> Reprodu
         raise RunFolderError(f"{folder.path} holds no run.csv. Write it: mediaeval submit {folder.name}.")
     predicted = folder.read_predictions()
     run = TrainedRun.open(folder, task, device, checked=False)
+    damaged = [str(one) for one in changed_files(folder.path, run.manifest)]
+    try:
+        return _rebuilt(run, predicted, damaged)
+    except UserError as error:
+        if not damaged:
+            raise
+        again = f"Put them back, from a copy, or train again: {folder.retrain}."
+        raise RunFolderError(*first_problems(damaged, 10), again, *error.problems) from error
+
+
+def _rebuilt(run: TrainedRun, predicted: PredictionRecord, damaged: list[str]) -> Reproduced:
+    """Return what comes of a run's models and images as they are now."""
+    folder, task = run.folder, run.task
     dataset = load_dataset(Path(predicted.data), task, labelled=False)
-    changed = run.changed_networks()
+    changed = [*damaged, *run.changed_networks()]
     if predicted.config != file_digest(folder.config):
         changed.append("configuration: run.toml is not what it was when the predictions were made.")
     changed += _changed_versions(predicted.versions)
@@ -79,8 +101,7 @@ def reproduce(folder: RunFolder, task: Task, *, device: str = "auto") -> Reprodu
         changed.append(f"test list: {len(predicted.ids)} ids then, {len(dataset.ids)} now, or another order.")
     changed += [f"model: {change.what}" for subtask in run.subtasks for change in run.changed_model(subtask)]
     run.load_models()
-    with tempfile.TemporaryDirectory() as temporary:
-        new = Path(temporary)
+    with passing_folder(folder.runs_dir) as new:
         images = run.images_anew(dataset, new / "features")
         contents = images.features.contents
         if other := [i for i in dataset.ids if contents.get(i) != predicted.images.get(i)]:
@@ -90,7 +111,27 @@ def reproduce(folder: RunFolder, task: Task, *, device: str = "auto") -> Reprodu
         sha256, _ = write_and_verify(run, new, dataset.ids, new / "run.csv", partial=partial)
         same = (new / "run.csv").read_bytes() == folder.run_csv.read_bytes()
         flips = () if same else _flips(run, new)
-    return Reproduced(folder.run_csv, same, sha256, tuple(changed), flips)
+    covered = run.manifest.files is not None
+    return Reproduced(folder.run_csv, same, sha256, tuple(changed), flips, tuple(damaged), covered)
+
+
+def seal(folder: RunFolder, reproduced: Reproduced) -> None:
+    """Add digests to a run that was made before 0.2, once its run file was reproduced from it.
+
+    Raises RunFolderError when it was not: then what is there now is not what the run file was made of.
+    """
+    if not reproduced.same:
+        raise RunFolderError(
+            f"{folder.path} is not sealed: its run file could not be reproduced from it. Train it again: "
+            f"{folder.retrain}."
+        )
+    with folder.lock():
+        manifest = folder.read_manifest()
+        if manifest.files is not None:
+            folder.require_unchanged(manifest)
+            return
+        files = digests_of(folder.path, covered_files(folder.path))
+        write_manifest(folder.path, replace(manifest, files=files))
 
 
 def _changed_versions(then: Mapping[str, str]) -> list[str]:

@@ -1,5 +1,6 @@
 """Submitting with all proofs: rehearsal, writing, verification, replay, and the record of it."""
 
+import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,8 @@ from mediaeval.proofs.submit import Submitted, submit
 from mediaeval.runs import RunFolder
 from submission.ledger import Ledger, LedgerEntry
 from submission.task import Task
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,13 @@ def send(
     Nothing is written when a proof fails, or when the run is recorded with other bytes. Raises as the steps do.
     """
     device = resolve_device(device)
+    manifest = folder.read_manifest()
+    folder.require_unchanged(manifest)
+    if manifest.files is None:
+        logger.info(
+            f"{folder.path} was made before 0.2: not covered by digests. mediaeval reproduce {folder.name} --seal "
+            "adds them."
+        )
     ledger = Ledger(folder.runs_dir / "ledger.jsonl", task)
     rehearsed = rehearse(folder, task, device=device) if rehearsal else None
     replayed: list[str] = []
@@ -48,7 +58,13 @@ def send(
             replayed.extend(replay(folder, task, unpublished, replays, device=device))
 
     submitted = submit(folder, task, partial=partial, before_publish=prove)
-    expected = {name: folder.read_subtask(name).score.weighted_f1 for name in submitted.subtasks}
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    entry = LedgerEntry(folder.name, submitted.sha256, now, submitted.subtasks, expected, submitted.n_images)
+    entry = LedgerEntry(
+        run=folder.name,
+        sha256=submitted.sha256,
+        time=datetime.now(UTC).isoformat(timespec="seconds"),
+        subtasks=submitted.subtasks,
+        validation={name: folder.read_subtask(name).score.weighted_f1 for name in submitted.subtasks},
+        n_images=submitted.n_images,
+        manifest=None if folder.read_manifest().files is None else file_digest(folder.manifest),
+    )
     return SubmissionReceipt(submitted, rehearsed, replayed, ledger.record(entry))

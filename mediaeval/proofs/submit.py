@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mediaeval.errors import RunFileError, RunFolderError, first_problems
-from mediaeval.files import file_digest
+from mediaeval.files import file_digest, passing_folder, write_atomically
 from mediaeval.runs import RunFolder
 from mediaeval.steps.tables import read_probabilities
 from mediaeval.steps.trained_run import TrainedRun
@@ -41,9 +41,11 @@ def submit(
 
     Raises RunFolderError when there are no predictions, or predictions of older models than the run now holds, and
     RunFileError when the official check rejects the bytes or a cell on disk differs; an older file stays as it was.
+    Raises RunFolderError also when a file of the run is not the one that was recorded.
     """
     predicted = folder.read_predictions()
     again = f"Predict again: mediaeval predict {folder.name} --data {predicted.data}."
+    folder.require_unchanged(folder.read_manifest())
     run = TrainedRun.open(folder, task)
     stale = [name for name, one in run.records.items() if predicted.models.get(name) not in one.models.values()]
     if stale:
@@ -53,12 +55,37 @@ def submit(
         raise RunFolderError(
             f"{folder.test}: the probabilities of {', '.join(changed)} are not those that predict wrote. {again}"
         )
-    sha256, n_cells = write_and_verify(
-        run, folder.test, predicted.ids, folder.run_csv, partial=partial, before_publish=before_publish
-    )
+    with passing_folder(folder.runs_dir) as passing:
+        target = passing / folder.run_csv.name
+        try:
+            sha256, n_cells = write_and_verify(
+                run, folder.test, predicted.ids, target, partial=partial, before_publish=before_publish
+            )
+        except RunFileError as error:
+            problems = [problem.replace(str(target), str(folder.run_csv)) for problem in error.problems]
+            raise RunFileError(*problems) from error
+        _publish(run, target, sha256)
     return Submitted(
         folder.run_csv, sha256, tuple(run.records), predicted.data, len(predicted.ids), n_cells, predicted.failures
     )
+
+
+def _publish(run: TrainedRun, verified: Path, sha256: str) -> None:
+    """Put a verified run file into the run folder, and its digest into the manifest, in one rename."""
+    folder = run.folder
+    with folder.lock():
+        run.require_current()
+        files = folder.read_manifest().files
+        is_there = folder.run_csv.is_file() and file_digest(folder.run_csv) == sha256
+        if is_there and (files is None or files.get(folder.run_csv.name) == sha256):
+            return
+        with folder.rewritten(replaced={folder.run_csv.name}) as new:
+            write_atomically(new.run_csv, verified.read_bytes())
+            if file_digest(new.run_csv) != sha256:
+                raise RunFileError(
+                    f"{folder.run_csv} is not written: the bytes on disk are not those that were verified. Check the "
+                    "disk, and submit again."
+                )
 
 
 def write_and_verify(

@@ -19,7 +19,7 @@ from mediaeval.config import EnsembleSection, FeaturesSection, SubtaskSection
 from mediaeval.data.dataset import load_dataset
 from mediaeval.data.split import read_split
 from mediaeval.errors import DatasetError, RunFolderError, first_few
-from mediaeval.files import folder_atomically, write_atomically
+from mediaeval.files import write_atomically
 from mediaeval.records import EnsembleMember, ExtractorRecord
 from mediaeval.runs import RunFolder, open_run, versions, write_record
 from mediaeval.steps.fitting import TrainedSubtask, scored
@@ -68,8 +68,7 @@ def make_ensemble(
     known = {name: entry for member in members for name, entry in member.config.extractors.items()}
     config = first.config.with_subtasks(sections).model_copy(update={"features": features, "extractors": known})
     manifest = replace_fields(first.manifest, command=command, versions=versions(), extractors=extractors)
-    with run.lock(), folder_atomically(run.path) as folder:
-        new = RunFolder(folder)
+    with run.lock(), run.rewritten(replaced=_entries(run), anew=True) as new:
         if run.run_csv.exists():
             shutil.copy2(run.run_csv, new.superseded)
         for one in trained:
@@ -81,6 +80,11 @@ def make_ensemble(
     for warning in (warning for one in trained for warning in one.warnings):
         logger.warning(warning)
     return trained
+
+
+def _entries(run: RunFolder) -> list[str]:
+    """Return the names of all that a run folder holds."""
+    return [path.name for path in run.path.iterdir()] if run.path.is_dir() else []
 
 
 def _require_room(folders: list[RunFolder], run: RunFolder, task: Task, replace: bool) -> None:

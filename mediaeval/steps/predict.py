@@ -7,7 +7,7 @@ from pathlib import Path
 from mediaeval.data.dataset import load_dataset
 from mediaeval.errors import DatasetError
 from mediaeval.features.images import Images
-from mediaeval.files import file_digest, folder_atomically
+from mediaeval.files import file_digest
 from mediaeval.records import PredictionRecord
 from mediaeval.runs import RunFolder, versions, write_record
 from mediaeval.sample.draw import is_sample
@@ -32,27 +32,32 @@ def predict(folder: RunFolder, task: Task, test: Path, *, skip_bad: bool = False
 
     The model of the whole dev set is used where there is one, else the split model. An image that cannot be decoded
     is an error, or with `skip_bad` gets the share of each label in the training data, marked `fallback`.
-    Raises WeightsError or FeaturesError when weights or widths are not those that the run was trained with.
+    Raises WeightsError or FeaturesError when weights or widths are not those that the run was trained with, and
+    RunFolderError when a file of the run was changed, or another command has changed the run meanwhile.
     """
     run = TrainedRun.open(folder, task, device)
     files = {subtask.name: run.model_file(subtask) for subtask in run.subtasks}
     run.load_models()
     dataset = load_dataset(test, task, labelled=False)
     images = run.images(dataset, skip_bad=skip_bad)
-    with folder.lock(), folder_atomically(folder.test) as new:
-        record = PredictionRecord(
-            data=str(test),
-            ids=dataset.ids,
-            images=images.features.contents,
-            failures=images.features.failures,
-            config=file_digest(folder.config),
-            tables=write_tables(run, images, dataset.ids, new),
-            models={name: file_digest(path) for name, path in files.items()},
-            versions=versions(),
-        )
-        write_record(new, record)
-        if folder.run_csv.exists():  # it was made of the predictions before
-            folder.run_csv.replace(folder.superseded)
+    # run.csv was made of the predictions before, so it is set aside, whatever it holds
+    with folder.lock():
+        run.require_current()
+        with folder.rewritten(replaced={folder.test.name}, unchecked={folder.run_csv.name}) as new:
+            new.test.mkdir()
+            record = PredictionRecord(
+                data=str(test),
+                ids=dataset.ids,
+                images=images.features.contents,
+                failures=images.features.failures,
+                config=file_digest(folder.config),
+                tables=write_tables(run, images, dataset.ids, new.test),
+                models={name: file_digest(path) for name, path in files.items()},
+                versions=versions(),
+            )
+            write_record(new.test, record)
+            if new.run_csv.exists():
+                new.run_csv.replace(new.superseded)
     known = set(run.manifest.images.values())
     return Predicted(
         tuple(run.records),

@@ -1,7 +1,7 @@
 """Writing what was trained: the run folder changes in one rename per subtask, and records what it was made from."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import pandas as pd
 import tomli_w
@@ -12,7 +12,7 @@ from mediaeval.data.split import read_split, write_split
 from mediaeval.errors import DatasetError, RunFolderError
 from mediaeval.features.extract import Features
 from mediaeval.features.feature_extractor import FeatureExtractor
-from mediaeval.files import copy_folder, folder_atomically, write_atomically
+from mediaeval.files import write_atomically
 from mediaeval.records import ExtractorRecord, RunManifest
 from mediaeval.runs import RunFolder, versions, write_record
 from mediaeval.steps.fitting import TrainedSubtask
@@ -62,13 +62,14 @@ class RunWriter:
     networks: list[FeatureExtractor]
     sides: pd.Series
     command: str
+    written: set[str] = field(default_factory=set)  # subtasks
 
     def require_same_inputs(self) -> None:
         """Raise RunFolderError when the run holds other subtasks, made from other images, features or split.
 
         One run has one set of inputs: its manifest, and `predict`, are valid for all of its subtasks.
         """
-        others = [name for name in self.run.subtasks(self.config.task) if name not in self.subtasks]
+        others = self._others()
         if others and (differing := self._differences()):
             raise RunFolderError(
                 f"{self.run.path} holds {', '.join(others)}, made from other {', '.join(differing)}. One run's "
@@ -102,27 +103,40 @@ class RunWriter:
         """
         name = trained.task.name
         with self.run.lock():
-            stale = {name}
-            if self.run.manifest.is_file() and self._differences():
-                stale |= set(self.subtasks)
+            anew = not self._others() and not self.written and self._is_unusable()
+            stale = set(self.subtasks) if anew else {name}
             sections = {name: SubtaskSection(**trained.settings)}
-            if self.run.manifest.is_file():  # subtasks that were finished before keep their own settings
+            if not anew:  # subtasks that were finished before keep their own settings
                 old = read_config(self.run, self.config.task)
                 sections |= {
                     other: old.subtask(other) for other in self.run.subtasks(self.config.task) if other not in stale
                 }
             config = self.config.with_subtasks(sections)
-            with folder_atomically(self.run.path) as folder:
-                if self.run.path.exists():
-                    copy_folder(self.run.path, folder, leave_out=stale | {self.run.test.name})
-                new = RunFolder(folder)
+            unchecked = {*self.subtasks} - self.written | {self.run.run_csv.name}
+            replaced = {*stale, self.run.test.name}
+            with self.run.rewritten(replaced=replaced, unchecked=unchecked, trusted=self.written, anew=anew) as new:
                 if new.run_csv.exists():
                     new.run_csv.replace(new.superseded)
                 new.subtask(name).mkdir()
                 trained.write(new.subtask(name), self.run.name)
                 write_atomically(new.config, tomli_w.dumps(config.to_dict()).encode())
                 write_split(new.split, self.sides)
-                write_record(folder, self._manifest())
+                write_record(new.path, self._manifest())
+            self.written.add(name)
+
+    def _others(self) -> list[str]:
+        """Return the run's subtasks that are not being trained now."""
+        return [name for name in self.run.subtasks(self.config.task) if name not in self.subtasks]
+
+    def _is_unusable(self) -> bool:
+        """Return whether the run on disk is absent, damaged, or was made from other inputs."""
+        try:
+            manifest = self.run.read_manifest()
+            self.run.require_unchanged(manifest, leave_out={self.run.test.name, self.run.run_csv.name})
+            read_config(self.run, self.config.task)
+            return bool(self._differences())
+        except (RunFolderError, DatasetError):
+            return True
 
     def _manifest(self) -> RunManifest:
         dev_header = self.dataset.table.header if self.dataset.table else ()

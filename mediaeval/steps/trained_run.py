@@ -1,7 +1,7 @@
 """A run that was trained, opened once for whatever is done with it: predicting, proving, comparing, looking inside."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -11,6 +11,7 @@ import pandas as pd
 from mediaeval.config import Config, parse_config
 from mediaeval.data.dataset import Dataset
 from mediaeval.devices import resolve_device
+from mediaeval.digests import RUN_CSV, TEST, changed_files
 from mediaeval.errors import ConfigError, FeaturesError, RunFolderError, WeightsError
 from mediaeval.features.build import build
 from mediaeval.features.extract import Features, extract
@@ -26,6 +27,8 @@ from mediaeval.steps.prepare import build_networks, features_of
 from mediaeval.steps.tables import FALLBACK, MODEL, SOURCE, decide, read_probabilities
 from mediaeval.toml_text import read_toml
 from submission.task import Header, Subtask, Task
+
+PREDICTED = (TEST, RUN_CSV)  # what is made with a run, by predict and submit
 
 
 class Change(NamedTuple):
@@ -65,8 +68,8 @@ class TrainedRun:
     ) -> "TrainedRun":
         """Open a run folder of a task. `device`: auto, cpu or cuda, where its networks and models compute.
 
-        Raises RunFolderError for a run that is half written, or holds no subtask of the task; ConfigError for a device
-        that is not there.
+        Raises RunFolderError for a run that is half written, or holds no subtask of the task, or, when `checked`, whose
+        files are not those that were recorded; ConfigError for a device that is not there.
         """
         manifest = folder.read_manifest()
         records = {name: folder.read_subtask(name) for name in folder.subtasks(task)}
@@ -76,11 +79,26 @@ class TrainedRun:
                 "task?"
             )
         config = read_config(folder, task)
+        if checked:
+            folder.require_unchanged(manifest, leave_out=PREDICTED)
         return cls(folder, task, config, manifest, records, resolve_device(device), of_split, checked)
 
     @property
     def name(self) -> str:
         return self.folder.name
+
+    def require_current(self) -> None:
+        """Raise RunFolderError when another command has changed the run since it was opened; call it under its lock.
+
+        A run file that was submitted meanwhile does not count.
+        """
+        now = self.folder.read_manifest()
+        before, after = (replace(one, files=_but_run_file(one.files)) for one in (self.manifest, now))
+        if before != after:
+            raise RunFolderError(
+                f"{self.folder.path} was changed by another command while this one was at work; nothing was written. "
+                "Run this command again."
+            )
 
     @property
     def subtasks(self) -> tuple[Subtask, ...]:
@@ -199,6 +217,8 @@ class TrainedRun:
             if run.records[subtask.name].models != member.models:
                 what = f"{run.folder.path} was trained again since {self.folder.path} was made of it."
                 changed.append(Change(what, "Make the ensemble again, with --replace."))
+            damaged = changed_files(run.folder.path, run.manifest, leave_out=PREDICTED)
+            changed += [Change(str(what), f"Put it back, or train again: {run.folder.retrain}.") for what in damaged]
             changed += run.changed_model(subtask)
         return changed
 
@@ -264,6 +284,10 @@ def read_config(folder: RunFolder, task: Task) -> Config:
         raise RunFolderError(
             f"{folder.path} is half written: run.toml is absent or damaged ({error}). Train it again: {folder.retrain}."
         ) from None
+
+
+def _but_run_file(files: Mapping[str, str] | None) -> dict[str, str] | None:
+    return None if files is None else {name: digest for name, digest in files.items() if name != RUN_CSV}
 
 
 def _with_features(dataset: Dataset, features: Features) -> Images:

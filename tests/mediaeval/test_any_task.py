@@ -98,7 +98,7 @@ def test_it_is_submitted_with_every_proof_and_scored(folder, workdir):
     scores = score_file(run.run_csv, folder / "test/labels.csv", SKY)
     assert {name: one.weighted_f1 > 0.9 for name, one in scores.items()} == {"phase": True, "seen": True}
     (entry,) = Ledger(folder / "mine/ledger.jsonl", SKY).entries
-    assert entry.run == "first" and set(entry.expected) == {"phase", "seen"}
+    assert entry.run == "first" and set(entry.validation) == {"phase", "seen"}
     assert not (workdir / "runs").exists(), "runs are kept in the folder that was given, the ledger with them"
     assert reproduce(run, SKY, device="cpu").same
     assert set(rehearse(run, SKY, device="cpu").scores) == {"phase", "seen"}

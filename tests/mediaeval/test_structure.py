@@ -23,7 +23,7 @@ MAY_IMPORT = {
     "mediaeval.batches": set(),
     "mediaeval.errors": {"submission"},
     "mediaeval.devices": {"mediaeval.errors"},
-    "mediaeval.files": set(),
+    "mediaeval.files": {"submission"},
     "mediaeval.progress": {"submission"},
     "mediaeval.seeding": set(),
     "mediaeval.toml_text": {"submission", "mediaeval.errors"},
@@ -49,7 +49,8 @@ MAY_IMPORT = {
     | LEAVES,
     "mediaeval.config": {"submission", "mediaeval.features", "mediaeval.classifiers", "mediaeval.finetune"} | LEAVES,
     "mediaeval.records": {"submission"},
-    "mediaeval.runs": {"submission", "mediaeval.records"} | LEAVES,
+    "mediaeval.digests": {"mediaeval.records"} | LEAVES,
+    "mediaeval.runs": {"submission", "mediaeval.records", "mediaeval.digests"} | LEAVES,
 }
 BELOW = set(MAY_IMPORT) - {"mediaeval.pretrain"}  # of what works on runs; other weights are trained apart from them
 MAY_IMPORT["mediaeval.steps"] = BELOW

@@ -16,7 +16,7 @@ from mediaeval.steps.predict import predict
 from submission.runfile import read_run
 from submission.task import Subtask
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021
-from tests.conftest import Recipe, command, picture
+from tests.conftest import Recipe, command, picture, without_digests
 
 pytestmark = pytest.mark.integration
 
@@ -182,6 +182,9 @@ def test_predictions_of_an_older_model_are_not_submitted(job):
     with pytest.raises(RunFolderError, match="holds no predictions"):
         submit(open_run("first"), VISUAL_SENTIMENT_2021)
     shutil.move("test", "runs/first/test")
+    with pytest.raises(RunFolderError, match=r"test/subtask1.csv was not written by mediaeval(.|\n)*or predict again"):
+        submit(open_run("first"), VISUAL_SENTIMENT_2021)
+    without_digests(job / "runs/first")
     with pytest.raises(RunFolderError, match=r"subtask2 was trained after the predictions were made.*Predict again"):
         submit(open_run("first"), VISUAL_SENTIMENT_2021)
 
@@ -204,6 +207,9 @@ def test_probabilities_that_slip_against_their_ids_are_not_submitted(job):
     cells = [row.partition(",") for row in rows]
     slipped = [f"{i},{said}" for (i, _, _), (_, _, said) in zip(cells, cells[1:] + cells[:1], strict=True)]
     path.write_text("\n".join([header, *slipped]) + "\n")
+    with pytest.raises(RunFolderError, match=r"subtask1.csv was changed since mediaeval wrote it(.|\n)*predict again"):
+        submit(open_run("first"), VISUAL_SENTIMENT_2021)
+    without_digests(job / "runs/first")
     with pytest.raises(RunFolderError, match=r"subtask1 are not those that predict wrote.*Predict again"):
         submit(open_run("first"), VISUAL_SENTIMENT_2021)
 
@@ -224,10 +230,22 @@ def test_one_run_has_one_set_of_inputs(job):
 
 
 def test_a_kill_between_two_renames_loses_no_run(job):
-    (job / "runs/first/test").rename(job / "runs/first/.test.ab12cd34.old")
-    (job / "runs/first").rename(job / "runs/.first.ab12cd34.old")
+    shutil.copytree("runs/first", "runs/.first.ab12cd34.mediaeval-new")
+    (job / "runs/first").rename(job / "runs/.first.ab12cd34.mediaeval-old")
     command("submit", "first")
     assert (job / "runs/first/run.csv").is_file()
+    assert sorted(path.name for path in (job / "runs").glob(".*.mediaeval-*")) == []
+
+
+def test_what_a_kill_left_half_deleted_is_never_taken_for_the_run(job):
+    """The run was exchanged, the kill came while the old one was being deleted, and then the run was moved away."""
+    (job / "runs/first").rename(job / "runs/moved")
+    old = job / "runs/.first.ab12cd34.mediaeval-old"
+    shutil.copytree("runs/moved", old)
+    shutil.rmtree(old / "test")
+    with pytest.raises(RunFolderError, match=r"first does not exist. Runs in this folder: moved"):
+        open_run("first")
+    assert not old.exists()
 
 
 def test_subtasks_that_fail_later_do_not_cost_the_old_ones(job, monkeypatch):
@@ -296,6 +314,7 @@ def command_raising(*arguments: str) -> None:
 
 
 def test_other_features_than_the_runs_are_refused(job):
+    without_digests(job / "runs/first")
     manifest = json.loads((job / "runs/first/manifest.json").read_text())
     manifest["extractors"]["handcrafted"]["width"] = 491
     (job / "runs/first/manifest.json").write_text(json.dumps(manifest))
@@ -324,7 +343,7 @@ def test_a_half_written_run_is_told(job, missing):
         predict(open_run("first"), VISUAL_SENTIMENT_2021, job / "testset")
 
 
-@pytest.mark.parametrize("at", ["mediaeval.steps.fitting.plot_confusion", "mediaeval.files.shutil.copy2"])
+@pytest.mark.parametrize("at", ["mediaeval.steps.fitting.plot_confusion", "mediaeval.runs.link_folder"])
 @pytest.mark.parametrize("error", [KeyboardInterrupt, OSError(28, "No space left on device")])
 def test_training_that_is_stopped_leaves_the_run_as_it_was(job, monkeypatch, capsys, at, error):
     before = {p: p.read_bytes() for p in (job / "runs").rglob("*") if p.is_file()}
@@ -346,6 +365,9 @@ def test_a_model_file_of_another_width_or_damaged_is_refused(job):
     path = job / "runs/first/subtask1/refit.safetensors"
     state = load_file(path)
     save_file({k: np.ascontiguousarray(v[:1]) for k, v in state.items()}, path)
+    with pytest.raises(UserError, match=r"refit.safetensors was changed since mediaeval wrote it"):
+        predict(open_run("first"), VISUAL_SENTIMENT_2021, job / "testset")
+    without_digests(job / "runs/first")
     with pytest.raises(UserError, match=r"damaged|not the file"):
         predict(open_run("first"), VISUAL_SENTIMENT_2021, job / "testset")
     path.unlink()

@@ -27,7 +27,7 @@ from mediaeval.steps.predict import predict
 from mediaeval.steps.train import train
 from submission.runfile import read_run
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021
-from tests.conftest import Recipe, command, make_folder
+from tests.conftest import Recipe, command, make_folder, without_digests
 
 pytestmark = pytest.mark.integration
 
@@ -328,6 +328,9 @@ def test_an_unknown_network_is_told_with_the_nearest(tmp_path):
 def test_a_changed_model_is_refused(job):
     path = job / "runs/net/subtask1/refit.safetensors"
     save_file(load_file(path), path)  # its description is gone
+    with pytest.raises(RunFolderError, match=r"refit.safetensors was changed since"):
+        predict(open_run("net"), VISUAL_SENTIMENT_2021, job / "testset")
+    without_digests(job / "runs/net")
     with pytest.raises(RunFolderError, match="is not the file that was saved in training"):
         predict(open_run("net"), VISUAL_SENTIMENT_2021, job / "testset")
 

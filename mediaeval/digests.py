@@ -1,0 +1,117 @@
+"""The digests of a run folder: manifest.json holds the sha256 of every file that predict, submit or reproduce reads.
+
+They show accidents and edits by hand: a changed threshold, exchanged files, a byte that a disk lost. They do not guard
+against someone who computes them anew. Covered are run.toml, split.csv, run.csv, the predictions in test/, and of each
+subtask its models, records and validation probabilities; manifest.json covers itself. Pictures, training histories,
+explain/ and run.superseded.csv are not read again, and not covered.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mediaeval.files import file_digest, is_temporary, write_atomically
+from mediaeval.records import EnsembleRecord, RunManifest, SubtaskRecord
+
+RUN_CSV = "run.csv"  # the official run file
+TEST = "test"  # the folder of the predictions
+
+_IN_RUN = ("run.toml", "split.csv", RUN_CSV)
+_NOT_READ = ("history.csv",)
+_SUFFIXES = (".csv", ".json", ".safetensors")
+# manifest.json ends with its own digest, computed with zeros in its place
+_OWN = re.compile(rb'"digest": "([0-9a-f]{64})"\s*\}\s*$')
+_ZEROS = b"0" * 64
+
+
+def covered_files(folder: Path) -> list[str]:
+    """Return the files of a run folder that are covered, but for manifest.json: paths relative to it, sorted."""
+    folder = Path(folder)
+    found = [name for name in _IN_RUN if (folder / name).exists()]
+    for part in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
+        records = (SubtaskRecord.FILE, EnsembleRecord.FILE)
+        if part.name == TEST or any((part / name).exists() for name in records):
+            found += [f"{part.name}/{path.name}" for path in part.iterdir() if _is_read(path)]
+    return sorted(found)
+
+
+def _is_read(path: Path) -> bool:
+    return path.suffix in _SUFFIXES and path.name not in _NOT_READ and not is_temporary(path) and not path.is_dir()
+
+
+def write_manifest(folder: Path, manifest: RunManifest) -> None:
+    """Write manifest.json; where it holds the digests of files, with its own at the end."""
+    covered = {} if manifest.files is None else {"digest": _ZEROS.decode()}
+    text = json.dumps(manifest.to_dict() | covered, indent=2, ensure_ascii=False) + "\n"
+    data = text.encode()
+    if covered:
+        place = _OWN.search(data)
+        assert place is not None, "the digest is the last key"
+        data = data[: place.start(1)] + hashlib.sha256(data).hexdigest().encode() + data[place.end(1) :]
+    write_atomically(Path(folder) / RunManifest.FILE, data)
+
+
+def digests_of(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    """Return file → sha256, of files given by their paths relative to `folder`."""
+    return {name: file_digest(Path(folder) / name) for name in names}
+
+
+@dataclass(frozen=True)
+class ChangedFile:
+    """A covered file that is not the one that was recorded; `name` is relative to the run folder."""
+
+    name: str
+    folder: Path
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.folder / self.name} {self.what}."
+
+
+def changed_files(folder: Path, manifest: RunManifest, *, leave_out: Collection[str] = ()) -> list[ChangedFile]:
+    """Return the covered files that are not those that were recorded; [] for a run without digests.
+
+    leave_out  files, and folders such as `test`, that are not looked at
+    """
+    folder = Path(folder)
+    changed = []
+    if own := _own_digest_problem(folder / RunManifest.FILE, manifest):
+        changed.append(ChangedFile(RunManifest.FILE, folder, own))
+    if manifest.files is None:
+        return changed
+    there = {name for name in covered_files(folder) if not _is_left_out(name, leave_out)}
+    recorded = {name: digest for name, digest in manifest.files.items() if not _is_left_out(name, leave_out)}
+    for name in sorted(there | recorded.keys()):
+        if name not in recorded:
+            changed.append(ChangedFile(name, folder, "was not written by mediaeval: manifest.json does not list it"))
+        elif name not in there:
+            if name != RUN_CSV:  # moved away by its owner: nothing is read from it, and submit writes it again
+                changed.append(ChangedFile(name, folder, "is absent"))
+        elif _digest_if_readable(folder / name) != recorded[name]:
+            changed.append(ChangedFile(name, folder, "was changed since mediaeval wrote it"))
+    return changed
+
+
+def _is_left_out(name: str, leave_out: Collection[str]) -> bool:
+    return name in leave_out or name.split("/")[0] in leave_out
+
+
+def _own_digest_problem(path: Path, manifest: RunManifest) -> str | None:
+    data = path.read_bytes()
+    place = _OWN.search(data)
+    if place is None:
+        return None if manifest.files is None else "was changed since mediaeval wrote it: its digest is absent"
+    before = data[: place.start(1)] + _ZEROS + data[place.end(1) :]
+    if manifest.files is None or hashlib.sha256(before).hexdigest().encode() != place[1]:
+        return "was changed since mediaeval wrote it"
+    return None
+
+
+def _digest_if_readable(path: Path) -> str | None:
+    try:
+        return file_digest(path)
+    except OSError:  # a folder, or a pipe, in its place
+        return None
