@@ -16,11 +16,12 @@ from pathlib import Path
 from submission.errors import LabelFileError
 from submission.filekind import encoding_of, file_kind
 from submission.reading import read_regular
-from submission.wording import both, counted, either, quoted
+from submission.wording import both, counted, cut, either, quoted
 
+LARGEST = 100_000_000  # bytes: a million rows take less, and reading takes up to forty times as much memory
 _SHOWN_PROBLEMS = 20  # more than these are counted, not listed
 _DELIMITERS = ";\t|"
-_EXCEL_SEPARATOR = re.compile(r'\s*"?sep=(.?)"?[\s,;|"]*$', re.IGNORECASE)
+_EXCEL_SEPARATOR = re.compile(r'\s*"?sep=(.?)"?[\s,;|"]*', re.IGNORECASE)
 
 
 class Problems:
@@ -150,10 +151,9 @@ class CsvFile:
         for number, line in enumerate(io.StringIO(self._text), 1):
             if not line.strip():
                 continue
-            excel = _EXCEL_SEPARATOR.fullmatch(line)
-            if excel and begin == 1:
+            if begin == 1 and (separator := excel_separator(line)) is not None:
                 self.problems.append(
-                    f"{self.path}:{number}: got {quoted('sep=' + excel[1])}, a line for Excel; expected the header. "
+                    f"{self.path}:{number}: got {quoted('sep=' + separator)}, a line for Excel; expected the header. "
                     "Remove this line."
                 )
                 begin = number + 1
@@ -197,9 +197,15 @@ class CsvFile:
         return None
 
 
+def excel_separator(line: str) -> str | None:
+    """Return what a line such as `sep=,` names, with which Excel is told the delimiter; None for any other line."""
+    found = _EXCEL_SEPARATOR.fullmatch(line)
+    return found[1] if found else None
+
+
 def _text(path: Path) -> str:
     try:
-        data = read_regular(path)
+        data = read_regular(path, LARGEST)
     except FileNotFoundError:
         raise LabelFileError(f"{path}: no such file; expected a CSV of image ids. Check the path.") from None
     except IsADirectoryError:
@@ -240,7 +246,7 @@ def _either(id_columns: Sequence[str]) -> str:
 
 def _found(header: Sequence[str]) -> str:
     """Return the first few headings, each short and without control characters."""
-    return ", ".join(quoted(cell)[1:-1] for cell in header[:5]) + (", …" if len(header) > 5 else "")
+    return ", ".join(cut(cell) for cell in header[:5]) + (", …" if len(header) > 5 else "")
 
 
 def _count(lines: list[int], line: int) -> None:

@@ -1,20 +1,23 @@
 """Problems of a run file: their stable codes, how they are collected, and how they are printed."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from submission.wording import counted, quoted
+from submission.wording import counted, cut, printable, quoted
 
 CODES: dict[str, str] = {
     # the file
     "file-absent": "there is no such file",
     "file-unreadable": "the file cannot be read, or is a folder",
     "file-empty": "the file is empty",
+    "not-csv": "the file is of another kind, such as an archive, a workbook or a web page",
     "not-utf8": "the file is not UTF-8",
     "nul-bytes": "the file contains NUL bytes",
     "bom": "the file begins with a byte-order mark",
     "line-ends-crlf": "lines end in CR LF",
     "line-ends-cr": "lines end in a lone CR",
     "no-final-newline": "the last line has no line end",
+    "sep-line": "the first line is one for Excel, which names the delimiter",
     "delimiter": "cells are separated by something other than a comma",
     "quoted": "cells are quoted",
     "quotes-unbalanced": "a quote is opened and not closed, or is inside a cell",
@@ -53,6 +56,7 @@ CODES: dict[str, str] = {
     "id-blanks": "an id has blanks around it",
     "id-path": "an id contains a folder",
     "id-extension": "an id contains the extension of the image",
+    "id-unicode": "an id is written in another Unicode form",
     "id-case": "an id differs in upper and lower case",
     "id-number": "an id was read as a number and written differently",
     "ids-duplicated": "an id occurs more than once",
@@ -88,6 +92,7 @@ ODDITY_CODES: dict[str, str] = {
 WARNINGS = frozenset({"row-order"})  # codes that are reported, but are no reason to refuse a run
 
 _SHOWN_VALUES = 5  # distinct values shown of one problem; the others are counted
+_SHOWN_COLUMNS = 20  # columns named of one problem; the others are counted
 
 
 @dataclass(frozen=True)
@@ -95,7 +100,8 @@ class Problem:
     """One thing wrong with a run file: what it got, what was expected, what to do next.
 
     `code` is a key of `CODES`; `severity` is `error` or `warning`; `line` counts from 1 and is None for the file as a
-    whole; `column` is the expected heading. The same problem on many lines is one Problem, with its first line.
+    whole; `column` is the expected heading. The same problem on many lines is one Problem, with its first line; in
+    several columns it is one as well, which names them in `actual` and has no `column`.
     """
 
     code: str
@@ -121,15 +127,15 @@ class Problem:
 
 def describe(problem: Problem, file: object = "run") -> str:
     """Return one line for people: `run.csv:12: T2.3: Fear: got '0.73'; expected 0 or 1. Write … [cell-probability]`."""
-    place = ":".join(str(part) for part in (file, problem.line) if part is not None)
-    column = f" {problem.column}:" if problem.column else ""
+    place = ":".join(printable(str(part)) for part in (file, problem.line) if part is not None)
+    column = f" {cut(problem.column)}:" if problem.column else ""
     warning = " warning:" if problem.severity == "warning" else ""
     found = f"got {problem.actual}; expected {problem.expected}."
     return f"{place}:{column}{warning} {found} {problem.remedy} [{problem.code}]"
 
 
 class Findings:
-    """Collects problems; those of one code and column that occur on many lines are counted into one."""
+    """Collects problems; those of one code that occur on many lines, and in several columns, are counted into one."""
 
     def __init__(self) -> None:
         self._problems: list[Problem] = []
@@ -163,16 +169,21 @@ class Findings:
         repeated = self._repeated.get((code, column))
         if repeated is None:
             repeated = self._repeated[code, column] = _RepeatedProblem(noun, expected, remedy)
-        repeated.times += times
-        if line is not None and (repeated.line is None or line < repeated.line):
-            repeated.line = line
-        if value is not None and len(repeated.values) <= _SHOWN_VALUES:
-            repeated.values[value] = None
+        repeated.add(line, value, times)
 
     def problems(self) -> list[Problem]:
         """Return all problems: of the file as a whole first, then by line; warnings last."""
+        causes: dict[tuple[str, str, str], dict[str | None, _RepeatedProblem]] = {}
         for (code, column), repeated in self._repeated.items():
-            self.add(code, repeated.actual(), repeated.expected, repeated.remedy, line=repeated.line, column=column)
+            causes.setdefault((code, repeated.expected, repeated.remedy), {})[column] = repeated
+        for (code, expected, remedy), of_columns in causes.items():
+            columns = list(of_columns)
+            repeated, *others = of_columns.values()
+            for other in others:
+                repeated.join(other)
+            actual = repeated.actual([column for column in columns if column is not None])
+            column = columns[0] if len(columns) == 1 else None
+            self.add(code, actual, expected, remedy, line=repeated.line, column=column)
         self._repeated.clear()
         return sorted(self._problems, key=lambda problem: (problem.severity == "warning", problem.line or 0))
 
@@ -186,17 +197,40 @@ class _RepeatedProblem:
         self.line: int | None = None
         self.values: dict[str | int, None] = {}  # a few distinct ones, in the order in which they were found
 
-    def actual(self) -> str:
-        """Return `'1.0' in 1199 cells, first on line 2`, or `7 ids, first on line 9: 'a.jpg', 'b.jpg', …`."""
+    def add(self, line: int | None, value: str | int | None, times: int) -> None:
+        """Count it once more, on a line, with a value."""
+        self.times += times
+        if line is not None and (self.line is None or line < self.line):
+            self.line = line
+        if value is not None and len(self.values) <= _SHOWN_VALUES:
+            self.values[value] = None
+
+    def join(self, other: "_RepeatedProblem") -> None:
+        """Add what was counted of the same problem in another column."""
+        self.add(other.line, None, other.times)
+        self.values |= other.values
+
+    def actual(self, columns: Sequence[str] = ()) -> str:
+        """Return `'1.0' in 1199 cells, first on line 2`, or `7 ids, first on line 9: 'a.jpg', 'b.jpg', …`.
+
+        Several columns are named: `'1.0' in 1199 cells of 2 columns (T2.1: Joy, T2.3: Fear), first on line 2`.
+        """
         values = ", ".join(map(_cells_or_text, list(self.values)[:_SHOWN_VALUES]))
         values += ", …" if len(self.values) > _SHOWN_VALUES else ""
         first = f", first on line {self.line}" if self.times > 1 and self.line is not None else ""
-        count = counted(self.times, self.noun) + first
+        count = counted(self.times, self.noun) + _of_columns(columns) + first
         if not values:
             return count
         if self.noun == "id{s}":
             return f"{count}: {values}"
         return values if self.times == 1 else f"{values} in {count}"
+
+
+def _of_columns(columns: Sequence[str]) -> str:
+    if len(columns) < 2:
+        return ""
+    names = ", ".join(map(cut, columns[:_SHOWN_COLUMNS])) + (", …" if len(columns) > _SHOWN_COLUMNS else "")
+    return f" of {len(columns)} columns ({names})"
 
 
 def _cells_or_text(value: str | int) -> str:

@@ -43,7 +43,10 @@ def open_regular(path: Path) -> BufferedReader:
         raise
 
 
-def read_regular(path: Path) -> bytes:
-    """Return the bytes of a file. Raises as `open_regular` does."""
+def read_regular(path: Path, limit: int | None = None) -> bytes:
+    """Return the bytes of a file. Raises as `open_regular` does, and OSError for one of more than `limit` bytes."""
     with open_regular(path) as file:
-        return file.read()
+        data = file.read() if limit is None else file.read(limit + 1)
+    if limit is not None and len(data) > limit:
+        raise OSError(errno.EFBIG, f"is larger than {limit / 1e6:.0f} MB", str(path))
+    return data

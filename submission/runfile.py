@@ -9,9 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from submission.check import find_problems
+from submission.csvfile import LARGEST
 from submission.errors import RunFileError
 from submission.labels import LabelTable
 from submission.problems import describe
+from submission.reading import read_regular
 from submission.task import Header, Label, Labels, Subtask
 from submission.wording import quoted, quoted_list
 
@@ -84,7 +86,7 @@ def read_run(path: Path, header: Header) -> LabelTable:
     path = Path(path)
     # read once: what was checked is what is taken
     try:
-        data: Path | bytes = path.read_bytes()
+        data: Path | bytes = read_regular(path, LARGEST)
     except (OSError, ValueError):
         data = path  # the check reports what prevents it
     problems = [problem for problem in find_problems(data, None, header, partial=True) if problem.severity == "error"]

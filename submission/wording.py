@@ -24,7 +24,7 @@ def quoted_list(items: Collection[object], limit: int = 5) -> str:
     >>> quoted_list(["a", "b", "c"], limit=2)
     "'a', 'b' and 1 more (3)"
     """
-    shown = ", ".join(repr(item) for item in list(items)[:limit])
+    shown = ", ".join(quoted(item) for item in list(items)[:limit])
     more = f" and {len(items) - limit} more" if len(items) > limit else ""
     return f"{shown}{more} ({len(items)})"
 
@@ -51,6 +51,15 @@ def quoted(value: object, limit: int = 60) -> str:
     except (ValueError, RecursionError):  # Python's limit of a number's digits; tables within tables
         text = f"a {type(value).__name__} that is too large to show"
     return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def cut(text: str, limit: int = 60) -> str:
+    r"""Return text on one line without quotes, with control characters escaped; cut where it is long.
+
+    >>> cut("a\n"), cut("long", limit=3)
+    ('a\\n', 'lo…')
+    """
+    return quoted(text, limit)[1:-1]
 
 
 def in_ascii(text: str, limit: int = 60) -> str:

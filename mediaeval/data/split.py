@@ -15,7 +15,7 @@ from submission.names import same_name_key
 from submission.reading import read_regular
 from submission.table import ID_COLUMNS, read_table
 from submission.task import Task
-from submission.wording import quoted
+from submission.wording import cut, quoted
 
 logger = logging.getLogger(__name__)
 
@@ -247,6 +247,6 @@ def _column(path: Path, frame: pd.DataFrame, column: str) -> dict[str, str]:
         return dict(zip(frame.index, frame.iloc[:, places[0]], strict=True))
     if places:
         raise DatasetError(f"{path}: got {len(places)} columns {quoted(column)}; expected one. Rename the others.")
-    found = ", ".join(quoted(name)[1:-1] for name in ["id", *frame.columns[:5]])
+    found = ", ".join(cut(name) for name in ["id", *frame.columns[:5]])
     more = ", …" if len(frame.columns) > 5 else ""
     raise DatasetError(f"{path}: no column {quoted(column)} (found {found}{more}).")

@@ -12,6 +12,8 @@ from submission.task import Task
 _MISSING = frozenset(("nan", "na", "n/a", "#n/a", "null", "none", "<na>"))
 _BOOLEAN = frozenset(("true", "false", "yes", "no", "t", "f", "y", "n"))
 
+_LONG = 400  # characters: a longer cell is no number, and not kept in the cache
+
 _REMEDIES = {
     "cell-empty": "Every image needs an answer in every column: write the decision.",
     "cell-nan": "A value is missing, often after a join that matched no row: find out why, and write the decision.",
@@ -75,7 +77,7 @@ def check_cells(
     for cell, rule in zip(cells, rules, strict=True):
         if rule is None or cell in rule.values:
             continue
-        code = cell_code(cell, rule)
+        code = cell_code(cell, rule) if len(cell) <= _LONG else _code(cell, rule)
         found.count(code, line, cell, rule.expected, _REMEDIES[code], column=names[rule.heading], times=times)
 
 
@@ -97,6 +99,10 @@ def pattern(rule: CellRule | None) -> str:
 @lru_cache(maxsize=10_000)  # a million wrong cells are a few distinct ones, unless they are probabilities
 def cell_code(cell: str, rule: CellRule) -> str:
     """Return the code of a cell that its column does not allow."""
+    return _code(cell, rule)
+
+
+def _code(cell: str, rule: CellRule) -> str:
     value = cell.strip()
     if not value:
         return "cell-empty"
@@ -128,6 +134,8 @@ def is_answer(cell: str, classes: Container[str]) -> bool:
 
 
 def _number(value: str) -> float | None:
+    if len(value) > _LONG:
+        return None
     try:
         number = float(value.replace(",", "."))  # 0,73 is how some locales write it
     except ValueError:

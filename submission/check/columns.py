@@ -12,11 +12,12 @@ from itertools import combinations
 from submission.check.cells import cell_rules, class_names, is_answer
 from submission.problems import Findings
 from submission.task import Header, Task
-from submission.wording import both, quoted
+from submission.wording import both, cut, quoted, quoted_list
 
 ID = "<id>"  # the meaning of the id column; that of a label column is its official heading
 
-_INDEX = re.compile(r"\s*(unnamed.*|index|#|no\.?)?\s*$", re.IGNORECASE)  # how libraries call row numbers
+_INDEX = re.compile(r"(unnamed.*|index|#|no\.?)?", re.IGNORECASE | re.DOTALL)  # how libraries call row numbers
+_SHOWN = 20  # columns whose numbers are shown
 
 
 @dataclass
@@ -60,16 +61,17 @@ class _HeaderCheck:
 
     def read(self, cells: list[str], ids: Collection[str]) -> Columns:
         if self._is_data(cells, ids):
-            remedy = "Write the header of the dev set as the first line: " + ",".join(self.header.cells[:3]) + ",…"
+            begins = ",".join(map(cut, self.header.cells[:3]))
+            remedy = f"Write the header of the dev set as the first line: {begins},…"
             actual = f"data in the first line ({quoted(','.join(cells))})"
             self._report("header-absent", actual, "a header", remedy)
             meanings = self._by_width(cells)
             subtasks = self._subtasks(meanings)
             self._report_partial(subtasks)
             return Columns(meanings, self.names, False, subtasks)
-        while len(cells) > 1 and len(cells) != len(self.header.cells) and not cells[-1].strip():
-            report_trailing_delimiter(self.found, self.line)
-            cells = cells[:-1]
+        if width := _without_blanks_at_end(cells, len(self.header.cells)):
+            report_trailing_delimiter(self.found, self.line, len(cells) - width)
+            cells = cells[:width]
         meanings = self._meanings(cells)
         self._report_headings(cells, meanings)
         subtasks = self._subtasks(meanings)
@@ -122,23 +124,39 @@ class _HeaderCheck:
         """Report headings that are changed, repeated or unknown; a repeated or unknown column loses its meaning."""
         seen: set[str] = set()
         ids = meanings.index(ID) if ID in meanings else 0
+        repeated: list[tuple[int, str]] = []  # place, heading
+        extra: list[tuple[int, str]] = []
+        of_index: list[tuple[int, str]] = []
         for place, (cell, meaning) in enumerate(zip(cells, meanings, strict=True)):
             if meaning is not None and meaning in seen:
-                remedy = f"Remove one of the two columns (this one is column {place + 1})."
-                actual, name = f"{quoted(cell)} a second time", self.names.get(meaning)
-                self._report("column-duplicated", actual, "each column once", remedy, name)
-                meanings[place] = None
-            elif meaning is None and place < ids and _INDEX.match(cell):
-                remedy = "Write the run without row numbers (pandas: to_csv(index=False))."
-                self._report("index-column", f"{quoted(cell)} before the ids", "the ids first", remedy)
+                repeated.append((place, cell))
+            elif meaning is None and place < ids and _INDEX.fullmatch(cell.strip()):
+                of_index.append((place, cell))
             elif meaning is None or meaning not in self.names:
-                remedy = f"Remove column {place + 1}."
-                self._report("column-extra", quoted(cell), "the columns of the dev set", remedy, cell or None)
-                meanings[place] = None
+                extra.append((place, cell))
             else:
                 seen.add(meaning)
                 if cell != self.names[meaning]:
                     self._report_changed(cell, meaning)
+        if of_index:
+            remedy = "Write the run without row numbers (pandas: to_csv(index=False))."
+            self._report("index-column", f"{_listed(of_index)} before the ids", "the ids first", remedy)
+        if repeated:
+            one = len(repeated) == 1
+            place, cell = repeated[0]
+            remedy = (
+                f"Remove one of the two columns (this one is column {place + 1})."
+                if one
+                else f"Remove {_numbers(repeated)}."
+            )
+            name = self.names.get(meanings[place] or "") if one else None
+            self._report("column-duplicated", f"{_listed(repeated)} a second time", "each column once", remedy, name)
+        if extra:
+            name = cut(extra[0][1]) if len(extra) == 1 else None
+            remedy = f"Remove {_numbers(extra)}."
+            self._report("column-extra", _listed(extra), "the columns of the dev set", remedy, name or None)
+        for place, _ in (*repeated, *extra):
+            meanings[place] = None
 
     def _report_changed(self, cell: str, meaning: str) -> None:
         name, words = self.names[meaning], self.task.words_of(cell)
@@ -208,6 +226,25 @@ class _HeaderCheck:
 
     def _report(self, code: str, actual: str, expected: str, remedy: str, column: str | None = None) -> None:
         self.found.add(code, actual, expected, remedy, line=self.line, column=column)
+
+
+def _without_blanks_at_end(cells: Sequence[str], enough: int) -> int:
+    """Return how many cells are left without the blank ones at the end, but `enough`; 0 where all stay."""
+    width = len(cells)
+    while width > 1 and width != enough and not cells[width - 1].strip():
+        width -= 1
+    return width if width < len(cells) else 0
+
+
+def _listed(columns: Sequence[tuple[int, str]]) -> str:
+    """Return the headings of some columns, (place, heading), in words: the first few, and how many there are."""
+    return quoted(columns[0][1]) if len(columns) == 1 else quoted_list([cell for _, cell in columns])
+
+
+def _numbers(columns: Sequence[tuple[int, str]]) -> str:
+    """Return where some columns are, for people: `columns 3, 4, 7, …`."""
+    numbers = ", ".join(str(place + 1) for place, _ in columns[:_SHOWN])
+    return f"column{'s' if len(columns) > 1 else ''} {numbers}" + (", …" if len(columns) > _SHOWN else "")
 
 
 def report_trailing_delimiter(found: Findings, line: int, times: int = 1) -> None:

@@ -7,7 +7,8 @@ The work is done in the order of the file: its bytes (text.py), its header (colu
 """
 
 import re
-from collections.abc import Sequence
+from array import array
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import contains
 from pathlib import Path
@@ -19,11 +20,12 @@ from submission.check.ids import check_ids, report_comment
 from submission.check.text import Lines, read_bytes, read_lines
 from submission.problems import Findings, Problem, describe
 from submission.task import Header
-from submission.wording import both, counted
+from submission.wording import both, counted, printable, quoted
 
 # What follows the ids of wrong lines is gathered, so that each distinct rest is looked at once. A file of probabilities
 # has another on every line; the gathered rests are checked whenever there are this many.
 _GATHERED = 100_000
+_MOST_COLUMNS = 200  # of which a regular expression is made: that takes longer than to read them
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class CheckReport:
         """Return a line for each problem, and a summary, for people."""
         lines = [describe(problem, self.file) for problem in self.problems]
         subtasks = both(self.subtasks) or "no subtask"
-        lines.append(f"{self.file}: {counted(self.rows, 'row{s}')} of {subtasks}, {self._summary()}")
+        lines.append(f"{printable(str(self.file))}: {counted(self.rows, 'row{s}')} of {subtasks}, {self._summary()}")
         return "\n".join(lines)
 
     def to_dict(self) -> dict[str, Any]:
@@ -141,23 +143,45 @@ class _Body:
     def _read_plain(self) -> None:
         """Read lines that begin with their id and hold no quotes: a sound one is not split further than its id."""
         delimiter, gathered, ids = self.lines.delimiter, self.gathered, self.ids  # local names are faster
-        sound = re.compile(re.escape(delimiter).join(map(pattern, self.rules))).fullmatch
-        skipped = set()
+        sound = self._sound()
+        skipped = array("Q")  # numbers of lines that are no rows
+        blank, short = _Lines(), _Lines()
         for number, line in enumerate(self.lines.lines[self.start :], self.start + 1):
             image_id, separator, rest = line.partition(delimiter)
-            if not sound(rest):
+            if not separator:  # without a closer look: there may be millions
+                if not line or line.isspace():
+                    blank.count(number)
+                    skipped.append(number)
+                    continue
+                if (not self.rules or "#" in line) and self._report_odd_line(number, image_id, ()):
+                    skipped.append(number)
+                    continue
+                if self.rules:
+                    short.count(number)
+            elif not sound(rest):
                 if rest in gathered:
                     gathered[rest][1] += 1
-                elif self._report_odd_line(number, image_id, rest.split(delimiter) if separator else ()):
-                    skipped.add(number)
+                elif self._report_odd_line(number, image_id, rest.split(delimiter)):
+                    skipped.append(number)
                     continue
-                elif separator:
-                    self._gather(rest, number)
                 else:
-                    self._report_width(0, number, 1)
+                    self._gather(rest, number)
             ids.append(image_id)
+        if blank.times:
+            self._report_blank(blank.first, blank.times)
+        if short.times:
+            self._report_width(0, short.first, short.times)
         numbers = range(self.start + 1, len(self.lines.lines) + 1)
-        self.numbers = [number for number in numbers if number not in skipped] if skipped else numbers
+        if skipped:
+            self.numbers = array("Q", _without(numbers, skipped))
+        else:
+            self.numbers = numbers
+
+    def _sound(self) -> Callable[[str], object]:
+        """Return what tells whether all that follows an id is allowed; with too many columns, it never says so."""
+        if len(self.rules) > _MOST_COLUMNS:
+            return lambda rest: None
+        return re.compile(re.escape(self.lines.delimiter).join(map(pattern, self.rules))).fullmatch
 
     def _read_cells(self) -> None:
         """Read lines of any other layout, cell by cell."""
@@ -202,11 +226,14 @@ class _Body:
         remedy = "Look for an extra or a missing delimiter, and for a truncated line; its cells were not checked."
         self.found.count("cell-count", line, actual + of_id, expected, remedy, times=times, noun="line{s}")
 
+    def _report_blank(self, line: int, times: int) -> None:
+        expected, remedy = "a row on every line", "Remove the blank lines."
+        self.found.count("blank-line", line, None, expected, remedy, times=times, noun="blank line{s}")
+
     def _report_odd_line(self, number: int, image_id: str, cells: Sequence[str]) -> bool:
         """Report a line that is not a row but blank, a comment, or the header again; return whether it is one."""
         if not image_id.strip() and not any(map(str.strip, cells)):
-            expected, remedy = "a row on every line", "Remove the blank lines."
-            self.found.count("blank-line", number, None, expected, remedy, noun="blank line{s}")
+            self._report_blank(number, 1)
             return True
         first = image_id or next(iter(cells), "")
         # without a test list an id that begins with # is taken as one where it has its answers
@@ -234,6 +261,28 @@ class _Body:
         cells: list[str] = next((cells for _, cells in self.lines.rows(self.start) if any(map(str.strip, cells))), [])
         if len(cells) == width + 1 and cells[0] not in self.expected and cells[1] in self.expected:
             remedy = "Write the run without row numbers (pandas: to_csv(index=False))."
-            actual = f"{cells[0]!r} before the id {cells[1]!r}, without a heading"
+            actual = f"{quoted(cells[0])} before the id {quoted(cells[1])}, without a heading"
             self.found.add("index-column", actual, "the ids first", remedy, line=self.start + 1)
             self.columns.meanings.insert(0, None)
+
+
+class _Lines:
+    """How many lines there are of a kind, and the first of them."""
+
+    def __init__(self) -> None:
+        self.first = self.times = 0
+
+    def count(self, number: int) -> None:
+        self.first = self.first or number
+        self.times += 1
+
+
+def _without(numbers: Sequence[int], left_out: Sequence[int]) -> Iterator[int]:
+    """Yield the numbers that are not among `left_out`; both are in ascending order."""
+    others = iter(left_out)
+    other = next(others, None)
+    for number in numbers:
+        if number == other:
+            other = next(others, None)
+        else:
+            yield number

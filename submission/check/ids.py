@@ -1,7 +1,7 @@
 """The ids of a run file against those of the test list.
 
-An id that is not in the list is simplified step by step (blanks, folder, extension, case, number) until it is, so that
-`ABC.jpg` for `abc` is reported as what it is, and not as one id missing and one too many.
+An id that is not in the list is simplified step by step (blanks, folder, extension, Unicode form, case, number) until
+it is, so that `ABC.jpg` for `abc` is reported as what it is, and not as one id missing and one too many.
 """
 
 import math
@@ -10,14 +10,17 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from submission.labels import image_id
+from submission.names import same_name_key
 from submission.problems import Findings
-from submission.wording import quoted
+from submission.wording import in_ascii, quoted
 
+_LONGEST_NUMBER = 400  # characters
 _EXACT = "the ids of the test list, byte for byte"
 _EXPECTED = {  # code → expected, what to do next
     "id-blanks": ("ids without blanks around them", "Strip the ids."),
     "id-path": ("ids without a folder", "Write the name of the image without its folder."),
     "id-extension": ("ids without extension", "Write the name of the image without its extension (Path(name).stem)."),
+    "id-unicode": (_EXACT, "Take the ids from the test list: they look the same, but their bytes differ."),
     "id-case": (_EXACT, "Take the ids from the test list."),
     "id-number": (_EXACT, "Read ids as text (pandas: dtype=str, keep_default_na=False)."),
 }
@@ -26,14 +29,18 @@ _EXPECTED = {  # code → expected, what to do next
 def check_ids(ids: list[str], lines: Sequence[int], expected: Sequence[str] | None, found: Findings) -> None:
     """Report what is wrong with the ids on these lines; without `expected`, the test list, they are not compared."""
     if len(set(ids)) == len(ids):  # the two ways to be sound, a hundred times as fast as to look at each id
-        if expected is None and "" not in ids and ids == list(map(str.strip, ids)):
+        plain = all(map(str.isascii, ids))
+        if expected is None and plain and "" not in ids and ids == list(map(str.strip, ids)):
             return
         if expected is not None and ids == list(expected):
             return
     first: dict[str, int] = {}  # image id, as the list has it → its first line
+    in_file: dict[str, str] = {}  # the form in which names are compared → image id, of those that are not ASCII
+    repeated = ""  # what to do about the first repeated id
     known = _KnownIds(ids, expected)
+    codes: tuple[str, ...]
     for line, actual in zip(lines, ids, strict=True):
-        codes, name = known.look_up(actual)
+        codes, name = ((), actual) if actual in first else known.look_up(actual)
         if expected is not None and name.startswith("#") and name not in known.expected:
             report_comment(found, line, actual)
             continue
@@ -43,10 +50,17 @@ def check_ids(ids: list[str], lines: Sequence[int], expected: Sequence[str] | No
             remedy = "Write the id. (pandas reads the id 'NA' as empty: dtype=str, keep_default_na=False.)"
             found.count("id-empty", line, None, "an id on every line", remedy, noun="line{s} without id")
         elif name in first:
-            remedy = f"Keep one line for each image ({quoted(actual)} is first on line {first[name]})."
-            found.count("ids-duplicated", line, actual, "each id once", remedy, noun="id{s}")
+            if not repeated:
+                repeated = f"Keep one line for each image ({quoted(actual)} is first on line {first[name]})."
+            found.count("ids-duplicated", line, actual, "each id once", repeated, noun="id{s}")
         else:
             first[name] = line
+            if not name.isascii() and (other := in_file.setdefault(same_name_key(name), name)) != name:
+                repeated = repeated or (
+                    f"Keep one line for each image ({in_ascii(other)} on line {first[other]} is the same name in "
+                    "another Unicode form)."
+                )
+                found.count("ids-duplicated", line, actual, "each id once", repeated, noun="id{s}")
     if expected is not None:
         _compare(first, expected, found)
 
@@ -71,7 +85,7 @@ def _compare(first: dict[str, int], expected: Sequence[str], found: Findings) ->
         if actual != belongs:
             found.add(
                 "row-order",
-                f"{actual!r} where the test list has {belongs!r}",
+                f"{quoted(actual)} where the test list has {quoted(belongs)}",
                 "the order of the test list",
                 "Rows are joined by id, and the organisers give no rule; the order of the test list is the safer one.",
                 line=first[actual],
@@ -107,8 +121,11 @@ class _KnownIds:
             if name in self.expected:
                 return codes, name
         for codes, name in steps:
-            if name.casefold() in self._by_case:
-                return (*codes, "id-case"), self._by_case[name.casefold()]
+            if not name.isascii() and (meant := self._by_key.get(same_name_key(name))) is not None:
+                return (*codes, "id-unicode"), meant
+        for codes, name in steps:
+            if (meant := self._by_case.get(same_name_key(name).casefold())) is not None:
+                return (*codes, "id-case"), meant
         number = _number(name)
         if number is not None and number in self._by_number:
             return (*codes, "id-number"), self._by_number[number]
@@ -116,7 +133,11 @@ class _KnownIds:
 
     @cached_property
     def _by_case(self) -> dict[str, str]:
-        return {name.casefold(): name for name in self.expected}
+        return {same_name_key(name).casefold(): name for name in self.expected}
+
+    @cached_property
+    def _by_key(self) -> dict[str, str]:
+        return {same_name_key(name): name for name in self.expected if not name.isascii()}
 
     @cached_property
     def _by_number(self) -> dict[float, str]:
@@ -130,6 +151,8 @@ def _without_folder(name: str) -> str:
 
 
 def _number(name: str) -> float | None:
+    if len(name) > _LONGEST_NUMBER:
+        return None
     try:
         number = float(name)
     except ValueError:

@@ -9,7 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from submission.csvfile import LARGEST, excel_separator
+from submission.filekind import file_kind
 from submission.problems import Findings
+from submission.reading import read_regular
+from submission.wording import quoted
 
 if TYPE_CHECKING:
     from _csv import Reader
@@ -31,7 +35,14 @@ class Lines:
     quoted: bool
 
     def rows(self, start: int) -> Iterator[tuple[int, list[str]]]:
-        """Yield line number, from 1, and cells of every line from the place `start` on; a blank line has no cells."""
+        """Yield line number, from 1, and cells of every line from the place `start` on; a blank line has no cells.
+
+        The first line with content has `header_cells`, whether or not it turned out to be a header: the delimiter of
+        the others may be another.
+        """
+        if start == self.header:
+            yield start + 1, list(self.header_cells)
+            start += 1
         if not self.quoted:
             for number, line in enumerate(self.lines[start:], start + 1):
                 yield number, line.split(self.delimiter)
@@ -46,7 +57,7 @@ def read_bytes(source: Path | bytes, found: Findings) -> bytes | None:
     if isinstance(source, bytes):
         return source
     try:
-        return Path(source).read_bytes()
+        return read_regular(Path(source), LARGEST)
     except FileNotFoundError:
         found.add("file-absent", "no file", "a run file", "Check the path.")
     except IsADirectoryError:
@@ -58,7 +69,10 @@ def read_bytes(source: Path | bytes, found: Findings) -> bytes | None:
 
 
 def read_lines(data: bytes, found: Findings) -> Lines | None:
-    """Return the lines of the file, and report faults of its bytes; None where the file is empty."""
+    """Return the lines of the file, and report faults of its bytes; None where it is empty or of another kind."""
+    if kind := file_kind(data):
+        found.add("not-csv", kind.name, "a CSV", kind.remedy)
+        return None
     text = _text(data, found)
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
@@ -68,14 +82,33 @@ def read_lines(data: bytes, found: Findings) -> Lines | None:
         text = text.replace("\0", "")
     text = _line_ends(text, found)
     if not text.strip():
-        remedy = "Check that the run was written."
-        found.add("file-empty", "an empty file", "a header and a line for each image", remedy)
+        _report_empty("an empty file", found)
         return None
     if text.endswith("\n"):
         text = text[:-1]
     else:
         found.add("no-final-newline", "a last line without line end", r"\n after every line", r"Add a \n at the end.")
-    return _lines(text.split("\n"), found)
+    lines = text.split("\n")
+    header = _header_place(lines, found)
+    if header is None:
+        _report_empty("only blank lines and comments", found)
+        return None
+    return _lines(lines, header, found)
+
+
+def _report_empty(actual: str, found: Findings) -> None:
+    found.add("file-empty", actual, "a header and a line for each image", "Check that the run was written.")
+
+
+def _header_place(lines: list[str], found: Findings) -> int | None:
+    """Return the place of the first line that is neither blank nor a comment, nor a line for Excel, from 0."""
+    places = (place for place, line in enumerate(lines) if _has_content(line))
+    header = next(places, None)
+    if header is not None and excel_separator(lines[header]) is not None:
+        remedy = "Remove this line: Excel alone takes it as the name of the delimiter."
+        found.add("sep-line", quoted(lines[header]), "the header", remedy, line=header + 1)
+        header = next(places, None)
+    return header
 
 
 def _text(data: bytes, found: Findings) -> str:
@@ -113,8 +146,7 @@ def _line_ends(text: str, found: Findings) -> str:
     return text
 
 
-def _lines(lines: list[str], found: Findings) -> Lines:
-    header = next((place for place, line in enumerate(lines) if _has_content(line)), 0)
+def _lines(lines: list[str], header: int, found: Findings) -> Lines:
     body = next((place for place in range(header + 1, len(lines)) if _has_content(lines[place])), header)
     of_header = _delimiter(lines[header])
     # a header with commas over rows with semicolons happens when two programs wrote one file

@@ -1,5 +1,6 @@
 """A sound run has no problems; every fault gives its code. The faults are one table."""
 
+import gzip
 import json
 
 import pytest
@@ -80,6 +81,15 @@ FAULTS = [  # what was done to the sound run, how, the codes that tell it
     ("saved in UTF-16", lambda: SOUND.encode("utf-16"), "not-utf8"),
     ("saved in UTF-16 without mark", lambda: SOUND.encode("utf-16-le"), "nul-bytes"),
     ("a NUL within", line(3, lambda one: one.replace("c,", "c\0,")), "nul-bytes"),
+    ("a workbook", lambda: b"PK\x03\x04 xl/workbook.xml", "not-csv"),
+    ("compressed", lambda: gzip.compress(SOUND.encode()), "not-csv"),
+    ("a page", lambda: "<!DOCTYPE html><html><body>Sign in</body></html>\n", "not-csv"),
+    ("Excel's line", text(lambda run: "sep=,\n" + run), "sep-line"),
+    ("Excel's line with its cells", text(lambda run: '"sep=,"' + "," * 18 + "\n" + run), "sep-line"),
+    ("comments only", lambda: '\n# "run" 1\n,,\n', "file-empty"),
+    ("a quoted row with semicolons over rows with commas",
+     lines(lambda all_: ['"b";"negative";0', *all_[2:]]), "header-absent delimiter quoted cell-count"),
+    ("a heading of 5,000 digits", heading("T1", "T" + "1" * 5000), "heading-changed"),
     ("a byte-order mark", lambda: SOUND.encode("utf-8-sig"), "bom"),
     ("Windows line ends", text(lambda run: run.replace("\n", "\r\n")), "line-ends-crlf"),
     ("old Mac line ends", text(lambda run: run.replace("\n", "\r")), "line-ends-cr"),
@@ -194,6 +204,8 @@ def test_every_code_is_produced_by_some_fault(tmp_path):
     produced = {code for _, _, told in FAULTS for code in told.split()}
     produced |= {problem.code for problem in find_problems(tmp_path / "absent.csv", IDS, OFFICIAL)}
     produced |= {problem.code for problem in find_problems(tmp_path, IDS, OFFICIAL)}  # a folder: file-unreadable
+    in_two_parts = f"{HEADER}\nu\u0308,negative{',0' * 17}\n".encode()
+    produced |= {problem.code for problem in find_problems(in_two_parts, ["\u00fc"], OFFICIAL)}  # id-unicode
     assert produced == set(CODES)
 
 
@@ -214,13 +226,14 @@ def test_all_problems_are_told_at_once():
     }  # fmt: skip
 
 
-def test_the_same_problem_on_many_lines_is_one_with_its_first_line_and_count():
-    rows = "".join(f"i{n},negative,{',1.0' * 17}\n".replace(",,", ",") for n in range(1000))
-    problems = find_problems(f"{HEADER}\n{rows}".encode(), None, OFFICIAL)
-    assert len(problems) == 17  # one a column
-    assert {problem.actual for problem in problems} == {"'1.0' in 1000 cells, first on line 2"}
-    assert {problem.line for problem in problems} == {2}
-    assert [problem.column for problem in problems] == list(OFFICIAL_HEADER[2:])
+def test_the_same_problem_on_many_lines_and_in_many_columns_is_one():
+    rows = "".join(f"i{n},negative{',1.0' * 17}\n" for n in range(1000))
+    (problem,) = find_problems(f"{HEADER}\n{rows}".encode(), None, OFFICIAL)
+    assert (problem.code, problem.line, problem.column) == ("cell-float", 2, None)
+    columns = ", ".join(OFFICIAL_HEADER[2:])
+    assert problem.actual == f"'1.0' in 17000 cells of 17 columns ({columns}), first on line 2"
+    (problem,) = find_problems(f"{HEADER}\n{rows}".replace(",1.0", ",1", 16_999).encode(), None, OFFICIAL)
+    assert (problem.line, problem.column, problem.actual) == (1001, "T3.10:surprise", "'1.0'")
 
 
 def test_many_distinct_rows_are_settled_in_parts_with_the_same_result(monkeypatch):
@@ -291,6 +304,16 @@ def test_ids_are_text_and_case_is_theirs():
     assert codes(run, ids) == set()
     assert codes(run, None) == set()
     assert codes(run.replace("1e5", "100000.0"), ids) == {"id-number"}
+
+
+def test_ids_in_another_unicode_form_are_matched_and_reported():
+    ids = ["\u00dcber_1", "\u00dcber_2"]
+    run = f"{HEADER}\n" + "".join(f"U\u0308ber_{n}.jpg,negative{',0' * 17}\n" for n in (1, 2))
+    assert codes(run, ids) == {"id-unicode", "id-extension"}
+    assert codes(run.replace("U\u0308ber_2.jpg", "u\u0308BER_2"), ids) == {"id-unicode", "id-extension", "id-case"}
+    twice = run.replace("U\u0308ber_2", "\u00dcber_1")
+    assert codes(twice, ids) == {"id-unicode", "id-extension", "ids-duplicated", "ids-missing"}
+    assert codes(twice.replace(".jpg", ""), None) == {"ids-duplicated"}
 
 
 def test_warnings_do_not_refuse_a_run(tmp_path):
