@@ -9,7 +9,7 @@ Importing it imports neither torch nor scikit-learn.
 """
 
 from mediaeval.config.config import Config, parse_config
-from mediaeval.config.load import CONFIG_FILE, load_config
+from mediaeval.config.load import CONFIG_FILE, load_config, with_store_near
 from mediaeval.config.presets import PRESETS, blocks_of
 from mediaeval.config.sections import EnsembleSection, FeaturesSection, SplitSection, SubtaskSection
 
@@ -24,4 +24,5 @@ __all__ = [
     "blocks_of",
     "load_config",
     "parse_config",
+    "with_store_near",
 ]

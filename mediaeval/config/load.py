@@ -1,5 +1,9 @@
-"""Reading the configuration of a command: defaults, the preset, mediaeval.toml and the options, one over the other."""
+"""Reading the configuration of a command: defaults, the preset, mediaeval.toml and the options, one over the other.
 
+Files may be somebody else's: what they name is read from anywhere, and written only in their folder or the working one.
+"""
+
+import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -19,7 +23,10 @@ from mediaeval.toml_text import read_toml, require_plausible
 from submission.task import Task
 from submission.wording import quoted
 
+logger = logging.getLogger(__name__)
+
 CONFIG_FILE = "mediaeval.toml"
+STORE_VARIABLE = "MEDIAEVAL_FEATURES"  # environment variable: the feature store of all commands, such as a shared one
 
 
 def load_config(
@@ -42,7 +49,8 @@ def load_config(
               `classifier.epochs`, goes to each of `subtasks`
     subtasks  those that are trained, None for all: `system` and the keys written alone are theirs
 
-    Raises ConfigError with every unknown key and bad value.
+    Raises ConfigError with every unknown key and bad value, and for a feature store that the file puts elsewhere than
+    into its folder or the working folder.
     """
     path, written, groups = _read_toml(file, task)
     trained = task.names if subtasks is None else subtasks
@@ -60,6 +68,8 @@ def load_config(
         choose("system", system, SYSTEMS)
         for subtask in trained:
             tree = _merge(tree, {subtask: {"system": {"name": system}}})
+    if store := os.environ.get(STORE_VARIABLE):
+        tree = _merge(tree, {"features": {"store": store}})
     tree = _with_sets(tree, sets, trained, system)
     sources = [str(path)] if path else []
     sources += ["--engine"] if engine is not None else []
@@ -67,8 +77,49 @@ def load_config(
     source = " or ".join(sources) or f"preset {name}"
     require_plausible(tree, source)
     config = parse_config(tree, task, source)
+    if path and _is_written_store(written, config.features.store):
+        _require_near(path, config.features.store)
     config.keep_written_groups(*groups)
     return config
+
+
+def with_store_near(config: Config, source: Path, *folders: Path) -> Config:
+    """Return a recorded configuration with a feature store that may be written to: another one for a path elsewhere.
+
+    source   the run.toml that it is from, for messages; the run may be somebody else's
+    folders  where its store may be, beside the working folder
+    """
+    store = os.environ.get(STORE_VARIABLE) or config.features.store
+    usual = FeaturesSection().store
+    if store == config.features.store and store != usual and not _is_within(store, Path(), *folders):
+        logger.info(
+            f"{source}: its feature store {store} is outside of this folder and is not used; features are kept in "
+            f"{usual}. To use it all the same: {STORE_VARIABLE}={store}"
+        )
+        store = usual
+    return config.model_copy(update={"features": config.features.model_copy(update={"store": store})})
+
+
+def _is_written_store(written: Mapping[str, Any], store: str) -> bool:
+    """Return whether a feature store is the one that a file names, not one of the command line or the environment."""
+    section = written.get("features")
+    return isinstance(section, Mapping) and section.get("store") == store != os.environ.get(STORE_VARIABLE)
+
+
+def _require_near(file: Path, store: str) -> None:
+    """Raise ConfigError for a feature store in which a file, which may be somebody else's, must not write."""
+    if not _is_within(store, file.parent, Path()):
+        raise ConfigError(
+            f"{file}: features.store: got {store}; expected a folder inside of {file.parent.absolute()} or of the "
+            f"folder that you work in. Give another one yourself: --set features.store={store}, or the "
+            f"environment variable {STORE_VARIABLE}={store}."
+        )
+
+
+def _is_within(path: str, *folders: Path) -> bool:
+    """Return whether a path is in one of some folders, symbolic links followed."""
+    real = Path(os.path.realpath(path))
+    return any(real.is_relative_to(os.path.realpath(folder)) for folder in folders)
 
 
 def _read_toml(file: Path | None, task: Task) -> tuple[Path | None, dict[str, Any], tuple[str, str]]:

@@ -225,9 +225,13 @@ class _Batches:
     def __init__(self) -> None:
         self._waiting: dict[str, list[tuple[_Job, np.ndarray]]] = {}
         self._in_flight: dict[str, deque[tuple[list[_Job], Callable[[], np.ndarray]]]] = {}
+        self._begun: set[Path] = set()
         self.computed: Counter[str] = Counter()
 
     def add(self, job: _Job, array: np.ndarray) -> None:
+        if job.file.path not in self._begun:  # a store that lacks nothing may be one that cannot be written to
+            job.file.begin()
+            self._begun.add(job.file.path)
         queue = self._waiting.setdefault(job.file.path.name, [])
         queue.append((job, array))
         if len(queue) == job.network.batch:

@@ -8,11 +8,13 @@ the torn tail is dropped. Keys come from the sha256 of image bytes: a renamed im
 loses them, and no vector is ever found by its position.
 """
 
+import contextlib
 import hashlib
 import json
+import os
 import zlib
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from filelock import FileLock
 
 from mediaeval.errors import FeaturesError
 from mediaeval.files import write_atomically
+from submission.reading import open_regular
 
 _MAGIC = b"MEDIAEVAL-FEATURES-1\n"
 _ALIGN = 64
@@ -39,7 +42,7 @@ class FeatureFile:
     """The vectors of one extractor identity, by key (32 bytes)."""
 
     def __init__(self, path: Path, identity: dict[str, Any], width: int):
-        """Open the file, or begin it; `width`: numbers per vector.
+        """Open the file; one that does not exist is begun by `begin`. `width`: numbers per vector.
 
         Raises FeaturesError when it belongs to another identity or is damaged.
         """
@@ -48,21 +51,49 @@ class FeatureFile:
         self._record = np.dtype([("key", "V32"), ("vector", "<f4", (width,)), ("crc", "<u4")])
         head = _MAGIC + len(_canonical(identity)).to_bytes(4, "little") + _canonical(identity)
         self._header = head + b"\0" * (-len(head) % _ALIGN)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(self.path.with_suffix(".lock")):
-            if not self.path.exists():
-                write_atomically(self.path, self._header)
         self._forget()
         self.reload()
+
+    def begin(self) -> None:
+        """Find out, before anything is computed, whether vectors can be added; begin a file that does not exist.
+
+        Raises FeaturesError when not.
+        """
+        with self._writing():
+            self._begin()
+            with self.path.open("r+b"):
+                pass
+
+    def _begin(self) -> None:
+        if not self.path.exists():
+            write_atomically(self.path, self._header)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[None]:
+        """Within, no other process writes. An OSError of what is done becomes a FeaturesError."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with FileLock(self.path.with_suffix(".lock")):
+                yield
+        except OSError as error:
+            raise FeaturesError(
+                f"{self.path} cannot be written: {error.strerror}. What was computed before is kept. Free some space, "
+                "or set the environment variable MEDIAEVAL_FEATURES to a folder that you may write to, and run the "
+                "command again: it continues from there."
+            ) from error
 
     def _forget(self) -> None:
         self._read = 0  # records read so far
         self._keys = np.zeros(0, "S32")  # of the undamaged ones, sorted: a dictionary would take six times the memory
         self._rows = np.zeros(0, np.int64)  # the record of each key
+        self._data: np.memmap | None = None
 
     def reload(self) -> None:
-        """Read what was appended since opening, by this process or another."""
-        with self.path.open("rb") as file:
+        """Read what was appended since opening, by this process or another; nothing where there is no file."""
+        if not os.path.lexists(self.path):
+            self._forget()
+            return
+        with open_regular(self.path) as file:
             if file.read(len(self._header)) != self._header:
                 raise FeaturesError(
                     f"{self.path} does not hold the features that its name says. Delete it: they are computed again."
@@ -129,18 +160,14 @@ class FeatureFile:
         records["vector"] = vectors
         for row in records:
             row["crc"] = zlib.crc32(row.tobytes()[:-4])
-        try:
-            with FileLock(self.path.with_suffix(".lock")), self.path.open("r+b") as file:
+        with self._writing():
+            self._begin()
+            with self.path.open("r+b") as file:
                 size = file.seek(0, 2)
                 whole = (size - len(self._header)) // self._record.itemsize
                 file.seek(len(self._header) + whole * self._record.itemsize)  # over a torn tail
                 file.write(records.tobytes())
                 file.truncate()
-        except OSError as error:
-            raise FeaturesError(
-                f"{self.path} cannot be written: {error.strerror}. What was computed before is kept. Free some space "
-                "and run the command again: it continues from there."
-            ) from error
 
 
 class FeatureStore:

@@ -42,6 +42,7 @@ def require_room(run: RunFolder, config: Config, subtasks: list[str], replace: b
     if not others:
         return
     old = read_config(run, config.task)
+    old.features = old.features.model_copy(update={"store": config.features.store})  # changes no number
     differing = [f"[{key}]" for key in SHARED_SECTIONS if getattr(old, key) != getattr(config, key)]
     if differing:
         raise RunFolderError(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from mediaeval.config import Config, parse_config
+from mediaeval.config import Config, parse_config, with_store_near
 from mediaeval.data.dataset import Dataset
 from mediaeval.devices import resolve_device
 from mediaeval.digests import RUN_CSV, TEST, changed_files
@@ -279,7 +279,8 @@ class TrainedRun:
 def read_config(folder: RunFolder, task: Task) -> Config:
     """Return the configuration that a run was made with."""
     try:
-        return parse_config(read_toml(folder.config), task, folder.config)
+        config = parse_config(read_toml(folder.config), task, folder.config)
+        return with_store_near(config, folder.config, folder.runs_dir.parent)
     except ConfigError as error:
         raise RunFolderError(
             f"{folder.path} is half written: run.toml is absent or damaged ({error}). Train it again: {folder.retrain}."

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 import mediaeval.config
 from mediaeval.classifiers.recipes import RECIPES
-from mediaeval.config import PRESETS, Config, parse_config
+from mediaeval.config import PRESETS, Config, parse_config, with_store_near
 from mediaeval.errors import ConfigError
 from submission.task import Subtask, Task
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021
@@ -453,3 +453,43 @@ def test_no_settings_end_in_a_traceback(rng):
 def test_no_set_ends_in_a_traceback(sets):
     with contextlib.suppress(ConfigError):
         load_config(sets=sets)
+
+
+def test_a_file_puts_the_store_near_and_only_the_user_elsewhere(tmp_path, workdir, monkeypatch):
+    """A settings file may be somebody else's; the command line and the environment are the user's own word."""
+    file, shared = tmp_path / "project/mediaeval.toml", str(tmp_path / "shared")
+    file.parent.mkdir()
+
+    def store_of(written: str, **options) -> str:
+        file.write_text(f"[features]\nstore = '{written}'")
+        return load_config(file, **options).features.store
+
+    assert store_of("kept") == str(file.parent / "kept")
+    assert store_of(str(workdir / "kept")) == str(workdir / "kept")
+    Path("way-out").symlink_to(tmp_path)
+    for written in (shared, "../shared", "a/../../shared", str(workdir / "way-out/shared")):
+        with pytest.raises(ConfigError, match=r"features.store: got .*shared; expected a folder inside .*project or"):
+            store_of(written)
+    assert store_of("../shared", sets=[f"features.store={shared}"]) == shared
+    monkeypatch.setenv("MEDIAEVAL_FEATURES", shared)
+    assert store_of("../other") == shared and load_config().features.store == shared
+    assert load_config(sets=["features.store=mine"]).features.store == "mine"
+
+
+def test_a_runs_recorded_store_elsewhere_is_not_used(tmp_path, workdir, monkeypatch, caplog):
+    caplog.set_level("INFO", "mediaeval")
+
+    def store_of(recorded: str) -> str:
+        tree = load_config().to_dict() | {"features": {"store": recorded}}
+        return with_store_near(parse_config(tree, VISUAL_SENTIMENT_2021, "run.toml"), Path("run.toml")).features.store
+
+    for recorded in (".mediaeval/features", "mine", str(workdir / "mine")):
+        assert store_of(recorded) == recorded
+    assert not caplog.messages
+    for recorded in ("../shared", "/shared"):
+        assert store_of(recorded) == ".mediaeval/features"
+        assert (
+            f"run.toml: its feature store {recorded} is outside of this folder and is not used" in caplog.messages[-1]
+        )
+    monkeypatch.setenv("MEDIAEVAL_FEATURES", "/shared")
+    assert store_of("../shared") == "/shared"

@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "mediaeval.data": {"submission"} | LEAVES,
     "mediaeval.sample": {"submission"} | LEAVES,
     "mediaeval.weights": {"submission", "mediaeval.formats"} | LEAVES,
-    "mediaeval.features": {"mediaeval.data", "mediaeval.formats", "mediaeval.weights"} | LEAVES,
+    "mediaeval.features": {"submission", "mediaeval.data", "mediaeval.formats", "mediaeval.weights"} | LEAVES,
     "mediaeval.classifiers": {"submission", "mediaeval.features"} | LEAVES,
     "mediaeval.training": LEAVES,
     "mediaeval.pretrain": {"mediaeval.formats", "mediaeval.weights", "mediaeval.features", "mediaeval.training"}

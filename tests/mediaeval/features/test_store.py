@@ -137,3 +137,25 @@ def test_views_have_keys_of_their_own():
     content = "ab" * 32
     keys = {image_key(content), *(view_key(content, i, v) for i in ("a", "b") for v in (1, 2))}
     assert len(keys) == 5
+
+
+def test_a_store_that_cannot_be_written_serves_what_it_holds(tmp_path, monkeypatch):
+    full = FeatureFile(tmp_path / "f", IDENTITY, 5)
+    full.append([key(1)], vectors(1))
+
+    def read_only(*arguments, **options):
+        raise PermissionError(30, "Read-only file system")
+
+    monkeypatch.setattr("mediaeval.features.store.FileLock", read_only)
+    held, empty = FeatureFile(tmp_path / "f", IDENTITY, 5), FeatureFile(tmp_path / "g", IDENTITY, 5)
+    np.testing.assert_array_equal(held.get([key(1)]), vectors(1))
+    assert len(empty) == 0 and not empty.path.exists() and key(1) not in empty
+    for file in (held, empty):
+        with pytest.raises(FeaturesError, match=r"cannot be written: Read-only file system.*MEDIAEVAL_FEATURES"):
+            file.begin()
+
+
+def test_what_is_no_file_in_a_store_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "f")
+    with pytest.raises(OSError, match="is a named pipe"):
+        FeatureFile(tmp_path / "f", IDENTITY, 5)
