@@ -311,7 +311,8 @@ def score_run(
     truth  CSV with the labels of the test images
     dev    as in `check_run`
 
-    Raises UserError for a file that cannot be read, or that lacks an image of the truth.
+    An image of the truth without an answer counts as wrong; `.absent` names them. Raises UserError for a file that
+    cannot be read, or that has an image which the truth lacks.
     """
     from submission.labels import read_labels
     from submission.runfile import read_run

@@ -64,7 +64,8 @@ class Difference:
 
 
 def difference(first: LabelTable, second: LabelTable, task: Task) -> Difference:
-    """Compare two files by id, in the subtasks that both have."""
+    """Compare two files by id, whatever its Unicode form, in the subtasks that both have."""
+    second = second.with_ids_as_in(first.ids)
     known = set(second.ids)
     common = [image_id for image_id in first.ids if image_id in known]
     flips, compared = [], {}

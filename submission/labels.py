@@ -4,8 +4,8 @@ Lenient about how a file is written (byte-order mark, line ends, quotes, an inde
 about its content: every id and every label is understood, or the file is refused with all its problems at once.
 """
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from submission.csvfile import CsvFile, Problems
@@ -36,6 +36,18 @@ class LabelTable:
     header: tuple[str, ...]
     ids: tuple[str, ...]
     labels: dict[str, dict[str, Label]]
+
+    def with_ids_as_in(self, ids: Iterable[str]) -> "LabelTable":
+        """Return the table with each id written as in `ids`, where that has the same name in another Unicode form."""
+        if all(map(str.isascii, self.ids)):
+            return self
+        written = {same_name_key(image_id): image_id for image_id in ids if not image_id.isascii()}
+        names = {image_id: written.get(same_name_key(image_id), image_id) for image_id in self.ids}
+        labels = {
+            subtask: {names[image_id]: label for image_id, label in of_subtask.items()}
+            for subtask, of_subtask in self.labels.items()
+        }
+        return replace(self, ids=tuple(names.values()), labels=labels)
 
 
 def read_labels(path: Path, task: Task) -> LabelTable:

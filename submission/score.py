@@ -6,7 +6,8 @@ so that a thousand bootstrap samples are one matrix product.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from submission.errors import RunFileError
 from submission.labels import LabelTable, read_labels
 from submission.runfile import read_run
 from submission.task import Subtask, Task
-from submission.wording import both, quoted_list
+from submission.wording import both, quoted, quoted_list
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,16 +44,18 @@ class SubtaskScore:
     interval: tuple[float, float]
     per_label: list[LabelScore]
     n_images: int
+    absent: tuple[str, ...] = ()  # images without an answer, each of which counts as wrong
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the score for `json.dumps`."""
-        return {
+        """Return the score for `json.dumps`; `absent` is left out where no image is without an answer."""
+        read: dict[str, Any] = {
             "subtask": self.subtask,
             "weighted_f1": self.weighted_f1,
             "interval": self.interval,
             "per_label": [label.to_dict() for label in self.per_label],
             "n_images": self.n_images,
         }
+        return read | ({"absent": list(self.absent)} if self.absent else {})
 
 
 def score_file(run: Path, truth: Path, task: Task, *, dev: Path | None = None) -> dict[str, SubtaskScore]:
@@ -66,11 +69,13 @@ def score_file(run: Path, truth: Path, task: Task, *, dev: Path | None = None) -
 def score(
     truth: LabelTable, run: LabelTable, task: Task, *, seed: int = 0, resamples: int = 1000
 ) -> dict[str, SubtaskScore]:
-    """Score the subtasks that both tables have; rows are joined by id, whatever their order.
+    """Score the subtasks that both tables have; rows are joined by id, whatever their order and their Unicode form.
 
-    Raises RunFileError when they share no subtask, when the run lacks ids of the truth (a missing answer is never
-    skipped), or has ids that the truth lacks.
+    An image without an answer counts as wrong, never as left out: it has none of the classes, and the opposite of each
+    label that may occur beside others. Raises RunFileError when the tables share no subtask or no id, or when the run
+    has ids that the truth lacks.
     """
+    run = run.with_ids_as_in(truth.ids)
     subtasks = [subtask for subtask in task.subtasks if subtask.name in truth.labels and subtask.name in run.labels]
     problems = []
     if not subtasks:
@@ -80,10 +85,10 @@ def score(
         )
     answered, known = set(run.ids), set(truth.ids)
     missing = [image_id for image_id in truth.ids if image_id not in answered]
-    if missing:
+    if len(missing) == len(truth.ids):
         problems.append(
-            f"{run.path}: got no answer for {quoted_list(missing)}; expected every id of the truth. Add the answers: "
-            "images that are left out are not skipped."
+            f"{run.path}: got no answer for any id of the truth, such as {quoted(missing[0])}; expected its ids. Check "
+            "that both files are of one test set."
         )
     extra = [image_id for image_id in run.ids if image_id not in known]
     if extra:
@@ -93,15 +98,22 @@ def score(
         )
     if problems:
         raise RunFileError(*problems)
-    return {
-        subtask.name: score_decisions(
-            subtask,
-            *(subtask.to_matrix(table.labels[subtask.name], truth.ids) for table in (truth, run)),
-            seed=seed,
-            resamples=resamples,
-        )
-        for subtask in subtasks
-    }
+    scores = {}
+    for subtask in subtasks:
+        true = subtask.to_matrix(truth.labels[subtask.name], truth.ids)
+        predicted = _with_absent(subtask, true, run, truth.ids)
+        of_subtask = score_decisions(subtask, true, predicted, seed=seed, resamples=resamples)
+        scores[subtask.name] = replace(of_subtask, absent=tuple(missing))
+    return scores
+
+
+def _with_absent(subtask: Subtask, true: np.ndarray, run: LabelTable, ids: Sequence[str]) -> np.ndarray:
+    """Return the run's decisions on these images, 0/1 (n_ids, n_labels), and a wrong one where it has no answer."""
+    labels = run.labels[subtask.name]
+    there = [image_id in labels for image_id in ids]
+    predicted = 1 - true if subtask.multi_label else true * 0
+    predicted[there] = subtask.to_matrix(labels, [image_id for image_id in ids if image_id in labels])
+    return predicted
 
 
 def weighted_f1(truth: np.ndarray, predicted: np.ndarray) -> float:
@@ -124,8 +136,13 @@ def weighted_f1(truth: np.ndarray, predicted: np.ndarray) -> float:
 
 
 def as_text(scores: dict[str, SubtaskScore]) -> str:
-    """Return the scores as tab-separated lines with a header: a line per subtask, then one per label."""
-    lines = ["subtask\tlabel\tf1\tlow\thigh\timages"]
+    """Return the scores as tab-separated lines with a header: a line per subtask, then one per label.
+
+    Images without an answer are named before them, in a line that begins with `#`.
+    """
+    absent = next((of_subtask.absent for of_subtask in scores.values()), ())
+    lines = [f"# no answer for {quoted_list(absent)}: each counts as wrong"] if absent else []
+    lines.append("subtask\tlabel\tf1\tlow\thigh\timages")
     for name, of_task in scores.items():
         low, high = of_task.interval
         lines.append(f"{name}\tweighted\t{of_task.weighted_f1:.4f}\t{low:.4f}\t{high:.4f}\t{of_task.n_images}")

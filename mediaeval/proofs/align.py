@@ -98,7 +98,7 @@ class AlignmentChecker:
     def __call__(self, path: Path) -> AlignmentReport:
         """Check one run file."""
         try:
-            run = read_labels(path, self.task)
+            run = read_labels(path, self.task).with_ids_as_in(self.expectation.ids)
         except LabelFileError as error:
             return AlignmentReport(path, None, (), f"its labels cannot be read ({error.problems[0]})")
         folder = RunFolder(Path(path).parent)

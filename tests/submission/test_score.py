@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
+from submission.compare import difference
 from submission.errors import RunFileError
 from submission.labels import LabelTable
 from submission.score import as_text, score, weighted_f1
@@ -116,14 +117,37 @@ def test_only_what_both_have_is_scored():
         score(run, table(subtask1=truth.labels["subtask1"]), TASK)
 
 
-def test_a_missing_answer_is_never_skipped_nor_an_extra_one_dropped():
+def test_an_absent_answer_counts_as_wrong_and_is_named():
+    labels = {f"i{n}": "neutral" if n % 3 else "negative" for n in range(12)}
+    bits = {image_id: (1, 0, 0, 0, 0, 0, n % 2) for n, image_id in enumerate(labels)}
+    truth = table(subtask1=labels, subtask2=bits)
+    absent = ("i1", "i3", "i4")
+    kept = [image_id for image_id in labels if image_id not in absent]
+    scores = score(truth, table(subtask1={i: labels[i] for i in kept}, subtask2={i: bits[i] for i in kept}), TASK)
+    wrong = table(  # each decision on them is another
+        subtask1=labels | dict.fromkeys(absent, "positive"),
+        subtask2=bits | {i: tuple(1 - bit for bit in bits[i]) for i in absent},
+    )
+    for name, expected in score(truth, wrong, TASK).items():
+        assert (scores[name].absent, scores[name].n_images) == (absent, 12)
+        assert scores[name].weighted_f1 == pytest.approx(expected.weighted_f1)
+        assert scores[name].to_dict()["absent"] == list(absent)
+        assert "absent" not in expected.to_dict()
+    assert as_text(scores).startswith("# no answer for 'i1', 'i3', 'i4' (3): each counts as wrong\nsubtask\tlabel\t")
+
+
+def test_an_extra_answer_is_never_dropped_and_files_of_two_test_sets_are_refused():
     truth = table(subtask1=dict.fromkeys("abcdefgh", "neutral"))
-    run = table(subtask1=dict.fromkeys("axy", "neutral"))
-    with pytest.raises(RunFileError) as caught:
-        score(truth, run, TASK)
-    missing, extra = caught.value.problems
-    assert "got no answer for 'b', 'c', 'd', 'e', 'f' and 2 more (7); expected every id of the truth" in missing
-    assert "got answers for 'x', 'y' (2); expected only ids of the truth" in extra
+    with pytest.raises(RunFileError, match=r"got answers for 'x', 'y' \(2\); expected only ids of the truth"):
+        score(truth, table(subtask1=dict.fromkeys("axy", "neutral")), TASK)
+    with pytest.raises(RunFileError, match="got no answer for any id of the truth, such as 'a'"):
+        score(truth, table(subtask1={"x": "neutral"}), TASK)
+
+
+def test_rows_are_joined_whatever_the_unicode_form_of_their_ids():
+    truth, run = table(subtask1={"\u00fc": "neutral"}), table(subtask1={"u\u0308": "neutral"})
+    assert score(truth, run, TASK)["subtask1"].weighted_f1 == 1
+    assert difference(truth, run, TASK).to_dict() == difference(truth, truth, TASK).to_dict()
 
 
 def test_a_score_as_text_has_a_line_for_each_subtask_and_label():
