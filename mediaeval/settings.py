@@ -11,7 +11,7 @@ A leaf: it imports neither torch nor scikit-learn, so that a wrong setting is re
 from collections.abc import Iterable, Mapping
 from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from mediaeval.errors import ConfigError, nearest
 from mediaeval.toml_text import MAX_DEPTH, NotTomlError, parse_toml
@@ -37,11 +37,20 @@ S = TypeVar("S", bound=BaseModel)
 PathText = Annotated[str, Field(json_schema_extra={"format": "path"})]
 # TOML and JSON have lists where Python has tuples
 WholeNumbers = Annotated[tuple[Annotated[int, Field(ge=1)], ...], Field(strict=False)]
-Triple = Annotated[tuple[float, float, float], Field(strict=False)]
-PositiveTriple = Annotated[
-    tuple[Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)], Annotated[float, Field(gt=0)]],
-    Field(strict=False),
-]
+
+
+def _for_all_channels(value: object) -> object:
+    """Return one number as three equal ones; anything else as it is."""
+    return [value] * 3 if isinstance(value, int | float) and not isinstance(value, bool) else value
+
+
+# A number per channel; a single one stands for three equal ones
+FOR_ALL_CHANNELS = BeforeValidator(_for_all_channels)
+A_TRIPLE = Field(strict=False, examples=[[0.5, 0.5, 0.5]])
+Number = Annotated[float, Field(strict=True)]
+Positive = Annotated[float, Field(strict=True, gt=0)]
+Triple = Annotated[tuple[Number, Number, Number], A_TRIPLE, FOR_ALL_CHANNELS]
+PositiveTriple = Annotated[tuple[Positive, Positive, Positive], A_TRIPLE, FOR_ALL_CHANNELS]
 
 
 def parse_settings(
@@ -203,6 +212,7 @@ _TYPES = {
     "string": "string",
     "object": "table",
 }
+_COUNTS = {2: "two", 3: "three", 4: "four"}
 
 
 def _type(schema: JsonSchema) -> str:
@@ -211,7 +221,7 @@ def _type(schema: JsonSchema) -> str:
     if "$ref" in schema:
         return "table"
     if schema.get("type") == "array":
-        length = f"{schema['maxItems']} " if "maxItems" in schema else "list of "
+        length = f"{_COUNTS[schema['maxItems']]} " if "maxItems" in schema else "list of "
         return f"{length}{_type(_items(schema))}s"
     return "path" if schema.get("format") == "path" else _TYPES.get(schema.get("type", ""), "any value")
 
@@ -235,5 +245,5 @@ def _expected(schema: JsonSchema) -> str:
     if kind == "choice":
         return allowed
     example = f", such as {schema['examples'][0]!r}" if "examples" in schema else ""
-    article = "" if kind in ("true or false", "any value") or kind[0].isdigit() else "a "
+    article = "" if kind in ("true or false", "any value") or kind.startswith(tuple(_COUNTS.values())) else "a "
     return " ".join(filter(None, (article + kind.removesuffix(" choices"), allowed))) + example

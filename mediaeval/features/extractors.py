@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from mediaeval.errors import ConfigError, choose
 from mediaeval.features.kinds import KINDS
-from mediaeval.settings import Settings, parse_settings
+from mediaeval.settings import Settings, Triple, parse_settings
 
 S = TypeVar("S", bound=Settings)
 
@@ -33,8 +33,8 @@ class ExtractorConfig(BaseModel):
     weights: str = ""  # a file; empty: the published one, from the cache or fetched into it
     parts: dict[str, str] = Field(default_factory=dict)  # further weight files by role: pca, detector
     output: Literal["features", "scores", "unit"] = "features"
-    mean: tuple[float, float, float] | None = None  # of pixel values 0..1, RGB
-    std: tuple[float, float, float] | None = None
+    mean: Triple | None = None  # of pixel values 0..1, RGB
+    std: Triple | None = None
     image_size: int | None = None  # pixels per side
 
     width: int | None = Field(

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from mediaeval.features.model_args import ModelArgs, ModelName
 from mediaeval.settings import PathText, PositiveTriple, Settings, Triple
 
 
@@ -102,9 +103,11 @@ class TrainingSettings(Settings):
 class TimmSettings(TrainingSettings):
     """A network of timm under a new classifier."""
 
-    model: str = Field(default="mobilenetv2_100", description="The network's name in timm.")
-    model_args: dict[str, Any] = Field(
-        default={}, description="Further arguments of timm.create_model, such as { drop_rate = 0.2 }."
+    model: ModelName = Field(default="mobilenetv2_100", description="The network's name in timm.")
+    model_args: ModelArgs = Field(
+        default={},
+        description="Further arguments of timm.create_model, such as { drop_rate = 0.2 }; those that load anything are "
+        "refused.",
     )
     weights: PathText = Field(
         default="", description="File of weights; empty: the published ones, from the weights' cache or the network."
@@ -113,16 +116,28 @@ class TimmSettings(TrainingSettings):
         default=None, ge=32, le=4096, description="Pixels per side; unset: what the weights were trained with."
     )
     mean: Triple | None = Field(
-        default=None, description="Mean of pixel values, RGB, 0..1; unset: what the weights were trained with."
+        default=None,
+        description="Mean of pixel values, RGB, 0..1, or one number for all; unset: what the weights were made with.",
     )
     std: PositiveTriple | None = Field(
         default=None,
-        description="Standard deviation of pixel values, RGB, 0..1; unset: what the weights were trained with.",
+        description="Standard deviation of pixel values, RGB, 0..1, or one for all; unset: what the weights were made "
+        "with.",
     )
+
+    @model_validator(mode="after")
+    def _labels_are_the_classes(self) -> "TimmSettings":
+        if "num_classes" in self.model_args:
+            raise ValueError("model_args: num_classes is the number of the subtask's labels. Leave it out")
+        return self
 
 
 # of ilsvrc_2012_mean.npy
-_CAFFE_MEAN = Field(default=(104.00699, 116.66877, 122.67892), description="Mean of pixel values, BGR, 0..255.")
+_CAFFE_MEAN = Field(
+    default=(104.00699, 116.66877, 122.67892),
+    examples=[[104.0, 117.0, 123.0]],
+    description="Mean of pixel values, BGR, 0..255.",
+)
 
 
 class CaffeNetSettings(TrainingSettings):
@@ -180,7 +195,9 @@ class MultiGapSettings(TrainingSettings):
         default="", description="File of VGG16's weights: vgg16_places365.caffemodel, or the Keras port's .h5."
     )
     places_mean: Triple = Field(
-        default=(103.939, 116.779, 123.68), description="Mean of the places stream, BGR, 0..255."
+        default=(103.939, 116.779, 123.68),
+        examples=[[104.0, 117.0, 124.0]],
+        description="Mean of the places stream, BGR, 0..255.",
     )
     anp: str = Field(
         default="",

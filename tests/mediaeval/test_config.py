@@ -105,6 +105,12 @@ def test_a_key_of_a_subtask_goes_to_those_being_trained(workdir):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        (
+            "[extractors.a]\nkind='caffenet'\nmodel='a'\nmean=[0.5]",
+            r"a.mean: got \[0.5\]; expected three numbers, such",
+        ),
+        ("[extractors.a]\nkind='timm'\nmodel='a'\nmean='x'", r"a.mean: got 'x'; .* such as \[0.5, 0.5, 0.5\]"),
+        ("[extractors.a]\nkind='timm'\nmodel='a'\nstd=[1, 1, true]", r"a.std: got \[1, 1, True\]; expected three"),
         ("[fetures]\nuse=['handcrafted']", r"unknown key 'fetures'. Did you mean 'features'\?"),
         ("[features]\nscal='unit'", r"unknown setting 'features.scal'. Did you mean 'scale'\?.*Known: use, scale"),
         ("[features]\nscale='units'", r"features.scale: got 'units'; expected 'none', 'unit' or 'standard'\."),

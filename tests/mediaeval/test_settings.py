@@ -51,8 +51,8 @@ class Walk(Settings):
         ("view", "choice", "'sea' or 'hill'", "'sea' or 'hill'"),
         ("rest", "whole number or choice", "of at least 1, or 'never'", "a whole number of at least 1, or 'never'"),
         ("stop", "whole number", "from 1 to 9", "a whole number from 1 to 9"),
-        ("start", "3 numbers", "", "3 numbers"),
-        ("end", "3 numbers", "above 0", "3 numbers above 0"),
+        ("start", "three numbers", "", "three numbers, such as [0.5, 0.5, 0.5]"),
+        ("end", "three numbers", "above 0", "three numbers above 0, such as [0.5, 0.5, 0.5]"),
         ("map", "path", "", "a path"),
         ("dog", "true or false", "", "true or false"),
         ("bag", "table", "", "a table"),
@@ -73,7 +73,7 @@ WRONG = {
     "view": ("sky", 3),
     "rest": (0, "often", 1.5),
     "stop": (0, 10),
-    "start": ([1, 2], [1, 2, "3"], 1),
+    "start": ([1, 2], [1, 2, "3"], [1, 2, True], [1], "1", True),
     "end": ([1, 2, 0], [1, 2]),
     "map": (3,),
     "dog": (1, "true"),
@@ -89,6 +89,11 @@ def test_value_that_does_not_fit_is_reported_with_what_was_expected(name, value)
         parse_settings(Walk, {"name": "x", name: value}, "walk")
     expected = expected_in_words(properties(Walk)[name])
     assert caught.value.problems == (f"walk.{name}: got {value!r}; expected {expected}.",)
+
+
+def test_one_number_is_that_of_all_channels():
+    walk = parse_settings(Walk, {"name": "x", "start": 0.5, "end": 2}, "walk")
+    assert (walk.start, walk.end) == ((0.5, 0.5, 0.5), (2.0, 2.0, 2.0))
 
 
 def test_all_problems_are_reported_at_once_with_the_nearest_setting():

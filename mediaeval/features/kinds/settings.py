@@ -3,20 +3,21 @@
 Importing it needs no torch.
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from mediaeval.settings import PathText, PositiveTriple, Settings
+from mediaeval.features.model_args import ModelArgs, ModelName
+from mediaeval.settings import A_TRIPLE, FOR_ALL_CHANNELS, PathText, PositiveTriple, Settings
 
-Fraction = Annotated[float, Field(ge=0, le=1)]
+Fraction = Annotated[float, Field(strict=True, ge=0, le=1)]
 Weights = Annotated[
     PathText,
     Field(description="Weight file; unset: the published one, from the cache or fetched into it."),
 ]
 Mean = Annotated[
-    Annotated[tuple[Fraction, Fraction, Fraction], Field(strict=False)] | None,
-    Field(description="Mean of the pixel values, RGB, 0 to 1; unset: what belongs to the weights."),
+    Annotated[tuple[Fraction, Fraction, Fraction], A_TRIPLE, FOR_ALL_CHANNELS] | None,
+    Field(description="Mean of pixel values, RGB, 0 to 1, or one number for all; unset: what belongs to the weights."),
 ]
 
 
@@ -33,8 +34,10 @@ class WeightsSettings(Settings):
 class LibrarySettings(WeightsSettings):
     """A network of timm or torchvision. Preprocessing comes with the weights; what is set here replaces it."""
 
-    model: str = Field(min_length=1, examples=["resnet50"], description="Name of the network in its library.")
-    model_args: dict[str, Any] = Field(default={}, description="Further arguments for building the network.")
+    model: ModelName = Field(min_length=1, examples=["resnet50"], description="Name of the network in its library.")
+    model_args: ModelArgs = Field(
+        default={}, description="Further arguments for building the network; those that load anything are refused."
+    )
     output: Literal["features", "scores", "unit"] = Field(
         default="features",
         description="features: the vector that the classifier reads; scores: the classifier's output; unit: the "
@@ -43,7 +46,8 @@ class LibrarySettings(WeightsSettings):
     mean: Mean = None
     std: PositiveTriple | None = Field(
         default=None,
-        description="Standard deviation of the pixel values, RGB, of 0 to 1; unset: what belongs to the weights.",
+        description="Standard deviation of pixel values, RGB, of 0 to 1, or one number for all; unset: what belongs to "
+        "the weights.",
     )
     image_size: int | None = Field(
         default=None, ge=8, le=4096, description="Pixels per side that the network sees; unset: the weights' own."

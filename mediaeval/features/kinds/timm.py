@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from mediaeval.errors import ConfigError, WeightsError
+from mediaeval.errors import WeightsError
 from mediaeval.features.engines import Engine, ModuleSpec
 from mediaeval.features.extractors import ExtractorConfig
 from mediaeval.features.feature_extractor import FeatureExtractor, NetworkLookup
@@ -71,8 +71,6 @@ def timm_model(owner: str, extractor: ExtractorConfig, arguments: dict[str, Any]
     """
     import timm
 
-    if ":" in extractor.model or "/" in extractor.model:  # timm would fetch, or read a folder, past our cache
-        raise ConfigError(f"{owner}: model: got '{extractor.model}'; expected the name of one of timm's own models.")
     try:
         # With `num_classes=0` the forward pass ends at the pooled vector that the classifier would have read.
         model: torch.nn.Module = timm.create_model(extractor.model, **arguments)

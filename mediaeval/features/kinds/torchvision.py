@@ -33,6 +33,8 @@ def build(name: str, extractor: ExtractorConfig, engine: Engine, networks: Netwo
 
         known = torchvision.models.list_models(module=torchvision.models)
         try:
+            if extractor.model not in known:  # a detector, say, which would fetch weights of its backbone
+                raise ValueError(f"it has no classification network {extractor.model}")
             model = torchvision.models.get_model(extractor.model, weights=None, **_arguments(extractor))
             transform = _transform(extractor)
         except BUILD_ERRORS as error:

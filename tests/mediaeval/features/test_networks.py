@@ -3,13 +3,15 @@
 import numpy as np
 import pytest
 import torch
+import torchvision
 from PIL import Image
 from safetensors.torch import save_file
 
 from mediaeval.errors import ConfigError, WeightsError
 from mediaeval.features.build import build
-from mediaeval.features.extractors import EXTRACTORS, ExtractorConfig
+from mediaeval.features.extractors import EXTRACTORS, ExtractorConfig, require_settings
 from mediaeval.features.kinds.torchvision import remove_head
+from mediaeval.finetune import settings_of
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 from tests.conftest import picture
 
@@ -23,7 +25,6 @@ TORCHVISION = "squeezenet1_1"
 def files(tmp_path_factory):
     """Small networks with random weights, saved as others save theirs."""
     import timm
-    import torchvision
 
     folder = tmp_path_factory.mktemp("weights")
     torch.manual_seed(0)
@@ -167,6 +168,59 @@ def test_unknown_models_and_arguments_are_told_with_the_nearest(files):
         build("net", timm_extractor(files / "timm.safetensors", model_args={"no_such_argument": 1}))
 
 
+LOADING = {
+    "checkpoint_path": "evil.pth",
+    "pretrained": True,
+    "pretrained_cfg": "evil",
+    "pretrained_cfg_overlay": {"file": "evil.pth"},
+    "pretrained_model_args": {},
+    "cache_dir": "cache",
+    "model_cfg": "evil",
+    "hf_hub_id": "a",
+    "weights": "DEFAULT",
+    "weights_backbone": "DEFAULT",
+    "progress_file": "x",
+    "features_only": True,
+    "in_chans": 1,
+    "kwargs_filter": ["img_size"],
+    "act_layer": "../evil.pth",
+    "img_size": {"file": "evil.pth"},
+    "depths": [[[[[[1]]]]]],
+    "drop_rate": float("nan"),
+    "__class__": "x",
+}
+
+
+@pytest.mark.parametrize("kind", ["timm", "torchvision"])
+@pytest.mark.parametrize("argument", LOADING)
+def test_an_argument_that_loads_never_reaches_the_library(files, monkeypatch, kind, argument):
+    import timm
+
+    for library, name in ((timm, "create_model"), (torchvision.models, "get_model"), (torch, "load")):
+        monkeypatch.setattr(library, name, lambda *a, **k: pytest.fail("the library was asked"))
+    arguments = {"global_pool": "avg", argument: LOADING[argument]}
+    extractor = ExtractorConfig(
+        kind=kind, model="resnet18", weights=str(files / "timm.safetensors"), model_args=arguments
+    )
+    with pytest.raises(ConfigError, match=rf"extractors\.net\.model_args: .*{argument}.*; expected"):
+        build("net", extractor)
+    with pytest.raises(ConfigError, match=rf"system\.model_args: .*{argument}.*; expected"):
+        settings_of({"name": "timm", "model": "resnet18", "model_args": arguments})
+
+
+def test_arguments_that_build_are_taken():
+    arguments = {
+        "img_size": [224, 224], "dynamic_img_size": True, "drop_rate": 0.2, "drop_path_rate": 0.1, "patch_size": 16,
+        "act_layer": "gelu", "global_pool": "avg", "weight_init": "jax", "pad_type": "same", "depths": [1, 2, 3],
+        "pretrained_window_sizes": [8, 8, 8, 4], "use_checkpoint": False, "class_token": True,
+        "inverted_residual_setting": [[1, 16, 1, 1], [6, 24, 2, 2]],
+    }  # fmt: skip
+    assert settings_of({"name": "timm", "model_args": arguments}).model_args == arguments
+    require_settings("net", ExtractorConfig(kind="torchvision", model="resnet18", model_args=arguments))
+    with pytest.raises(ConfigError, match="num_classes is the number of the subtask's labels"):
+        settings_of({"name": "timm", "model_args": {"num_classes": 3}})
+
+
 @pytest.mark.parametrize("name", [n for n, e in EXTRACTORS.items() if e.kind in ("timm", "torchvision")])
 def test_weights_that_cannot_be_fetched_are_an_error_never_random(name, tmp_path, monkeypatch):
     """The real loading code of every table entry, run where no hub can be reached and nothing is cached."""
@@ -251,8 +305,10 @@ def test_what_a_published_file_lacks_is_never_filled_with_random_numbers(as_publ
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        ({"model": "hf-hub:timm/resnet18"}, "expected the name of one of timm's own models"),
-        ({"model": "../resnet18"}, "expected the name of one of timm's own models"),
+        ({"model": "hf-hub:timm/resnet18"}, "expected the name of a network of the library"),
+        ({"model": "local-dir:x"}, "expected the name of a network of the library"),
+        ({"model": "../resnet18"}, "expected the name of a network of the library"),
+        ({"kind": "torchvision", "model": "fasterrcnn_resnet50_fpn_v2"}, "it has no classification network"),
         ({"model_args": {"block_size": "x"}}, "timm cannot build"),
         ({"model": "resnet18", "model_args": {"block": "x"}}, "timm cannot build"),
         ({"model": "resnet18", "model_args": {"global_pool": "nope"}}, "timm cannot build"),
