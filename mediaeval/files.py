@@ -108,6 +108,19 @@ def passing_folder(parent: Path) -> Iterator[Path]:
         _close(handle)
 
 
+@contextlib.contextmanager
+def passing_file(path: Path) -> Iterator[Path]:
+    """Give the path of an empty file beside `path`, to be written and then renamed to it, or else removed."""
+    path = Path(path)
+    _clear_leftovers_once(path.parent.absolute())
+    temporary, handle = _begin(path.parent, path.name[:_LONGEST_STEM], PART, folder=False)
+    try:
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
+        _close(handle)
+
+
 def clear_leftovers(folder: Path) -> None:
     """Remove what killed commands left in `folder`; what runs now is not touched, and no error is raised.
 

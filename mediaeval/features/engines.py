@@ -10,9 +10,7 @@ import hashlib
 import importlib.util
 import json
 import logging
-import shutil
 import sys
-import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -28,6 +26,7 @@ from mediaeval.batches import padded
 from mediaeval.errors import ConfigError, FeaturesError, first_line
 from mediaeval.features.feature_extractor import BATCH, Start
 from mediaeval.features.precision import resolve_precision
+from mediaeval.files import folder_atomically, write_atomically
 from mediaeval.weights.cache import cache_folder
 
 if TYPE_CHECKING:
@@ -249,16 +248,10 @@ def _convert(spec: ModuleSpec, folder: Path, owner: str) -> None:
         warnings.simplefilter("ignore")  # tracing warns that it is deprecated, and of constants in the networks
         network = openvino.convert_model(module, example_input=example)
     network.reshape([FEW, *example.shape[1:]])
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}."))
-    try:
-        openvino.save_model(network, temporary / "network.xml", compress_to_fp16=False)
+    with folder_atomically(folder) as new:
+        openvino.save_model(network, new / "network.xml", compress_to_fp16=False)
         metadata = {"width": shape[1], "about": spec.metadata}
-        (temporary / "about.json").write_text(json.dumps(metadata), encoding="utf-8")
-        shutil.rmtree(folder, ignore_errors=True)
-        temporary.replace(folder)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        write_atomically(new / "about.json", json.dumps(metadata).encode())
 
 
 @contextlib.contextmanager

@@ -1,7 +1,5 @@
 """Training a system end to end; an interrupted training can be resumed, and ends with the same result."""
 
-import shutil
-import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -14,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from mediaeval.errors import ConfigError, DatasetError
+from mediaeval.files import clear_leftovers, passing_folder
 from mediaeval.finetune.averaging import Average
 from mediaeval.finetune.batches import Batch, Batches, Examples
 from mediaeval.finetune.network import SystemNetwork
@@ -25,7 +24,6 @@ from mediaeval.training.loop import LoopOptions, OnProgress, no_progress, train
 from mediaeval.training.objective import EpochMetrics, TrainingObjective, all_finite
 from mediaeval.training.output import STATE_SUFFIX
 
-_PIXELS = "pixels-"  # first part of the names of folders of decoded images, which lie beside the state
 _ADVICE = "Lower lr (it was {lr:g}) or set clip = 1.0, then train again with --replace."
 
 
@@ -61,7 +59,7 @@ def train_system(
         raise ConfigError("mixup and cutmix mix pixels, but this system reads vectors beside them. Leave both at 0.")
     settings = resolve_precision(settings, device)
     _clear_leftovers(state)
-    with tempfile.TemporaryDirectory(dir=state.parent, prefix=_PIXELS) as folder:
+    with passing_folder(state.parent) as folder:
         objective = FineTuning(
             built,
             settings,
@@ -70,7 +68,7 @@ def train_system(
             metadata=metadata,
             seed=seed,
             device=device,
-            folder=Path(folder),
+            folder=folder,
             validation=validation,
             on_image=on_image,
         )
@@ -206,8 +204,7 @@ class FineTuning(TrainingObjective[Batch]):
 def _clear_leftovers(state: Path) -> None:
     """Remove what a killed training left and nothing can be resumed from: pixels, and weights without a state file."""
     state.parent.mkdir(parents=True, exist_ok=True)
-    for folder in state.parent.glob(f"{_PIXELS}*"):
-        shutil.rmtree(folder, ignore_errors=True)
+    clear_leftovers(state.parent)
     if not state.with_suffix(STATE_SUFFIX).exists():
         state.unlink(missing_ok=True)
 

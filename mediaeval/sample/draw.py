@@ -11,7 +11,6 @@ and what the labels depend on can be seen in the images. The same seed draws the
 
 import io
 import json
-import shutil
 import uuid
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ import numpy as np
 import pandas as pd
 
 from mediaeval.errors import ConfigError, DatasetError
+from mediaeval.files import folder_atomically
 from mediaeval.sample.labels import draw_labels
 from mediaeval.sample.scenes import Scene, draw_scene
 from mediaeval.sample.traps import MIN_DEV, MIN_TEST, plant_dev_traps, plant_test_traps
@@ -69,21 +69,14 @@ def draw_sample(directory: Path, *, dev: int = 240, test: int = 80, seed: int = 
     _refuse_bad_sizes(dev, test, seed, traps)
     if _is_there(paths.directory, dev, test, seed, traps):
         return paths
-    whole = paths.directory.resolve()
-    partial = whole.with_name(f".{whole.name}.{uuid.uuid4().hex[:8]}.partial")
     try:
-        partial.mkdir(parents=True)
-        _draw_into(SamplePaths(partial), dev, test, seed, traps)
-        if whole.exists():
-            whole.rmdir()  # empty, as _is_there saw; where a rename does not replace an empty folder
-        partial.rename(whole)
+        with folder_atomically(paths.directory.resolve()) as partial:
+            _draw_into(SamplePaths(partial), dev, test, seed, traps)
     except OSError as error:
         raise DatasetError(
             f"{paths.directory}: the sample could not be written ({error.strerror or error}). "
             "Nothing was left behind. Free some space or choose another folder."
         ) from error
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)  # nothing to remove after the rename
     return paths
 
 

@@ -16,6 +16,7 @@ from mediaeval.classifiers.model import SubtaskModel
 from mediaeval.classifiers.thresholds import assign_folds, out_of_fold, tune_thresholds
 from mediaeval.config import Config
 from mediaeval.features.images import Images
+from mediaeval.files import clear_leftovers
 from mediaeval.finetune import settings_of
 from mediaeval.finetune.model import SystemModel
 from mediaeval.finetune.recipe import resolve_precision
@@ -151,6 +152,7 @@ class SystemTrainer:
 
     def finish(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
+        clear_leftovers(self.folder.parent)
         if self.folder.parent.is_dir() and not any(self.folder.parent.iterdir()):
             self.folder.parent.rmdir()
 

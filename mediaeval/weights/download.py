@@ -8,8 +8,6 @@ import contextlib
 import hashlib
 import http.client
 import os
-import shutil
-import tempfile
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -19,6 +17,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mediaeval.errors import WeightsError, first_line
+from mediaeval.files import passing_file, passing_folder
 from mediaeval.weights.files import HUB, WeightFile
 
 TIMEOUT = 30  # seconds without a byte
@@ -43,16 +42,13 @@ def download(file: WeightFile, target: Path, known: Mapping[str, str], mirror: P
     `known`: further digests by who states them. Raises WeightsError with the reason alone - the caller knows whose
     file it is - and leaves nothing behind. An error of the disk is raised as OSError.
     """
-    part = target.with_name(f".{target.name}.part")
-    try:
+    with passing_file(target) as part:
         with opened(file, mirror, target.parent) as origin:
             stated = {"its name or table": file.sha256, "its table": file.md5} | dict(origin.known) | dict(known)
             sha256 = _write(origin, part, {who: digest.lower() for who, digest in stated.items() if digest}, advance)
             _require_kind(part, file.name, origin.place)
         part.chmod(0o644)
         part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
     return sha256
 
 
@@ -166,8 +162,7 @@ def _from_hub(file: WeightFile, folder: Path) -> Iterator[Origin]:
     from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
 
     repository, filename = _hub_address(file)
-    temporary = Path(tempfile.mkdtemp(dir=folder, prefix=f".{file.name}.hub."))
-    try:
+    with passing_folder(folder) as temporary:
         try:
             entry = get_hf_file_metadata(hf_hub_url(repository, filename), timeout=TIMEOUT)
             path = hf_hub_download(repository, filename, revision=entry.commit_hash, local_dir=temporary)
@@ -176,8 +171,6 @@ def _from_hub(file: WeightFile, folder: Path) -> Iterator[Origin]:
         sha256 = entry.etag if entry.etag and len(entry.etag) == 64 else ""
         with Path(path).open("rb") as stream:
             yield Origin(stream, file.url, entry.size, {"the hub": sha256})
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
 
 
 @contextlib.contextmanager

@@ -120,4 +120,4 @@ def print_report(report: "TableReport", folder: Path, json: bool) -> None:
     for note in report.notes:
         print_line(f"note: {note}")
     for path in written:
-        print_line(path)
+        print_line(str(path))

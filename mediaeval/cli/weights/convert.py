@@ -44,4 +44,4 @@ def command(
         logger.info(f"{file}: {converted.choice}")
     left_out = f"; left out: {', '.join(converted.left_out)}" if converted.left_out else ""
     logger.info(f"{out}: {len(converted.keys)} tensors{left_out}")
-    print_line(out)
+    print_line(str(out))
