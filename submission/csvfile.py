@@ -198,7 +198,7 @@ class CsvFile:
 
 
 def excel_separator(line: str) -> str | None:
-    """Return what a line such as `sep=,` names, with which Excel is told the delimiter; None for any other line."""
+    """Return the delimiter in a line such as `sep=,`, which Excel alone understands; None for any other line."""
     found = _EXCEL_SEPARATOR.fullmatch(line)
     return found[1] if found else None
 

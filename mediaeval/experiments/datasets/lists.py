@@ -13,9 +13,12 @@ from mediaeval.errors import DatasetError, first_few, first_problems
 from submission.filekind import file_kind
 from submission.labels import IMAGE_SUFFIXES
 from submission.reading import read_regular
+from submission.wording import quoted
 
 VIDEO_SUFFIXES = (".3gp", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv")
 OTHER_SUFFIXES = (".bmp", ".gif", ".tif", ".tiff")  # formats that are not read, but still not part of an id
+
+HEADINGS = ("sentiment", "label", "labels", "polarity", "class")  # of the labels in a list, in lower case
 
 NEGATIVE, POSITIVE = "negative", "positive"
 POLARITIES = {"0": NEGATIVE, "negative": NEGATIVE, "1": POSITIVE, "positive": POSITIVE}
@@ -58,18 +61,21 @@ def parse_names(text: str, source: object, problems: list[str]) -> list[str]:
 def parse_labelled(text: str, source: object, problems: list[str]) -> dict[str, str]:
     """Return name → polarity of a list whose lines hold a name and, after a space or tab, a label: 0, 1, or the word.
 
-    Problems: a line without a label, an unknown label, a name that leads out of the folder, a name with two labels.
+    A first line with headings, such as `Image` and `Sentiment`, is skipped. Problems: a line without a label, an
+    unknown label, a name that leads out of the folder, a name with two labels.
     """
     labels: dict[str, str] = {}
-    for number, line in _lines(text):
+    for place, (number, line) in enumerate(_lines(text)):
         where = f"{source}:{number}"
         name, word = _split_last(line)
         if not name:
-            problems.append(f"{where}: '{line}' has no label; expected NAME LABEL.")
+            problems.append(f"{where}: {quoted(line)} has no label; expected NAME LABEL.")
             continue
         polarity = POLARITIES.get(word.lower())
+        if place == 0 and word.lower() in HEADINGS:
+            continue
         if polarity is None:
-            problems.append(f"{where}: got label '{word}'; expected one of {', '.join(POLARITIES)}.")
+            problems.append(f"{where}: got label {quoted(word)}; expected one of {', '.join(POLARITIES)}.")
         elif _is_inside(name, where, problems) and labels.setdefault(name, polarity) != polarity:
             problems.append(f"{where}: {name} is both positive and negative. Keep one line.")
     return labels
@@ -97,20 +103,22 @@ def parse_urls(text: str, source: object, n_classes: int, problems: list[str]) -
 def parse_categories(text: str, source: object, known: dict[str, str], problems: list[str]) -> list[str]:
     """Return the fine classes of WEBEmo's category.txt in the order of their indices.
 
-    A line is a triple such as `('affection', 'love', '+')`: fine class, emotion, sign. `known`: fine class → polarity.
-    Problems: a class that is unknown or listed twice, a sign that contradicts `known`, a missing class.
+    A line is a triple such as `('affection', 'love', '+')`: fine class, emotion, sign. As it was released, the file is
+    Python, `labels=[('affection', 'love', '+'), …]`: triples are taken in order. Comments, which begin with #, are
+    skipped. `known`: fine class → polarity. Problems: a class that is unknown or listed twice, a sign that contradicts
+    `known`, a missing class.
     """
     signs = {"+": POSITIVE, "-": NEGATIVE, "1": POSITIVE, "0": NEGATIVE, POSITIVE: POSITIVE, NEGATIVE: NEGATIVE}
-    classes = []
-    for number, line in _lines(text):
+    classes: list[str] = []
+    for number, line in _triples(text):
         words = re.findall(r"[^\s,()'\"]+", line)
         fine = SPELLINGS.get(words[0].lower(), words[0].lower()) if words else ""
         sign = signs.get(words[-1].lower().replace("−", "-")) if len(words) == 3 else None
         if fine not in known or fine in classes:
             what = "is listed twice" if fine in classes else "is not a class of this set"
-            problems.append(f"{source}:{number}: '{fine}' {what}.")
+            problems.append(f"{source}:{number}: {quoted(fine)} {what}.")
         elif sign != known[fine]:
-            problems.append(f"{source}:{number}: got '{line}'; expected ('{fine}', EMOTION, SIGN), {known[fine]}.")
+            problems.append(f"{source}:{number}: got {line}; expected ('{fine}', EMOTION, SIGN), {known[fine]}.")
         classes.append(fine)
     if len(classes) != len(known):
         problems.append(f"{source}: got {len(classes)} classes; expected {len(known)}.")
@@ -169,6 +177,20 @@ def _lines(text: str) -> Iterator[tuple[int, str]]:
     """Yield (number from 1, line without surrounding whitespace) for every line that is not empty."""
     for number, line in enumerate(re.split(r"\r\n|\r|\n", text), start=1):
         if line := line.strip():
+            yield number, line
+
+
+def _triples(text: str) -> Iterator[tuple[int, str]]:
+    """Yield (number from 1, what is in a pair of brackets) of every line, or the line where it has no brackets.
+
+    Comments and what else there is in a line of Python are skipped.
+    """
+    for number, line in _lines(text):
+        if line.startswith("#"):
+            continue
+        if found := re.findall(r"\([^()]*\)", line):
+            yield from ((number, triple) for triple in found)
+        elif not re.fullmatch(r"(\w+\s*=\s*)?[\[\](),]*", line):
             yield number, line
 
 

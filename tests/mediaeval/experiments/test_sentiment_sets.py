@@ -439,3 +439,26 @@ def test_stored_splits_that_are_none(tmp_path):
         read_splits(tmp_path / "splits.csv")
     with pytest.raises(DatasetError, match=r"split 1 has 0 training(.|\n)*split 2 has an image in two parts"):
         require_sides([Split((), (), ("a",)), Split(("a",), (), ("a",))], "x")
+
+
+def test_webemo_categories_as_released_are_a_comment_and_a_python_list():
+    triples = [f"('{c}', 'mid', '{'+' if p == 'positive' else '-'}')" for c, p in WEBEMO.items()]
+    text = "# fine class, emotion, polarity\nlabels=[" + ",\n".join(triples) + "]\n"
+    for form in (
+        text,
+        text.replace("',", "' ,").replace("\n", "\r\n"),
+        text.replace(",\n", ", ").replace("=[", " = [\n"),
+    ):
+        problems: list[str] = []
+        assert parse_categories(form, "category.txt", WEBEMO, problems) == list(WEBEMO)
+        assert not problems
+    parse_categories(text.replace("'zest'", "'zeal'"), "category.txt", WEBEMO, problems := [])
+    assert problems == ["category.txt:26: 'zeal' is not a class of this set."]
+
+
+def test_a_list_may_begin_with_its_headings():
+    problems: list[str] = []
+    assert parse_labelled("Image\tSentiment\na b\tpositive\n", "list", problems) == {"a b": "positive"}
+    assert not problems
+    parse_labelled("a\tpositive\nImage\tSentiment\n", "list", problems)
+    assert problems == ["list:2: got label 'Sentiment'; expected one of 0, negative, 1, positive."]
