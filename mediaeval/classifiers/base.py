@@ -4,6 +4,7 @@ Targets decide which it is: a vector of class names is single-label, an (n_image
 or more columns is multi-label. Inside, both are a matrix T of 0 and 1, float32 (n_images, n_labels).
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, ClassVar, Self
 
@@ -17,8 +18,9 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, c
 from mediaeval.batches import padded
 from mediaeval.classifiers.settings import ClassifierSettings, Seed
 from mediaeval.classifiers.state import ExpectedArrays, check_arrays, check_same, pack, unpack
-from mediaeval.errors import ConfigError, FeaturesError
+from mediaeval.errors import ConfigError, FeaturesError, WeightsError
 from mediaeval.settings import S, parse_settings
+from submission.wording import quoted
 
 CHUNK = 64  # images predicted at once: enough to keep two cores busy, little to waste on a single image
 
@@ -172,6 +174,8 @@ class Classifier(ClassifierMixin, BaseEstimator):
         kind = type(self).__name__
         metadata, arrays = unpack(kind, state)
         n_features, multi_label = metadata["n_features"], metadata["multi_label"]
+        if not re.fullmatch(r"object|[<>=|]?[biufUS]\d{1,4}", str(metadata["classes_dtype"])):  # a number is a length
+            raise WeightsError(f"{kind}: the state has classes of type {quoted(metadata['classes_dtype'])}.")
         classes = np.array(metadata["classes"], dtype=metadata["classes_dtype"])
         if hasattr(self, "classes_"):
             check_same(kind, "features", n_features, self.n_features_in_)

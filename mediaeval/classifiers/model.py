@@ -14,9 +14,10 @@ from safetensors.numpy import save
 from mediaeval.classifiers import make_classifier
 from mediaeval.classifiers.base import HistoryRow, OnEpoch
 from mediaeval.classifiers.scaling import BlockScaler
-from mediaeval.errors import FeaturesError, WeightsError
+from mediaeval.errors import FeaturesError, UserError, WeightsError, first_line
 from mediaeval.features.images import Images
 from mediaeval.files import write_atomically
+from submission.reading import open_regular
 from submission.task import Subtask
 
 
@@ -130,19 +131,21 @@ class SubtaskModel:
 def load_model(path: Path, task: Subtask) -> SubtaskModel:
     """Rebuild a saved model. Raises WeightsError when the file is absent, damaged or of another subtask."""
     try:
-        with safe_open(path, "numpy") as file:
+        with open_regular(path), safe_open(path, "numpy") as file:
             metadata = json.loads((file.metadata() or {})["model"])
             arrays = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a dict
     except FileNotFoundError:
         raise WeightsError(f"{path} is absent. Train {task.name} again.") from None
-    except (SafetensorError, KeyError, ValueError, OSError) as error:
-        raise WeightsError(f"{path} is damaged ({error}). Train {task.name} again.") from None
+    except (SafetensorError, KeyError, ValueError, OSError, RecursionError) as error:
+        raise WeightsError(f"{path} is damaged ({first_line(error)}). Train {task.name} again.") from None
     if not isinstance(metadata, dict) or metadata.pop("subtask", None) != task.name:
         raise WeightsError(f"{path} is not a model of {task.name}. Train {task.name} again.")
     try:
         model = SubtaskModel(task, **metadata)
-    except TypeError as error:
-        raise WeightsError(f"{path} is damaged ({error}). Train {task.name} again.") from None
-    for part, owner in (("scaler", model.scaler), ("classifier", model.estimator)):
-        owner.load_state({key.partition(".")[2]: a for key, a in arrays.items() if key.startswith(f"{part}.")})
+        for part, owner in (("scaler", model.scaler), ("classifier", model.estimator)):
+            owner.load_state({key.partition(".")[2]: a for key, a in arrays.items() if key.startswith(f"{part}.")})
+    except UserError:
+        raise
+    except Exception as error:  # values of any type in the place of others
+        raise WeightsError(f"{path} is damaged ({first_line(error)}). Train {task.name} again.") from error
     return model

@@ -15,7 +15,7 @@ from mediaeval.config.sections import (
     SubtaskSection,
 )
 from mediaeval.errors import ConfigError, choose
-from mediaeval.features.extractors import EXTRACTORS, ExtractorConfig, require_settings
+from mediaeval.features.extractors import EXTRACTORS, ExtractorConfig, require_file_name, require_settings
 from mediaeval.features.kinds import KINDS
 from mediaeval.finetune import settings_of
 from mediaeval.settings import Settings, parse_settings, unknown_key
@@ -162,6 +162,7 @@ class _Parser:
     def parse_extractor(self, name: str, table: object) -> ExtractorConfig | None:
         extractor = self.parse(ExtractorConfig, table, f"extractors.{name}")
         try:
+            require_file_name(name)
             if extractor:
                 require_settings(name, extractor)
         except ConfigError as error:

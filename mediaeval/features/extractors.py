@@ -3,6 +3,7 @@
 A user's own are added in mediaeval.toml under [extractors.NAME], with the same fields. Importing this needs no torch.
 """
 
+import re
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from mediaeval.errors import ConfigError, choose
 from mediaeval.features.kinds import KINDS
 from mediaeval.settings import Settings, Triple, parse_settings
+from submission.wording import quoted
 
 S = TypeVar("S", bound=Settings)
 
@@ -70,12 +72,22 @@ class ExtractorConfig(BaseModel):
         return self.weights or " ".join(filter(None, (KINDS[self.kind].weights, self.model)))
 
 
+LONGEST_NAME = 150  # bytes; file systems allow 255, of which a digest and an ending take some
 OF_ALL_KINDS = ("kind", "width", "licence", "summary")
 
 
 def require_settings(name: str, extractor: ExtractorConfig) -> None:
     """Raise ConfigError with every setting of an extractor that its kind does not have, or that does not fit."""
     extractor.settings_as(KINDS[extractor.kind].settings, name)
+
+
+def require_file_name(name: str) -> None:
+    """Raise ConfigError unless the name of an extractor can be a part of a file's name, and thus is no path."""
+    if not name.isprintable() or not re.fullmatch(r"[^/\\]+", name) or len(name.encode()) > LONGEST_NAME:
+        raise ConfigError(
+            f"extractors: got the name {quoted(name)}; expected up to {LONGEST_NAME} letters, digits and other signs "
+            "without / and \\, such as 'mine'."
+        )
 
 
 EXTRACTORS: dict[str, ExtractorConfig] = {

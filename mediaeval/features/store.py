@@ -22,6 +22,7 @@ import numpy as np
 from filelock import FileLock
 
 from mediaeval.errors import FeaturesError
+from mediaeval.features.extractors import require_file_name
 from mediaeval.files import write_atomically
 from submission.reading import open_regular
 
@@ -177,7 +178,11 @@ class FeatureStore:
         self.folder = Path(folder)
 
     def open(self, name: str, identity: dict[str, Any], width: int) -> FeatureFile:
-        """Return the file of an identity; `name` is for people who look into the folder."""
+        """Return the file of an identity; `name` is for people who look into the folder.
+
+        Raises ConfigError for a name that is a path, and FeaturesError as `FeatureFile` does.
+        """
+        require_file_name(name)
         return FeatureFile(self.folder / f"{name}-{identity_digest(identity)[:16]}.features", identity, width)
 
 

@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 import torch
 from PIL import Image
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.torch import load, save
 from torch import Tensor
 
 from mediaeval.classifiers.scaling import BlockScaler
-from mediaeval.errors import FeaturesError, UserError, WeightsError
+from mediaeval.errors import FeaturesError, UserError, WeightsError, first_line
 from mediaeval.features.images import Images
 from mediaeval.files import write_atomically
 from mediaeval.finetune import settings_of
@@ -29,6 +29,7 @@ from mediaeval.seeding import seeded
 from mediaeval.training.loop import OnProgress, no_progress
 from mediaeval.training.objective import EpochMetrics
 from mediaeval.weights.read import load_state
+from submission.reading import open_regular
 from submission.task import Subtask
 
 METADATA = "system"  # key of the file's metadata
@@ -195,18 +196,18 @@ def load_system(path: Path, task: Subtask, device: str = "cpu") -> SystemModel:
     """Return a saved model. Raises WeightsError if the file is damaged or belongs to another subtask."""
     again = f"Train {task.name} again."
     try:
-        with safe_open(path, "np") as file:
+        with open_regular(path), safe_open(path, "np") as file:
             metadata = json.loads((file.metadata() or {})[METADATA])
         tensors = load(Path(path).read_bytes())
         settings = settings_of({"name": metadata["system"]} | metadata["settings"])
         if metadata["subtask"] != task.name:
             raise WeightsError(f"{path}: got a model of {metadata['subtask']}; expected one of {task.name}. {again}")
         model = SystemModel(task, metadata["system"], settings, metadata["blocks"], metadata["seed"], device)
+        model._built = model._build(pretrained=False)
     except UserError:
         raise
-    except (SafetensorError, KeyError, ValueError, TypeError, OSError) as error:
-        raise WeightsError(f"{path} is damaged ({error}). {again}") from None
-    model._built = model._build(pretrained=False)
+    except Exception as error:  # values of any type in the place of others
+        raise WeightsError(f"{path} is damaged ({first_line(error)}). {again}") from error
     state = {key.removeprefix(_NETWORK): t for key, t in tensors.items() if key.startswith(_NETWORK)}
     load_state(model.built.network, state, f"system '{model.system}'", path)
     if model.blocks:

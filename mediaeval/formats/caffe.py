@@ -23,6 +23,7 @@ import numpy as np
 from mediaeval.errors import WeightsError, first_line
 from mediaeval.formats.content import CAFFE, content_of
 from mediaeval.formats.protobuf import BITS32, BITS64, BYTES, VARINT, WireError, fields, packed_varints, signed
+from submission.wording import quoted
 
 MOST_DIMS = 32  # Caffe's own limit
 # Types whose weights are matrices, and whose blobs after the first are vectors, whatever dimensions of 1 precede them
@@ -64,8 +65,8 @@ def read_caffe(path: Path) -> dict[str, np.ndarray]:
                 array = _array(path, key, layer, place, blob)
                 if key in arrays and arrays[key].shape != array.shape:
                     raise WeightsError(
-                        f"{path}: two layers have the name {layer.name!r}, and {key} is {arrays[key].shape} in one and "
-                        f"{array.shape} in the other. Give a file of one network."
+                        f"{path}: two layers have the name {quoted(layer.name)}, and {key[:60]} is {arrays[key].shape} "
+                        f"in one and {array.shape} in the other. Give a file of one network."
                     )
                 arrays[key] = array
     if not arrays:
@@ -149,10 +150,11 @@ def _array(path: Path, key: str, layer: Layer, place: int, blob: memoryview) -> 
     shape = tuple(legacy.get(k, 0) for k in (1, 2, 3, 4)) if legacy else tuple(dims)
     doubles = bool(parts[8])  # where there are any, Caffe reads these
     data = _joined(parts[8], "<f8") if doubles else _joined(parts[5], "<f4")
-    if min(shape, default=1) < 1 or len(shape) > MOST_DIMS or math.prod(shape) != data.size:
+    # few dims first: the product of a million of them is long to compute
+    if len(shape) > MOST_DIMS or min(shape, default=1) < 1 or math.prod(shape) != data.size:
         raise WeightsError(
-            f"{path}: {key} has shape {shape} but {data.size} numbers. The file is damaged, or was written without "
-            "its weights. Fetch it again."
+            f"{path}: {key[:60]} has shape {quoted(shape)} but {data.size} numbers. The file is damaged, or was "
+            "written without its weights. Fetch it again."
         )
     if layer.kind in _DENSE and place == 0 and len(shape) == 4 and shape[:2] == (1, 1):
         shape = shape[2:]

@@ -12,12 +12,11 @@ import h5py
 import numpy as np
 
 from mediaeval.errors import WeightsError, first_line
+from mediaeval.formats.bounded import most_unpacked
 
 WHOLE_MODEL = "model_weights"
-DEFLATE = 1032  # the largest ratio at which deflate compresses zeros, and so what a compressed variable may claim
 
-# what h5py raises for files that are cut short or damaged
-_DAMAGED = (OSError, RuntimeError, KeyError, ValueError, TypeError)
+DEEPEST = 32  # groups in groups
 
 
 def read_keras(path: Path) -> dict[str, np.ndarray]:
@@ -34,7 +33,9 @@ def read_keras(path: Path) -> dict[str, np.ndarray]:
     try:
         with h5py.File(path, "r") as file:
             return _variables(path, file)
-    except _DAMAGED as error:
+    except WeightsError:
+        raise
+    except Exception as error:  # h5py raises many exception types for files that are cut short or damaged
         reason = first_line(error)
         raise WeightsError(
             f"{path} cannot be read as a Keras .h5 file ({reason}): it is cut short, damaged or of another kind. "
@@ -47,6 +48,7 @@ def _variables(path: Path, file: h5py.File) -> dict[str, np.ndarray]:
     root = file[WHOLE_MODEL] if whole else file
     found: dict[str, np.ndarray] = {}
     places: dict[str, str] = {}
+    left = most_unpacked(path.stat().st_size)  # bytes that variables may still have
     for place, dataset in _datasets(path, root, (), set()):
         if place[-2:-1] == ("vars",) and place[-1].isdigit():
             raise WeightsError(
@@ -61,7 +63,8 @@ def _variables(path: Path, file: h5py.File) -> dict[str, np.ndarray]:
                 f"{path}: {places[name]} and {'/'.join(place)} would both be {name}. "
                 "Save the inner model alone: each of its layers then has a group."
             )
-        found[name], places[name] = _numbers(path, dataset), "/".join(place)
+        found[name], places[name] = _numbers(path, dataset, left), "/".join(place)
+        left -= found[name].nbytes
     if not found:
         raise WeightsError(f"{path} holds no variables. Give a weights file of Keras, written by save_weights.")
     return found
@@ -75,6 +78,8 @@ def _datasets(
     if address in seen:
         raise WeightsError(f"{path}: group {'/'.join(above) or '/'} is linked twice. Save the weights again.")
     seen.add(address)
+    if len(above) > DEEPEST:
+        raise WeightsError(f"{path}: groups are nested deeper than {DEEPEST}, as Keras never does. Fetch it again.")
     for name in group:
         place = (*above, name)
         if not isinstance(group.get(name, getlink=True), h5py.HardLink):
@@ -86,8 +91,11 @@ def _datasets(
             yield place, item
 
 
-def _numbers(path: Path, dataset: h5py.Dataset) -> np.ndarray:
-    """Return a dataset's numbers after checking that they are in this file and as many as it states."""
+def _numbers(path: Path, dataset: h5py.Dataset, left: int) -> np.ndarray:
+    """Return a dataset's numbers after checking that they are in this file and as many as it states.
+
+    `left`: bytes that they, and a chunk of them, may have.
+    """
     name = dataset.name
     if dataset.external or dataset.is_virtual:
         raise WeightsError(f"{path}: the numbers of {name} are in another file, which is not opened.")
@@ -97,7 +105,9 @@ def _numbers(path: Path, dataset: h5py.Dataset) -> np.ndarray:
         raise WeightsError(f"{path}: {name} is empty. Fetch it again.")
     stated, stored = math.prod(dataset.shape) * dataset.dtype.itemsize, dataset.id.get_storage_size()
     # a stated size may be anything, but the bytes in the file may not
-    most = stored * (DEFLATE if dataset.id.get_create_plist().get_nfilters() else 1)
-    if stated > most or stored > path.stat().st_size:
-        raise WeightsError(f"{path}: {name} states {stated} bytes and holds {stored}. Fetch it again.")
+    compressed = dataset.id.get_create_plist().get_nfilters() > 0 and stored > 0
+    most = left if compressed else stored
+    chunk = math.prod(dataset.chunks) * dataset.dtype.itemsize if dataset.chunks else 0
+    if stated > min(most, left) or chunk > left or stored > path.stat().st_size:
+        raise WeightsError(f"{path}: {name} states {max(stated, chunk)} bytes and holds {stored}. Fetch it again.")
     return np.asarray(dataset[()])

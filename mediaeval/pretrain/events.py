@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mediaeval.errors import DatasetError, first_few, first_problems
+from mediaeval.errors import DatasetError, first_few, first_line, first_problems
 
 OBJECTS, FRAMES = "R152", "R152_global"
 SPLIT, LABELS = "materials/FCVID_VideoName_TrainTestSplit.txt", "materials/FCVID_Label.txt"
@@ -143,8 +143,10 @@ def _common_shape(folder: Path, videos: Sequence[str]) -> tuple[int, int, int]:
             try:
                 array = np.load(path, mmap_mode="r", allow_pickle=False)
                 found, dtype = array.shape, array.dtype
-            except (ValueError, EOFError, AttributeError) as error:  # AttributeError: an archive, which has no shape
-                problems.append(f"{path} cannot be read as an array ({str(error).splitlines()[0][:100]})")
+            except OSError:
+                raise
+            except Exception as error:  # NumPy evaluates the header; an archive has no shape
+                problems.append(f"{path} cannot be read as an array ({first_line(error)[:100]})")
                 continue
             if not expected and kind == OBJECTS and len(found) == 3 and 0 not in found:
                 expected = {OBJECTS: found, FRAMES: (found[0], found[2])}

@@ -16,6 +16,7 @@ import numpy as np
 from mediaeval.errors import FeaturesError
 from mediaeval.formats.bounded import BoundedFile
 from mediaeval.formats.protobuf import BITS32, BYTES, WireError, fields, packed_floats, packed_varints, signed
+from submission.wording import quoted
 
 Feature = list[bytes] | np.ndarray  # a list of bytes, int64 (n,) or float32 (n,)
 
@@ -89,7 +90,9 @@ def _feature(message: memoryview) -> Feature:
         if number in _LISTS:
             if not isinstance(value, memoryview):
                 raise _unexpected("a Feature", number, wire)
-            kind, parts = number, ([*parts, value] if number == kind else [value])
+            if number != kind:
+                kind, parts = number, []
+            parts.append(value)
     return _LISTS[kind](parts)
 
 
@@ -132,7 +135,7 @@ def _map(message: memoryview, of: str) -> Iterator[tuple[str, memoryview]]:
         try:
             yield name.decode("utf-8"), _last(entry, 2, f"an entry of {of}")
         except UnicodeDecodeError:
-            raise WireError(f"the name {name!r} in {of} is not UTF-8") from None
+            raise WireError(f"the name {quoted(name)} in {of} is not UTF-8") from None
 
 
 def _parts(message: bytes | memoryview, sought: int, of: str) -> Iterator[memoryview]:

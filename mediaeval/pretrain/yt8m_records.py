@@ -12,9 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from mediaeval.errors import DatasetError, FeaturesError, first_problems
+from mediaeval.errors import DatasetError, FeaturesError, first_few, first_problems
 from mediaeval.features.networks.yt8m import PICTURE, dequantise
 from mediaeval.pretrain.tfrecord import Feature, read_sequence_example, records
+from submission.wording import quoted
 
 FRAMES = 360  # most frames per video, one per second, that YouTube-8M has
 
@@ -84,7 +85,7 @@ def read_video(context: Mapping[str, Feature], lists: Mapping[str, list[Feature]
         bytes_of_frames = b"".join(frame[0] for frame in frames)
         x = dequantise(np.frombuffer(bytes_of_frames, np.uint8).reshape(-1, PICTURE)).mean(axis=0)
     else:
-        names = ", ".join(sorted([*context, *lists])) or "nothing"
+        names = first_few(sorted(quoted(name) for name in (*context, *lists))) or "nothing"
         raise FeaturesError(f"got {names}; expected mean_rgb (video-level) or rgb (frame-level).")
     if not np.isfinite(x).all():
         raise FeaturesError("its vector has NaN or infinite values.")

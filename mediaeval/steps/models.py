@@ -14,6 +14,7 @@ from mediaeval.finetune.model import METADATA, load_system
 from mediaeval.records import EnsembleMember, EnsembleRecord
 from mediaeval.runs import write_record
 from mediaeval.steps.tables import decide
+from submission.reading import open_regular
 from submission.task import Subtask
 
 FIT, REFIT = "model.safetensors", "refit.safetensors"  # the split model, and the one of the whole dev set
@@ -87,7 +88,7 @@ def load_trained(path: Path, task: Subtask, device: str = "cpu") -> Model:
     Raises WeightsError when the file is absent, damaged or of another subtask.
     """
     try:
-        with safe_open(path, "np") as file:
+        with open_regular(path), safe_open(path, "np") as file:
             is_system = METADATA in (file.metadata() or {})
     except (SafetensorError, OSError):
         is_system = False  # `load_model` reports what is wrong with the file

@@ -12,10 +12,11 @@ from torch import Tensor
 
 from mediaeval.errors import ConfigError
 from mediaeval.files import write_atomically
+from mediaeval.formats.torch_outline import torch_outline
 from mediaeval.training.objective import EpochMetrics, TrainingObjective
 
 METADATA = "training"  # the only key, whose value is JSON: safetensors writes several keys in arbitrary order
-_STATE_KEYS = {"modules", "optimiser", "settings", "history", "examples"}
+_STATE_KEYS = {"modules": dict, "optimiser": dict, "settings": dict, "history": list, "examples": int}
 
 
 def write_weights(out: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
@@ -54,12 +55,13 @@ def read_state(
     """
     unusable = f"Cannot resume from {file}: {{}}. Delete it and train again."
     try:
+        torch_outline(file)  # it claims no more than it holds
         state = torch.load(file, map_location="cpu", weights_only=True)
     except OSError:
         raise
     except Exception as error:  # torch, pickle and zip raise many exception types on a damaged file
         raise ConfigError(unusable.format(f"it is damaged ({type(error).__name__})")) from error
-    if not isinstance(state, dict) or state.keys() != _STATE_KEYS:
+    if not isinstance(state, dict) or state.keys() != set(_STATE_KEYS) or not _are_of(state, _STATE_KEYS):
         raise ConfigError(unusable.format("it is not the state of a training"))
     if changed := _differences(state["settings"], settings):
         raise ConfigError(f"{file} belongs to a training with other settings. Resume with the same ones:", *changed)
@@ -67,9 +69,13 @@ def read_state(
         for name, module in objective.modules.items():
             module.load_state_dict(state["modules"][name])
         objective.optimiser.load_state_dict(state["optimiser"])
-    except (RuntimeError, ValueError, KeyError) as error:
+    except Exception as error:  # values of any type in the place of others
         raise ConfigError(unusable.format("it belongs to another network")) from error
     return state["history"], state["examples"]
+
+
+def _are_of(state: Mapping[str, object], types: Mapping[str, type]) -> bool:
+    return all(isinstance(state[key], kind) for key, kind in types.items())
 
 
 def _differences(old: Mapping[str, str], new: Mapping[str, str]) -> list[str]:

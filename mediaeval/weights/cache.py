@@ -42,7 +42,7 @@ def recorded(folder: Path) -> dict[str, dict[str, Any]]:
         return {}
     try:
         index = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:  # also UnicodeDecodeError and JSONDecodeError
+    except (ValueError, RecursionError):  # also UnicodeDecodeError and JSONDecodeError
         index = None
     if not isinstance(index, dict) or not all(_is_entry(entry) for entry in index.values()):
         raise WeightsError(

@@ -18,7 +18,9 @@ from typing import BinaryIO
 
 from mediaeval.errors import WeightsError, first_line
 from mediaeval.files import passing_file, passing_folder
+from mediaeval.formats.content import content_of
 from mediaeval.weights.files import HUB, WeightFile
+from submission.reading import open_regular
 
 TIMEOUT = 30  # seconds without a byte
 CHUNK = 2**20  # bytes
@@ -66,8 +68,7 @@ def _require_kind(path: Path, name: str, place: str) -> None:
     if name.endswith(".safetensors"):  # the length of a JSON header, then that
         fits = header == b"{" and int.from_bytes(start, "little") <= path.stat().st_size
     if not start or not fits:
-        actual = f"it begins with {start!r}" if start else "it is empty"
-        raise WeightsError(f"{place} is not a {Path(name).suffix} file: {actual}")
+        raise WeightsError(f"{place} is not a {Path(name).suffix} file: it is {content_of(path).what}")
 
 
 def _write(origin: Origin, part: Path, stated: Mapping[str, str], advance: Advance) -> str:
@@ -131,7 +132,7 @@ def is_offline() -> bool:
 @contextlib.contextmanager
 def _local(path: Path, known: Mapping[str, str]) -> Iterator[Origin]:
     try:
-        stream = path.open("rb")
+        stream = open_regular(path)
     except OSError as error:
         raise WeightsError(f"{path}: {error.strerror}") from error
     with stream:

@@ -4,6 +4,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+import numpy as np
 import torch
 
 from mediaeval.errors import WeightsError, first_few, first_line
@@ -40,7 +41,7 @@ def read_weights(path: Path, owner: str) -> dict[str, torch.Tensor]:
 def _tensors(path: Path, owner: str) -> dict[str, torch.Tensor]:
     content = content_of(path)
     if content in _READERS:
-        return {key: torch.from_numpy(array) for key, array in _READERS[content](path).items()}
+        return {key: _as_tensor(path, key, array) for key, array in _READERS[content](path).items()}
     if content == SAFETENSORS:
         return _safetensors(path)
     if content not in (TORCH, TORCH_LEGACY):
@@ -52,6 +53,16 @@ def _tensors(path: Path, owner: str) -> dict[str, torch.Tensor]:
 
 
 _READERS = {HDF5: read_keras, MXNET: read_mxnet, CAFFE: read_caffe}
+
+
+def _as_tensor(path: Path, key: str, array: np.ndarray) -> torch.Tensor:
+    """Return an array as a tensor, in this machine's byte order."""
+    try:
+        return torch.from_numpy(array.astype(array.dtype.newbyteorder("="), copy=False))
+    except TypeError:
+        raise WeightsError(
+            f"{path}: {quoted(key)}: got numbers of type {array.dtype}, which PyTorch lacks. Save them as float32."
+        ) from None
 
 
 def _safetensors(path: Path) -> dict[str, torch.Tensor]:

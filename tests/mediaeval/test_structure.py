@@ -34,8 +34,14 @@ MAY_IMPORT = {
     "mediaeval.weights": {"submission", "mediaeval.formats"} | LEAVES,
     "mediaeval.features": {"submission", "mediaeval.data", "mediaeval.formats", "mediaeval.weights"} | LEAVES,
     "mediaeval.classifiers": {"submission", "mediaeval.features"} | LEAVES,
-    "mediaeval.training": LEAVES,
-    "mediaeval.pretrain": {"mediaeval.formats", "mediaeval.weights", "mediaeval.features", "mediaeval.training"}
+    "mediaeval.training": {"mediaeval.formats"} | LEAVES,
+    "mediaeval.pretrain": {
+        "submission",
+        "mediaeval.formats",
+        "mediaeval.weights",
+        "mediaeval.features",
+        "mediaeval.training",
+    }
     | LEAVES,
     "mediaeval.finetune": {
         "submission",

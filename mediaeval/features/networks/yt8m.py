@@ -18,7 +18,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import max_pool1d, normalize
 
-from mediaeval.errors import FeaturesError, WeightsError, choose, first_few
+from mediaeval.errors import FeaturesError, WeightsError, choose, first_few, first_line
+from mediaeval.formats.bounded import most_unpacked
+from submission.reading import open_regular
 
 INCEPTION, PICTURE, SOUND = 2048, 1024, 128  # widths of the vectors
 CLASSES = 3862
@@ -63,8 +65,8 @@ def read_pca(path: Path) -> Pca:
             continue
         try:
             array = np.lib.format.read_array(io.BytesIO(files[name]), allow_pickle=False)
-        except (ValueError, EOFError, MemoryError) as error:
-            problems.append(f"{path}: {name} cannot be read as an array ({str(error).splitlines()[0]}).")
+        except Exception as error:  # NumPy evaluates the header, which raises many exception types
+            problems.append(f"{path}: {name} cannot be read as an array ({first_line(error)}).")
             continue
         rows, columns = array.shape if array.ndim == 2 else (0, 0)
         fits = {
@@ -96,8 +98,12 @@ def _read_archive(path: Path) -> dict[str, bytes]:
     """Return the members of an archive by base name; nothing is unpacked onto the disk."""
     found: dict[str, bytes] = {}
     try:
-        with tarfile.open(path) as archive:
+        left = most_unpacked(path.stat().st_size)
+        with open_regular(path) as file, tarfile.open(fileobj=file) as archive:
             for member in archive:
+                left -= member.size  # a member that is passed over is decompressed, too
+                if left < 0:
+                    raise WeightsError(f"{path} would unpack to far more than it has. Download it again.")
                 name = PurePosixPath(member.name).name
                 if not member.isfile() or name not in _PCA_FILES:
                     continue
@@ -112,7 +118,9 @@ def _read_archive(path: Path) -> dict[str, bytes]:
         raise WeightsError(
             f"{path} does not exist. Give yt8m_pca.tgz of YouTube-8M, or a folder with its files."
         ) from error
-    except (tarfile.TarError, EOFError, OSError, ValueError) as error:  # OSError: gzip's, too
+    except WeightsError:
+        raise
+    except Exception as error:  # tarfile and its decompressors raise many exception types
         raise WeightsError(f"{path} cannot be read as yt8m_pca.tgz ({error}). Download it again.") from error
     return found
 

@@ -13,7 +13,7 @@ from mediaeval.features.preprocess import of_timm
 from mediaeval.features.weight_files import locate
 from mediaeval.finetune.network import RgbNormalised, SystemNetwork, View
 from mediaeval.finetune.settings import TimmSettings
-from mediaeval.weights.read import load_state, read_weights
+from mediaeval.weights.read import load_state, read_weights, without_prefix
 
 OWNER = "system 'timm'"
 
@@ -92,6 +92,7 @@ def _load(model: nn.Module, extractor: ExtractorConfig) -> None:
         state = published_state(model, state, OWNER, path)
     heads = _classifiers(model)
     drawn = {key: value for key, value in model.state_dict().items() if key.startswith(tuple(f"{h}." for h in heads))}
+    state = without_prefix(state, model.state_dict().keys() - drawn.keys(), OWNER, path)
     load_state(model, _without(state, heads) | drawn, OWNER, path)
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mediaeval.errors import FeaturesError
+from mediaeval.errors import ConfigError, FeaturesError
 from mediaeval.features.store import FeatureFile, FeatureStore, image_key, view_key
 
 IDENTITY = {"kind": "fake", "weights": "abc"}
@@ -159,3 +159,15 @@ def test_what_is_no_file_in_a_store_is_not_waited_for(tmp_path):
     os.mkfifo(tmp_path / "f")
     with pytest.raises(OSError, match="is a named pipe"):
         FeatureFile(tmp_path / "f", IDENTITY, 5)
+
+
+@pytest.mark.parametrize("name", ["../../../X", "/tmp/X", "a/b", "a\\b", "", "a\0", "a\x1b[31m", "é" * 100])
+def test_a_name_that_is_a_path_names_no_file(name, tmp_path):
+    with pytest.raises(ConfigError, match=r"extractors: got the name .*expected up to 150 letters"):
+        FeatureStore(tmp_path / "store").open(name, IDENTITY, 5)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["mine", "my net", "vit.b-16", "..", "größe"])
+def test_other_names_are_taken_as_before(name, tmp_path):
+    assert FeatureStore(tmp_path).open(name, IDENTITY, 5).path.parent == tmp_path

@@ -277,6 +277,29 @@ def test_keras_files_that_point_out_of_themselves_or_hold_other_things_are_refus
     assert str(path) in str(caught.value)
 
 
+def test_what_hdf5_compresses_is_bounded(tmp_path):
+    """3 MB may not become 3 GB, in one variable or in many that are one; nor in one chunk."""
+    for options, shape in (({}, (2**28,)), ({"chunks": (2**28,), "maxshape": (None,)}, (8,))):
+        with h5py.File(tmp_path / "a.h5", "w") as file:
+            variable = file.create_dataset(
+                "conv/kernel:0", shape, "f4", compression="gzip", maxshape=(None,), **options
+            )
+            variable[:4] = 1
+        with pytest.raises(WeightsError, match=r"conv/kernel:0 states 1073741824 bytes and holds \d+"):
+            read_keras(tmp_path / "a.h5")
+    path = h5(tmp_path / "a.h5", {"conv/kernel:0": np.zeros(2**22, np.float32)}, compression="gzip")
+    with h5py.File(path, "a") as file:
+        for k in range(5):
+            file[f"conv{k}/kernel:0"] = file["conv/kernel:0"]
+    with pytest.raises(WeightsError, match=r"states 16777216 bytes and holds \d+"):
+        read_keras(path)
+
+
+def test_groups_that_are_nested_without_end_are_refused(tmp_path):
+    with pytest.raises(WeightsError, match="nested deeper than 32"):
+        read_keras(h5(tmp_path / "a.h5", {"a/" * 40 + "kernel:0": BIAS}))
+
+
 def test_an_hdf5_file_without_variables_is_told(tmp_path):
     with pytest.raises(WeightsError, match="holds no variables"):
         read_keras(h5(tmp_path / "a.h5", {}))

@@ -134,7 +134,7 @@ X = np.zeros(1024)
         (field(1, features({"mean_rgb": X})), "it has no labels. The test files of YouTube-8M"),
         (frames(np.zeros((1, 100), np.uint8), [1]), "frame 0 of rgb is not a string of 1024 bytes"),
         (frames(np.zeros((0, 1024), np.uint8), [1]), "rgb has no frames"),
-        (field(1, features({"image/encoded": b"x"})), "got image/encoded; expected mean_rgb"),
+        (field(1, features({"image/encoded": b"x"})), "got 'image/encoded'; expected mean_rgb"),
         (b"\xff\xff", "record 1: "),
     ],
 )
