@@ -57,8 +57,11 @@ def prepare(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Print messages on stderr until the command ends."""
+    """Until the command ends, print messages on stderr, and try to fetch each weight file once."""
+    from mediaeval.weights.fetch import each_file_tried_once
+
     context.with_resource(messages_on_stderr())
+    context.with_resource(each_file_tried_once())
 
 
 # in the order of the work; each has a `command`, or an `app` with sub-commands

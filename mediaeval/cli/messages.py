@@ -109,8 +109,9 @@ def _of_the_machine(error: Exception) -> str:
     """Return a sentence for what the disk, the memory or the terminal could not do; nothing for an error of ours."""
     if isinstance(error, OSError):
         where = f"{error.filename}: " if error.filename else ""
-        of_the_system = error.errno and not isinstance(error, NotRegularFileError)  # which says more than its number
-        what = os.strerror(error.errno) if of_the_system else error.strerror or first_line(error)
+        what = error.strerror or first_line(error)
+        if error.errno and not isinstance(error, NotRegularFileError):  # which says more than its number
+            what = os.strerror(error.errno)
         return f"{where}{what.rstrip('.')}. {KEPT}; correct this and try again."
     if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _is_memory(str(error))):
         return (

@@ -15,12 +15,12 @@ def print_json(value: Any) -> None:
     print(json_shown(value, sys.stdout.encoding))
 
 
-def print_line(text: str) -> None:
+def print_line(text: object) -> None:
     """Print a line, or several, on stdout; what could move a terminal's cursor is escaped, and long lines are cut.
 
     All text on stdout goes through here, `print_table` or `print_json`: ids and names in it are other people's.
     """
-    print(shown(text))
+    print(shown(str(text)))
 
 
 def counted(n: int, noun: str) -> str:

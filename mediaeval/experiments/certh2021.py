@@ -16,6 +16,7 @@ from mediaeval.classifiers.recipes import RECIPES
 from mediaeval.config import Config, SubtaskSection
 from mediaeval.data.dataset import Dataset, load_dataset
 from mediaeval.errors import ConfigError, DatasetError, WeightsError, first_few
+from mediaeval.experiments.absent import absent_weights
 from mediaeval.experiments.blocks import block_notes, block_settings
 from mediaeval.experiments.datasets.splits import Split
 from mediaeval.experiments.inputs import try_build
@@ -102,9 +103,11 @@ def run(
         raise DatasetError(f"{dev} has no labels. Give a dev set, with the columns T1, T2.k or T3.k.")
     networks, absent = try_build(config.features.use, config, device)
     if absent:
+        lacking = absent_weights(absent, config)
         raise WeightsError(
-            *(f"{name}: {reason}" for name, reason in absent.items()),
-            "Every method of this table uses all features. Choose others: --use NAME,NAME.",
+            *(f"{name}: {reason}" for name, reason in absent.items() if not lacking.of(name)),
+            *lacking.lines(),
+            f"Every method of this table uses all features. {lacking.remedy()}",
         )
     tested = _test_set(test, truth, config, networks, skip_bad) if test and truth else None
     subtasks = list(dataset.subtasks)

@@ -13,6 +13,7 @@ from mediaeval.classifiers.thresholds import assign_folds
 from mediaeval.config import Config, blocks_of, load_config
 from mediaeval.data.dataset import load_dataset
 from mediaeval.errors import ConfigError, DatasetError, LabelFileError, WeightsError, choose
+from mediaeval.experiments.absent import absent_weights
 from mediaeval.experiments.datasets.sets import SENTIMENT_SETS, SentimentSet, load_sentiment_set
 from mediaeval.experiments.datasets.splits import Split, require_sides
 from mediaeval.features.build import build_each
@@ -81,8 +82,11 @@ def try_build(names: Sequence[str], config: Config, device: str) -> tuple[list[F
     for error in wrong.values():
         if not isinstance(error, WeightsError):
             raise error
+    lacking = absent_weights(wrong, config)
     return [done[name] for name in names if name in done], {
-        name: " ".join(wrong[name].problems) for name in names if name in wrong
+        name: f"weights absent: {', '.join(files)}" if (files := lacking.of(name)) else " ".join(wrong[name].problems)
+        for name in names
+        if name in wrong
     }
 
 

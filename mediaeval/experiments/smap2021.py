@@ -14,6 +14,7 @@ from mediaeval.classifiers.model import SubtaskModel
 from mediaeval.classifiers.recipes import RECIPES
 from mediaeval.config import Config
 from mediaeval.errors import WeightsError
+from mediaeval.experiments.absent import absent_weights
 from mediaeval.experiments.accuracy import majority, mean_accuracy
 from mediaeval.experiments.blocks import block_notes, block_settings, stand_ins
 from mediaeval.experiments.inputs import Source, TableColumn, load_columns, try_build
@@ -89,9 +90,11 @@ def run(
     use = config.features.use
     networks, absent = try_build(use, config, device)
     if not networks:
+        lacking = absent_weights(absent, config)
         raise WeightsError(
-            *(f"{name}: {reason}" for name, reason in absent.items()),
-            "No extractor has its weights, so no row can be run. Choose others: --use NAME,NAME.",
+            *(f"{name}: {reason}" for name, reason in absent.items() if not lacking.of(name)),
+            *lacking.lines(),
+            f"No extractor has its weights, so no row can be run. {lacking.remedy()}",
         )
     others = stand_ins(config)
     rows = rows_of(use, others)
@@ -188,6 +191,7 @@ def _notes(
     if epochs:
         notes.append(f"{epochs} epochs in place of every recipe's: the published figures are not comparable")
     notes += [f"rows with {name} skipped: {reason}" for name, reason in absent.items()]
+    notes += [line.strip() for line in absent_weights(absent, config).lines()]
     notes += [f"{name} skipped: {reason}" for name, reason in unread.items()]
     asked = {name.partition(":")[0] for name in [*columns, *unread]}
     if others := [name for name in PUBLISHED_COLUMNS if name not in asked]:

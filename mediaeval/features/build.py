@@ -10,6 +10,7 @@ from mediaeval.features.feature_extractor import FeatureExtractor, NetworkLookup
 from mediaeval.features.kinds import KINDS
 from mediaeval.features.kinds.kind import import_function
 from mediaeval.features.weight_files import files_of, locate
+from mediaeval.weights.fetch import each_file_tried_once
 
 
 def build_all(
@@ -45,11 +46,12 @@ def build_each(
                 raise
         return built[name]
 
-    for name in names:
-        with contextlib.suppress(UserError):
-            lookup(name)
-    for name, error in failed.items():  # building stops at the first absent file; all of them are reported
-        failed[name] = type(error)(*_distinct([*error.problems, *_problems_of_files(name, known)]))
+    with each_file_tried_once():
+        for name in names:
+            with contextlib.suppress(UserError):
+                lookup(name)
+        for name, error in failed.items():  # building stops at the first absent file; all of them are reported
+            failed[name] = type(error)(*_distinct([*error.problems, *_problems_of_files(name, known)]))
     return (
         {name: built[name] for name in names if name in built},
         {name: failed[name] for name in names if name in failed},

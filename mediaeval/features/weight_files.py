@@ -8,7 +8,7 @@ from mediaeval.features.extractors import ExtractorConfig
 from mediaeval.features.kinds import KINDS
 from mediaeval.features.kinds.kind import import_function
 from mediaeval.weights.cache import cache_folder, check
-from mediaeval.weights.fetch import fetch
+from mediaeval.weights.fetch import failure_of, fetch
 from mediaeval.weights.files import WeightFile
 
 logger = logging.getLogger(__name__)
@@ -64,7 +64,8 @@ def locate(name: str, extractor: ExtractorConfig, role: str = "weights", *, owne
             f"{owner}: {what} not found: {path} does not exist. It is {file.origin}. "
             f"Put the file there, or set {key} to its path."
         )
-    logger.info(f"fetching {file.name} ({file.origin}) into {path.parent}")
+    if not failure_of(file):
+        logger.info(f"fetching {file.name} ({file.origin}) into {path.parent}")
     try:
         return fetch(file)
     except WeightsError as error:

@@ -1,7 +1,7 @@
 """The weight files of extractors: where each stands, and fetching the absent ones into the cache."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,11 @@ class ExtractorFile:
     status: str  # here, absent, damaged, not published, fetched, yours: PATH
     digest: str
 
+    @property
+    def is_here(self) -> bool:
+        """Whether the file can be used as it is."""
+        return self.status in ("here", "fetched") or self.status.startswith("yours: ")
+
     def to_dict(self) -> dict[str, Any]:
         """Return what is printed of it, by the names that `--json` has."""
         return {
@@ -49,12 +54,17 @@ def extractors_named(config: Config, name: str | None) -> dict[str, ExtractorCon
     if name is None:
         return known
     choose("preset or extractor", name, [*PRESETS, *known])
-    names = list(blocks_of(name)) if name in PRESETS else [name]
-    for extractor in names:  # grows while it is read
+    return with_sources(blocks_of(name) if name in PRESETS else [name], known)
+
+
+def with_sources(names: Sequence[str], known: Mapping[str, ExtractorConfig]) -> dict[str, ExtractorConfig]:
+    """Return extractors by name, and those that they read after them."""
+    found = list(names)
+    for extractor in found:  # grows while it is read
         source = known[extractor].source
-        if source and source not in names:
-            names.append(source)
-    return {extractor: known[extractor] for extractor in names}
+        if source and source not in found:
+            found.append(source)
+    return {extractor: known[extractor] for extractor in found}
 
 
 def files_of_extractors(extractors: Mapping[str, ExtractorConfig]) -> Iterator[ExtractorFile]:

@@ -1,6 +1,8 @@
 """Fetching published weight files into the cache, and whether each is there."""
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from pathlib import Path
 
 from filelock import FileLock
@@ -9,6 +11,27 @@ from mediaeval.errors import WeightsError
 from mediaeval.weights.cache import cache_folder, check, record, recorded
 from mediaeval.weights.download import download
 from mediaeval.weights.files import WeightFile
+
+_failed: ContextVar[dict[str, WeightsError] | None] = ContextVar("_failed", default=None)
+
+
+@contextlib.contextmanager
+def each_file_tried_once() -> Iterator[None]:
+    """Within, a file that could not be fetched is not tried again: the same error is raised at once."""
+    if _failed.get() is not None:
+        yield
+        return
+    token = _failed.set({})
+    try:
+        yield
+    finally:
+        _failed.reset(token)
+
+
+def failure_of(file: WeightFile) -> str:
+    """Return why a file could not be fetched before, within `each_file_tried_once`; empty where it was not tried."""
+    error = (_failed.get() or {}).get(file.name)
+    return " ".join(problem.removeprefix(f"{file.url}: ") for problem in error.problems) if error else ""
 
 
 def status(file: WeightFile) -> tuple[str, str]:
@@ -36,6 +59,18 @@ def fetch(
     none is known, the first fetch is trusted and recorded. Raises WeightsError, leaving nothing behind, when the file
     cannot be fetched, is truncated, or is another one.
     """
+    failed = _failed.get()
+    if failed is None:
+        return _fetch(file, mirror, on_bytes, replace)
+    if file.name not in failed:
+        try:
+            return _fetch(file, mirror, on_bytes, replace)
+        except WeightsError as error:
+            failed[file.name] = error
+    raise WeightsError(*failed[file.name].problems)
+
+
+def _fetch(file: WeightFile, mirror: Path | None, on_bytes: Callable[[int, int | None], None], replace: bool) -> Path:
     folder = cache_folder()
     if mirror is None and not file.url:
         raise WeightsError(f"{file.name} is not published; it is {file.origin}.")

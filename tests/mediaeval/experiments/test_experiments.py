@@ -15,7 +15,7 @@ import pytest
 from mediaeval.classifiers import make_classifier
 from mediaeval.classifiers.recipes import RECIPES
 from mediaeval.config import PRESETS, blocks_of, load_config
-from mediaeval.errors import ConfigError
+from mediaeval.errors import ConfigError, WeightsError
 from mediaeval.experiments import EXPERIMENTS, certh2021, smap2021
 from mediaeval.experiments.blocks import block_notes, block_settings, stand_ins
 from mediaeval.experiments.datasets.splits import Split, read_splits
@@ -598,3 +598,21 @@ def test_real_photographs(run, oasis):
     told = json.loads(run("experiment", "certh2021", *options, "20").stdout)
     assert told["results"][0]["row"] == "subtask1" and told["results"][0]["n"] == pytest.approx(0.2 * oasis, abs=3)
     assert "skipped, without labels: subtask2, subtask3" in told["notes"]
+
+
+def test_absent_weights_are_one_table_and_each_file_is_tried_once(run, workdir, make_devset, monkeypatch):
+    tried: list[str] = []
+
+    def download(file, *arguments):
+        tried.append(file.name)
+        raise WeightsError(f"{file.url}: no network")
+
+    monkeypatch.setenv("MEDIAEVAL_WEIGHTS", "empty")
+    monkeypatch.setattr("mediaeval.weights.fetch.download", download)
+    told = run("experiment", "certh2021", "--data", str(make_devset(6)), code=1).stderr
+    assert len(tried) == len(set(tried)) == 5
+    shared = "resnet152_imagenet11k_11221_no_top.h5"
+    (row,) = [line for line in told.splitlines() if line.startswith(f"  {shared} ")]
+    assert "resnet152_11k, signature, objectgraphs  https://github.com/" in row
+    assert "5 files could not be fetched: no network.\nFetch published files" in told
+    assert told.endswith("uses all features. Choose others, such as handcrafted: --use NAME,NAME.\n")
