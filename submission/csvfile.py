@@ -10,7 +10,7 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Sequence
-from itertools import takewhile
+from itertools import islice, takewhile
 from pathlib import Path
 
 from submission.errors import LabelFileError
@@ -20,7 +20,9 @@ from submission.wording import both, counted, cut, either, quoted
 
 LARGEST = 100_000_000  # bytes: a million rows take less, and reading takes up to forty times as much memory
 _SHOWN_PROBLEMS = 20  # more than these are counted, not listed
-_DELIMITERS = ";\t|"
+_DELIMITERS = ",;\t|"
+BEGINNING = 10  # lines in which a header is looked for
+_NOWHERE = 1 << 62  # a line that no file has
 _EXCEL_SEPARATOR = re.compile(r'\s*"?sep=(.?)"?[\s,;|"]*', re.IGNORECASE)
 
 
@@ -87,8 +89,9 @@ class CsvFile:
         """
         width = len(self.header)
         blank_headings = len(list(takewhile(lambda cell: not cell.strip(), reversed(self.header))))
-        ends_in_comma: list[int] = []  # first line, how many more
+        ends_in_comma: list[int] = []  # first line, how many lines
         ends_before: list[int] = []
+        other: dict[int, list[int]] = {}  # number of cells → the same
         for line, cells in self._cells():
             if line <= self.line:
                 continue
@@ -104,16 +107,18 @@ class CsvFile:
                 _count(ends_before, line)
                 yield line, cells + [""] * blank_headings
             else:
-                self.problems.append(
-                    f"{self.path}:{line}: got {len(cells)} cells; expected {width}, as in the header. "
-                    "Correct the line, and look for an extra or a missing comma."
-                )
+                _count(other.setdefault(len(cells), []), line)
+        for actual, (line, times) in other.items():
+            remedy = "Correct each line" if times > 1 else "Correct the line"
+            self.problems.append(
+                f"{self.path}:{line}: got {actual} cells{_others(times)}; expected {width}, as in the header. "
+                f"{remedy}, and look for an extra or a missing comma."
+            )
         if ends_in_comma:
             line, times = ends_in_comma
-            others = f", as in {counted(times - 1, 'other line{s}')}" if times > 1 else ""
             self.problems.append(
-                f"{self.path}:{line}: got a comma behind the last cell{others}; expected {counted(width, 'cell{s}')}, "
-                "as in the header. Remove the comma at the end of each line."
+                f"{self.path}:{line}: got a comma behind the last cell{_others(times)}; expected "
+                f"{counted(width, 'cell{s}')}, as in the header. Remove the comma at the end of each line."
             )
         if ends_before:
             self.problems.append(
@@ -143,31 +148,40 @@ class CsvFile:
             )
 
     def _inspect_beginning(self, id_columns: Sequence[str]) -> int:
-        """Return on which line the header can begin: behind a line for Excel, which is a problem.
+        """Return on which line the header begins: behind a line for Excel, titles or comments, which are a problem.
 
         Raises LabelFileError where the column of ids is only there if another delimiter than the comma is meant.
         """
-        begin = 1
-        for number, line in enumerate(io.StringIO(self._text), 1):
-            if not line.strip():
-                continue
-            if begin == 1 and (separator := excel_separator(line)) is not None:
-                self.problems.append(
-                    f"{self.path}:{number}: got {quoted('sep=' + separator)}, a line for Excel; expected the header. "
-                    "Remove this line."
-                )
-                begin = number + 1
-                continue
-            delimiter = _meant_delimiter(line, id_columns)
-            if delimiter:
-                self.problems.append(
-                    f"{self.path}:{number}: got no column {_either(id_columns)} (found {_found([line.strip()])}); "
-                    f"expected one of image ids. The cells seem to be separated by {delimiter!r}: save the file with "
-                    "commas."
-                )
-                self.problems.raise_any()
-            break
-        return begin
+        text = io.StringIO(self._text, newline=None)
+        lines = list(islice(((number, line) for number, line in enumerate(text, 1) if line.strip()), BEGINNING))
+        if lines and (separator := excel_separator(lines[0][1])) is not None:
+            self.problems.append(
+                f"{self.path}:{lines[0][0]}: got {quoted('sep=' + separator)}, a line for Excel; expected the header. "
+                "Remove this line."
+            )
+            del lines[0]
+        if not lines:
+            return _NOWHERE
+        named = [
+            (place, delimiter) for place, (_, line) in enumerate(lines) if (delimiter := _delimiter(line, id_columns))
+        ]
+        place, delimiter = named[0] if named else (0, ",")
+        cells = filled_cells(lines[place][1], delimiter)
+        if not all(line.startswith("#") or filled_cells(line, delimiter) < cells for _, line in lines[:place]):
+            place, delimiter = 0, ","  # what is above it is more than a title
+        number, line = lines[place]
+        if place:
+            self.problems.append(
+                f"{self.path}:{lines[0][0]}: got {quoted(lines[0][1].strip())}; expected the header, which is on line "
+                f"{number}. Remove what is above it."
+            )
+        if delimiter != ",":
+            self.problems.append(
+                f"{self.path}:{number}: got no column {_either(id_columns)} (found {_found([line.strip()])}); expected "
+                f"one of image ids. The cells seem to be separated by {delimiter!r}: save the file with commas."
+            )
+            self.problems.raise_any()
+        return number
 
     def _read_header(self, begin: int) -> tuple[int, list[str]]:
         for line, cells in self._cells():
@@ -228,12 +242,15 @@ def _text(path: Path) -> str:
         ) from None
 
 
-def _meant_delimiter(line: str, id_columns: Sequence[str]) -> str | None:
-    """Return the delimiter that a header is written with, where it names no ids if it is split at its commas."""
-    if any(_names_ids(cell, id_columns) for cell in line.split(",")):
-        return None
-    meant = (one for one in _DELIMITERS if one in line)
+def _delimiter(line: str, id_columns: Sequence[str]) -> str | None:
+    """Return by what a line is separated that names a column of ids; None where it names none."""
+    meant = (one for one in _DELIMITERS if one == "," or one in line)
     return next((one for one in meant if any(_names_ids(cell, id_columns) for cell in line.split(one))), None)
+
+
+def filled_cells(line: str, delimiter: str) -> int:
+    """Return how many cells of a line are not blank."""
+    return sum(bool(cell.strip()) for cell in line.split(delimiter))
 
 
 def _names_ids(cell: str, id_columns: Sequence[str]) -> bool:
@@ -255,3 +272,7 @@ def _count(lines: list[int], line: int) -> None:
         lines[1] += 1
     else:
         lines += [line, 1]
+
+
+def _others(times: int) -> str:
+    return f", as in {counted(times - 1, 'other line{s}')}" if times > 1 else ""

@@ -36,7 +36,7 @@ CODES: dict[str, str] = {
     # the lines
     "no-rows": "the file has a header and no rows",
     "blank-line": "a line is blank",
-    "comment-line": "a line is a comment",
+    "comment-line": "a line is a comment, or a title above the header",
     "trailing-delimiter": "a line ends in a delimiter",
     "cell-count": "a line has more or fewer cells than the header",
     # the cells

@@ -46,6 +46,11 @@ def read_header(
     return _HeaderCheck(header, line, partial, found).read(cells, ids)
 
 
+def names_columns(cells: Sequence[str], task: Task) -> bool:
+    """Return whether cells name both the column of ids and a column of labels."""
+    return any(cell.strip().lower() in task.id_columns for cell in cells) and any(map(task.official_heading, cells))
+
+
 class _HeaderCheck:
     """Compares the header on line `line` with the expected one."""
 

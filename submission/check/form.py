@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from submission.check.cells import cell_rules, check_cells, domain, pattern
-from submission.check.columns import Columns, read_header, report_trailing_delimiter
+from submission.check.columns import Columns, names_columns, read_header, report_trailing_delimiter
 from submission.check.ids import check_ids, report_comment
 from submission.check.text import Lines, read_bytes, read_lines
 from submission.problems import Findings, Problem, describe
@@ -96,7 +96,7 @@ def _check(
 ) -> tuple[int, tuple[str, ...]]:
     """Report all problems; return the number of rows and the subtasks of the header."""
     data = read_bytes(source, found)
-    lines = None if data is None else read_lines(data, found)
+    lines = None if data is None else read_lines(data, found, lambda cells: names_columns(cells, header.task))
     if lines is None:
         return 0, ()
     expected = frozenset(ids or ())

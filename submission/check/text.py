@@ -4,12 +4,14 @@ Every fault is reported and then undone, so that the lines behind it are still c
 """
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from submission.csvfile import LARGEST, excel_separator
+from submission.check.ids import report_comment
+from submission.csvfile import BEGINNING, LARGEST, excel_separator, filled_cells
 from submission.filekind import file_kind
 from submission.problems import Findings
 from submission.reading import read_regular
@@ -68,8 +70,11 @@ def read_bytes(source: Path | bytes, found: Findings) -> bytes | None:
     return None
 
 
-def read_lines(data: bytes, found: Findings) -> Lines | None:
-    """Return the lines of the file, and report faults of its bytes; None where it is empty or of another kind."""
+def read_lines(data: bytes, found: Findings, is_header: Callable[[Sequence[str]], bool]) -> Lines | None:
+    """Return the lines of the file, and report faults of its bytes; None where it is empty or of another kind.
+
+    `is_header` tells whether cells are certainly those of a header, so that titles above it are not taken for it.
+    """
     if kind := file_kind(data):
         found.add("not-csv", kind.name, "a CSV", kind.remedy)
         return None
@@ -89,7 +94,7 @@ def read_lines(data: bytes, found: Findings) -> Lines | None:
     else:
         found.add("no-final-newline", "a last line without line end", r"\n after every line", r"Add a \n at the end.")
     lines = text.split("\n")
-    header = _header_place(lines, found)
+    header = _header_place(lines, found, is_header)
     if header is None:
         _report_empty("only blank lines and comments", found)
         return None
@@ -100,15 +105,25 @@ def _report_empty(actual: str, found: Findings) -> None:
     found.add("file-empty", actual, "a header and a line for each image", "Check that the run was written.")
 
 
-def _header_place(lines: list[str], found: Findings) -> int | None:
-    """Return the place of the first line that is neither blank nor a comment, nor a line for Excel, from 0."""
-    places = (place for place, line in enumerate(lines) if _has_content(line))
-    header = next(places, None)
-    if header is not None and excel_separator(lines[header]) is not None:
+def _header_place(lines: list[str], found: Findings, is_header: Callable[[Sequence[str]], bool]) -> int | None:
+    """Return the place of the first line that is neither blank nor a comment, a line for Excel or a title, from 0."""
+    places = list(islice((place for place, line in enumerate(lines) if _has_content(line)), BEGINNING))
+    if places and excel_separator(lines[places[0]]) is not None:
+        line = places.pop(0)
         remedy = "Remove this line: Excel alone takes it as the name of the delimiter."
-        found.add("sep-line", quoted(lines[header]), "the header", remedy, line=header + 1)
-        header = next(places, None)
-    return header
+        found.add("sep-line", quoted(lines[line]), "the header", remedy, line=line + 1)
+    for above, place in enumerate(places):
+        delimiter = _delimiter(lines[place])
+        if not is_header([cell.strip('"') for cell in lines[place].split(delimiter)]):
+            continue
+        titles = places[:above]
+        cells = filled_cells(lines[place], delimiter)
+        if all(filled_cells(lines[title], delimiter) < cells for title in titles):
+            for title in titles:
+                report_comment(found, title + 1, lines[title])
+            return place
+        break  # rows above a header: reported where they are read
+    return places[0] if places else None
 
 
 def _text(data: bytes, found: Findings) -> str:

@@ -139,6 +139,7 @@ FAULTS = [  # what was done to the sound run, how, the codes that tell it
     ("a blank line at the end", text(lambda run: run + "\n"), "blank-line"),
     ("an empty row of a spreadsheet", text(lambda run: run + "," * 18 + "\n"), "blank-line"),
     ("a comment before the header", text(lambda run: "# made by us\n" + run), "comment-line"),
+    ("titles above the header", text(lambda run: "Our run,,\nTeam 7\n" + run), "comment-line"),
     ("a row commented out", line(3, lambda one: "#" + one), "comment-line ids-missing"),
     ("a comma behind every line", every(lambda one: one + ","), "trailing-delimiter"),
     ("a comma behind every row", lines(lambda all_: [all_[0], *(one + "," for one in all_[1:])]), "trailing-delimiter"),
