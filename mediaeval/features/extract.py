@@ -210,6 +210,8 @@ def _prepare_all(
                 prepared.append((job, job.network.prepare(source)))
         except ImageError as error:
             return str(error)
+        except MemoryError:
+            return "there is not enough memory to prepare the image; close other programs, or leave it out"
         return prepared
 
     return map_ahead(prepare, todo, workers)

@@ -13,12 +13,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-_FILTERS = {
-    "nearest": Image.Resampling.NEAREST,
-    "bilinear": Image.Resampling.BILINEAR,
-    "bicubic": Image.Resampling.BICUBIC,
-    "lanczos": Image.Resampling.LANCZOS,
-}
+from mediaeval.features.windows import FILTERS, centre_box, windows
 
 
 @dataclass(frozen=True)
@@ -41,7 +36,10 @@ class Preprocessing:
 
     def pixels(self, image: Image.Image) -> np.ndarray:
         """Return an upright RGB image resized and cropped, uint8 (crop, crop, 3)."""
-        return np.asarray(centre(resized(image, self.resize, self.interpolation, self.squash), self.crop))
+        (crop,) = windows(
+            image, self.resize, self.interpolation, self.squash, lambda size: [centre_box(size, self.crop)]
+        )
+        return np.asarray(crop)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `from_dict` reads, JSON."""
@@ -55,30 +53,6 @@ class Preprocessing:
         }
 
 
-def resized(image: Image.Image, resize: int, interpolation: str, squash: bool) -> Image.Image:
-    """Return an image whose shorter side has `resize` pixels; with `squash`, both sides."""
-    width, height = image.size
-    if squash:
-        size = (resize, resize)
-    else:  # the longer side is cut down to whole pixels, as both libraries do
-        short, long = sorted((width, height))
-        longer = int(resize * long / short)
-        size = (resize, longer) if width <= height else (longer, resize)
-    return image if size == image.size else image.resize(size, _FILTERS[interpolation])
-
-
-def centre(image: Image.Image, crop: int) -> Image.Image:
-    """Return the middle square of `crop` pixels per side; black around an image that is smaller."""
-    width, height = image.size
-    if width < crop or height < crop:  # the odd pixel right and below
-        larger = Image.new("RGB", (max(width, crop), max(height, crop)))
-        larger.paste(image, ((larger.width - width) // 2, (larger.height - height) // 2))
-        image, width, height = larger, larger.width, larger.height
-    # Python's rounding, half to even, as in both libraries
-    left, top = round((width - crop) / 2.0), round((height - crop) / 2.0)
-    return image.crop((left, top, left + crop, top + crop))
-
-
 def from_dict(tree: Mapping[str, Any]) -> Preprocessing:
     """Return the preprocessing that `to_dict` describes."""
     return Preprocessing(**dict(tree) | {"mean": _triple(tree["mean"]), "std": _triple(tree["std"])})
@@ -88,7 +62,7 @@ def of_timm(config: Mapping[str, Any]) -> Preprocessing | None:
     """Return what timm's `create_transform` does for a data config, or None where it does anything else."""
     _, height, width = config["input_size"]
     mode = config.get("crop_mode") or "center"
-    if height != width or config["interpolation"] not in _FILTERS or mode not in ("center", "squash"):
+    if height != width or config["interpolation"] not in FILTERS or mode not in ("center", "squash"):
         return None
     resize = math.floor(height / (config.get("crop_pct") or 0.875))
     mean, std = _triple(config["mean"]), _triple(config["std"])
@@ -97,7 +71,7 @@ def of_timm(config: Mapping[str, Any]) -> Preprocessing | None:
 
 def of_torchvision(transform: Any) -> Preprocessing | None:
     """Return what torchvision's `ImageClassification` transform does, or None for another transform."""
-    if type(transform).__name__ != "ImageClassification" or transform.interpolation.value not in _FILTERS:
+    if type(transform).__name__ != "ImageClassification" or transform.interpolation.value not in FILTERS:
         return None
     (resize,), (crop,) = transform.resize_size, transform.crop_size
     mean, std = _triple(transform.mean), _triple(transform.std)

@@ -11,30 +11,32 @@ from mediaeval.batches import map_ahead
 from mediaeval.data.images import decode, read_image
 from mediaeval.errors import ImageError
 from mediaeval.features.images import Images
-from mediaeval.features.preprocess import centre, resized
+from mediaeval.features.windows import Box, centre_box, resized, windows
 from mediaeval.finetune.network import View
 
 OnImage = Callable[[int, int], None]  # (images done, images), after every image
 
 
-def resized_to(view: View, image: Image.Image) -> Image.Image:
-    """Return an image in the size that a view's crops are cut from."""
-    return resized(image, view.resize, view.interpolation, view.squash)
-
-
 def centre_crop(view: View, image: Image.Image) -> np.ndarray:
     """Return the pixels of an upright RGB image that a network predicts from, uint8 (crop, crop, 3)."""
-    return np.asarray(centre(resized_to(view, image), view.crop))
+    (crop,) = _cut(view, image, lambda size: [centre_box(size, view.crop)])
+    return np.asarray(crop)
 
 
 def ten_crops(view: View, image: Image.Image) -> np.ndarray:
     """Return the four corners, the centre, and the mirror images of these five, uint8 (10, crop, crop, 3)."""
-    image = resized_to(view, image)
-    right, low = image.width - view.crop, image.height - view.crop
-    corners = [(0, 0), (right, 0), (0, low), (right, low)]
-    crops = [np.asarray(image.crop((x, y, x + view.crop, y + view.crop))) for x, y in corners]
-    crops.append(np.asarray(centre(image, view.crop)))
+
+    def boxes(size: tuple[int, int]) -> list[Box]:
+        right, low = size[0] - view.crop, size[1] - view.crop
+        corners = [(x, y, x + view.crop, y + view.crop) for x, y in [(0, 0), (right, 0), (0, low), (right, low)]]
+        return [*corners, centre_box(size, view.crop)]
+
+    crops = [np.asarray(crop) for crop in _cut(view, image, boxes)]
     return np.stack([*crops, *(crop[:, ::-1] for crop in crops)])
+
+
+def _cut(view: View, image: Image.Image, boxes: Callable[[tuple[int, int]], list[Box]]) -> list[Image.Image]:
+    return windows(image, view.resize, view.interpolation, view.squash, boxes)
 
 
 def decoded(images: Images, shape: Callable[[Image.Image], np.ndarray]) -> Iterator[tuple[str, np.ndarray]]:
@@ -48,6 +50,8 @@ def decoded(images: Images, shape: Callable[[Image.Image], np.ndarray]) -> Itera
             return shape(decode(read_image(images.paths[image_id])[1]))
         except ImageError as error:
             raise ImageError(f"{image_id}: {error}") from None
+        except MemoryError:
+            raise ImageError(f"{image_id}: there is not enough memory to resize the image") from None
 
     yield from map_ahead(pixels_of, images.ids, os.cpu_count() or 1)
 
@@ -56,7 +60,8 @@ class DecodedImages:
     """The images of a training, decoded once and resized, in one file that all worker processes read.
 
     A pass over the images then decodes nothing. The file has 3 bytes per pixel, about 250 kB per image at 256 pixels;
-    it lies in `folder`, which the caller removes. Raises ImageError, naming the image, if one cannot be decoded.
+    it lies in `folder`, which the caller removes. Raises ImageError, naming the image, if one cannot be decoded
+    or is so narrow that it would be LARGE.
     """
 
     def __init__(self, images: Images, view: View, folder: Path, on_image: OnImage = lambda done, total: None):
@@ -65,7 +70,9 @@ class DecodedImages:
         self.places: dict[str, tuple[int, int, int]] = {}  # id → (offset in bytes, height, width)
         offset = 0
         with self.file.open("wb") as out:
-            arrays = decoded(images, lambda image: np.asarray(resized_to(view, image)))
+            arrays = decoded(
+                images, lambda image: np.asarray(resized(image, view.resize, view.interpolation, view.squash))
+            )
             for done, (image_id, pixels) in enumerate(arrays, start=1):
                 out.write(pixels.tobytes())
                 height, width = pixels.shape[:2]
@@ -80,4 +87,5 @@ class DecodedImages:
 
     def centre_crop(self, image_id: str) -> np.ndarray:
         """Return what the network predicts from: the same pixels as `centre_crop` of the image itself."""
-        return np.asarray(centre(self[image_id], self.view.crop))
+        image = self[image_id]
+        return np.asarray(image.crop(centre_box(image.size, self.view.crop)))

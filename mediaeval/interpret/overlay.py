@@ -5,8 +5,8 @@ from collections.abc import Mapping
 import numpy as np
 from PIL import Image
 
+from mediaeval.features.windows import resized_size
 from mediaeval.finetune.network import View
-from mediaeval.finetune.pixels import resized_to
 
 LARGEST = 1024  # pixels of the longer side of what is drawn
 
@@ -23,7 +23,7 @@ OTHER: Colour = (0, 110, 255)
 
 def seen_box(view: View, image: Image.Image) -> Box:
     """Return which part of an image the network is given."""
-    width, height = resized_to(view, image).size
+    width, height = resized_size(image.size, view.resize, view.squash)
     left, top = round((width - view.crop) / 2.0), round((height - view.crop) / 2.0)  # as `centre` cuts
     return left / width, top / height, (left + view.crop) / width, (top + view.crop) / height
 

@@ -207,7 +207,7 @@ def test_ten_crops_are_corners_centre_and_mirrors():
 
 def test_a_damaged_image_is_named(images, tmp_path):
     images.paths["i2"].write_bytes(b"no image")
-    with pytest.raises(ImageError, match="i2: the file is not an image"):
+    with pytest.raises(ImageError, match="i2: the file is a text file, not an image"):
         DecodedImages(images, VIEW, tmp_path)
 
 
