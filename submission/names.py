@@ -1,6 +1,7 @@
 """When two names of images are one: Unicode writes an accented letter as one character or as two that look alike."""
 
 import unicodedata
+from collections.abc import Iterable
 
 _LONGEST = 255  # characters; file systems allow no longer names, and the time to normalise grows with the square
 
@@ -14,3 +15,9 @@ def same_name_key(name: str) -> str:
     True
     """
     return name if name.isascii() or len(name) > _LONGEST else unicodedata.normalize("NFC", name)
+
+
+def in_another_form(names: Iterable[str]) -> list[str]:
+    """Return the names that differ from an earlier one in nothing but their Unicode form."""
+    first: dict[str, str] = {}  # the form in which names are compared → name
+    return [name for name in names if first.setdefault(same_name_key(name), name) != name]

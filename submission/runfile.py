@@ -12,6 +12,7 @@ from submission.check import find_problems
 from submission.csvfile import LARGEST
 from submission.errors import RunFileError
 from submission.labels import LabelTable
+from submission.names import in_another_form
 from submission.problems import describe
 from submission.reading import read_regular
 from submission.task import Header, Label, Labels, Subtask
@@ -163,6 +164,10 @@ def _id_problems(ids: Sequence[str]) -> list[str]:
         if image_id in seen:
             repeated.append(image_id)
         seen.add(image_id)
+    if alike := in_another_form(dict.fromkeys(ids)):
+        problems.append(
+            f"ids: got {quoted_list(alike)} in two Unicode forms; expected each image once. Rename one of the two."
+        )
     if repeated:
         problems.append(f"ids: got {quoted_list(repeated)} more than once; expected each image once.")
     return problems

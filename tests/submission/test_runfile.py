@@ -94,6 +94,8 @@ def test_all_problems_of_ids_are_told_at_once_first_few_and_count():
     assert "ids: got 'x,y', 'q\"q' (2); expected ids without comma, quote and line end" in told
     assert "ids: got ' z', '' (2); expected ids that are not empty and have no blanks around" in told
     assert "ids: got 'b' (1) more than once" in told
+    told_forms = refused(format_run, OFFICIAL, ["\u00fc", "u\u0308"], LABELS)
+    assert "ids: got 'u\u0308' (1) in two Unicode forms; expected each image once" in told_forms
     assert "subtask1: got ids without a label: 'x,y', 'q\"q', ' z', '', '0' and 7 more (12)" in told
     assert "subtask1: got labels for ids that are not in the test list: 'c' (1)" in told
     assert "ids: got 7 (1); expected text" in refused(format_run, OFFICIAL, [7], LABELS)

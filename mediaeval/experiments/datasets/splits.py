@@ -14,6 +14,7 @@ import numpy as np
 from mediaeval.errors import DatasetError
 from mediaeval.experiments.datasets.lists import raise_problems, read_text
 from mediaeval.files import write_atomically
+from submission.wording import quoted
 
 PARTS = ("train", "validation", "test")
 HEADER = ["split", "part", "id"]
@@ -113,7 +114,7 @@ def read_splits(path: Path) -> list[Split]:
         problems.append(f"{path}: expected the header {','.join(HEADER)}.")
     for number, row in enumerate(rows[1:], start=2):
         if len(row) != 3 or row[1] not in PARTS or not (row[0].isascii() and row[0].isdigit()) or not row[2]:
-            problems.append(f"{path}:{number}: got '{','.join(row)}'; expected NUMBER,{'|'.join(PARTS)},ID.")
+            problems.append(f"{path}:{number}: got {quoted(','.join(row))}; expected NUMBER,{'|'.join(PARTS)},ID.")
         else:
             parts.setdefault(int(row[0][:9]), {part: [] for part in PARTS})[row[1]].append(row[2])
     raise_problems(problems)
