@@ -10,13 +10,10 @@ from pathlib import Path
 
 from submission.csvfile import CsvFile, Problems
 from submission.errors import LabelFileError
+from submission.image_files import IMAGE_SUFFIXES, USUAL_SUFFIXES, VIDEO_SUFFIXES, ImageFiles, names_of
 from submission.names import same_name_key
 from submission.task import Label, Subtask, Task
 from submission.wording import either, in_ascii, quoted
-
-IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp")  # in any case
-_OTHER_IMAGES = (".avif", ".bmp", ".gif", ".heic", ".jfif", ".jp2", ".tif", ".tiff")
-_VIDEOS = (".avi", ".flv", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv")
 
 _FLOATS = {"0.0": "0", "1.0": "1"}  # pandas writes 1.0 once a column has held a missing value
 _UNSAFE = "/\\\0\r\n"
@@ -255,31 +252,29 @@ def _label(subtask: Subtask, cells: tuple[str, ...], where: str, problems: Probl
 
 def _image_ids(folder: Path) -> list[str]:
     """Return the names of the image files in a folder, without extension, sorted."""
-    files: dict[str, str] = {}
+    listed = _listed(folder)
+    files = ImageFiles(listed)
     problems = Problems()
-    for path in _listed(folder):
-        if path.suffix.lower() in _OTHER_IMAGES:
+    for path in files.left_out():
+        problems.append(
+            f"{path}: got an image in a format that is not supported; without a CSV it would be left out "
+            f"unnoticed. Convert it to {either(USUAL_SUFFIXES)}, or remove it from the folder."
+        )
+    for paths in files.read.values():
+        if len(paths) > 1:
             problems.append(
-                f"{path}: got an image in a format that is not supported; without a CSV it would be left out "
-                f"unnoticed. Convert it to {either(IMAGE_SUFFIXES)}, or remove it from the folder."
+                f"{folder}: got {len(paths)} images for the id {quoted(paths[0].stem)} ({names_of(paths)}); expected "
+                "one. Remove or rename the others."
             )
-        if path.suffix.lower() not in IMAGE_SUFFIXES:
-            continue
-        if path.stem in files:
-            problems.append(
-                f"{folder}: got two images for the id {path.stem!r} ({files[path.stem]} and {path.name}); expected "
-                "one. Remove or rename the other."
-            )
-        files[path.stem] = path.name
-    if not files:
-        videos = [path.name for path in _listed(folder) if path.suffix.lower() in _VIDEOS]
+    if not files.read:
+        videos = [path.name for path in listed if path.suffix.lower() in VIDEO_SUFFIXES]
         actual = f"no CSV and no images, but {len(videos)} videos ({videos[0]} …)" if videos else "no CSV and no images"
         remedy = " Save one frame of each video as an image first." if videos else ""
         problems.append(
-            f"{folder}: got {actual}; expected a CSV, or files that end in {either(IMAGE_SUFFIXES)}.{remedy}"
+            f"{folder}: got {actual}; expected a CSV, or files that end in {either(USUAL_SUFFIXES)}.{remedy}"
         )
     problems.raise_any()
-    return sorted(files)
+    return sorted(paths[0].stem for paths in files.read.values())
 
 
 def _listed(folder: Path) -> list[Path]:

@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from mediaeval.errors import DatasetError
-from submission.labels import IMAGE_SUFFIXES, LabelTable, find_csv, read_ids, read_labels
+from submission.image_files import ImageFiles, names_of
+from submission.labels import LabelTable, find_csv, read_ids, read_labels
 from submission.task import Task
 
 
@@ -53,9 +54,10 @@ def load_dataset(folder: Path, task: Task, *, labelled: bool = True) -> Dataset:
     task      whose labels are read
     labelled  whether labels are read, or ids alone: in a test list the label columns may be blank
 
-    Ids and labels are those of the CSV; image files are matched by id, whatever the case of their suffix. Absent images
-    are not an error: they are named in `missing`. Raises DatasetError (absent folder, two files for one id) or
-    LabelFileError (a CSV that cannot be read), each with all problems.
+    Ids and labels are those of the CSV; image files are matched by id, whatever their suffix and its case, and in
+    whichever Unicode form a name is written. Absent images are not an error: they are named in `missing`. A file of
+    another format in an image's place is its path, so that decoding it says what it is. Raises DatasetError (absent
+    folder, two files for one id) or LabelFileError (a CSV that cannot be read), each with all problems.
     """
     folder = Path(folder)
     named = folder if folder.is_file() and folder.suffix.lower() == ".csv" else None
@@ -70,19 +72,18 @@ def load_dataset(folder: Path, task: Task, *, labelled: bool = True) -> Dataset:
     ids = table.ids if table else tuple(read_ids(csv or folder, task))
     if not ids:
         raise DatasetError(f"{csv} lists no images. Expected a row per image below the header.")
-    files, twice = _image_files(images)
+    try:
+        files = ImageFiles(sorted(path for path in images.iterdir() if not path.name.startswith(".")))
+    except OSError as error:
+        raise DatasetError(f"{images} cannot be listed ({error.strerror}). Check its permissions.") from None
+    found = {i: files.of(i) for i in ids}
     if problems := [
-        f"{i}: two image files ({', '.join(p.name for p in twice[i])}); keep one" for i in ids if i in twice
+        f"{i}: {'two' if len(paths) == 2 else len(paths)} image files ({names_of(paths)}); keep one"
+        for i, paths in found.items()
+        if len(paths) > 1
     ]:
         raise DatasetError(*problems)
-    paths = {i: files.get(i, images / f"{i}.jpg") for i in ids}
-    return Dataset(folder, ids, paths, tuple(i for i in ids if i not in files), table, task)
-
-
-def _image_files(folder: Path) -> tuple[dict[str, Path], dict[str, list[Path]]]:
-    """Return the image files by id, and the ids for which there is more than one file."""
-    files: dict[str, list[Path]] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() in IMAGE_SUFFIXES and not path.name.startswith("."):
-            files.setdefault(path.stem, []).append(path)
-    return {i: p[0] for i, p in files.items()}, {i: p for i, p in files.items() if len(p) > 1}
+    instead = {i: files.instead(i) for i, paths in found.items() if not paths}
+    paths = {i: (found[i] or [instead[i] or images / f"{i}.jpg"])[0] for i in ids}
+    missing = tuple(i for i, path in instead.items() if path is None)
+    return Dataset(folder, ids, paths, missing, table, task)

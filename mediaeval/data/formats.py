@@ -5,15 +5,15 @@ from functools import cache
 
 from PIL import Image
 
+from submission.filekind import file_kind
+
 # Pillow's names. Nothing else may read a stranger's file: for an EPS, Pillow would start Ghostscript.
 READ = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF")
 
 CONVERT = "Convert it to JPEG or PNG"
 _CONVERT = f"which is not read. {CONVERT}"
 _DRAWING = "which is not read. Export it as PNG, in the size that photographs have here"
-_DOCUMENT = "not an image. Save the picture that it shows as JPEG or PNG"
 _VIDEO = "not an image. Save one of its frames as JPEG or PNG"
-_PACKED = "not an image. Unpack it first"
 
 # (offset, first bytes, what it is, what to do)
 _SIGNATURES = (
@@ -27,7 +27,6 @@ _SIGNATURES = (
     (0, b"%!PS", "an EPS drawing", _DRAWING),
     (0, b"\xc5\xd0\xd3\xc6", "an EPS drawing", _DRAWING),
     (0, b"\xd7\xcd\xc6\x9a", "a Windows metafile", _DRAWING),
-    (0, b"%PDF", "a PDF document", _DOCUMENT),
     (0, b"FUJIFILMCCD-RAW", "a camera's raw file", _CONVERT),
     (0, b"IIU\x00", "a camera's raw file", _CONVERT),
     (0, b"IIRO", "a camera's raw file", _CONVERT),
@@ -44,21 +43,12 @@ _SIGNATURES = (
     (0, b"v/1\x01", "an OpenEXR image", _CONVERT),
     (0, b"#?RADIANCE", "a Radiance HDR image", _CONVERT),
     (0, b"SIMPLE  =", "a FITS image", _CONVERT),
-    (0, b"\x89HDF", "an HDF5 file", _DOCUMENT),
     (128, b"DICM", "a DICOM image", _CONVERT),
     (0, b"BPG\xfb", "a BPG image", _CONVERT),
     (0, b"FLIF", "a FLIF image", _CONVERT),
     (0, b"version https://git-lfs", "a pointer of Git LFS", "not an image. Run `git lfs pull` where it was cloned"),
-    (0, b"PK\x03\x04", "a ZIP archive or an office document", _PACKED),
-    (0, b"\x1f\x8b", "packed with gzip", _PACKED),
-    (0, b"BZh", "packed with bzip2", _PACKED),
-    (0, b"\xfd7zXZ", "packed with xz", _PACKED),
-    (0, b"7z\xbc\xaf", "a 7-Zip archive", _PACKED),
-    (0, b"Rar!", "a RAR archive", _PACKED),
-    (257, b"ustar", "a tar archive", _PACKED),
     (0, b"\x1a\x45\xdf\xa3", "a Matroska or WebM video", _VIDEO),
     (8, b"AVI ", "an AVI video", _VIDEO),
-    (8, b"WAVE", "a sound", "not an image. Remove it"),
     (0, b"FLV\x01", "a Flash video", _VIDEO),
     (0, b"\x00\x00\x01\xba", "an MPEG video", _VIDEO),
     (0, b"\x00\x00\x01\xb3", "an MPEG video", _VIDEO),
@@ -103,16 +93,16 @@ def why_not_read(data: bytes) -> str:
         name, remedy = "a Netpbm image (PPM, PGM, PBM)", _CONVERT
     elif b"<svg" in start:
         name, remedy = "an SVG drawing", _DRAWING
-    elif start.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):
-        name, remedy = "an HTML page", "not an image. Download the image again: the page may say why it was refused"
     elif (format_ := next((name for letters, name in _STARTS.items() if data.startswith(letters)), None)) or (
         data.startswith(b"RIFF") and data[8:12] == b"WEBP"
     ):
         return f"the image is damaged: its {format_ or 'WebP'} header cannot be read"
     elif not data.strip(b"\0"):
         name, remedy = "nothing but zeros", "as after an interrupted download. Download it again"
-    elif _is_text(data[:4096]):
-        name, remedy = "a text file", "not an image. Download the image again"
+    elif (kind := file_kind(data)) and kind.name != "binary data":
+        name, remedy = kind.name, "not an image. Put the image itself in its place"
+    elif kind is None and _is_text(data[:4096]):
+        name, remedy = "a text file", "not an image. Put the image itself in its place"
     else:
         return f"the file is not an image of a format that is read ({', '.join(READ)}). {CONVERT}"
     return f"the file is {name}, {remedy}"

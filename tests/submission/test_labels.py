@@ -189,7 +189,7 @@ def test_two_images_of_one_name_and_none_at_all_are_told(tmp_path):
     assert "got no CSV and no images" in problems(tmp_path, read_ids)[0]
     for name in ("a.jpg", "a.png"):
         (tmp_path / name).touch()
-    assert "got two images for the id 'a' (a.jpg and a.png); expected one" in problems(tmp_path, read_ids)[0]
+    assert "got 2 images for the id 'a' (a.jpg and a.png); expected one" in problems(tmp_path, read_ids)[0]
     assert "cannot be listed" in problems(tmp_path / "absent", find)[0]
 
 
@@ -224,5 +224,5 @@ def test_videos_where_images_are_wanted_are_told(tmp_path):
         (tmp_path / "images" / name).touch()
     assert problems(tmp_path, read_ids) == [
         f"{tmp_path.name}/images: got no CSV and no images, but 2 videos (a.mp4 …); expected a CSV, or files that "
-        "end in .jpg, .jpeg, .png or .webp. Save one frame of each video as an image first."
+        "end in .jpg, .png, .webp, .gif, .bmp, .tif or .avif. Save one frame of each video as an image first."
     ]

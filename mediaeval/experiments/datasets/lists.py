@@ -11,12 +11,9 @@ from pathlib import Path, PurePosixPath
 
 from mediaeval.errors import DatasetError, first_few, first_problems
 from submission.filekind import file_kind
-from submission.labels import IMAGE_SUFFIXES
+from submission.image_files import IMAGE_SUFFIXES, USUAL_SUFFIXES, VIDEO_SUFFIXES
 from submission.reading import read_regular
 from submission.wording import quoted
-
-VIDEO_SUFFIXES = (".3gp", ".avi", ".flv", ".m4v", ".mkv", ".mov", ".mp4", ".mpeg", ".mpg", ".webm", ".wmv")
-OTHER_SUFFIXES = (".bmp", ".gif", ".tif", ".tiff")  # formats that are not read, but still not part of an id
 
 HEADINGS = ("sentiment", "label", "labels", "polarity", "class")  # of the labels in a list, in lower case
 
@@ -131,7 +128,7 @@ SPELLINGS = {"cheerfullness": "cheerfulness", "irritabilty": "irritability"}  # 
 def id_of(name: str) -> str:
     """Return a name without its image or video suffix; any other dot is part of the name."""
     path = PurePosixPath(name)
-    known = (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES, *OTHER_SUFFIXES)
+    known = (*IMAGE_SUFFIXES, *VIDEO_SUFFIXES)
     return str(path.with_suffix("")) if path.suffix.lower() in known else str(path)
 
 
@@ -162,7 +159,7 @@ def image_files(folder: Path, problems: list[str], *, deep: bool = False) -> dic
     if videos and not found:
         raise DatasetError(
             f"{folder} holds videos ({first_few(v.name for v in videos)}) and no images; expected images "
-            f"({', '.join(IMAGE_SUFFIXES)}). Extract frames from the videos, or give the set's image folder."
+            f"({', '.join(USUAL_SUFFIXES)}). Extract frames from the videos, or give the set's image folder."
         )
     return found
 

@@ -158,14 +158,14 @@ def test_other_formats_keep_their_pixels_and_damage_is_seen_at_any_scale():
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n", "an EPS drawing, which is not read. Export it as PNG"),
         (b'<?xml version="1.0"?>\n<svg xmlns="http://www.w3.org/2000/svg"/>', "an SVG drawing"),
         (b"%PDF-1.7\n", "a PDF document"),
-        (b"\n<!DOCTYPE html><html>404", "an HTML page, not an image. Download the image again"),
+        (b"\n<!DOCTYPE html><html>404", "a web page or XML, not an image. Put the image itself in its place"),
         (b"8BPS\0\1", "a Photoshop image"),
         (b"P6\n2 2\n255\n" + b"\0" * 12, "a Netpbm image"),
         (b"II*\0\x10\0\0\0CR\2\0", "a camera's raw file"),
         (encoded(RED_LEFT, "JPEG2000"), "a JPEG 2000 image"),
         (encoded(RED_LEFT, "ICO"), "an icon"),
         (b"version https://git-lfs.github.com/spec/v1\n", "a pointer of Git LFS, not an image. Run `git lfs pull`"),
-        (b"PK\3\4", "a ZIP archive"),
+        (b"PK\3\4", "a zip archive, not an image"),
     ],
 )
 def test_a_file_of_another_format_is_called_by_its_name(start, what):
