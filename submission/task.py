@@ -168,7 +168,7 @@ class Task:
         """The official header: the column of ids, and the columns of all subtasks."""
         return Header(self, (self.id_column, *(heading for subtask in self.subtasks for heading in subtask.headings)))
 
-    @property
+    @cached_property
     def id_columns(self) -> tuple[str, ...]:
         """The headings that the column of ids may have, in lower case."""
         return tuple(dict.fromkeys((self.id_column.lower(), *self.other_id_columns)))
