@@ -5,11 +5,12 @@ it is known, before PyTorch allocates anything, which state dicts there are, and
 claims. Whether a file may be loaded is decided by PyTorch's own `weights_only` reader, not here.
 """
 
+import contextlib
 import io
 import pickle
 import zipfile
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -69,14 +70,20 @@ def torch_outline(path: Path) -> object:
     than it has, and when a storage claims more bytes than the file holds.
     """
     path = Path(path)
+    with open_regular(path) as file, _reading(path):
+        zipped = file.read(2) == b"PK"
+        file.seek(0)
+        return _of_zip(path, file) if zipped else _of_pickles(path, file)
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    """Turn what zipfile and pickle raise for a damaged file, OSError among it, into WeightsError."""
     try:
-        with open_regular(path) as file:
-            zipped = file.read(2) == b"PK"
-            file.seek(0)
-            return _of_zip(path, file) if zipped else _of_pickles(path, file)
-    except (WeightsError, OSError):
+        yield
+    except WeightsError:
         raise
-    except Exception as error:  # on a damaged file zipfile and pickle raise many exception types
+    except Exception as error:
         raise WeightsError(
             f"{path} is a PyTorch file that is cut short or damaged ({first_line(error)[:200]}). Download it again."
         ) from error
@@ -84,7 +91,7 @@ def torch_outline(path: Path) -> object:
 
 def require_bounded(path: Path) -> None:
     """Raise WeightsError for a zip archive that would unpack to far more bytes than it has; others pass."""
-    with open_regular(path) as file:
+    with open_regular(path) as file, _reading(path):
         size = file.seek(0, 2)
         if not zipfile.is_zipfile(file):
             return
