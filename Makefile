@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := demo
 
-.PHONY: demo test test-quick test-slow lint docs bench bench-memory bench-finetune bench-photographs bench-thresholds bench-integrity
+.PHONY: demo test test-quick test-slow lint docs bench bench-memory bench-finetune bench-photographs bench-thresholds bench-integrity fuzz
 
 demo: .venv/installed
 	rm -rf runs/$(RUN)
@@ -60,6 +60,10 @@ bench-thresholds: .venv/installed
 
 bench-integrity: .venv/installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.integrity $(DATA)
+
+# Mutated files through every reader of weights and of the records of runs; half an hour
+fuzz: .venv/tests-installed
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.fuzz_records
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is wanted; choose one: make PYTHON=python3.12")'

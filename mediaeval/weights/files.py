@@ -39,9 +39,9 @@ def file_at(role: str, url: str, licence: str, origin: str) -> WeightFile:
 
 
 def plain_name(text: str) -> str:
-    """Return a text that a user wrote as a file name, which cannot be a path.
+    """Return a text that a user wrote as a file name, which cannot be a path, and is no longer than one may be.
 
     >>> plain_name("../resnet18")
     '.._resnet18'
     """
-    return re.sub(r"[^\w.-]", "_", text)
+    return re.sub(r"[^\w.-]", "_", text)[:100]

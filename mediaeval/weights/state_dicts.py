@@ -18,7 +18,7 @@ T = TypeVar("T")  # of a tensor
 _WRAPPERS = ("state_dict", "model", "model_state_dict", "net", "network", "weights", "params", "module", "state")
 # words in the names of averaged weights: state_dict_ema, model_ema, ema, params_ema, swa_model; the teacher of DINO and
 # of mean teachers is the student's average
-_AVERAGED = {"ema", "swa", "averaged", "average", "teacher"}
+_AVERAGED = {"ema", "swa", "averaged", "average", "avg", "shadow", "teacher"}
 _FIRST_OF_TIMM = ("state_dict_ema", "model_ema")
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _DEEPEST = 8  # wrappers in wrappers
@@ -153,6 +153,10 @@ def _chosen(found: Mapping[Any, StateDict[T]]) -> tuple[Any, StateDict[T]] | Non
     if not others:
         return averaged[0], best
     raw = next((key for key in others if not _differing(found[key].tensors, best.tensors)), others[0])
+    if "steps" in best.tensors and "steps" not in found[raw].tensors:
+        # MMEngine exchanges the two when it saves, and counts steps among the averaged
+        note = f"it was written by MMEngine, whose averaged weights are in {found[raw].place}, which is taken."
+        return raw, replace(found[raw], note=note)
     if differing := _differing(found[raw].tensors, best.tensors):
         note = (
             f"it holds {best.place}, averaged weights, which have other keys or shapes than {found[raw].place} "

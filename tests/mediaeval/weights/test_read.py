@@ -197,6 +197,10 @@ def test_averaged_weights_are_preferred_and_the_choice_is_logged_and_recorded(ra
         {"n_averaged": torch.tensor(3), "module.a": A},  # of torch.optim.swa_utils.AveragedModel
         {"model": {"a": A}, "ema": {"decay": 0.9, "shadow_params": [A * 0]}},  # without keys
         {"ema": {"shadow": {"b": A * 0}}, "model": {"a": A}},  # of another network
+        {
+            "ema_state_dict": {"steps": torch.tensor(3), "module.a": A * 0},
+            "state_dict": {"a": A},
+        },  # MMEngine's are there
     ],
 )
 def test_the_one_state_dict_is_found_by_its_structure(loaded, here):
