@@ -57,11 +57,6 @@ class Work:
         return self.then(folder) if callable(self.then) else self.then or self.command
 
 
-def _resumed(folder: Path) -> tuple[str, ...]:
-    """Return the training of a system again: resumed where there is something to resume from, else begun again."""
-    return (*SYSTEM, "--resume")
-
-
 def _pretrained(folder: Path) -> tuple[str, ...]:
     if (folder / "pretrained.safetensors").exists() or (folder / "pretrained.training").exists():
         return (*PRETRAIN, "--resume")
@@ -83,7 +78,7 @@ WORKS = (
     Work("features", (), ("features", "sample/devset")),
     Work("train, a new run", (), TRAIN),
     Work("train --replace", (TRAIN, PREDICT, SUBMIT), (*TRAIN, "--set", "seed=1")),
-    Work("train, a system", (), SYSTEM, _resumed),
+    Work("train, a system", (), SYSTEM, (*SYSTEM, "--resume")),
     Work("predict", (TRAIN,), PREDICT),
     Work("predict again", (TRAIN, PREDICT, SUBMIT), ("predict", "first", "--data", "sample/devset", *CPU)),
     Work("submit", (TRAIN, PREDICT), SUBMIT),
@@ -120,7 +115,7 @@ def main() -> None:
     total = Outcome()
     with tempfile.TemporaryDirectory() as name:
         base = Path(name) / "base"
-        _make_base(base)
+        make_base(base)
         for work in works:
             outcome = tried(work, base, Path(name), options.kills // len(works), random.Random(options.seed))
             _print_row(work.name, outcome)
@@ -145,11 +140,11 @@ def tried(work: Work, base: Path, folder: Path, kills: int, rng: random.Random) 
     shutil.rmtree(prepared, ignore_errors=True)
     shutil.copytree(base, prepared)
     for command in work.prepared:
-        _require(run(prepared, command), command)
+        require(run(prepared, command), command)
     shutil.rmtree(whole, ignore_errors=True)
     shutil.copytree(prepared, whole)
     begun = time.monotonic()
-    outcome.events = _require(run(whole, work.command), work.command).events
+    outcome.events = require(run(whole, work.command), work.command).events
     seconds = time.monotonic() - begun
     before, after = contents(prepared), contents(whole)
     for k in range(kills):
@@ -234,17 +229,16 @@ class Ran:
     said: str
 
 
-def _require(ran: Ran, command: Sequence[str]) -> Ran:
+def require(ran: Ran, command: Sequence[str]) -> Ran:
+    """Return how a command ended that must not fail."""
     if ran.status:
         raise SystemExit(f"mediaeval {' '.join(command)}: exit status {ran.status}: {ran.said}")
     return ran
 
 
 def run(folder: Path, command: Sequence[str], *, event: int = 0, seconds: float = 0.0) -> Ran:
-    """Run a command in a forked process in `folder`; kill it before its file-system event number `event`, or after
-    `seconds`.
-    """
-    log = folder.with_name("log")
+    """Run a command in a forked process; kill it before its file-system event number `event`, or after `seconds`."""
+    log = Path(tempfile.gettempdir()) / f"mediaeval-kills-{os.getpid()}.log"
     log.write_bytes(b"")
     context = multiprocessing.get_context("fork")
     events = context.Value("i", 0)
@@ -297,7 +291,7 @@ def _watch(root: str, event: int, events: Any) -> None:
             return
         if isinstance(path, bytes):
             path = os.fsdecode(path)
-        if not isinstance(path, str | os.PathLike) or not os.path.abspath(path).startswith(root):
+        if not isinstance(path, str | os.PathLike) or not str(Path(path).absolute()).startswith(root):
             return
         events.value += 1
         if events.value == event:
@@ -306,7 +300,7 @@ def _watch(root: str, event: int, events: Any) -> None:
     sys.addaudithook(hook)
 
 
-def _make_base(base: Path) -> None:
+def make_base(base: Path) -> None:
     """Make the folder that all begin with: a drawn sample, a PyTorch file, features of videos; import what is used."""
     import numpy as np
     import torch

@@ -14,8 +14,8 @@ from mediaeval.errors import ConfigError
 from mediaeval.files import write_atomically
 from mediaeval.formats.torch_outline import torch_outline
 from mediaeval.training.objective import EpochMetrics, TrainingObjective
+from mediaeval.training.output import METADATA
 
-METADATA = "training"  # the only key, whose value is JSON: safetensors writes several keys in arbitrary order
 _STATE_KEYS = {"modules": dict, "optimiser": dict, "settings": dict, "history": list, "examples": int}
 
 

@@ -20,7 +20,7 @@ from mediaeval.errors import ConfigError
 from mediaeval.seeding import seeded
 from mediaeval.training.checkpoint import read_state, write_state, write_weights
 from mediaeval.training.objective import BatchT, EpochMetrics, NotFiniteError, TrainingObjective
-from mediaeval.training.output import STATE_SUFFIX, file_problems
+from mediaeval.training.output import FIRST_EPOCH, STATE_SUFFIX, file_problems, written_in
 
 OnProgress = Callable[[int, int, str], None]  # (epochs done, epochs, note or ""), after every batch and epoch
 
@@ -82,7 +82,7 @@ def train(
 
     The history has a dictionary per epoch: epoch (from 0), lr (of its last batch), loss (mean over the batches,
     weighted by their size), and what `after_epoch` returned. The objective's metadata, the seed and the epoch are
-    written into the file as JSON under the key `checkpoint.METADATA`.
+    written into the file as JSON under the key `output.METADATA`.
 
     Raises ConfigError before the first step if `out` exists already or cannot be written, or if an unfinished training
     lies beside it and is not to be resumed or had other settings. Raises it during the training when the loss, a weight
@@ -99,6 +99,9 @@ def train(
         history, examples = read_state(state_file, objective, settings)
         _require_resumable(history, options.epochs, out, state_file)
         on_progress(len(history), options.epochs, "")
+    elif out.exists() and (options.epochs == 1 or written_in(out) != settings | {"epoch": FIRST_EPOCH}):
+        which = "a finished training" if options.epochs == 1 else "a training with other settings"
+        raise ConfigError(f"{out} exists already, of {which}. Choose another name, or delete it to train again.")
     for number in range(len(history), options.epochs):
         epoch = _Epoch(number, options.epochs)
         try:
@@ -112,7 +115,12 @@ def train(
             write_weights(out, objective.weights(), settings | {"epoch": str(number)})
         history.append(metrics)
         # after the weights: a training killed between the two repeats the epoch, and so writes the same weights again
-        write_state(state_file, objective, settings, history, examples)
+        try:
+            write_state(state_file, objective, settings, history, examples)
+        except OSError:
+            if len(history) == 1:  # without a state these weights would only be in the way
+                out.unlink(missing_ok=True)
+            raise
         on_progress(
             number + 1, options.epochs, in_words(number, options.epochs, epoch.mean_loss, metrics.get("val_f1"))
         )

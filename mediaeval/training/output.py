@@ -1,9 +1,27 @@
 """The files that a training writes: whether they can be written, and where the state to resume from is."""
 
+import json
 import tempfile
 from pathlib import Path
 
+from safetensors import SafetensorError, safe_open
+
+METADATA = "training"  # the only key, whose value is JSON: safetensors writes several keys in arbitrary order
+FIRST_EPOCH = "0"
 STATE_SUFFIX = ".training"  # of the file that a training is resumed from; it lies beside the weights
+
+
+def written_in(out: Path) -> dict[str, str]:
+    """Return what a training wrote into the metadata of its weights, {} for another file.
+
+    A training that was killed at the end of its first epoch, after the weights and before the state, left no state:
+    by this its weights are known, and resuming repeats the epoch.
+    """
+    try:
+        with safe_open(out, "np") as file:
+            return dict(json.loads((file.metadata() or {}).get(METADATA, "{}")))
+    except (SafetensorError, OSError, ValueError, TypeError, RecursionError):
+        return {}
 
 
 def file_problems(out: Path, resume: bool) -> list[str]:
@@ -24,7 +42,7 @@ def file_problems(out: Path, resume: bool) -> list[str]:
             f"{state_file} belongs to a training that was not finished. Continue it with --resume, or delete the file "
             "to start again."
         ]
-    if out.exists() and not state_file.exists():
+    if out.exists() and not state_file.exists() and not (resume and written_in(out).get("epoch") == FIRST_EPOCH):
         return [f"{out} exists already. Choose another name, or delete the file to train again."]
     return []
 

@@ -19,10 +19,9 @@ from torch import nn
 from mediaeval.errors import ConfigError
 from mediaeval.seeding import seeded
 from mediaeval.training import loop as loop_module
-from mediaeval.training.checkpoint import METADATA
 from mediaeval.training.loop import LoopOptions, in_words, train
 from mediaeval.training.objective import TrainingObjective, all_finite, epoch_rng
-from mediaeval.training.output import file_problems
+from mediaeval.training.output import METADATA, file_problems
 
 pytestmark = pytest.mark.integration
 
@@ -411,7 +410,7 @@ def test_an_epoch_without_examples_is_reported(out):
 def test_names_that_cannot_be_written_are_reported_before_training(out, tmp_path):
     with pytest.raises(ConfigError, match=r"w.pt': expected a file name that ends in .safetensors"):
         run_loop(out.with_suffix(".pt"))
-    run_loop(out, epochs=1)
+    run_loop(out, epochs=2)
     for resume in (False, True):
         with pytest.raises(ConfigError, match=r"w.safetensors exists already"):
             run_loop(out, resume=resume)
@@ -446,6 +445,27 @@ def test_looking_whether_a_file_can_be_written_leaves_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
     run_loop(tmp_path / "new/folder/w.safetensors", epochs=1)
     assert (tmp_path / "new/folder/w.safetensors").is_file()
+
+
+def test_a_kill_between_the_first_weights_and_the_state_is_no_hindrance(tmp_path, monkeypatch):
+    """Weights of the first epoch without a state: resuming repeats the epoch; another training's weights stay."""
+    whole, _ = run_loop(tmp_path / "whole.safetensors", epochs=3)
+    out = tmp_path / "w.safetensors"
+    run_loop(out, epochs=1)
+    with pytest.raises(ConfigError, match="exists already"):
+        run_loop(out, epochs=3)
+    with pytest.raises(ConfigError, match="exists already, of a training with other settings"):
+        run_loop(out, epochs=3, resume=True, seed=1)
+    resumed, _ = run_loop(out, epochs=3, resume=True)
+    assert same(resumed.state_dict(), whole.state_dict())
+
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("mediaeval.training.loop.write_state", full)
+    with pytest.raises(OSError, match="No space left"):
+        run_loop(tmp_path / "new.safetensors", epochs=3)
+    assert not (tmp_path / "new.safetensors").exists()
 
 
 def test_epochs_are_told_counted_from_one():
