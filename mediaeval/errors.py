@@ -29,6 +29,7 @@ __all__ = [
     "first_few",
     "first_line",
     "first_problems",
+    "is_out_of_memory",
     "nearest",
 ]
 
@@ -92,3 +93,16 @@ def _more(n: int) -> str:
 def first_line(error: BaseException) -> str:
     """Return the first line of another library's error, or its kind where it says nothing."""
     return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether memory was short: libraries raise a plain RuntimeError for it, on a processor and on a GPU."""
+    words = (
+        "out of memory",
+        "can't allocate",
+        "not enough memory",
+        "bad_alloc",
+        "out of shared memory",
+        "signal: Killed",
+    )
+    return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and any(w in str(error) for w in words))

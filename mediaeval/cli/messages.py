@@ -12,7 +12,7 @@ from typing import Any
 
 import typer
 
-from mediaeval.errors import first_line
+from mediaeval.errors import first_line, is_out_of_memory
 from submission.errors import UserError
 from submission.reading import NotRegularFileError
 from submission.wording import shown
@@ -113,7 +113,7 @@ def _of_the_machine(error: Exception) -> str:
         if error.errno and not isinstance(error, NotRegularFileError):  # which says more than its number
             what = os.strerror(error.errno)
         return f"{where}{what.rstrip('.')}. {KEPT}; correct this and try again."
-    if isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and _is_memory(str(error))):
+    if is_out_of_memory(error):
         return (
             f"The memory is not enough ({first_line(error)}). {KEPT}; use smaller batches or images, or fewer of them."
         )
@@ -122,8 +122,3 @@ def _of_the_machine(error: Exception) -> str:
     if isinstance(error, UnicodeError):
         return f"Text cannot be written or read in its encoding ({first_line(error)}). {KEPT}; use UTF-8."
     return ""
-
-
-def _is_memory(text: str) -> bool:
-    """Return whether torch means that memory is short: on a processor its error is a plain RuntimeError."""
-    return any(words in text for words in ("out of memory", "can't allocate memory", "not enough memory"))

@@ -23,8 +23,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from mediaeval.batches import padded
-from mediaeval.errors import ConfigError, FeaturesError, first_line
+from mediaeval.errors import ConfigError, FeaturesError, is_out_of_memory
 from mediaeval.features.feature_extractor import BATCH, Start
+from mediaeval.features.library_errors import LIBRARY_ERRORS, in_words, library_errors
 from mediaeval.features.precision import resolve_precision
 from mediaeval.files import folder_atomically, write_atomically
 from mediaeval.weights.cache import cache_folder
@@ -103,14 +104,16 @@ class Engine:
         folder = _kept(self, key)
         if not (folder / "about.json").is_file():
             spec = make()
+            width = _width_of(spec, owner)
             try:
-                _convert(spec, folder, owner)
+                _convert(spec, width, folder)
             except _unconvertible() as error:
-                reason = first_line(error)[:200]
+                reason = in_words(error)
                 logger.warning(f"extractor '{owner}': OpenVINO cannot convert it ({reason}): torch computes it.")
                 return _by_torch(torch_on(self), spec, owner)
-        engine = replace(self, precision=_precision_of(folder, owner)) if self.precision == "mixed" else self
-        return _by_openvino(engine, folder, owner)
+        with _computing(owner, f"Remove {folder}, which is made again, or pass --engine torch."):
+            engine = replace(self, precision=_precision_of(folder, owner)) if self.precision == "mixed" else self
+            return _by_openvino(engine, folder, owner)
 
 
 TORCH = Engine()
@@ -161,8 +164,8 @@ def _by_torch(engine: Engine, spec: ModuleSpec, owner: str) -> CompiledModel:
             with torch.inference_mode():
                 vectors: np.ndarray = module(torch.tensor(batch, device=engine.device)).float().cpu().numpy()
                 return vectors
-        except (RuntimeError, MemoryError) as error:  # torch.OutOfMemoryError is a RuntimeError, and so is the CPU's
-            if not _is_out_of_memory(error) or len(batch) == 1:
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error) or len(batch) == 1:
                 raise
         if not warned:
             logger.warning(f"extractor '{owner}': out of memory with {len(batch)} images at once; trying fewer.")
@@ -171,25 +174,48 @@ def _by_torch(engine: Engine, spec: ModuleSpec, owner: str) -> CompiledModel:
         return np.concatenate([forward(batch[:half]), forward(batch[half:])])
 
     def start(batch: np.ndarray) -> Callable[[], np.ndarray]:
-        vectors = forward(batch)
+        with _computing(owner, "Choose another network."):
+            vectors = forward(batch)
         return lambda: vectors
 
-    vectors = forward(spec.example[None])
-    _require_vectors(owner, vectors.shape)
-    return CompiledModel(start, vectors.shape[1], spec.metadata, str(engine), BATCH, 1)
+    width = _width_of(spec, owner, engine.device)
+    return CompiledModel(start, width, spec.metadata, str(engine), BATCH, 1)
 
 
-def _is_out_of_memory(error: Exception) -> bool:
-    words = ("out of memory", "can't allocate", "bad_alloc")
-    return isinstance(error, MemoryError) or any(word in str(error) for word in words)
+def _width_of(spec: ModuleSpec, owner: str, device: str = "cpu") -> int:
+    """Return how many numbers a module gives for its example.
 
+    Raises ConfigError where it cannot compute it, or gives no vector.
+    """
+    import torch
 
-def _require_vectors(owner: str, shape: tuple[int, ...]) -> None:
+    size = " × ".join(str(side) for side in spec.example.shape)
+    with (
+        torch.inference_mode(),
+        library_errors(
+            ConfigError,
+            f"extractor '{owner}': the network cannot compute an input of {size} numbers",
+            "Set image_size to the size that model_args names, leave both out, or choose another network.",
+            "Set a smaller image_size, close other programs, or choose a smaller network.",
+        ),
+    ):
+        shape = tuple(spec.module.eval()(torch.tensor(spec.example, device=device)[None]).shape)
     if len(shape) != 2:
         raise ConfigError(
             f"extractor '{owner}': got features of shape {shape[1:]} per image; expected one vector. "
             "Choose a classification network."
         )
+    return shape[1]
+
+
+def _computing(owner: str, remedy: str) -> contextlib.AbstractContextManager[None]:
+    """Return a context in which errors of torch and OpenVINO become a FeaturesError with what to do."""
+    return library_errors(
+        FeaturesError,
+        f"extractor '{owner}': the network cannot be computed",
+        remedy,
+        "Close other programs, set a smaller image_size, or use fewer extractors at once. What was stored is kept.",
+    )
 
 
 # --- OpenVINO -------------------------------------------------------------------------------------------------------
@@ -231,37 +257,36 @@ def _kept(engine: Engine, key: dict[str, Any]) -> Path:
 def _unconvertible() -> tuple[type[Exception], ...]:
     """Return what conversion raises for operators that it lacks, and what tracing a network raises."""
     lacking: type[Exception] = _openvino().frontend.OpConversionFailure
-    return (lacking, RuntimeError, TypeError, ValueError, NotImplementedError)
+    return (lacking, *LIBRARY_ERRORS)
 
 
-def _convert(spec: ModuleSpec, folder: Path, owner: str) -> None:
+def _convert(spec: ModuleSpec, width: int, folder: Path) -> None:
     """Convert a module for batches of one size, and keep it; the folder appears whole or not at all."""
     import torch
 
     openvino = _openvino()
     module = spec.module.eval().requires_grad_(False)
     example = torch.tensor(spec.example)[None]
-    with torch.inference_mode():
-        shape = tuple(module(example).shape)
-    _require_vectors(owner, shape)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # tracing warns that it is deprecated, and of constants in the networks
         network = openvino.convert_model(module, example_input=example)
     network.reshape([FEW, *example.shape[1:]])
     with folder_atomically(folder) as new:
         openvino.save_model(network, new / "network.xml", compress_to_fp16=False)
-        metadata = {"width": shape[1], "about": spec.metadata}
+        metadata = {"width": width, "about": spec.metadata}
         write_atomically(new / "about.json", json.dumps(metadata).encode())
 
 
 @contextlib.contextmanager
-def _out_of_memory_explained(owner: str) -> Iterator[None]:
-    """Say what to do where memory runs out: a network converted for `FEW` images cannot compute fewer."""
+def _explained(owner: str) -> Iterator[None]:
+    """Say what to do where OpenVINO fails. Out of memory, a network converted for `FEW` images cannot compute fewer."""
     try:
         yield
     except (RuntimeError, MemoryError) as error:
-        if not _is_out_of_memory(error):
-            raise
+        if not is_out_of_memory(error):
+            raise FeaturesError(
+                f"extractor '{owner}': OpenVINO cannot compute it ({in_words(error)}). Pass --engine torch."
+            ) from error
         raise FeaturesError(
             f"extractor '{owner}': out of memory with {FEW} images at once, the fewest that OpenVINO computes. Close "
             "other programs, use fewer extractors in one command, or pass --engine torch. What was stored is kept."
@@ -294,11 +319,11 @@ def _by_openvino(engine: Engine, folder: Path, owner: str) -> CompiledModel:
         # a network may be used by two at once: R by whole images, and by the crops of G
         request = free.pop() if free else compiled.create_infer_request()
         n = len(batch)
-        with _out_of_memory_explained(owner):
+        with _explained(owner):
             request.start_async({0: padded(batch, FEW)})
 
         def wait() -> np.ndarray:
-            with _out_of_memory_explained(owner):
+            with _explained(owner):
                 request.wait()
             vectors: np.ndarray = request.get_output_tensor(0).data[:n].astype(np.float32)
             free.append(request)

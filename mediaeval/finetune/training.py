@@ -11,7 +11,7 @@ from sklearn.metrics import f1_score
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mediaeval.errors import ConfigError, DatasetError
+from mediaeval.errors import ConfigError, DatasetError, is_out_of_memory
 from mediaeval.files import clear_leftovers, passing_folder
 from mediaeval.finetune.averaging import Average
 from mediaeval.finetune.batches import Batch, Batches, Examples
@@ -25,6 +25,12 @@ from mediaeval.training.objective import EpochMetrics, TrainingObjective, all_fi
 from mediaeval.training.output import STATE_SUFFIX
 
 _ADVICE = "Lower lr (it was {lr:g}) or set clip = 1.0, then train again with --replace."
+
+_NO_MEMORY = (
+    "out of memory while training with system.batch_size = {n}. Let a batch through in smaller parts "
+    "(system.accumulate = {parts}), set a smaller batch_size or image_size, or close other programs; then train again "
+    "with --replace."
+)
 
 
 def train_system(
@@ -50,8 +56,8 @@ def train_system(
     validation  images held out; they influence nothing but `val_loss` and `val_f1` of the history
 
     Raises ConfigError when the loss, a weight or a validation score becomes NaN or infinite (`state` keeps the last
-    good epoch), and if an unfinished training lies in `state` and is not to be resumed or had other metadata;
-    DatasetError for fewer than two images.
+    good epoch), where memory is short, and if an unfinished training lies in `state` and is not to be resumed or had
+    other metadata; DatasetError for fewer than two images.
     """
     if len(examples) < 2:
         raise DatasetError(f"got {len(examples)} images to train on; expected at least 2.")
@@ -85,7 +91,12 @@ def train_system(
         def with_waiting(done: int, total: int, note: str) -> None:
             on_progress(done, total, f"{note}, {objective.waiting}" if note else "")
 
-        history = train(objective, options, state, with_waiting)
+        try:
+            history = train(objective, options, state, with_waiting)
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            raise ConfigError(_NO_MEMORY.format(n=settings.batch_size, parts=2 * settings.accumulate)) from error
     objective.finish()
     return history
 

@@ -3,7 +3,7 @@
 Importing it needs neither library, nor torch: a network that an engine kept is computed without them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,14 +16,12 @@ from mediaeval.errors import ConfigError
 from mediaeval.features.engines import CompiledModel, Engine, ModuleSpec
 from mediaeval.features.extractors import ExtractorConfig
 from mediaeval.features.feature_extractor import FeatureExtractor
+from mediaeval.features.library_errors import LIBRARY_ERRORS, in_words
 from mediaeval.features.preprocess import Preprocessing, from_dict
 from mediaeval.weights.identity import weights_identity
 
 if TYPE_CHECKING:
     import torch
-
-# what the libraries raise for names and arguments that they do not know
-BUILD_ERRORS = (RuntimeError, TypeError, ValueError, AttributeError, AssertionError, KeyError, NotImplementedError)
 
 Transform = Callable[[Image.Image], np.ndarray]  # an upright RGB image → the array that a network is given
 
@@ -126,6 +124,51 @@ def library_network(
     return network_of(name, identity, compiled, prepare, side=steps["resize"] if steps else None)
 
 
+def at_size(
+    owner: str,
+    extractor: ExtractorConfig,
+    build: Callable[[Mapping[str, Any]], "torch.nn.Module"],
+    ways: Sequence[Mapping[str, Any]],
+) -> "torch.nn.Module":
+    """Return a library's network that takes images of the extractor's size.
+
+    build  builds it with further arguments; with none, where that network takes such images, as convolutions do
+    ways   arguments for the others, such as transformers with a position for each patch; the first that suit are taken
+
+    Raises ConfigError where none do, or where memory is short.
+    """
+    model, side = build({}), extractor.image_size
+    if not side or not (reason := _refusal(model, side)):
+        return model
+    for way in ways:
+        if extractor.model_args.keys().isdisjoint(way):
+            try:
+                model = build(way)
+            except ConfigError:  # it has no such argument
+                continue
+            if not _refusal(model, side):
+                return model
+    raise ConfigError(
+        f"{owner}: image_size: {extractor.model} does not take images of {side} × {side} pixels ({reason}). Leave "
+        "image_size out, take a multiple of the weights' own size, or choose a network that takes any size."
+    )
+
+
+def _refusal(model: "torch.nn.Module", side: int) -> str:
+    """Return why a network cannot compute an image of `side` pixels per side, nothing where it can."""
+    import torch
+
+    trained = model.training
+    try:
+        with torch.no_grad():
+            model.eval()(torch.zeros(1, 3, side, side))
+    except LIBRARY_ERRORS as error:
+        return in_words(error)
+    finally:
+        model.train(trained)
+    return ""
+
+
 def unknown_model(owner: str, extractor: ExtractorConfig, error: Exception, known: list[str]) -> ConfigError:
     """Return the error to raise for a model that its library cannot build; `known`: the names of its models."""
     from difflib import get_close_matches
@@ -135,5 +178,5 @@ def unknown_model(owner: str, extractor: ExtractorConfig, error: Exception, know
     hint = f" Similar names: {', '.join(near)}." if near and base not in known else ""
     return ConfigError(
         f"{owner}: {extractor.kind} cannot build '{extractor.model}' with "
-        f"{extractor.model_args or 'no further arguments'}: {str(error).rstrip('.')}.{hint}"
+        f"{extractor.model_args or 'no further arguments'}: {in_words(error)}.{hint}"
     )

@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from mediaeval.errors import WeightsError
+from mediaeval.errors import WeightsError, first_few
 from mediaeval.features.engines import Engine, ModuleSpec
 from mediaeval.features.extractors import ExtractorConfig
 from mediaeval.features.feature_extractor import FeatureExtractor, NetworkLookup
-from mediaeval.features.kinds.library import BUILD_ERRORS, Transform, library_module, library_network, unknown_model
+from mediaeval.features.kinds.library import Transform, at_size, library_module, library_network, unknown_model
+from mediaeval.features.library_errors import LIBRARY_ERRORS
 from mediaeval.features.preprocess import of_timm
 from mediaeval.features.weight_files import locate
 from mediaeval.weights.files import HUB, WeightFile, file_at, plain_name
@@ -34,14 +35,50 @@ def build(name: str, extractor: ExtractorConfig, engine: Engine, networks: Netwo
 
         arguments = dict(extractor.model_args) | ({"num_classes": 0} if extractor.output == "features" else {})
         model = timm_model(owner, extractor, arguments)
-        state: Mapping[str, torch.Tensor] = read_weights(path, owner)
-        if not extractor.weights:
-            state = published_state(model, state, owner, path)
+        state = fitting_state(model, read_weights(path, owner), extractor, owner, path)
         load_state(model, state, owner, path, head=cast(dict[str, Any], model.default_cfg).get("classifier", ""))
         config = json.loads(json.dumps(timm_config(model, extractor), default=list))
         return library_module(extractor, model, config, of_timm(config), _transform_of(config))
 
     return library_network(name, extractor, engine, path, make, _transform_of)
+
+
+def fitting_state(
+    model: "torch.nn.Module",
+    state: Mapping[str, "torch.Tensor"],
+    extractor: ExtractorConfig,
+    owner: str,
+    path: Path,
+    heads: tuple[str, ...] = (),
+) -> Mapping[str, "torch.Tensor"]:
+    """Return the tensors of an extractor's file as its network has them, but those below `heads`, which may be others.
+
+    Those of a published file get the keys of today's timm. Where another size of images was set, positions are
+    resampled by timm, in a file of the user's, too. Raises WeightsError where timm cannot convert them.
+    """
+    from mediaeval.weights.read import without_prefix
+
+    if not extractor.weights:
+        return published_state(model, state, owner, path)
+    if extractor.image_size or "img_size" in extractor.model_args:
+        expected = {key: tensor for key, tensor in model.state_dict().items() if not key.startswith(heads)}
+        state = without_prefix(state, expected, owner, path)
+        if _of_other_shapes(state, expected):
+            state = published_state(model, state, owner, path)
+        if expected.keys() <= state.keys() and (others := _of_other_shapes(state, expected)):
+            raise WeightsError(
+                f"{owner}: {path} is for images of another size, which timm cannot change: {first_few(others)}. Leave "
+                "image_size and img_size out, or choose another network."
+            )
+    return state
+
+
+def _of_other_shapes(state: Mapping[str, "torch.Tensor"], expected: Mapping[str, "torch.Tensor"]) -> list[str]:
+    return [
+        f"{key}: got {tuple(state[key].shape)}, expected {tuple(tensor.shape)}"
+        for key, tensor in expected.items()
+        if key in state and state[key].shape != tensor.shape
+    ]
 
 
 def published_state(
@@ -58,25 +95,29 @@ def published_state(
     try:
         converted: dict[str, torch.Tensor] = convert(dict(state), model)
         return converted
-    except (RuntimeError, KeyError, IndexError, ValueError, AttributeError, TypeError) as error:
+    except LIBRARY_ERRORS as error:
         raise WeightsError(
             f"{owner}: {path} does not fit the network: timm cannot convert it ({type(error).__name__})."
         ) from error
 
 
 def timm_model(owner: str, extractor: ExtractorConfig, arguments: dict[str, Any]) -> "torch.nn.Module":
-    """Return a model of timm with random weights.
+    """Return a model of timm with random weights, for images of the extractor's size.
 
-    Raises ConfigError, with similar names, for a model that timm does not know, and for arguments that do not fit.
+    Raises ConfigError, with similar names, for a model that timm does not know, and for arguments and sizes that do not
+    fit.
     """
     import timm
 
-    try:
-        # With `num_classes=0` the forward pass ends at the pooled vector that the classifier would have read.
-        model: torch.nn.Module = timm.create_model(extractor.model, **arguments)
-        return model
-    except BUILD_ERRORS as error:
-        raise unknown_model(owner, extractor, error, timm.list_models()) from error
+    def build(further: Mapping[str, Any]) -> "torch.nn.Module":
+        try:
+            # With `num_classes=0` the forward pass ends at the pooled vector that the classifier would have read.
+            model: torch.nn.Module = timm.create_model(extractor.model, **arguments, **further)
+            return model
+        except LIBRARY_ERRORS as error:
+            raise unknown_model(owner, extractor, error, timm.list_models()) from error
+
+    return at_size(owner, extractor, build, ({"img_size": extractor.image_size}, {"dynamic_img_size": True}))
 
 
 def timm_config(model: "torch.nn.Module", extractor: ExtractorConfig) -> dict[str, Any]:

@@ -3,16 +3,18 @@
 Importing it needs neither torchvision nor torch: a network that an engine kept is computed without them.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PIL import Image
 
-from mediaeval.errors import ConfigError
+from mediaeval.errors import ConfigError, WeightsError
 from mediaeval.features.engines import Engine, ModuleSpec
 from mediaeval.features.extractors import ExtractorConfig
 from mediaeval.features.feature_extractor import FeatureExtractor, NetworkLookup
-from mediaeval.features.kinds.library import BUILD_ERRORS, Transform, library_module, library_network, unknown_model
+from mediaeval.features.kinds.library import Transform, at_size, library_module, library_network, unknown_model
+from mediaeval.features.library_errors import LIBRARY_ERRORS, in_words
 from mediaeval.features.preprocess import of_torchvision
 from mediaeval.features.weight_files import locate
 from mediaeval.weights.files import WeightFile, file_at, plain_name
@@ -27,24 +29,60 @@ def build(name: str, extractor: ExtractorConfig, engine: Engine, networks: Netwo
     owner = f"extractor '{name}'"
 
     def make() -> ModuleSpec:
-        import torchvision
+        from mediaeval.weights.read import load_state, read_weights
 
-        from mediaeval.weights.read import load_into
-
-        known = torchvision.models.list_models(module=torchvision.models)
-        try:
-            if extractor.model not in known:  # a detector, say, which would fetch weights of its backbone
-                raise ValueError(f"it has no classification network {extractor.model}")
-            model = torchvision.models.get_model(extractor.model, weights=None, **_arguments(extractor))
-            transform = _transform(extractor)
-        except BUILD_ERRORS as error:
-            raise unknown_model(owner, extractor, error, known) from error
+        model, transform = _model(owner, extractor)
         head = remove_head(model) if extractor.output == "features" else ""
-        load_into(model, path, owner, head=(head, "AuxLogits", "aux1", "aux2"))
+        state = _fitting_state(model, read_weights(path, owner), owner, path)
+        load_state(model, state, owner, path, head=(head, "AuxLogits", "aux1", "aux2"))
         preprocessing = {"transform": " ".join(repr(transform).split())}
         return library_module(extractor, model, preprocessing, of_torchvision(transform), _as_array(transform))
 
     return library_network(name, extractor, engine, path, make, lambda _: _as_array(_transform(extractor)))
+
+
+def _model(owner: str, extractor: ExtractorConfig) -> tuple["torch.nn.Module", Callable[[Image.Image], "torch.Tensor"]]:
+    """Return a network with random weights, for images of the extractor's size, and its preprocessing."""
+    import torchvision
+
+    known = torchvision.models.list_models(module=torchvision.models)
+
+    def build(further: Mapping[str, Any]) -> "torch.nn.Module":
+        try:
+            if extractor.model not in known:  # a detector, say, which would fetch weights of its backbone
+                raise ValueError(f"it has no classification network {extractor.model}")
+            model: torch.nn.Module = torchvision.models.get_model(
+                extractor.model, weights=None, **_arguments(extractor), **further
+            )
+            return model
+        except LIBRARY_ERRORS as error:
+            raise unknown_model(owner, extractor, error, known) from error
+
+    side = extractor.image_size
+    model = at_size(owner, extractor, build, ({"image_size": side}, {"input_size": (side, side)}))
+    return model, _transform(extractor)
+
+
+def _fitting_state(
+    model: "torch.nn.Module", state: Mapping[str, "torch.Tensor"], owner: str, path: Path
+) -> Mapping[str, "torch.Tensor"]:
+    """Return the tensors of a file as a network has them: positions of a ViT for another size are resampled."""
+    from torchvision.models.vision_transformer import VisionTransformer, interpolate_embeddings
+
+    key = "encoder.pos_embedding"
+    if (
+        not isinstance(model, VisionTransformer)
+        or key not in state
+        or state[key].shape == model.state_dict()[key].shape
+    ):
+        return state
+    try:
+        resampled: dict[str, torch.Tensor] = interpolate_embeddings(model.image_size, model.patch_size, dict(state))
+        return resampled
+    except LIBRARY_ERRORS as error:
+        raise WeightsError(
+            f"{owner}: {path} does not fit the network: its positions cannot be resampled ({in_words(error)})."
+        ) from error
 
 
 def _arguments(extractor: ExtractorConfig) -> dict[str, Any]:

@@ -1,14 +1,15 @@
 """Any network of timm, under a new classifier for the labels."""
 
-from collections.abc import Mapping
 from typing import Any
 
+import torch
 from timm.models import group_parameters
 from torch import Tensor, nn
 
 from mediaeval.errors import ConfigError
 from mediaeval.features.extractors import ExtractorConfig
-from mediaeval.features.kinds.timm import published_state, timm_config, timm_model
+from mediaeval.features.kinds.timm import fitting_state, timm_config, timm_model
+from mediaeval.features.library_errors import library_errors
 from mediaeval.features.preprocess import of_timm
 from mediaeval.features.weight_files import locate
 from mediaeval.finetune.network import RgbNormalised, SystemNetwork, View
@@ -16,6 +17,8 @@ from mediaeval.finetune.settings import TimmSettings
 from mediaeval.weights.read import load_state, read_weights, without_prefix
 
 OWNER = "system 'timm'"
+_REMEDY = "Leave out system.image_size and system.model_args, or choose another network."
+_SMALLER = "Set a smaller system.image_size, close other programs, or choose a smaller network."
 
 
 class TimmNetwork(nn.Module):
@@ -41,6 +44,22 @@ def build(settings: TimmSettings, n_labels: int, width: int, *, pretrained: bool
         std=settings.std,
         image_size=settings.image_size,
     )
+    with library_errors(ConfigError, f"{OWNER}: {settings.model} cannot be trained", _REMEDY, _SMALLER):
+        built = _built(settings, extractor, n_labels, pretrained=pretrained)
+        if pretrained:
+            _try(built)
+    return built
+
+
+def _try(built: SystemNetwork) -> None:
+    """Let one image through the network, so that what it cannot compute is known before a training begins."""
+    network = built.network.eval()
+    with torch.no_grad():  # not inference mode: ConViT keeps tensors that gradients are asked of later
+        network(torch.zeros(1, 3, built.view.crop, built.view.crop))
+    network.train()
+
+
+def _built(settings: TimmSettings, extractor: ExtractorConfig, n_labels: int, *, pretrained: bool) -> SystemNetwork:
     model = timm_model(OWNER, extractor, extractor.model_args | {"num_classes": n_labels})
     for head in _classifiers(model):  # timm initialises for many classes: three would begin with a loss of 5
         layer: Any = model.get_submodule(head)  # of several types, all with weight and bias
@@ -87,17 +106,12 @@ def _stages(model: nn.Module) -> list[str]:
 def _load(model: nn.Module, extractor: ExtractorConfig) -> None:
     """Load all weights but those of the classifier, which is new."""
     path = locate("", extractor, owner=OWNER, key="system.weights")
-    state: Mapping[str, Tensor] = read_weights(path, OWNER)
-    if not extractor.weights:
-        state = published_state(model, state, OWNER, path)
-    heads = _classifiers(model)
-    drawn = {key: value for key, value in model.state_dict().items() if key.startswith(tuple(f"{h}." for h in heads))}
+    heads = tuple(f"{head}." for head in _classifiers(model))
+    state = fitting_state(model, read_weights(path, OWNER), extractor, OWNER, path, heads)
+    drawn = {key: value for key, value in model.state_dict().items() if key.startswith(heads)}
     state = without_prefix(state, model.state_dict().keys() - drawn.keys(), OWNER, path)
-    load_state(model, _without(state, heads) | drawn, OWNER, path)
-
-
-def _without(state: Mapping[str, Tensor], heads: tuple[str, ...]) -> dict[str, Tensor]:
-    return {key: value for key, value in state.items() if not key.startswith(tuple(f"{head}." for head in heads))}
+    loaded = {key: value for key, value in state.items() if not key.startswith(heads)}
+    load_state(model, loaded | drawn, OWNER, path)
 
 
 def _classifiers(model: Any) -> tuple[str, ...]:

@@ -451,12 +451,14 @@ def test_where_openvino_runs_out_of_memory_it_is_told(error, at, tmp_path, monke
         loaded.start(np.zeros((engines.FEW, 3), np.uint8))()
 
 
-def test_an_error_that_is_not_of_memory_is_raised():
+def test_an_error_that_is_not_of_memory_is_reported_with_the_network():
     class Broken(torch.nn.Module):
         def forward(self, x):
             raise RuntimeError("shapes do not fit")
 
-    with pytest.raises(RuntimeError, match="shapes do not fit"):
+    with pytest.raises(
+        ConfigError, match=r"'net': the network cannot compute an input of 3 numbers \(shapes do not fit\)"
+    ):
         engines.TORCH.load("net", {}, lambda: ModuleSpec(Broken(), np.zeros(3, np.float32), {}))
 
 

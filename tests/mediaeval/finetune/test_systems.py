@@ -211,7 +211,7 @@ def test_the_command_resumes(job, monkeypatch):
 
 def test_a_loss_that_is_no_number_stops_and_says_which_batch(tmp_path):
     model, images, labels = small(tmp_path, epochs=3, batch_size=4, lr=1e30, optimiser="sgd", warmup_epochs=0)
-    with pytest.raises(ConfigError, match=r"became (nan|inf) in epoch \d, batch \d; .*Lower lr \(it was"):
+    with pytest.raises(ConfigError, match=r"became (nan|inf) in epoch \d of \d, batch \d; .*Lower lr \(it was"):
         model.fit(images, labels, state=tmp_path / "x.safetensors")
 
 
