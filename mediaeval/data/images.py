@@ -61,16 +61,20 @@ def read_image(path: Path) -> tuple[str, bytes]:
     return hashlib.sha256(data).hexdigest(), data
 
 
-def decode(data: bytes, *, scaled: bool = False) -> Image.Image:
+def decode(data: bytes, *, scaled: bool = False, thorough: bool = False) -> Image.Image:
     """Return the image in `data`, upright and RGB: EXIF orientation applied, transparency on white.
 
     The format is recognised from the bytes, so a PNG named `.jpg` is fine; of several frames the first one is read.
-    `scaled`: decode a JPEG as SCALED_DECODER says. Raises ImageError when the bytes are not an image of a format
-    that is read, hold only a part of it, unpack to more pixels than Pillow considers safe, or do not fit into memory.
+
+    scaled    decode a JPEG as SCALED_DECODER says
+    thorough  decode a JPEG of several scans a second time, which shows whether one of them was cut: detail is absent
+
+    Raises ImageError when the bytes are not an image of a format that is read, hold only a part of it, unpack to more
+    pixels than Pillow considers safe, or do not fit into memory.
     """
     try:
         with _without_warnings():
-            return _to_rgb(_upright(_load(data, scaled)))
+            return _to_rgb(_upright(_load(data, scaled, thorough)))
     except ImageError:
         raise
     except PIL.UnidentifiedImageError:
@@ -83,18 +87,25 @@ def decode(data: bytes, *, scaled: bool = False) -> Image.Image:
         raise ImageError(f"the image is damaged: {first_line(error)}") from None
 
 
-def _load(data: bytes, scaled: bool) -> Image.Image:
+def _load(data: bytes, scaled: bool, thorough: bool) -> Image.Image:
     layout = layout_of(data) if data.startswith(b"\xff\xd8") else None
     if layout and (problem := layout.problem()):
         raise ImageError(f"the image is damaged: {problem}")
     if layout is None or len(layout.scans) != 1:
-        return _loaded(io.BytesIO(data), scaled)
+        image = _loaded(io.BytesIO(data), scaled)
+        if layout and thorough and not _equal(image, _loaded(io.BytesIO(layout.padded(data)), scaled)):
+            raise ImageError("the image is damaged: the data of one of its scans end before the picture does")
+        return image
     for ink in (0, 1):  # the second time only where a picture seems to be damaged: its last row could have that colour
         file = Watched(data, layout, ink)
         image = _loaded(file, scaled)
         if not (problem := file.problem()):
             return image
     raise ImageError(f"the image is damaged: {problem}")
+
+
+def _equal(image: Image.Image, other: Image.Image) -> bool:
+    return all(image.crop(box).tobytes() == other.crop(box).tobytes() for box in strips(image))
 
 
 def _loaded(file: io.BytesIO, scaled: bool) -> Image.Image:
@@ -129,21 +140,22 @@ def _upright(image: Image.Image) -> Image.Image:
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
         # Pillow clips these at 255 instead of scaling them, which turns a 16-bit image white.
-        return _in_strips(image, _scaled_grey(image))
+        return _instrips(image, _scaled_grey(image))
     if image.has_transparency_data:
-        return _in_strips(image, _on_white)
+        return _instrips(image, _on_white)
     return image.convert("RGB")
 
 
-def _in_strips(image: Image.Image, to_rgb: Callable[[Image.Image], Image.Image]) -> Image.Image:
+def _instrips(image: Image.Image, to_rgb: Callable[[Image.Image], Image.Image]) -> Image.Image:
     """Return the image that `to_rgb` makes of each strip of rows; what is needed on the way is small."""
     rgb = Image.new("RGB", image.size)
-    for box in _strips(image):
+    for box in strips(image):
         rgb.paste(to_rgb(image.crop(box)), box)
     return rgb
 
 
-def _strips(image: Image.Image) -> Iterator[tuple[int, int, int, int]]:
+def strips(image: Image.Image) -> Iterator[tuple[int, int, int, int]]:
+    """Yield the boxes (left, top, right, bottom) of strips of rows that make up an image, of about STRIP pixels."""
     width, height = image.size
     rows = max(1, STRIP // max(width, 1))
     for top in range(0, height, rows):
@@ -159,8 +171,8 @@ def _scaled_grey(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
     """Return how strips of a grey image of more than 8 bits become RGB: by 65535, or the largest of real numbers."""
     span = 65535.0
     if image.mode == "F":
-        largest = [float(np.asarray(image.crop(box)).max()) for box in _strips(image)]
-        if not all(np.isfinite(np.asarray(image.crop(box))).all() for box in _strips(image)):
+        largest = [float(np.asarray(image.crop(box)).max()) for box in strips(image)]
+        if not all(np.isfinite(np.asarray(image.crop(box))).all() for box in strips(image)):
             raise ImageError("the image is damaged: some of its pixels are no numbers (NaN or infinite)")
         span = max(*largest, 1e-9)
 

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from mediaeval.data.dataset import load_dataset
-from mediaeval.data.duplicates import DuplicatePair, examine, find_duplicates
+from mediaeval.data.duplicates import HOW, DuplicateGroup, DuplicatePair, examine, find_duplicates
+from mediaeval.errors import first_few
 from submission.task import Task
 
 
@@ -18,8 +19,13 @@ class Inspection:
     prevalence: dict[str, dict[str, int]]  # subtask → label → images that have it
     unlabelled: dict[str, int]  # subtask → images without any label of it
     unreadable: dict[str, str]  # image id → why it cannot be decoded; absent files included
-    pairs: list[DuplicatePair]
+    groups: list[DuplicateGroup]  # of duplicates
     task: Task
+
+    @property
+    def pairs(self) -> list[DuplicatePair]:
+        """The pairs that join the groups, equal bytes first; of three images that are the same, two pairs."""
+        return sorted((pair for group in self.groups for pair in group.pairs), key=lambda pair: HOW.index(pair.how))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the findings for `--json`."""
@@ -30,6 +36,7 @@ class Inspection:
             "unlabelled": self.unlabelled,
             "unreadable": self.unreadable,
             "pairs": [pair.to_dict() for pair in self.pairs],
+            "groups": [group.to_dict() for group in self.groups],
         }
 
     def tables(self) -> list[tuple[str, list[str], list[list[Any]]]]:
@@ -41,21 +48,29 @@ class Inspection:
         ]
         labels += [[name, "(none)", count, count / self.n_images] for name, count in self.unlabelled.items() if count]
         bad = [[image_id, reason] for image_id, reason in self.unreadable.items()]
-        pairs = [[p.first, p.second, p.how, ", ".join(p.conflicts) or "nothing"] for p in self.pairs]
-        conflicting = sum(bool(p.conflicts) for p in self.pairs)
+        groups = [
+            [
+                group.images[0],
+                first_few(group.images[1:]),
+                ", ".join(group.how),
+                ", ".join(group.conflicts) or "nothing",
+            ]
+            for group in self.groups
+        ]
+        conflicting = sum(bool(group.conflicts) for group in self.groups)
         return [
             (f"{self.folder}: {self.n_images} images", ["subtask", "label", "images", "share"], labels),
             (f"{len(bad)} images missing or damaged", ["image", "reason"], bad),
             (
-                f"{len(pairs)} pairs of duplicates, {conflicting} with conflicting labels",
-                ["image", "duplicate", "same", "differ in"],
-                pairs,
+                f"{len(groups)} groups of duplicates, {conflicting} with conflicting labels",
+                ["image", "duplicates", "same", "differ in"],
+                groups,
             ),
         ]
 
 
 def inspect(folder: Path, task: Task) -> Inspection:
-    """Read a dataset, decode every image and compare all pairs. Raises DatasetError as `load_dataset` does."""
+    """Read a dataset, decode every image and find those that are the same. Raises as `load_dataset` does."""
     dataset = load_dataset(folder, task)
     prints, unreadable = examine(dataset)
     labels = {name: dataset.labels(name) for name in dataset.subtasks}

@@ -20,6 +20,7 @@ _PROGRESSIVE = 0xC2
 # Eight bytes of ones behind the data: the decoder reads up to so many ahead. No code consists of ones, so they are read
 # as at most four coefficients, and nothing of a picture whose data are complete.
 _PADDING = b"\xff\x00" * 8
+_NOISE = bytes((37 * k * k + 11 * k) % 251 for k in range(512))  # without markers
 _INKS = ((37, 211, 90, 141), (202, 5, 160, 66))  # of a last row that is not written yet; the second confirms the first
 
 
@@ -41,6 +42,14 @@ class Layout:
         if None in bits or any(bits):
             return "its data end before the picture does: not all of its scans are there"
         return self.restarts
+
+    def padded(self, data: bytes) -> bytes:
+        """Return the file with noise behind the data of each scan: the same picture, unless a scan was cut."""
+        parts, at = [], 0
+        for _, end in self.scans:
+            parts += [data[at:end], _NOISE]
+            at = end
+        return b"".join([*parts, data[at:]])
 
 
 def layout_of(data: bytes) -> Layout | None:

@@ -35,7 +35,7 @@ def groups_of(features: Features, ids: Sequence[str], groups: Groups | None) -> 
     """Return a group for each id: images of one group, and duplicates of one another, share it."""
     thumbnails = features.block("thumbnail", ids)
     prints = {i: Fingerprint(features.contents[i], "", row) for i, row in zip(ids, thumbnails.to_numpy(), strict=True)}
-    joined = [(pair.first, pair.second) for pair in find_duplicates(prints)]
+    joined = [(pair.first, pair.second) for same in find_duplicates(prints) for pair in same.pairs]
     if groups:
         first_of: dict[str, str] = {}
         given = zip(ids, groups.of(ids), strict=True)

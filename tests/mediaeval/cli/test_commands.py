@@ -196,7 +196,7 @@ def test_inspect_finds_what_was_planted(run, workdir):
     assert all(pairs[p]["conflicts"] for p in planted)
     assert {pairs[p]["how"] for p in planted} == {"bytes", "pixels", "near"}
     text = run("inspect", "s/devset", code=1).stdout
-    assert "pairs of duplicates, " in text and "conflicting" in text
+    assert "groups of duplicates, " in text and "conflicting" in text
     # features: the damaged are named and the rest is done; then training goes on without them
     told = run("features", "s/devset", "--json", code=1)
     assert {f["id"] for f in json.loads(told.stdout)["failures"]} == set(found["unreadable"])

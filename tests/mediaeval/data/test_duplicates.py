@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mediaeval.data.dataset import load_dataset
-from mediaeval.data.duplicates import find_duplicates, fingerprint, group_of_images
+from mediaeval.data.duplicates import Fingerprint, find_duplicates, fingerprint, group_of_images
 from mediaeval.data.inspect import inspect
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 from tests.conftest import picture
@@ -64,8 +64,8 @@ def test_real_photographs_copies_are_found_and_others_are_not(shared):
         with Image.open(dataset.image_paths[image_id]) as image:
             small = image.convert("RGB").resize((image.width // 2, image.height // 2))
         prints[f"copy of {image_id}"] = fingerprint(jpeg(small, quality=60), f"copy {image_id}")
-    pairs = {(p.first, p.second) for p in find_duplicates(prints)}
-    assert pairs == {(i, f"copy of {i}") for i in dataset.ids[:20]}
+    groups = {group.images for group in find_duplicates(prints)}
+    assert groups == {(i, f"copy of {i}") for i in dataset.ids[:20]}
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), max_size=20))
@@ -88,3 +88,44 @@ def test_an_image_and_its_fingerprint_do_not_depend_on_the_format():
     webp = io.BytesIO()
     image.save(webp, "WEBP", lossless=True)
     assert fingerprint(png.getvalue(), "").pixels == fingerprint(webp.getvalue(), "").pixels
+
+
+def test_copies_are_one_group_with_one_pair_fewer_than_images(make_devset):
+    folder = make_devset(9)  # classes in turn
+    images = folder / "images"
+    with Image.open(images / "d0.jpg") as image:
+        image.load()
+    (images / "d0.jpg").write_bytes(jpeg(image, quality=90))
+    for k in (3, 6):
+        (images / f"d{k}.jpg").write_bytes((images / "d0.jpg").read_bytes())
+    (images / "d1.jpg").write_bytes(jpeg(image, quality=90, comment=b"x"))
+    for k in (4, 7):
+        (images / f"d{k}.jpg").write_bytes(jpeg(image, quality=50 + k))
+    (images / "d8.jpg").write_bytes((images / "d7.jpg").read_bytes())
+    report = inspect(folder, VISUAL_SENTIMENT_2021)
+    (group,) = report.groups
+    assert group.images == ("d0", "d1", "d3", "d4", "d6", "d7", "d8") and group.how == ("bytes", "pixels", "near")
+    assert group.conflicts == ("subtask1", "subtask2", "subtask3")
+    pairs = [(pair.first, pair.second, pair.how) for pair in report.pairs]
+    assert pairs[:4] == [("d0", "d3", "bytes"), ("d0", "d6", "bytes"), ("d7", "d8", "bytes"), ("d0", "d1", "pixels")]
+    assert {(a, b) for a, b, how in pairs[4:] if how == "near"} == {("d0", "d4"), ("d0", "d7")}
+    assert report.to_dict()["groups"] == [group.to_dict()]
+    title, _, rows = report.tables()[-1]
+    assert title == "1 groups of duplicates, 1 with conflicting labels"
+    assert rows[0][:3] == ["d0", "d1, d3, d4 … and 3 more", "bytes, pixels, near"]
+
+
+@pytest.mark.parametrize("distinct", [1, 40, 2000])
+def test_copies_cost_no_more_than_different_images(distinct):
+    """2,000 thumbnails, of 1, 40 or 2,000 pictures: nearly the same, not equal."""
+    rng = np.random.default_rng(0)
+    pictures = rng.normal(size=(distinct, 1024)).astype(np.float32)
+    rows = pictures[np.arange(2000) % distinct] + rng.normal(size=(2000, 1024)).astype(np.float32) / 20
+    rows = (rows - rows.mean(axis=1, keepdims=True)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    prints = {f"i{k:04d}": Fingerprint(str(k), "", row) for k, row in enumerate(rows)}
+    groups = find_duplicates(prints)
+    assert len(groups) == (distinct if distinct < 2000 else 0)
+    for group in groups:
+        assert len(group.pairs) == len(group.images) - 1 == 2000 // distinct - 1
+        assert len({int(image[1:]) % distinct for image in group.images}) == 1

@@ -285,6 +285,10 @@ def test_a_progressive_jpeg_without_all_its_scans_is_a_blur_and_damaged():
     assert decode(data).size == (160, 120)
     with pytest.raises(ImageError, match="damaged: its data end before the picture does: not all of its scans"):
         decode(cut(data, 0.3))
+    nearly = cut(data, 0.9)  # in the last scan, which adds detail
+    assert decode(nearly).size == decode(data, thorough=True).size == (160, 120)
+    with pytest.raises(ImageError, match="damaged: the data of one of its scans end before the picture does"):
+        decode(nearly, thorough=True)
 
 
 @pytest.mark.parametrize("behind", [b"", b"\0" * 300, b"\xff" * 300, b"\x12\x34" * 10])
