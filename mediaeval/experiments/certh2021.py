@@ -28,6 +28,7 @@ from mediaeval.sample.draw import SamplePaths, is_sample
 from mediaeval.steps.fitting import TrainedSubtask, fit_subtask
 from mediaeval.steps.models import REFIT
 from mediaeval.steps.prepare import features_of
+from mediaeval.steps.split import given_groups
 from mediaeval.steps.tables import decide
 from mediaeval.steps.trainers import FeatureTrainer
 from mediaeval.steps.training_data import TrainingData, prepare_training
@@ -101,6 +102,7 @@ def run(
     dataset = load_dataset(dev, config.task)
     if not dataset.subtasks:
         raise DatasetError(f"{dev} has no labels. Give a dev set, with the columns T1, T2.k or T3.k.")
+    given = given_groups(config, dataset, skip_bad=skip_bad)
     networks, absent = try_build(config.features.use, config, device)
     if absent:
         lacking = absent_weights(absent, config)
@@ -112,7 +114,7 @@ def run(
     tested = _test_set(test, truth, config, networks, skip_bad) if test and truth else None
     subtasks = list(dataset.subtasks)
 
-    prepared = prepare_training(dataset, config, networks, subtasks, refit=tested is not None, skip_bad=skip_bad)
+    prepared = prepare_training(dataset, config, networks, subtasks, given, refit=tested is not None, skip_bad=skip_bad)
     sides = prepared.sides
 
     results, skipped = [], []

@@ -15,6 +15,7 @@ from mediaeval.runs import RunFolder
 from mediaeval.steps.fitting import TrainedSubtask, fit_subtask
 from mediaeval.steps.prepare import build_networks, resolve_config_engine
 from mediaeval.steps.run_writer import RunWriter, require_room
+from mediaeval.steps.split import given_groups
 from mediaeval.steps.trained_run import read_config
 from mediaeval.steps.trainers import FeatureTrainer, SubtaskTrainer, SystemTrainer
 from mediaeval.steps.training_data import prepare_training
@@ -46,6 +47,7 @@ def train(
     with run.being_trained():
         dataset = load_dataset(Path(config.data.dev), config.task)
         _require_labels(dataset, subtasks)
+        given = given_groups(config, dataset, skip_bad=skip_bad)
         device = resolve_device(device)
         if resume:
             subtasks = _unfinished(config, subtasks, run, replace, device)
@@ -54,7 +56,7 @@ def train(
         networks = build_networks(config, device)
 
         prepared = prepare_training(
-            dataset, config, networks, subtasks, refit=refit, skip_bad=skip_bad, split_file=split_file
+            dataset, config, networks, subtasks, given, refit=refit, skip_bad=skip_bad, split_file=split_file
         )
         writer = RunWriter(run, config, subtasks, dataset, prepared.features, networks, prepared.sides, command)
         writer.require_same_inputs()

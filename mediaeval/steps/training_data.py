@@ -9,13 +9,13 @@ import pandas as pd
 
 from mediaeval.config import Config
 from mediaeval.data.dataset import Dataset
-from mediaeval.data.split import read_split
+from mediaeval.data.split import Groups, read_split
 from mediaeval.errors import DatasetError
 from mediaeval.features.extract import Features
 from mediaeval.features.feature_extractor import FeatureExtractor
 from mediaeval.features.images import Images
 from mediaeval.steps.prepare import features_of
-from mediaeval.steps.split import given_groups, groups_of, make_split
+from mediaeval.steps.split import groups_of, make_split
 from submission.task import Subtask, Task
 
 
@@ -84,20 +84,21 @@ def prepare_training(
     config: Config,
     networks: list[FeatureExtractor],
     subtasks: Sequence[str],
+    given: Groups | None,
     *,
     refit: bool,
     skip_bad: bool,
     split_file: Path | None = None,
 ) -> PreparedTraining:
-    """Compute features, find groups and duplicates, and split the dev set, or read the split in `split_file`.
+    """Compute features, find duplicates, and split the dev set, or read the split in `split_file`.
 
+    `given` are the groups of a groups file, which stay on one side as duplicates do, None where there is none.
     Augmented views are computed where a subtask asks for them, with `refit` of the validation images too. Raises
     FeaturesError for images that cannot be decoded, unless `skip_bad`; DatasetError for a split that parts a group.
     """
-    together = given_groups(config, dataset, skip_bad=skip_bad)
     features = features_of(dataset, config, networks, skip_bad=skip_bad, thumbnails=True)
     ids = [i for i in dataset.ids if i not in features.failures]
-    groups = groups_of(features, ids, together)
+    groups = groups_of(features, ids, given)
     if split_file:
         sides = read_split(split_file, ids, config.task)
         _require_apart(sides, groups, split_file)

@@ -202,3 +202,13 @@ def test_the_groups_of_the_settings_may_be_in_the_dev_folder_and_are_looked_for_
     run("split", devset / "devset.csv", "--out", "split.csv", "--config", "settings/mediaeval.toml")
     sides = pd.read_csv("split.csv", index_col="id")["side"]
     assert all(sides[f"d{k}"] == sides[f"d{k + 1}"] for k in range(0, 20, 2))
+
+
+@pytest.mark.integration
+def test_a_run_records_where_its_groups_were_found_and_takes_another_subtask(make_devset, workdir, run):
+    devset = make_devset(40)
+    (devset / "g.csv").write_text("id,g\n" + "".join(f"d{k},{k // 2}\n" for k in range(40)))
+    (workdir / "mediaeval.toml").write_text('[data]\ndev = "../devset"\n[split]\ngroups = "g.csv:g"\n')
+    run("train", "subtask1", "--run", "first", "--set", "classifier=dummy")
+    assert 'groups = "../devset/g.csv:g"' in (workdir / "runs/first/run.toml").read_text()
+    run("train", "subtask2", "--run", "first", "--set", "classifier=dummy")
