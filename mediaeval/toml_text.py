@@ -17,7 +17,8 @@ from submission.wording import printable, quoted
 MAX_BYTES = 2**18  # of a file; a run's own is a hundredth of that
 MAX_DEPTH = 16  # tables and lists within one another; the settings have four
 MAX_PARTS = 200  # dots in a line
-MAX_INTEGER = 2**63 - 1  # as TOML itself has it
+MAX_INTEGER = 2**32 - 1  # the largest seed; nothing is counted so far
+LEAST, MOST = 1e-37, 1e37  # of numbers but 0: networks compute in float32, which holds no others
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -92,6 +93,8 @@ def _implausible(tree: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name}: got {value.isoformat()}, a date or time; expected a number, or text in quotes."
         elif isinstance(value, int) and abs(value) > MAX_INTEGER:
             yield f"{name}: got a number of {value.bit_length()} bits; expected at most {MAX_INTEGER}."
+        elif isinstance(value, float) and value and not LEAST <= abs(value) <= MOST:
+            yield f"{name}: got {value}; expected 0, or a number of {LEAST} to {MOST}, or the same below 0."
         elif isinstance(value, str) and (problem := _unwritable(value)):
             yield f"{name}: got {quoted(value)}, with {problem}."
 

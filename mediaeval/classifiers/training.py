@@ -171,7 +171,8 @@ class TorchClassifier(Classifier):
 
     def _diverged(self, what: str, value: float, epoch: int) -> ConfigError:
         return ConfigError(
-            f"{what} became {value} in epoch {epoch}. Lower classifier.lr (it is {self.lr:g}), or scale the features."
+            f"{what} became {value} in epoch {epoch + 1} of {self.epochs}. Lower classifier.lr (it is {self.lr:g}), or "
+            "scale the features."
         )
 
     @torch.no_grad()

@@ -129,8 +129,13 @@ def _read_toml(file: Path | None, task: Task) -> tuple[Path | None, dict[str, An
         return None, {}, ("", "")
     tree = read_toml(path)
     as_written = _groups_of(tree)
-    _resolve_paths(path.parent, tree, task)
+    if not _is_of_a_run(path):  # a run records paths as they held where it was trained: in the working folder
+        _resolve_paths(path.parent, tree, task)
     return path, tree, (_groups_of(tree), as_written)
+
+
+def _is_of_a_run(path: Path) -> bool:
+    return path.name == "run.toml" and path.with_name("manifest.json").is_file()
 
 
 def _groups_of(tree: Mapping[str, Any]) -> str:

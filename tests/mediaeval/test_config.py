@@ -394,7 +394,7 @@ def test_a_threshold_without_effect_is_reported(workdir):
     ("data", "message"),
     [
         (b"seed = " + b"1" * 5000, "is not TOML: got a number or date that is out of range"),
-        (b"seed = 0x" + b"1" * 5000, r"seed: got a number of 19997 bits; expected at most 9223372036854775807"),
+        (b"seed = 0x" + b"1" * 5000, r"seed: got a number of 19997 bits; expected at most 4294967295"),
         (b"seed = 18446744073709551616", "seed: got a number of 65 bits"),
         (b"a = " + b"[" * 2000, "nested too deeply; expected at most 16"),
         (b"a = " + b"[" * 20 + b"]" * 20, "nested too deeply; expected at most 16"),
@@ -404,13 +404,17 @@ def test_a_threshold_without_effect_is_reported(workdir):
         (b"[data]\ndev = 2020-13-45", "is not TOML"),
         (b'[data]\ndev = "a\\u0000b"', r"data.dev: got 'a\\x00b', with the character U\+0000"),
         (b'[data]\n"a\\u0000" = 1', r"data: got 'a\\x00' as a name, with the character U\+0000"),
-        (b"[split]\nval = nan\n[features]\nstore = 3", r"split.val: got nan; expected a number above 0 and below 1"),
+        (b"[split]\nval = nan\n[features]\nstore = 3", r"split.val: got nan; expected 0, or a number of 1e-37"),
+        (
+            b"[subtask1.classifier]\nlr = 1e300",
+            r"subtask1.classifier.lr: got 1e\+300; expected 0, or a number of 1e-37",
+        ),
         (b"a.b = 1\n[a.b]\nc = 1", "is not TOML"),
         (b"# ok\n[data]\ndev = 'caf\xe9'", "is not TOML: line 3 is not UTF-8"),
         (b"\0", "is not TOML"),
         (b"#" + b" " * 300_000, "is larger than 256 KiB"),
     ],
-    ids=range(16),
+    ids=range(17),
 )
 def test_a_file_that_is_no_settings_file_is_told(tmp_path, data, message):
     (tmp_path / "mediaeval.toml").write_bytes(data)
@@ -499,3 +503,14 @@ def test_a_runs_recorded_store_elsewhere_is_not_used(tmp_path, workdir, monkeypa
         )
     monkeypatch.setenv("MEDIAEVAL_FEATURES", "/shared")
     assert store_of("../shared") == "/shared"
+
+
+def test_a_runs_own_file_trains_the_same_again(toml, workdir):
+    """Its paths are recorded as they held in the working folder, not from the folder of the file."""
+    run = workdir / "runs/first"
+    run.mkdir(parents=True)
+    (run / "manifest.json").write_text("{}")
+    config = load_config(toml, data="devset", sets=["subtask1.system=caffenet", "subtask1.system.weights=w.caffemodel"])
+    config.features.store = "kept"
+    (run / "run.toml").write_bytes(tomli_w.dumps(config.to_dict()).encode())
+    assert load_config(Path("runs/first/run.toml")) == config

@@ -161,7 +161,9 @@ def test_weight_decay_is_coupled():
 
 
 def test_divergence_is_told():
-    with pytest.raises(ConfigError, match=r"became (nan|inf) in epoch \d+\. Lower classifier.lr \(it is 1e\+30\)"):
+    with pytest.raises(
+        ConfigError, match=r"became (nan|inf) in epoch \d+ of \d+\. Lower classifier.lr \(it is 1e\+30\)"
+    ):
         dense(lr=1e30).fit(X, Y)
 
 
