@@ -86,15 +86,23 @@ class Config(Settings):
         return self.model_copy(update={"features": self.features.model_copy(update={"use": list(read)})})
 
     def without_effect(self, subtasks: Sequence[str]) -> list[str]:
-        """Return a sentence for each setting of `subtasks` that was changed and changes nothing."""
+        """Return a sentence for each setting of `subtasks` that changes nothing, or less than it says."""
         default = SubtaskSection.model_fields["threshold"].default
-        return [
+        found = [
             f"{name}: threshold = {self.subtask(name).threshold} has no effect: an image gets the likeliest of "
             f"{name}'s labels, whatever its probability. Leave it out, or set that of a subtask with several labels "
             "per image."
             for name in subtasks
             if not self.task[name].multi_label and self.subtask(name).threshold != default
         ]
+        for name in subtasks:
+            settings = settings_of(system) if (system := self.subtask(name).system) else None
+            if settings and settings.warmup < settings.warmup_epochs:
+                found.append(
+                    f"{name}: warm-up takes {settings.warmup:g} of {settings.epochs} epochs, a fifth, in place of "
+                    f"system.warmup_epochs = {settings.warmup_epochs:g}."
+                )
+        return found
 
     def all_extractors(self) -> dict[str, ExtractorConfig]:
         """Return the table's extractors and the user's; one in a table entry's place takes over its recorded width."""

@@ -21,6 +21,7 @@ FILTERS = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
+OPENCV = "opencv"  # bilinear between the nearest pixels, as Caffe resizes: what is left out is not averaged over
 LARGE = 16 << 20  # pixels of a resized image, 64 MB: at 256 pixels of the shorter side, 256 times as long as wide
 _ADDED_UP = 1 << 24  # pixels along a side, for `nearest`; nothing longer was ever resized
 _BITS = 22  # Pillow's weights are whole numbers of so many bits behind the point
@@ -40,7 +41,10 @@ def resized_size(size: tuple[int, int], resize: int, squash: bool) -> tuple[int,
 
 
 def resized(image: Image.Image, resize: int, interpolation: str, squash: bool) -> Image.Image:
-    """Return the whole image, resized as `resized_size` says. Raises ImageError when it would have LARGE pixels."""
+    """Return the whole image, resized as `resized_size` says, by one of FILTERS or by OPENCV.
+
+    Raises ImageError when it would have LARGE pixels.
+    """
     size = resized_size(image.size, resize, squash)
     if math.prod(size) > LARGE:
         raise ImageError(
@@ -77,6 +81,10 @@ def _margin(length: int, crop: int) -> int:
 
 
 def _whole(image: Image.Image, size: tuple[int, int], interpolation: str) -> Image.Image:
+    if interpolation == OPENCV:
+        import cv2
+
+        return Image.fromarray(cv2.resize(np.asarray(image), size, interpolation=cv2.INTER_LINEAR))
     return image if size == image.size else image.resize(size, FILTERS[interpolation])
 
 

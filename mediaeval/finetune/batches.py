@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from torchvision.transforms import InterpolationMode, v2
 
 from mediaeval.features.images import Images
+from mediaeval.features.windows import OPENCV
 from mediaeval.finetune.network import View
 from mediaeval.finetune.pixels import DecodedImages
 from mediaeval.finetune.settings import TrainingSettings
@@ -47,7 +48,7 @@ class Examples:
 
 def augmentation(view: View, settings: TrainingSettings) -> v2.Compose:
     """Return the steps from a resized training image to its augmented square; they draw from torch's generator."""
-    mode = InterpolationMode(view.interpolation)
+    mode = InterpolationMode("bilinear" if view.interpolation == OPENCV else view.interpolation)
     crop = {
         "resized": v2.RandomResizedCrop(view.crop, scale=SCALE, interpolation=mode, antialias=True),
         "random": v2.RandomCrop(view.crop, pad_if_needed=True),

@@ -16,7 +16,7 @@ from mediaeval.classifiers.scaling import BlockScaler
 from mediaeval.errors import FeaturesError, UserError, WeightsError, first_line
 from mediaeval.features.images import Images
 from mediaeval.files import write_atomically
-from mediaeval.finetune import settings_of
+from mediaeval.finetune import settings_model, settings_of
 from mediaeval.finetune.batches import Examples
 from mediaeval.finetune.build import build_system
 from mediaeval.finetune.network import SystemNetwork
@@ -199,7 +199,8 @@ def load_system(path: Path, task: Subtask, device: str = "cpu") -> SystemModel:
         with open_regular(path), safe_open(path, "np") as file:
             metadata = json.loads((file.metadata() or {})[METADATA])
         tensors = load(Path(path).read_bytes())
-        settings = settings_of({"name": metadata["system"]} | metadata["settings"])
+        before = settings_model(metadata["system"]).BEFORE
+        settings = settings_of({"name": metadata["system"]} | before | metadata["settings"])
         if metadata["subtask"] != task.name:
             raise WeightsError(f"{path}: got a model of {metadata['subtask']}; expected one of {task.name}. {again}")
         model = SystemModel(task, metadata["system"], settings, metadata["blocks"], metadata["seed"], device)

@@ -17,7 +17,7 @@ class View:
 
     resize: int
     crop: int
-    interpolation: str = "bilinear"  # a filter of Pillow: bilinear, bicubic or lanczos
+    interpolation: str = "bilinear"  # a filter of Pillow: bilinear, bicubic or lanczos; or `windows.OPENCV`
     squash: bool = False
 
     def __post_init__(self) -> None:

@@ -51,7 +51,7 @@ def lr_at(settings: TrainingSettings, n_images: int) -> Callable[[int, int, Sequ
     `step` counts in whole iterations of `batch_size` images, as Caffe's `stepsize`: step_epochs · n_images /
     batch_size, rounded. `cosine` ends at 0 with the last image of the last epoch.
     """
-    warm = settings.warmup_epochs * n_images
+    warm = settings.warmup * n_images
     whole = settings.epochs * n_images
     step = max(round(settings.step_epochs * n_images / settings.batch_size), 1)
 

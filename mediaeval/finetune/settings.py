@@ -3,7 +3,7 @@
 Types, ranges, defaults and meanings stand here alone. Importing it needs no torch.
 """
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -13,6 +13,9 @@ from mediaeval.settings import PathText, PositiveTriple, Settings, Triple
 
 class TrainingSettings(Settings):
     """How a network is trained. The defaults are plain fine-tuning; a system may have others."""
+
+    # what settings that are newer than a saved model were, before they could be set
+    BEFORE: ClassVar[dict[str, Any]] = {}
 
     epochs: int = Field(default=10, ge=1, description="Passes over the training images.")
     batch_size: int = Field(default=32, ge=2, description="Images per step.")
@@ -38,7 +41,9 @@ class TrainingSettings(Settings):
     )
     # counted in iterations, as Caffe does
     step_epochs: float = Field(default=6.0, gt=0, description="Epochs per step of schedule step.")
-    warmup_epochs: float = Field(default=0.0, ge=0, description="Epochs in which the rate rises linearly to lr.")
+    warmup_epochs: float = Field(
+        default=0.0, ge=0, description="Epochs in which the rate rises linearly to lr, at most a fifth of all."
+    )
     clip: float | None = Field(
         default=None, gt=0, description="Largest norm of all gradients together; unset: any norm."
     )
@@ -91,6 +96,11 @@ class TrainingSettings(Settings):
         default="pretrained", description="What a training begins with: weights from a file, or random ones."
     )
 
+    @property
+    def warmup(self) -> float:
+        """Epochs in which the rate rises; a training that were nothing but warm-up would hardly learn."""
+        return min(self.warmup_epochs, self.epochs / 5)
+
     def extractors(self) -> tuple[str, ...]:
         """Return the extractors whose vectors the network reads beside the pixels."""
         return ()
@@ -132,15 +142,24 @@ class TimmSettings(TrainingSettings):
         return self
 
 
-# of ilsvrc_2012_mean.npy
-_CAFFE_MEAN = Field(
-    default=(104.00699, 116.66877, 122.67892),
-    examples=[[104.0, 117.0, 123.0]],
-    description="Mean of pixel values, BGR, 0..255.",
-)
+class OfCaffe(TrainingSettings):
+    """What systems share whose networks are Caffe's."""
+
+    BEFORE: ClassVar[dict[str, Any]] = {"resize": "smooth"}
+
+    mean: Triple = Field(
+        default=(104.00699, 116.66877, 122.67892),  # of ilsvrc_2012_mean.npy
+        examples=[[104.0, 117.0, 123.0]],
+        description="Mean of pixel values, BGR, 0..255.",
+    )
+    resize: Literal["caffe", "smooth"] = Field(
+        default="caffe",
+        description="How images become squares of 256 pixels: caffe: bilinear between the nearest pixels, as the "
+        "networks were trained; smooth: over all pixels that a new one covers, as runs made before 0.2.",
+    )
 
 
-class CaffeNetSettings(TrainingSettings):
+class CaffeNetSettings(OfCaffe):
     """CaffeNet in the four forms of Campos et al. 2017."""
 
     form: Literal["fc8", "fc7-2", "fc6-2", "fc9"] = Field(
@@ -150,7 +169,6 @@ class CaffeNetSettings(TrainingSettings):
     weights: PathText = Field(
         default="", description="File of weights: a .caffemodel, or a state dict with Caffe's layer names."
     )
-    mean: Triple = _CAFFE_MEAN
     classes: int = Field(
         default=1000, ge=2, description="Outputs of fc8 in the file of weights; only form fc9 keeps them."
     )
@@ -223,7 +241,7 @@ class MultiGapSettings(TrainingSettings):
         return (self.anp,) if self.anp else ()
 
 
-class AttentionAlexNetSettings(TrainingSettings):
+class AttentionAlexNetSettings(OfCaffe):
     """Two AlexNets side by side, one with attention over the 36 cells of its last map."""
 
     attention: Literal["shared", "dense"] = Field(
@@ -239,4 +257,3 @@ class AttentionAlexNetSettings(TrainingSettings):
     weights: PathText = Field(
         default="", description="File of weights: bvlc_alexnet.caffemodel, or a state dict with Caffe's layer names."
     )
-    mean: Triple = _CAFFE_MEAN

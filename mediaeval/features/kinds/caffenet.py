@@ -15,6 +15,7 @@ from mediaeval.features.extractors import ExtractorConfig
 from mediaeval.features.feature_extractor import FeatureExtractor, NetworkLookup
 from mediaeval.features.kinds.library import identity_of, network_of
 from mediaeval.features.weight_files import locate
+from mediaeval.features.windows import OPENCV, resized
 from mediaeval.weights.files import WeightFile, plain_name
 from mediaeval.weights.identity import weights_identity
 
@@ -62,7 +63,7 @@ def prepared(image: Image.Image, mean: tuple[float, float, float] = MEAN) -> np.
 
     `image` is RGB and upright, `mean` BGR 0..255.
     """
-    square = cv2.resize(np.asarray(image), (SQUASHED, SQUASHED), interpolation=cv2.INTER_LINEAR)
+    square = np.asarray(resized(image, SQUASHED, OPENCV, squash=True))
     edge = (SQUASHED - SIDE) // 2
     middle = square[edge : edge + SIDE, edge : edge + SIDE, ::-1]  # RGB becomes BGR
     return np.ascontiguousarray((middle - np.array(mean, np.float32)).transpose(2, 0, 1))

@@ -16,10 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from mediaeval.errors import WeightsError
-from mediaeval.features.kinds.caffenet import SIDE, SQUASHED
 from mediaeval.features.networks.caffenet import DENSE, MAP, CaffeNet, Norm, blobs, load_caffenet, read_caffenet
-from mediaeval.finetune.network import BgrCentred, SystemNetwork, View
+from mediaeval.finetune.network import BgrCentred, SystemNetwork
 from mediaeval.finetune.settings import AttentionAlexNetSettings
+from mediaeval.finetune.systems.caffenet import view_of
 
 OWNER = "system 'attention-alexnet'"
 CHANNELS, CELLS = 256, MAP * MAP
@@ -120,7 +120,7 @@ def build(settings: AttentionAlexNetSettings, n_labels: int, width: int, *, pret
         _load(network, settings)
     return SystemNetwork(
         network=network,
-        view=View(SQUASHED, SIDE, squash=True),
+        view=view_of(settings),
         new=("attention.", "scores.") if settings.init == "pretrained" else ("",),
         taps=_taps(network),
         maps={name: layer for name, layer in _taps(network).items() if name.endswith(".conv5")},

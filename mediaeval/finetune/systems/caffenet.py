@@ -16,8 +16,9 @@ from torch import Tensor
 from mediaeval.errors import WeightsError
 from mediaeval.features.kinds.caffenet import SIDE, SQUASHED
 from mediaeval.features.networks.caffenet import DENSE, CaffeNet, blobs, classes_of, load_caffenet, read_caffenet
+from mediaeval.features.windows import OPENCV
 from mediaeval.finetune.network import BgrCentred, SystemNetwork, View
-from mediaeval.finetune.settings import CaffeNetSettings
+from mediaeval.finetune.settings import CaffeNetSettings, OfCaffe
 
 _FILES = (
     "bvlc_reference_caffenet.caffemodel of Caffe's model zoo, places205CNN_iter_300000_upgraded.caffemodel, "
@@ -54,12 +55,17 @@ def build(settings: CaffeNetSettings, n_labels: int, width: int, *, pretrained: 
     trained = [name for name, layer in network.named_children() if name != "first" and list(layer.parameters())]
     return SystemNetwork(
         network=network,
-        view=View(SQUASHED, SIDE, "bilinear", squash=True),
+        view=view_of(settings),
         new=(f"{new}.",) if settings.init == "pretrained" else ("",),
         taps=taps,
         maps={name: taps[name] for name in reversed(taps) if name.startswith("conv")},
         layers={f"{name}.{part}": k for k, name in enumerate(trained) for part in ("weight", "bias")},
     )
+
+
+def view_of(settings: OfCaffe) -> View:
+    """Return how images become the pixels of a network of Caffe's."""
+    return View(SQUASHED, SIDE, OPENCV if settings.resize == "caffe" else "bilinear", squash=True)
 
 
 def _read(settings: CaffeNetSettings, owner: str) -> dict[str, Tensor]:

@@ -89,7 +89,12 @@ def test_shapes_from_pixels_to_scores(branches):
     assert shapes["concat"] == (8192,) and shapes["scores"] == (LABELS,)
     assert all(len(seen) == 1 for seen in taps.values()), "each is computed once"
     assert list(built.maps) == ["attended.conv5", "plain.conv5"][: 1 if branches == "shared" else 2]
-    assert (built.view.resize, built.view.crop, built.view.squash) == (256, 227, True)
+    assert (built.view.resize, built.view.crop, built.view.squash, built.view.interpolation) == (
+        256,
+        227,
+        True,
+        "opencv",
+    )
 
 
 def test_normalisation_stands_before_pooling_or_nowhere():

@@ -1,5 +1,6 @@
 """CaffeNet: layers, sizes and orders of the published network, the four forms that are fine-tuned, and its files."""
 
+import json
 from itertools import pairwise
 
 import numpy as np
@@ -7,7 +8,8 @@ import pytest
 import torch
 import torchvision
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from mediaeval.errors import ConfigError, WeightsError
@@ -25,7 +27,12 @@ from mediaeval.features.networks.caffenet import (
     read_caffenet,
 )
 from mediaeval.finetune import SYSTEMS, settings_of
+from mediaeval.finetune.model import SystemModel, load_system
+from mediaeval.finetune.network import View
+from mediaeval.finetune.pixels import centre_crop
 from mediaeval.finetune.systems.caffenet import build
+from mediaeval.interpret.gradcam import heat_map_view
+from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 from tests.mediaeval.formats.caffemodel import network_file
 
 pytestmark = pytest.mark.integration
@@ -372,12 +379,37 @@ def test_the_four_forms(form):
     assert built.new == (new,)
     assert next(iter(built.maps)) == "conv5" and set(built.maps) == set(CONVS)
     assert (built.view.resize, built.view.crop, built.view.squash, built.view.interpolation) == (
-        256, 227, True, "bilinear",
+        256, 227, True, "opencv",
     )  # fmt: skip
     names = {name for name, _ in built.network.named_parameters()}
     assert built.layers.keys() == names
     order = list(dict.fromkeys(name.split(".")[0] for name in sorted(names, key=built.layers.get)))
     assert order == [*CONVS, *layers]
+
+
+def test_images_are_resized_as_for_the_extractor_and_old_models_keep_theirs(tmp_path):
+    """Caffe does not smooth: a pattern as fine as the pixels survives, where Pillow makes it grey."""
+    fine = Image.fromarray(np.indices((512, 512, 3)).sum(axis=0).astype(np.uint8) % 2 * 255)
+    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (300, 500, 3), dtype=np.uint8))
+    model = SystemModel(
+        VISUAL_SENTIMENT_2021["subtask1"], "caffenet-fc6-2", settings("fc6-2", init="random"), {}, seed=0
+    )
+    model._built = model._build(pretrained=False)
+    for image in (fine, noise):
+        of_extractor = prepared(image, (0, 0, 0))[::-1].transpose(1, 2, 0)  # RGB
+        np.testing.assert_array_equal(model.pixels(image), of_extractor)
+    model.save(tmp_path / "new.safetensors")
+    with safe_open(tmp_path / "new.safetensors", "np") as file:
+        metadata = json.loads(file.metadata()["system"])
+    assert metadata["settings"].pop("resize") == "caffe"  # as models had it before it could be set
+    tensors = load_file(tmp_path / "new.safetensors")
+    save_file(tensors, tmp_path / "old.safetensors", {"system": json.dumps(metadata)})
+    new, old = (load_system(tmp_path / f"{name}.safetensors", model.task) for name in ("new", "old"))
+    assert (new.settings.resize, old.settings.resize) == ("caffe", "smooth")
+    np.testing.assert_array_equal(new.pixels(noise), model.pixels(noise))
+    smooth = centre_crop(View(256, 227, "bilinear", squash=True), noise)
+    np.testing.assert_array_equal(old.pixels(noise), smooth)
+    assert (heat_map_view(new.built).interpolation, heat_map_view(old.built).interpolation) == ("opencv", "bilinear")
 
 
 def test_the_published_recipe_belongs_to_each_form():

@@ -89,11 +89,18 @@ def test_campos_rate_falls_by_iterations():
 
 
 def test_cosine_begins_warm_and_ends_at_nothing():
-    rate = lr_at(TrainingSettings(lr=0.1, epochs=4, warmup_epochs=1, batch_size=10), 100)
-    rates = [rate(seen // 100, seen, []) for seen in range(0, 400, 10)]
+    rate = lr_at(TrainingSettings(lr=0.1, epochs=5, warmup_epochs=1, batch_size=10), 100)
+    rates = [rate(seen // 100, seen, []) for seen in range(0, 500, 10)]
     assert rates[0] < rates[5] < 0.1 and rates[10] == pytest.approx(0.1)
     assert all(a > b for a, b in itertools.pairwise(rates[10:]))
-    assert rate(3, 400, []) == pytest.approx(0, abs=1e-12)
+    assert rate(4, 500, []) == pytest.approx(0, abs=1e-12)
+
+
+def test_warm_up_takes_at_most_a_fifth_of_a_training():
+    for epochs, warmup, wanted in ((1, 1, 0.2), (4, 1, 0.8), (5, 1, 1), (10, 1, 1), (10, 9, 2)):
+        assert TrainingSettings(epochs=epochs, warmup_epochs=warmup).warmup == pytest.approx(wanted)
+    rate = lr_at(TrainingSettings(lr=0.1, epochs=1, warmup_epochs=1, batch_size=10, schedule="constant"), 100)
+    assert rate(0, 10, []) < 0.1 and [rate(0, seen, []) for seen in range(20, 100, 10)] == [0.1] * 8
 
 
 class Net(nn.Module):
