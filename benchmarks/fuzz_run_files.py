@@ -12,6 +12,7 @@ import gzip
 import multiprocessing
 import random
 import resource
+import sys
 import tempfile
 import time
 import traceback
@@ -31,6 +32,7 @@ HEADER = ",".join(TASK.header.cells)
 TOO_SLOW = 2.0  # seconds for one file
 LONGEST_MESSAGE = 1500  # characters of one problem
 BATCH = 500
+_MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None
 
 SCRAPS = [
     *(b"\n", b"\r", b"\r\n", b",", b";", b"\t", b"|", b'"', b'""', b"'", b"\0", b"#", b" ", b"\xa0", b"\xff"),
@@ -194,7 +196,7 @@ def run_batch(job: tuple[int, int, int]) -> tuple[collections.Counter[str], floa
     first, count, seed = job
     counts: collections.Counter[str] = collections.Counter()
     slowest, failures = 0.0, []
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=_MEMORY) as folder:
         path = Path(folder) / "run.csv"
         for k in range(first, first + count):
             kind, data = file_number(k, seed)
@@ -297,11 +299,13 @@ def main() -> int:
     end = options.first + options.files
     jobs = [(first, min(BATCH, end - first), options.seed) for first in range(options.first, end, BATCH)]
     counts: collections.Counter[str] = collections.Counter()
-    slowest, begin = 0.0, time.perf_counter()
+    slowest, done, begin = 0.0, 0, time.perf_counter()
     with context.Pool(options.processes) as pool:
         for of_batch, longest, failures in pool.imap_unordered(run_batch, jobs):
             counts += of_batch
-            slowest = max(slowest, longest)
+            slowest, done = max(slowest, longest), done + 1
+            if done % 40 == 0:
+                print(f"{done * BATCH} files, {counts['tracebacks']} tracebacks", file=sys.stderr, flush=True)
             for failure in failures:
                 print(failure, flush=True)
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
