@@ -1,7 +1,7 @@
 """mediaeval compare."""
 
 from mediaeval.cli.options import Json, Runs, Seed
-from mediaeval.cli.output import print_json, print_table
+from mediaeval.cli.output import counted, print_json, print_table
 
 EXAMPLE = "Example: mediaeval compare first second"
 NEEDS_ARGUMENTS = True
@@ -42,7 +42,9 @@ def command(runs: Runs, seed: Seed = 0, json: Json = False) -> None:
         return
     for one in results:
         rows = [[run, *score] for run, score in one.scores.items()]
-        print_table(f"{one.subtask}: {one.n_images} validation images", ["run", "weighted F1", "low", "high"], rows)
+        print_table(
+            f"{one.subtask}: {counted(one.n_images, 'validation image')}", ["run", "weighted F1", "low", "high"], rows
+        )
         pairs = [
             [p.first, p.second, p.gap, *p.interval, p.p_bootstrap, p.p_permutation, p.p, p.verdict] for p in one.pairs
         ]

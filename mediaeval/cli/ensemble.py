@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import typer
 
 from mediaeval.cli.options import Json, Replace, Runs, command_line
-from mediaeval.cli.output import print_json, print_line, print_table
+from mediaeval.cli.output import counted, print_json, print_line, print_table
 
 EXAMPLE = "Example: mediaeval ensemble first second third --run all3 --how vote"
 NEEDS_ARGUMENTS = True
@@ -41,6 +41,6 @@ def command(
             score = member.read_subtask(one.task.name).score
             rows.append([name, score.weighted_f1, *score.interval])
         rows.append([f"{folder.name} ({how})", one.score.weighted_f1, *one.score.interval])
-        title = f"{one.task.name}: {len(one.truth)} validation images"
+        title = f"{one.task.name}: {counted(len(one.truth), 'validation image')}"
         print_table(title, ["run", "weighted F1", "low", "high"], rows)
     print_line(f"run: {folder.path}")

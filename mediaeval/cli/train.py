@@ -18,7 +18,7 @@ from mediaeval.cli.options import (
     choose_data,
     command_line,
 )
-from mediaeval.cli.output import print_json, print_line, print_table
+from mediaeval.cli.output import counted, print_json, print_line, print_table
 
 if TYPE_CHECKING:
     from mediaeval.steps.fitting import TrainedSubtask
@@ -136,7 +136,7 @@ def _print(result: "TrainedSubtask") -> None:
     baselines = ", ".join(f"{BASELINES[name][subtask.multi_label]} {f1:.3f}" for name, f1 in result.baselines.items())
     title = (
         f"{subtask.name}: weighted F1 {score.weighted_f1:.3f} (95 % interval {low:.3f} to {high:.3f}) "
-        f"on {len(result.truth)} validation images\n"
+        f"on {counted(len(result.truth), 'validation image')}\n"
         f"constant-prediction baseline{'s' if len(result.baselines) > 1 else ''}: {baselines}"
     )
     columns = ["label", "F1", "images", "threshold"]
