@@ -8,9 +8,10 @@ claims. Whether a file may be loaded is decided by PyTorch's own `weights_only` 
 import contextlib
 import io
 import pickle
+import sys
 import zipfile
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -21,6 +22,8 @@ from submission.reading import open_regular
 # bytes of a number, by the storage type's name without `Storage`
 _SIZES = {"Double": 8, "Long": 8, "ComplexFloat": 8, "ComplexDouble": 16, "Half": 2, "BFloat16": 2, "Short": 2}
 _SIZES |= {"Byte": 1, "Char": 1, "Bool": 1, "QInt8": 1, "QUInt8": 1, "Untyped": 1, "Float": 4, "Int": 4, "QInt32": 4}
+DEEPEST = 64  # tuples in tuples
+MOST_ODD_KEYS = 1000  # tuples and the like as keys
 _TEXT_ENCODINGS = ("latin1", "latin-1", "utf-8", "utf8", "ascii")
 
 
@@ -110,6 +113,8 @@ def _of_zip(path: Path, file: BinaryIO) -> object:
         entries = {entry.filename: entry for entry in archive.infolist()}
         if len({name.lower() for name in entries}) < len(archive.infolist()):  # PyTorch ignores case
             raise zipfile.BadZipFile("two entries have one name")
+        if min(entry.header_offset for entry in entries.values()) > 0:  # PyTorch does not look behind other bytes
+            raise zipfile.BadZipFile("bytes before the archive")
         folder = next(iter(entries)).partition("/")[0]  # as PyTorch finds it
 
         def stored(key: object) -> int:
@@ -129,19 +134,82 @@ def _of_pickles(path: Path, file: BinaryIO) -> object:
     return outline.load()
 
 
+def _tuple_read_by(load: Callable[[Any], None]) -> Callable[[Any], None]:
+    """Return what reads a tuple, and then refuses one that is nested deeper than Python can hash as a key."""
+
+    def loaded(outline: "_Outline") -> None:
+        load(outline)
+        outline.check_depth(outline.stack[-1])
+
+    return loaded
+
+
+def _keys_checked(load: Callable[[Any], None], keys: slice) -> Callable[[Any], None]:
+    """Return what puts keys into a dict or set, after they were checked; `keys`: which items of the stack they are."""
+
+    def loaded(outline: "_Outline") -> None:
+        for key in outline.stack[keys]:
+            outline.check_key(key)
+        load(outline)
+
+    return loaded
+
+
+_LOADS = pickle._Unpickler.dispatch
+_TUPLES = (pickle.TUPLE, pickle.TUPLE1, pickle.TUPLE2, pickle.TUPLE3)
+_KEYS = (
+    (pickle.SETITEM, slice(-2, -1)),
+    (pickle.SETITEMS, slice(0, None, 2)),
+    (pickle.DICT, slice(0, None, 2)),
+    (pickle.ADDITEMS, slice(None)),
+    (pickle.FROZENSET, slice(None)),
+)
+
+
 class _Outline(pickle._Unpickler):
     """Reads a pickle with stand-ins; in Python, whose memo is a dict: C's is a list as long as the pickle says."""
+
+    stack: list[Any]
+    dispatch = (
+        _LOADS
+        | {code[0]: _tuple_read_by(_LOADS[code[0]]) for code in _TUPLES}
+        | {code[0]: _keys_checked(_LOADS[code[0]], keys) for code, keys in _KEYS}
+    )
 
     def __init__(self, file: BinaryIO, path: Path, stored: Callable[[object], int]):
         super().__init__(file)
         self.path, self.stored = path, stored
         self.claimed: dict[object, int] = {}  # storage → bytes
         self.total = 0  # bytes
+        self.odd_keys = 0
+        self.depths: dict[int, tuple[int, object]] = {}  # id of a tuple → its depth; the tuple, which keeps its id
+
+    def check_depth(self, made: tuple[Any, ...]) -> None:
+        """Raise UnpicklingError for tuples in tuples without end."""
+        depth = 1 + max((self.depths.get(id(item), (0,))[0] for item in made), default=0)
+        if depth > DEEPEST:
+            raise pickle.UnpicklingError(f"tuples nested deeper than {DEEPEST}")
+        self.depths[id(made)] = depth, made
+
+    def check_key(self, key: object) -> None:
+        """Raise UnpicklingError for many keys of kinds of which a stranger can make thousands with one hash."""
+        if isinstance(key, str | bytes | None) or (isinstance(key, int) and abs(key) < sys.hash_info.modulus):
+            return
+        self.odd_keys += 1
+        if self.odd_keys > MOST_ODD_KEYS:
+            raise pickle.UnpicklingError(f"more than {MOST_ODD_KEYS} keys that are neither text nor small numbers")
 
     def find_class(self, module: str, name: str) -> Any:
         if name.endswith("Storage") and module.startswith("torch"):
             return _Storage(name)
+        if name == "set" and module in ("builtins", "__builtin__"):
+            return self._set
         return _STAND_INS.get(f"{module}.{name}", Other)
+
+    def _set(self, items: Iterable[object] = ()) -> Other:
+        for item in items:
+            self.check_key(item)
+        return Other()
 
     def persistent_load(self, saved: Any) -> object:
         parts: list[Any] = [*saved]
@@ -182,6 +250,12 @@ def _encoded(text: str, encoding: str = "utf-8", *_: object) -> bytes:
     return text.encode(encoding)
 
 
+def _bytes(content: object = b"", *_: object) -> Other:
+    if isinstance(content, int):  # of this length, whatever the file's
+        raise ValueError("a bytearray of a length alone")
+    return Other()
+
+
 def _items(*_: object) -> OrderedDict[Any, Any]:
     return OrderedDict()
 
@@ -209,4 +283,6 @@ _STAND_INS: dict[str, Callable[..., Any]] = {
     "torch._utils._rebuild_device_tensor_from_numpy": Stored,
     "torch._tensor._rebuild_from_type_v2": _typed,
     "_codecs.encode": _encoded,
+    "builtins.bytearray": _bytes,
+    "__builtin__.bytearray": _bytes,
 }

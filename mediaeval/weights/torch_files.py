@@ -92,6 +92,8 @@ def state_of(
         state = find_state_dict(loaded, torch.Tensor, opened)
     except WeightsError as error:
         raise WeightsError(f"{path}: {error.problems[0]}") from None
+    except ValueError as error:  # a number of thousands of digits as a key
+        raise WeightsError(f"{path}: a key is no text ({first_line(error)[:100]}). Save model.state_dict().") from None
     if state is None:
         keys = list(loaded) if isinstance(loaded, dict) else []
         found = f": only {first_few(quoted(key) for key in keys)}" if keys else ""

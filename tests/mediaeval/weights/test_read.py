@@ -243,11 +243,16 @@ def deep(n: int, item: object) -> object:
     return item
 
 
-def saved_deep(n: int) -> bytes:
-    """A PyTorch file of before 1.6 with n lists in each other, which Python's own pickle cannot write."""
+def legacy(pickled: bytes) -> bytes:
+    """A PyTorch file of before 1.6 whose pickle is written by hand."""
     head = saved({}, _use_new_zipfile_serialization=False)
-    place = head.index(b"}q\x00.")
-    return head[:place] + b"]" * n + b"a" * (n - 1) + b"." + head[place + 4 :]
+    return head.replace(b"}q\x00.", pickled)
+
+
+# 20,000 numbers that have one hash: each takes as long to find a place in a dict as all before it together
+SAME_HASH = b"}" + b"".join(b"\x8a\x0b" + (k * (2**61 - 1)).to_bytes(11, "little") + b"K\x01s" for k in range(20_000))
+    b"\x8a\x0b" + ((2**61 - 1) * k).to_bytes(11, "little") + b"K\x01s" for k in range(1, 20_000)
+)
 
 
 def circle() -> dict:
@@ -284,8 +289,12 @@ def claiming(data: bytes) -> bytes:
 LEGACY = {"_use_new_zipfile_serialization": False}
 ODD = [
     (saved(circle()), "holds no state dict"),
-    (saved_deep(3000), "holds no state dict"),
+    (legacy(b"]" * 3000 + b"a" * 2999 + b"."), "holds no state dict"),  # which Python's own pickle cannot write
     (saved(laughs()), "holds no state dict"),
+    (legacy(b"}K\x01" + b"\x85" * 10**6 + b"K\x01s."), "tuples nested deeper than 64"),
+    (legacy(SAME_HASH + b"."), "more than 1000 keys that are neither text nor small numbers"),
+    (legacy(b"c__builtin__\nbytearray\nJ\xff\xff\xff\x7f\x85R."), "a bytearray of a length alone"),
+    (legacy(b"\x80\x04\x8e" + (2**40).to_bytes(8, "little") + b"a."), "cut short or damaged"),
     (saved({"a": A.to("meta")}), r"'a' is without numbers \(meta\)"),
     (saved({"a": A, "b": A.to_sparse()}), "'b' is sparse"),
     (saved({"a": torch.zeros(1).expand(2**33)}), "has 1577 bytes, and its tensors claim 34359738368"),
