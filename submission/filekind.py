@@ -18,7 +18,6 @@ _DOWNLOAD = "A download may have saved a page in place of the file, such as a lo
 
 _BEGINNINGS: tuple[tuple[bytes, str, str], ...] = (
     (b"\x1f\x8b", "a gzip archive", _UNPACK),
-    (b"BZh", "a bzip2 archive", _UNPACK),
     (b"\xfd7zXZ\0", "an xz archive", _UNPACK),
     (b"\x28\xb5\x2f\xfd", "a zstd archive", _UNPACK),
     (b"\x04\x22\x4d\x18", "an lz4 archive", _UNPACK),
@@ -81,7 +80,9 @@ def file_kind(data: bytes) -> FileKind | None:
         return FileKind("a BMP image", _WRONG_FILE)
     if data[4:8] == b"ftyp":
         return FileKind("an AVIF or HEIC image, or a video", _WRONG_FILE)
-    if data[257:262] == b"ustar":
+    if data[:3] == b"BZh" and data[4:10] == b"1AY&SY":
+        return FileKind("a bzip2 archive", _UNPACK)
+    if data[257:262] == b"ustar" and b"\0" in data[:257]:
         return FileKind("a tar archive", _UNPACK)
     if data[:1] == b"\x80" and data[1:2] in (b"\2", b"\3", b"\4", b"\5"):
         return FileKind("a Python pickle", "Write the table as a CSV.")

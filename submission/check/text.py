@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from submission.check.ids import report_comment
 from submission.csvfile import BEGINNING, LARGEST, excel_separator, filled_cells
-from submission.filekind import file_kind
+from submission.filekind import encoding_of, file_kind
 from submission.problems import Findings
 from submission.reading import read_regular
 from submission.wording import quoted
@@ -127,9 +127,9 @@ def _header_place(lines: list[str], found: Findings, is_header: Callable[[Sequen
 
 
 def _text(data: bytes, found: Findings) -> str:
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        found.add("not-utf8", "UTF-16", "UTF-8", "Save the file as 'CSV UTF-8', or write it with encoding='utf-8'.")
-        return data.decode("utf-16", errors="replace")
+    if encoding := encoding_of(data):
+        found.add("not-utf8", encoding, "UTF-8", "Save the file as 'CSV UTF-8', or write it with encoding='utf-8'.")
+        return data.decode(encoding, errors="replace")
     try:
         text = data.decode()
     except UnicodeDecodeError as error:

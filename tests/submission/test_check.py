@@ -79,6 +79,7 @@ FAULTS = [  # what was done to the sound run, how, the codes that tell it
     ("blank lines only", lambda: "\n\n", "file-empty"),
     ("saved in Latin-1", lambda: SOUND.replace("b,neg", "é,neg").encode("latin-1"), "not-utf8 ids-missing ids-extra"),
     ("saved in UTF-16", lambda: SOUND.encode("utf-16"), "not-utf8"),
+    ("saved in UTF-32", lambda: SOUND.encode("utf-32"), "not-utf8"),
     ("saved in UTF-16 without mark", lambda: SOUND.encode("utf-16-le"), "nul-bytes"),
     ("a NUL within", line(3, lambda one: one.replace("c,", "c\0,")), "nul-bytes"),
     ("a workbook", lambda: b"PK\x03\x04 xl/workbook.xml", "not-csv"),
