@@ -12,7 +12,7 @@ from mediaeval.files import passing_folder
 from mediaeval.proofs.submit import write_and_verify
 from mediaeval.runs import RunFolder
 from mediaeval.steps.predict import write_tables
-from mediaeval.steps.tables import F1_TOLERANCE
+from mediaeval.steps.tables import F1_TOLERANCE, rows_of
 from mediaeval.steps.trained_run import TrainedRun
 from submission.runfile import read_run
 from submission.score import score_decisions
@@ -56,10 +56,11 @@ def rehearse(folder: RunFolder, task: Task, *, device: str = "auto") -> Rehearse
     for subtask in run.subtasks:
         name = subtask.name
         Y = subtask.to_matrix(on_disk[name], ids)
-        truth = dataset.labels(name).loc[ids].to_numpy()
+        truth = rows_of(dataset.labels(name), ids, str(dev)).to_numpy()
         scores[name] = score_decisions(subtask, truth, Y, resamples=1).weighted_f1
+        validated = folder.subtask(name) / "validation.csv"
         expected = run.records[name].score.weighted_f1
-        remembered = run.labels(subtask, run.validation(subtask).loc[ids]).to_numpy()
+        remembered = run.labels(subtask, rows_of(run.validation(subtask), ids, str(validated))).to_numpy()
         differing = [i for i, a, b in zip(ids, Y, remembered, strict=True) if not np.array_equal(a, b)]
         if differing or abs(scores[name] - expected) > F1_TOLERANCE:
             shown = ", ".join(differing[:5]) or "none: the labels of the dev set may have changed"

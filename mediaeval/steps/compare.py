@@ -9,6 +9,7 @@ import numpy as np
 from mediaeval.data.dataset import load_dataset
 from mediaeval.errors import RunFolderError
 from mediaeval.runs import RunFolder
+from mediaeval.steps.tables import rows_of
 from mediaeval.steps.trained_run import TrainedRun
 from mediaeval.steps.validation import validation_warnings
 from submission.compare import Comparison, compare
@@ -47,7 +48,7 @@ def compare_runs(folders: list[RunFolder], task: Task, *, seed: int = 0) -> list
                     f"Train on one split: mediaeval train {name} --split {runs[0].folder.split}."
                 )
             answers[run.name] = run.labels(subtask, table.loc[ids]).to_numpy()
-        truth = dataset.labels(name).loc[ids].to_numpy()
+        truth = rows_of(dataset.labels(name), ids, str(dataset.folder)).to_numpy()
         found = compare(subtask, truth, answers, rng=np.random.default_rng((seed, k)))
         for warning in (warnings := validation_warnings(subtask, truth)):
             logger.warning(warning)

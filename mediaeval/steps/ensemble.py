@@ -24,7 +24,7 @@ from mediaeval.records import EnsembleMember, ExtractorRecord
 from mediaeval.runs import RunFolder, open_run, versions, write_record
 from mediaeval.steps.fitting import TrainedSubtask, scored
 from mediaeval.steps.models import ENSEMBLE, EnsembleModel
-from mediaeval.steps.tables import F1_TOLERANCE
+from mediaeval.steps.tables import F1_TOLERANCE, rows_of
 from mediaeval.steps.trained_run import TrainedRun
 from submission.score import score_decisions
 from submission.task import Subtask, Task
@@ -163,13 +163,16 @@ def _changed(one: ExtractorRecord, other: ExtractorRecord) -> list[str]:
     return [f"{key} {quoted(a.get(key))} and {quoted(b.get(key))}" for key in a | b if a.get(key) != b.get(key)]
 
 
-def _made_of(folder: RunFolder, task: Task) -> set[str]:
+def _made_of(folder: RunFolder, task: Task, seen: tuple[str, ...] = ()) -> set[str]:
     """Return the names of all runs that a run is made of, directly or not."""
     found: set[str] = set()
+    if folder.name in seen:
+        raise RunFolderError(f"{folder.path} is an ensemble that is part of itself: make it again, with --replace.")
     for name in folder.subtasks(task):
         if (folder.subtask(name) / ENSEMBLE).is_file():
             for member in folder.read_ensemble(name).members:
-                found |= {member.run} | _made_of(open_run(member.run, folder.runs_dir), task)
+                member_of = open_run(member.run, folder.runs_dir)
+                found |= {member.run} | _made_of(member_of, task, (*seen, folder.name))
     return found
 
 
@@ -205,7 +208,9 @@ def _combined(
     model = EnsembleModel(subtask, how, parts)
     tables = [member.validation(subtask) for member in members]
     ids = list(tables[0].index)
-    probabilities = model.combine([table.loc[ids, list(subtask.labels)] for table in tables])
+    whose = [str(member.folder.subtask(subtask.name) / "validation.csv") for member in members]
+    rows = [rows_of(table, ids, where)[list(subtask.labels)] for table, where in zip(tables, whose, strict=True)]
+    probabilities = model.combine(rows)
     if how == "mean":
         thresholds = [sum(part.thresholds[label] for part in parts) / len(parts) for label in subtask.labels]
     else:

@@ -1,12 +1,13 @@
 """Probability tables on disk, and the one rule that turns probabilities into labels."""
 
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from mediaeval.errors import RunFolderError
+from mediaeval.errors import RunFolderError, first_few
 from mediaeval.files import write_atomically
 from submission.reading import read_regular
 from submission.task import Subtask
@@ -14,6 +15,19 @@ from submission.task import Subtask
 SOURCE = "source"  # column: where a row's probabilities come from
 MODEL, FALLBACK = "model", "fallback"
 F1_TOLERANCE = 1e-12  # within which a weighted F1 that is computed again must equal the recorded one
+
+
+def rows_of(table: pd.DataFrame, ids: Sequence[str], where: str) -> pd.DataFrame:
+    """Return the rows of some images, in the order of `ids`. Raises RunFolderError, naming them, when some are absent.
+
+    where  where the table is from, for the message
+    """
+    if absent := [image_id for image_id in ids if image_id not in table.index]:
+        raise RunFolderError(
+            f"{where} has no row for {len(absent)} of {len(ids)} images ({first_few(absent, 5)}); expected one for "
+            "each. The run or its data have been changed: put back what was there, or train the run again."
+        )
+    return table.loc[list(ids)]
 
 
 def decide(task: Subtask, probabilities: pd.DataFrame, thresholds: list[float]) -> pd.DataFrame:

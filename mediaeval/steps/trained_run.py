@@ -12,7 +12,7 @@ from mediaeval.config import Config, parse_config, with_store_near
 from mediaeval.data.dataset import Dataset
 from mediaeval.devices import resolve_device
 from mediaeval.digests import RUN_CSV, TEST, changed_files
-from mediaeval.errors import ConfigError, FeaturesError, RunFolderError, WeightsError
+from mediaeval.errors import ConfigError, FeaturesError, RunFolderError, WeightsError, first_few
 from mediaeval.features.build import build
 from mediaeval.features.extract import Features, extract
 from mediaeval.features.extractors import THUMBNAIL
@@ -50,6 +50,7 @@ class TrainedRun:
               on the whole dev set
     checked   whether networks and models must be those that were recorded; without, `changed_networks` and
               `changed_models` report what differs, and it is used all the same
+    part_of   the ensembles through which it was opened, by name
     """
 
     folder: RunFolder
@@ -60,17 +61,28 @@ class TrainedRun:
     device: str
     of_split: bool = False
     checked: bool = True
+    part_of: tuple[str, ...] = ()
     _models: dict[str, Model] = field(default_factory=dict, repr=False, compare=False)
 
     @classmethod
     def open(
-        cls, folder: RunFolder, task: Task, device: str = "cpu", *, of_split: bool = False, checked: bool = True
+        cls,
+        folder: RunFolder,
+        task: Task,
+        device: str = "cpu",
+        *,
+        of_split: bool = False,
+        checked: bool = True,
+        part_of: tuple[str, ...] = (),
     ) -> "TrainedRun":
         """Open a run folder of a task. `device`: auto, cpu or cuda, where its networks and models compute.
 
-        Raises RunFolderError for a run that is half written, or holds no subtask of the task, or, when `checked`, whose
-        files are not those that were recorded; ConfigError for a device that is not there.
+        Raises RunFolderError for a run that is half written, holds no subtask of the task, has records that do not fit
+        the task or is part of itself, or, when `checked`, whose files are not those that were recorded; ConfigError for
+        a device that is not there.
         """
+        if folder.name in part_of:
+            raise RunFolderError(f"{folder.path} is an ensemble that is part of itself: make it again, with --replace.")
         manifest = folder.read_manifest()
         records = {name: folder.read_subtask(name) for name in folder.subtasks(task)}
         if not records:
@@ -81,7 +93,10 @@ class TrainedRun:
         config = read_config(folder, task)
         if checked:
             folder.require_unchanged(manifest, leave_out=PREDICTED)
-        return cls(folder, task, config, manifest, records, resolve_device(device), of_split, checked)
+        if problems := [problem for name, record in records.items() for problem in _misfits(record, task[name])]:
+            problems = [f"{folder.path}: {problem}" for problem in problems]
+            raise RunFolderError(*problems, f"Train again: {folder.retrain}.")
+        return cls(folder, task, config, manifest, records, resolve_device(device), of_split, checked, part_of)
 
     @property
     def name(self) -> str:
@@ -238,7 +253,14 @@ class TrainedRun:
         for member in self.folder.read_ensemble(subtask.name).members:
             folder = open_run(member.run, self.folder.runs_dir)
             # what changed in it is looked for through the ensemble
-            run = TrainedRun.open(folder, self.task, self.device, of_split=self.of_split, checked=False)
+            run = TrainedRun.open(
+                folder,
+                self.task,
+                self.device,
+                of_split=self.of_split,
+                checked=False,
+                part_of=(*self.part_of, self.name),
+            )
             if subtask.name not in run.records:
                 raise RunFolderError(
                     f"{self.folder.path} is made of {folder.path}, which no longer holds {subtask.name}. Make the "
@@ -285,6 +307,18 @@ def read_config(folder: RunFolder, task: Task) -> Config:
         raise RunFolderError(
             f"{folder.path} is half written: run.toml is absent or damaged ({error}). Train it again: {folder.retrain}."
         ) from None
+
+
+def _misfits(record: SubtaskRecord, subtask: Subtask) -> list[str]:
+    """Return why a record is not one of a subtask."""
+    problems = []
+    if record.subtask != subtask.name:
+        problems.append(f"subtask.json of {subtask.name} is that of {record.subtask}.")
+    for what, numbers in (("thresholds", record.thresholds), ("fallback", record.prior)):
+        if set(numbers) != set(subtask.labels):
+            got = first_few(numbers) or "none"
+            problems.append(f"subtask.json of {subtask.name}: {what}: got {got}; expected a number for each label.")
+    return problems
 
 
 def _but_run_file(files: Mapping[str, str] | None) -> dict[str, str] | None:

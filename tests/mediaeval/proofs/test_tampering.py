@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mediaeval.digests import covered_files
-from mediaeval.errors import RunFolderError
+from mediaeval.errors import RunFolderError, UserError
 from mediaeval.proofs.reproduce import reproduce, seal
 from mediaeval.proofs.send import send
 from mediaeval.runs import open_run
@@ -186,3 +186,69 @@ def test_a_subtask_trained_into_a_run_keeps_the_digests_of_the_others(job):
         open_run("first").require_unchanged(open_run("first").read_manifest())
     command("train", "all", "--data", "devset", "--run", "first", *QUICK, "--replace")
     assert not reported("first")
+
+
+# A run of somebody else's, made before 0.2, or with digests computed anew: what does not fit is a sentence.
+
+
+def swapped_sides(run: Path) -> None:
+    path = run / "split.csv"
+    path.write_text(path.read_text().replace(",val", ",X").replace(",train", ",val").replace(",X", ",train"))
+
+
+def without_a_threshold(run: Path) -> None:
+    path = run / "subtask2/subtask.json"
+    record = json.loads(path.read_text())
+    del record["thresholds"][TASK["subtask2"].labels[0]]
+    path.write_text(json.dumps(record))
+
+
+def of_another_subtask(run: Path) -> None:
+    shutil.copy(run / "subtask3/subtask.json", run / "subtask2/subtask.json")
+
+
+def deep(run: Path) -> None:
+    (run / "subtask1/subtask.json").write_text("[" * 100_000)
+
+
+def huge_number(run: Path) -> None:
+    path = run / "manifest.json"
+    path.write_text(path.read_text().replace('"width": 492', '"width": 1' + "0" * 5000))
+
+
+def part_of_itself(run: Path) -> None:
+    member = {"run": "first", "models": {}, "thresholds": {}}
+    (run / "subtask1/ensemble.json").write_text(json.dumps({"how": "mean", "members": [member]}))
+    path = run / "subtask1/subtask.json"
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps(record | {"models": {"ensemble.json": "0"}}))
+
+
+def null_bytes(run: Path) -> None:
+    (run / "test/subtask1.csv").write_bytes(b"\0" * 1000)
+
+
+def all_images_without_features(run: Path) -> None:
+    path = run / "test/test.json"
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps(record | {"fallback": dict.fromkeys(record["ids"], "lost")}))
+
+
+@pytest.mark.parametrize(
+    ("damage", "message"),
+    [
+        (swapped_sides, r"subtask1/validation.csv has no row for 48 of 48 images"),
+        (without_a_threshold, r"subtask.json of subtask2: thresholds: got .*; expected a number for each label"),
+        (of_another_subtask, r"subtask.json of subtask2 is that of subtask3"),
+        (deep, r"half written: subtask1/subtask.json is absent or damaged"),
+        (huge_number, r"half written: manifest.json is absent or damaged"),
+        (part_of_itself, r"is an ensemble that is part of itself"),
+        (null_bytes, r"are not those that predict wrote"),
+        (all_images_without_features, r"none of the 45 test images has features"),
+    ],
+)
+def test_a_strangers_run_that_does_not_fit_is_refused_with_a_sentence(job, damage, message):
+    without_digests(job / "runs/first")
+    damage(job / "runs/first")
+    with pytest.raises(UserError, match=message):
+        send(open_run("first"), TASK, replays=1)
