@@ -4,9 +4,9 @@
 
 Of two runs on a drawn sample that were submitted, every file of one that predict, submit or reproduce reads is edited:
 each line removed, each exchanged with the next, a digit of each changed, a bit of each model flipped, a byte added, the
-file emptied, removed, exchanged with the other run's. After each edit `submit` must refuse the run and name the file; the
-digests are compared before anything else, so neither the ledger nor a rehearsal or replay is needed. Files that are not
-covered (pictures, histories) are edited too, and must not be reported.
+file emptied, removed, exchanged with the other run's. After each edit `submit` must refuse the run and name the file.
+The digests are compared before anything else, so neither the ledger nor a rehearsal or replay is needed. Files that are
+not covered (pictures, histories) are edited too, and must not be reported.
 """
 
 import argparse
@@ -84,8 +84,8 @@ def _table(folder: RunFolder, step: int) -> list[str]:
                 file.write_bytes(data)
             tried[kind] += 1
             said = _reported(folder.name)
-            # with another run's manifest.json it is all other files that are not those that it lists, and run.csv may be
-            # moved away by its owner: it is written again
+            # with another run's manifest.json it is all other files that are not those that it lists; run.csv may be
+            # moved away by its owner, and is written again
             as_it_should = said if name == RunManifest.FILE else name in said
             if as_it_should or (kind == "removed" and name == folder.run_csv.name):
                 tried["reported"] += 1
