@@ -132,6 +132,7 @@ class _HeaderCheck:
         repeated: list[tuple[int, str]] = []  # place, heading
         extra: list[tuple[int, str]] = []
         of_index: list[tuple[int, str]] = []
+        changed: list[tuple[int, str, str]] = []  # place, heading, meaning
         for place, (cell, meaning) in enumerate(zip(cells, meanings, strict=True)):
             if meaning is not None and meaning in seen:
                 repeated.append((place, cell))
@@ -142,7 +143,14 @@ class _HeaderCheck:
             else:
                 seen.add(meaning)
                 if cell != self.names[meaning]:
-                    self._report_changed(cell, meaning)
+                    changed.append((place, cell, meaning))
+        padded = [(place, cell) for place, cell, meaning in changed if cell.strip() == self.names[meaning].strip()]
+        if len(padded) > 1:
+            remedy = "Write the headings of the dev set byte for byte, without blanks after the commas."
+            self._report("heading-changed", f"{_listed(padded)} with blanks", "headings without these", remedy)
+            changed = [one for one in changed if (one[0], one[1]) not in padded]
+        for _, cell, meaning in changed:
+            self._report_changed(cell, meaning)
         if of_index:
             remedy = "Write the run without row numbers (pandas: to_csv(index=False))."
             self._report("index-column", f"{_listed(of_index)} before the ids", "the ids first", remedy)

@@ -257,6 +257,13 @@ def test_a_tidied_heading_is_told_the_official_one(tidied):
     assert problem.remedy.startswith("The official heading is 'T3.10:surprise'")
 
 
+def test_blanks_before_all_headings_are_one_problem():
+    (problem,) = find_problems(line(1, lambda one: one.replace(",", ", "))().encode(), IDS, OFFICIAL)
+    assert problem.actual == (
+        "' T1', ' T2.1: Joy', ' T2.2: Sadness', ' T2.3: Fear', ' T2.4: Disgust' and 13 more (18) with blanks"
+    )
+
+
 def test_a_wrong_order_of_columns_is_told_with_its_permutation():
     run = columns(lambda cells: swap(cells, 3, 4))()
     (problem,) = find_problems(run.encode(), IDS, OFFICIAL)
