@@ -279,6 +279,8 @@ def _notes(
     what = EXPERIMENTS[table.name].weights
     for need, names in initialisations.lacking.items():
         notes.append(f"no --weights {need}=FILE ({what[need]}): rows with {', '.join(names)} skipped")
+    if initialisations.lacking and not initialisations.trainings:
+        notes.append("no network has its weights; --random-weights tries the table from random ones")
     notes += [f"{name} skipped: {reason}" for name, reason in unread.items()]
     asked = {table.published_as(name) for name in [*columns, *unread]}
     if others := [name for name in table.columns if name not in asked]:
