@@ -3,6 +3,7 @@
 Importing it needs neither library, nor torch: a network that an engine kept is computed without them.
 """
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -143,7 +144,9 @@ def at_size(
     for way in ways:
         if extractor.model_args.keys().isdisjoint(way):
             try:
-                model = build(way)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # torch's, of layers that would have no weights
+                    model = build(way)
             except ConfigError:  # it has no such argument
                 continue
             if not _refusal(model, side):

@@ -7,11 +7,14 @@ import torchvision
 from PIL import Image
 from safetensors.torch import save_file
 
-from mediaeval.errors import ConfigError, WeightsError
+from mediaeval.errors import ConfigError, RunFolderError, WeightsError
 from mediaeval.features.build import build
 from mediaeval.features.extractors import EXTRACTORS, ExtractorConfig, require_settings
 from mediaeval.features.kinds.torchvision import remove_head
 from mediaeval.finetune import settings_of
+from mediaeval.finetune.model import SystemModel, load_system
+from mediaeval.runs import RunFolder
+from mediaeval.steps.trained_run import read_config
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 from tests.conftest import picture
 
@@ -206,6 +209,26 @@ def test_an_argument_that_loads_never_reaches_the_library(files, monkeypatch, ki
         build("net", extractor)
     with pytest.raises(ConfigError, match=rf"system\.model_args: .*{argument}.*; expected"):
         settings_of({"name": "timm", "model": "resnet18", "model_args": arguments})
+
+
+@pytest.mark.parametrize("section", ["[extractors.x]\nkind = 'timm'", "[subtask1.system]\nname = 'timm'"])
+def test_what_loads_is_refused_in_a_run_folder_too(tmp_path, monkeypatch, section):
+    monkeypatch.setattr("timm.create_model", lambda *a, **k: pytest.fail("timm was asked"))
+    evil = "model = 'resnet18'\nmodel_args = { checkpoint_path = 'evil.pth' }"
+    (tmp_path / "run.toml").write_text(f"{section}\n{evil}\n")
+    with pytest.raises(RunFolderError, match="got 'checkpoint_path'; expected arguments that build the network"):
+        read_config(RunFolder(tmp_path), VISUAL_SENTIMENT_2021)
+
+
+def test_what_loads_is_refused_in_a_saved_system_too(tmp_path, monkeypatch):
+    settings = settings_of({"name": "timm", "model": "test_efficientnet", "init": "random"})
+    model = SystemModel(VISUAL_SENTIMENT_2021["subtask1"], "timm", settings, {}, seed=0)
+    model._built = model._build(pretrained=False)
+    model.settings = settings.model_copy(update={"model_args": {"checkpoint_path": "evil.pth"}})
+    model.save(tmp_path / "model.safetensors")
+    monkeypatch.setattr("timm.create_model", lambda *a, **k: pytest.fail("timm was asked"))
+    with pytest.raises(ConfigError, match="got 'checkpoint_path'; expected arguments that build the network"):
+        load_system(tmp_path / "model.safetensors", VISUAL_SENTIMENT_2021["subtask1"])
 
 
 def test_arguments_that_build_are_taken():
