@@ -380,9 +380,9 @@ def test_an_image_that_cannot_be_decoded(run, workdir):
     folder = twitter2(workdir / "t2")
     (folder / "partition1/2.jpg").write_bytes(b"no image")
     options = ["--dataset", "twitter2=t2", "--use", "handcrafted", "--epochs", "1"]
-    assert "2: the file is not an image" in run("experiment", "smap2021", *options, code=1).stderr
+    assert "2: the file is a text file, not an image" in run("experiment", "smap2021", *options, code=1).stderr
     told = json.loads(run("experiment", "smap2021", *options, "--skip-bad", "--json").stdout)
-    assert any(n.startswith("twitter2: 2 left out: the file is not an image") for n in told["notes"])
+    assert any(n.startswith("twitter2: 2 left out: the file is a text file, not an image") for n in told["notes"])
     assert {r["n"] for r in told["results"]} == {5}
 
 

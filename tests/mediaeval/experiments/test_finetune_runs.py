@@ -322,7 +322,10 @@ def test_images_that_cannot_be_decoded_are_told_before_anything_is_trained(run, 
     folder = agreeing(workdir / "t1")
     (folder / "images/u_03.jpg").write_bytes(b"no image")
     options = ["--dataset", "twitter1-5=t1", "--random-weights", "--rows", "fc6-2", "--epochs", "1", "--splits", "5"]
-    assert "u_03: the file is not an image" in run("experiment", "campos2017", *options, code=1).stderr and not fits
+    assert (
+        "u_03: the file is a text file, not an image" in run("experiment", "campos2017", *options, code=1).stderr
+        and not fits
+    )
     report = told(run, "campos2017", *options, "--skip-bad")
     assert {r["n"] for r in report["results"]} == {29}
     assert any("u_03 left out" in note for note in report["notes"])
