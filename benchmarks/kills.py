@@ -163,7 +163,7 @@ def tried(work: Work, base: Path, folder: Path, kills: int, rng: random.Random) 
             second = run(copy, work.following(copy), event=1 + rng.randrange(max(1, outcome.events)))
             outcome.killed_twice += second.killed
             place += ", and again" if second.killed else ""
-            if not second.killed and second.status:
+            if not second.killed and second.status and not _was_done(second.said):
                 outcome.lost.append(f"{place}: the next command failed: {second.said}")
                 continue
         following = run(copy, work.following(copy))
