@@ -1,6 +1,5 @@
 """Images that occur more than once: the same bytes, the same pixels, or nearly the same image."""
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,7 +8,7 @@ import numpy as np
 from PIL import Image
 
 from mediaeval.data.dataset import Dataset
-from mediaeval.data.images import decode, read_image, strips
+from mediaeval.data.images import decode, digest_of, read_image
 from mediaeval.errors import ImageError
 
 THUMBNAIL_SIDE = 32  # pixels: enough to tell images apart, too few to see JPEG quality or size
@@ -67,10 +66,7 @@ class DuplicateGroup:
 def fingerprint(data: bytes, content: str) -> Fingerprint:
     """Return the fingerprint of an image file's bytes. Raises ImageError when it cannot be decoded."""
     image = decode(data, thorough=True)
-    digest = hashlib.sha256(f"{image.size}".encode())
-    for box in strips(image):
-        digest.update(image.crop(box).tobytes())
-    return Fingerprint(content, digest.hexdigest(), thumbnail(image))
+    return Fingerprint(content, digest_of(image), thumbnail(image))
 
 
 def thumbnail(image: Image.Image) -> np.ndarray:

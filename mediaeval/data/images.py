@@ -1,12 +1,15 @@
 """One way to decode an image file, shared by every command: Pillow, upright, RGB, and never half an image."""
 
+import ctypes
 import hashlib
 import io
+import logging
 import os
 import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +29,8 @@ LEAST = 600  # pixels: twice what most networks scale an image to (224 to 300), 
 SCALED_DECODER = f"{DECODER}, JPEG scaled to no less than {LEAST}"
 MOST_BYTES = 2 << 30  # of a file: what Pillow considers safe has at most 89 million pixels, of 16 bytes in a TIFF
 STRIP = 1 << 18  # pixels that are converted at a time, so that no second image of full size is needed
+
+logging.getLogger("PIL").setLevel(logging.CRITICAL)  # what it reports of a damaged file is raised as well
 
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -92,8 +97,9 @@ def _load(data: bytes, scaled: bool, thorough: bool) -> Image.Image:
     if layout and (problem := layout.problem()):
         raise ImageError(f"the image is damaged: {problem}")
     if layout is None or len(layout.scans) != 1:
+        expected = digest_of(_loaded(io.BytesIO(layout.padded(data)), scaled)) if layout and thorough else None
         image = _loaded(io.BytesIO(data), scaled)
-        if layout and thorough and not _equal(image, _loaded(io.BytesIO(layout.padded(data)), scaled)):
+        if expected is not None and digest_of(image) != expected:
             raise ImageError("the image is damaged: the data of one of its scans end before the picture does")
         return image
     for ink in (0, 1):  # the second time only where a picture seems to be damaged: its last row could have that colour
@@ -104,22 +110,29 @@ def _load(data: bytes, scaled: bool, thorough: bool) -> Image.Image:
     raise ImageError(f"the image is damaged: {problem}")
 
 
-def _equal(image: Image.Image, other: Image.Image) -> bool:
-    return all(image.crop(box).tobytes() == other.crop(box).tobytes() for box in strips(image))
-
-
 def _loaded(file: io.BytesIO, scaled: bool) -> Image.Image:
     image: Image.Image = Image.open(file, formats=readable())
     if image.width * image.height > (Image.MAX_IMAGE_PIXELS or 0):
         raise ImageError(_too_large())
-    if isinstance(image, TiffImagePlugin.TiffImageFile) and _is_raw(image):
-        raise ImageError(f"the file is a camera's raw file, which is not read. {CONVERT}")
+    if isinstance(image, TiffImagePlugin.TiffImageFile):
+        if _is_raw(image):
+            raise ImageError(f"the file is a camera's raw file, which is not read. {CONVERT}")
+        _keep_libtiff_quiet()
     if scaled:
         image.draft(None, (LEAST, LEAST))  # does nothing to other formats
     if isinstance(file, Watched):
         file.watch(image)
     image.load()
     return image
+
+
+@cache
+def _keep_libtiff_quiet() -> None:
+    """Stop libtiff printing on stderr what is wrong with a file: it is raised as well, with the image's name."""
+    with suppress(OSError, StopIteration, AttributeError):  # where the library is found otherwise, it goes on printing
+        maps = Path("/proc/self/maps").read_text(encoding="utf-8").splitlines()
+        path = next(line.split(maxsplit=5)[-1] for line in maps if "/libtiff" in line)
+        ctypes.CDLL(path).TIFFSetErrorHandler(None)
 
 
 def _is_raw(image: TiffImagePlugin.TiffImageFile) -> bool:
@@ -140,13 +153,15 @@ def _upright(image: Image.Image) -> Image.Image:
 def _to_rgb(image: Image.Image) -> Image.Image:
     if image.mode.startswith("I;16") or image.mode in ("I", "F"):
         # Pillow clips these at 255 instead of scaling them, which turns a 16-bit image white.
-        return _instrips(image, _scaled_grey(image))
+        return _in_strips(image, _scaled_grey(image))
     if image.has_transparency_data:
-        return _instrips(image, _on_white)
+        bands = _bands_on_white(image)
+        del image  # before the three become one: two whole images and the file would be too much
+        return Image.merge("RGB", bands)
     return image.convert("RGB")
 
 
-def _instrips(image: Image.Image, to_rgb: Callable[[Image.Image], Image.Image]) -> Image.Image:
+def _in_strips(image: Image.Image, to_rgb: Callable[[Image.Image], Image.Image]) -> Image.Image:
     """Return the image that `to_rgb` makes of each strip of rows; what is needed on the way is small."""
     rgb = Image.new("RGB", image.size)
     for box in strips(image):
@@ -162,9 +177,23 @@ def strips(image: Image.Image) -> Iterator[tuple[int, int, int, int]]:
         yield 0, top, width, min(top + rows, height)
 
 
-def _on_white(strip: Image.Image) -> Image.Image:
-    strip = strip.convert("RGBA")
-    return Image.alpha_composite(Image.new("RGBA", strip.size, "white"), strip).convert("RGB")
+def digest_of(image: Image.Image) -> str:
+    """Return the sha256 of an image's size and pixels, hex."""
+    digest = hashlib.sha256(f"{image.size}".encode())
+    for box in strips(image):
+        digest.update(image.crop(box).tobytes())
+    return digest.hexdigest()
+
+
+def _bands_on_white(image: Image.Image) -> list[Image.Image]:
+    """Return red, green and blue of a transparent image on white."""
+    bands = [Image.new("L", image.size) for _ in "RGB"]
+    for box in strips(image):
+        strip = image.crop(box).convert("RGBA")
+        strip = Image.alpha_composite(Image.new("RGBA", strip.size, "white"), strip).convert("RGB")
+        for band, part in zip(bands, strip.split(), strict=True):
+            band.paste(part, box)
+    return bands
 
 
 def _scaled_grey(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
