@@ -105,6 +105,8 @@ def _fingerprint_or_error(data: bytes, content: str) -> Fingerprint | ImageError
         return fingerprint(data, content)
     except ImageError as error:
         return error
+    except MemoryError:
+        return ImageError("there is not enough memory to look at the image")
 
 
 def find_duplicates(prints: dict[str, Fingerprint], dataset: Dataset | None = None) -> list[DuplicateGroup]:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from mediaeval.data.dataset import load_dataset
 from mediaeval.errors import FeaturesError
@@ -268,3 +269,20 @@ def test_twins_have_views_of_their_own_and_one_plain_vector(make_devset, tmp_pat
     again = extract(dataset, networks, step, views=2, view_ids=["d1", "d2"])
     assert again.computed == {"colours": 4, "doubled": 4}
     np.testing.assert_array_equal(again.views(["doubled"], ["d1", "d2"], 2), views)
+
+
+def test_an_image_that_memory_does_not_suffice_for_is_named(make_devset, tmp_path):
+    dataset = load_dataset(make_devset(4), TASK)
+    (dataset.image_paths["d2"]).write_bytes(b"")
+
+    def prepare(image):
+        if np.asarray(image).tobytes() == large:
+            raise MemoryError
+        return np.asarray(image.resize((8, 8)), np.float32)
+
+    with Image.open(dataset.image_paths["d1"]) as image:
+        large = np.asarray(image.convert("RGB")).tobytes()
+    features = extract(dataset, [replace(average_colour(), prepare=prepare)], FeatureStore(tmp_path / "store"))
+    assert list(features.contents) == ["d0", "d3"]
+    with pytest.raises(FeaturesError, match="d1: there is not enough memory to prepare the image"):
+        require_complete(features, dataset.folder, skip_bad=False)
