@@ -22,7 +22,7 @@ from mediaeval.features.extractors import ExtractorConfig
 from mediaeval.features.precision import TRIAL_IMAGES, least_cosine, resolve_precision, trial_images
 from mediaeval.sample.draw import draw_sample
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021
-from tests.conftest import picture
+from tests.conftest import picture, without_digests
 
 pytestmark = pytest.mark.integration
 
@@ -372,6 +372,9 @@ def test_a_run_refuses_vectors_of_another_engine(weights, workdir, run, make_dev
     run("train", "subtask1", "--data", make_devset(12), "--set", "classifier=logistic", "--no-refit", *CPU)
     toml = workdir / "runs/first/run.toml"
     toml.write_text(toml.read_text().replace('engine = "openvino"', 'engine = "torch"'))
+    refused = run("predict", "first", "--data", make_testset(3), *CPU, code=1)
+    assert "runs/first/run.toml was changed since mediaeval wrote it" in refused.stderr
+    without_digests(workdir / "runs/first")
     refused = run("predict", "first", "--data", make_testset(3), *CPU, code=1)
     assert "extractor 'net': engine was openvino" in refused.stderr and "now torch, float32" in refused.stderr
     assert "Dev and test features must come from the same network" in " ".join(refused.stderr.split())
