@@ -46,7 +46,7 @@ class GradCam:
         finally:
             handle.remove()
         self.scores = self._scores.detach().float().cpu()
-        self._channels = self.layout.map_of(self._kept[0].detach()[0]).float()  # (c, h, w)
+        self.channels = self.layout.map_of(self._kept[0].detach()[0]).float()  # (c, h, w)
 
     def _hook(self, module: nn.Module, inputs: tuple, output: object) -> object:
         part = self.layout.part
@@ -56,7 +56,7 @@ class GradCam:
     def cells(self, column: int) -> np.ndarray:
         """Return the support for a label at each place, float32 (h, w): 0 where there is none; not bounded above."""
         weights = self._gradient(column).mean(dim=(1, 2))
-        return torch.einsum("c,chw->hw", weights, self._channels).relu().cpu().numpy()
+        return torch.einsum("c,chw->hw", weights, self.channels).relu().cpu().numpy()
 
     def reaches_scores(self) -> bool:
         """Return whether any score depends on any place of the map."""
