@@ -118,14 +118,16 @@ def explain(
             drawings = look.draw([subtask.labels.index(label) for label, *_ in named])
             for (label, probability, predicted), (drawn, lit) in zip(named, drawings, strict=True):
                 path = out / f"{image_id}.{_plain(subtask.short(label))}.png"
-                _save(drawn, path)
+                with folder.lock():  # the run may be exchanged for a changed one meanwhile
+                    _save(drawn, path)
                 pictures[image_id] += (Picture(label, probability, predicted, lit, path),)
                 notes = ["predicted"] * predicted + ["nothing supports it"] * (not lit)
                 row.append(Cell(drawn, f"{subtask.short(label)} {probability:.3f}", ", ".join(notes)))
             rows.append(row)
             advance(done + 1, len(images))
     title = f"{folder.name}, {subtask.name}, {system.system}: {method}{f' of {map_name}' if map_name else ''}"
-    _save(contact_sheet(rows, title, _LEGENDS[method]), out / SHEET)
+    with folder.lock():
+        _save(contact_sheet(rows, title, _LEGENDS[method]), out / SHEET)
     return Explained(subtask, map_name, pictures, out / SHEET, left_out)
 
 

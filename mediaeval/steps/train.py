@@ -11,13 +11,14 @@ from mediaeval.devices import resolve_device
 from mediaeval.errors import ConfigError, DatasetError, RunFolderError
 from mediaeval.finetune import settings_of
 from mediaeval.finetune.recipe import resolve_precision
+from mediaeval.records import SubtaskRecord
 from mediaeval.runs import RunFolder
 from mediaeval.steps.fitting import TrainedSubtask, fit_subtask
 from mediaeval.steps.prepare import build_networks, resolve_config_engine
 from mediaeval.steps.run_writer import RunWriter, require_room
 from mediaeval.steps.split import given_groups
 from mediaeval.steps.trained_run import read_config
-from mediaeval.steps.trainers import FeatureTrainer, SubtaskTrainer, SystemTrainer
+from mediaeval.steps.trainers import FeatureTrainer, SubtaskTrainer, SystemTrainer, forget_training
 from mediaeval.steps.training_data import prepare_training
 
 logger = logging.getLogger(__name__)
@@ -102,11 +103,24 @@ def _unfinished(config: Config, subtasks: list[str], run: RunFolder, replace: bo
                 f"{run.path} holds {name}, trained with other settings. Pass --replace to train all of them again, or "
                 f"leave {name} out."
             )
+    for name in held:
+        _forget_finished(run, name)
     left = [name for name in subtasks if name not in held]
     if not left:
         raise RunFolderError(f"{run.path} already holds {', '.join(held)}: nothing is left to resume.")
     logger.info(f"{run.path} already holds {', '.join(held)}: continuing with {', '.join(left)}.")
     return left
+
+
+def _forget_finished(run: RunFolder, name: str) -> None:
+    """Remove the files to resume from that a kill left after the subtask had been put into the run folder.
+
+    Those of a newer training, which was to replace the subtask and was killed, stay.
+    """
+    written = (run.subtask(name) / SubtaskRecord.FILE).stat().st_mtime_ns
+    files = [path for path in run.training(name).rglob("*") if path.is_file()]
+    if all(path.stat().st_mtime_ns <= written for path in files):
+        forget_training(run.training(name))
 
 
 def _require_labels(dataset: Dataset, subtasks: list[str]) -> None:

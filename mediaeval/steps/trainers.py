@@ -151,10 +151,15 @@ class SystemTrainer:
         return {"system": {"name": self.name} | self.settings.to_dict()}
 
     def finish(self) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
-        clear_leftovers(self.folder.parent)
-        if self.folder.parent.is_dir() and not any(self.folder.parent.iterdir()):
-            self.folder.parent.rmdir()
+        forget_training(self.folder)
+
+
+def forget_training(folder: Path) -> None:
+    """Remove the files to resume a subtask's training from, and the folder of all subtasks' where it is empty then."""
+    shutil.rmtree(folder, ignore_errors=True)
+    clear_leftovers(folder.parent)
+    if folder.parent.is_dir() and not any(folder.parent.iterdir()):
+        folder.parent.rmdir()
 
 
 def fit_system(

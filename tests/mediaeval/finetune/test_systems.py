@@ -1,5 +1,6 @@
 """Systems trained end to end, through the commands of any run; killed and resumed; refused with reasons."""
 
+import os
 import shutil
 import tomllib
 from pathlib import Path
@@ -390,6 +391,18 @@ def test_all_is_resumed_with_what_is_left(job, capsys):
     other = refused("train", "all", "--data", "devset", "--run", "net", *QUICK, "--set", "system.lr=0.01", "--resume")
     assert "trained with other settings" in other
     assert "is not resumed" in refused("train", "subtask1", "--data", "devset", "--run", "new", "--resume")
+
+
+def test_files_to_resume_from_go_when_the_subtask_is_there_and_stay_when_they_are_newer(job):
+    """A kill after the run was written, and one of a training that was to replace it."""
+    left = RunFolder(job / "runs/net").training("subtask1") / "model.safetensors"
+    for since, stays in ((-10, False), (10, True)):
+        left.parent.mkdir(parents=True)
+        left.write_bytes(b"state")
+        when = (job / "runs/net/subtask1/subtask.json").stat().st_mtime + since
+        os.utime(left, (when, when))
+        assert "nothing is left" in refused("train", "subtask1", "--data", "devset", "--run", "net", *QUICK, "--resume")
+        assert left.exists() == left.parent.parent.exists() == stays
 
 
 def test_two_trainings_do_not_write_into_one_run(job):
