@@ -76,8 +76,19 @@ def _load(path: Path, out: Path, trust: bool) -> object:
 
 
 def _network_opened(value: object) -> object:
-    """Return a whole network, which only trusted files hold, as its state dict."""
-    return dict(value.state_dict()) if isinstance(value, torch.nn.Module) else value
+    """Return a whole network, which only trusted files hold, as its state dict.
+
+    Raises WeightsError, without the file's name, for a network that another version of its package wrote.
+    """
+    if not isinstance(value, torch.nn.Module):
+        return value
+    try:
+        return dict(value.state_dict())
+    except Exception as error:  # any code of the network's package
+        raise WeightsError(
+            f"its {type(value).__name__} gives no state dict ({first_line(error)[:200]}). Install the versions of "
+            "packages that it was saved with."
+        ) from error
 
 
 def _safetensors(path: Path, tensors: dict[str, torch.Tensor], metadata: dict[str, str] | None) -> bytes:

@@ -353,3 +353,16 @@ def test_what_can_be_held_is_written_as_it_is(here):
 def test_safetensors_with_a_prefix_of_its_own_keep_their_keys(here):
     save_file({"module.a": A}, "w.bin")
     assert list(read_weights(here / "w.bin", "x")) == ["module.a"]
+
+
+class Incomplete(torch.nn.Linear):
+    """A network of another version of its package, which lacks what this one expects."""
+
+    def state_dict(self, *arguments, **options):
+        raise AttributeError("'Incomplete' object has no attribute 'gamma'")
+
+
+def test_a_trusted_network_of_another_version_is_named(here):
+    torch.save({"model": Incomplete(2, 2)}, "w.pth")
+    with pytest.raises(WeightsError, match=r"w\.pth: its Incomplete gives no state dict .*'gamma'"):
+        convert(here / "w.pth", here / "out.safetensors", trust=True)
