@@ -155,6 +155,10 @@ def _keys_checked(load: Callable[[Any], None], keys: slice) -> Callable[[Any], N
     return loaded
 
 
+def _refused(_outline: Any) -> None:
+    raise pickle.UnpicklingError("an array of bytes of a length alone, which PyTorch never writes")
+
+
 _LOADS = pickle._Unpickler.dispatch
 _TUPLES = (pickle.TUPLE, pickle.TUPLE1, pickle.TUPLE2, pickle.TUPLE3)
 _KEYS = (
@@ -173,6 +177,7 @@ class _Outline(pickle._Unpickler):
     dispatch = (
         _LOADS
         | {code[0]: _tuple_read_by(_LOADS[code[0]]) for code in _TUPLES}
+        | {pickle.BYTEARRAY8[0]: _refused}
         | {code[0]: _keys_checked(_LOADS[code[0]], keys) for code, keys in _KEYS}
     )
 

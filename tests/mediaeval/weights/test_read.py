@@ -292,6 +292,7 @@ ODD = [
     (legacy(b"}K\x01" + b"\x85" * 10**6 + b"K\x01s."), "tuples nested deeper than 64"),
     (legacy(SAME_HASH + b"."), "more than 1000 keys that are neither text nor small numbers"),
     (legacy(b"c__builtin__\nbytearray\nJ\xff\xff\xff\x7f\x85R."), "a bytearray of a length alone"),
+    (legacy(b"\x80\x05\x96" + (2**33).to_bytes(8, "little") + b"a."), "an array of bytes of a length alone"),
     (legacy(b"\x80\x04\x8e" + (2**40).to_bytes(8, "little") + b"a."), "cut short or damaged"),
     (saved({"a": A.to("meta")}), r"'a' is without numbers \(meta\)"),
     (saved({"a": A, "b": A.to_sparse()}), "'b' is sparse"),
