@@ -37,10 +37,10 @@ def compare_runs(folders: list[RunFolder], task: Task, *, seed: int = 0) -> list
     dataset = load_dataset(Path(runs[0].config.data.dev), task)
     results = []
     for k, name in enumerate(common):
-        subtask, answers, ids = task[name], {}, None
+        subtask, answers = task[name], {}
+        ids = sorted(runs[0].validation(subtask).index)
         for run in runs:
             table = run.validation(subtask)
-            ids = sorted(table.index) if ids is None else ids
             if sorted(table.index) != ids:
                 raise RunFolderError(
                     f"{runs[0].name} and {run.name} were validated on other images ({len(ids)} and {len(table)}, "

@@ -1,10 +1,12 @@
 """The files that a training writes: whether they can be written, and where the state to resume from is."""
 
+import contextlib
 import json
-import tempfile
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
+
+from mediaeval.files import passing_file
 
 METADATA = "training"  # the only key, whose value is JSON: safetensors writes several keys in arbitrary order
 FIRST_EPOCH = "0"
@@ -57,7 +59,9 @@ def _unwritable(out: Path) -> str | None:
         folder = next(folder for folder in out.absolute().parents if folder.exists())
         if not folder.is_dir():
             return f"Cannot write '{out}': {folder} is a file; expected a folder. Choose another name."
-        with tempfile.NamedTemporaryFile(dir=folder, prefix=f".{out.name}."):  # as long a name as an atomic write's
+        with contextlib.suppress(FileNotFoundError):
+            (folder / out.name).lstat()  # a name that is too long is an error
+        with passing_file(folder / out.name):
             return None
     except OSError as error:
         return f"Cannot write '{out}': {error.strerror}. Choose another name or folder."

@@ -5,7 +5,6 @@ import math
 import os
 import subprocess
 import sys
-import tempfile
 from dataclasses import fields
 from pathlib import Path
 
@@ -429,13 +428,13 @@ def test_a_parent_that_is_a_file_is_reported_before_training(tmp_path):
 
 def test_a_folder_that_takes_no_file_is_reported_before_training(tmp_path, monkeypatch):
     with pytest.raises(ConfigError, match=r"Cannot write '.*': File name too long"):
-        run_loop(tmp_path / f"{'w' * 243}.safetensors", batches=None)  # 255 bytes, and an atomic write needs a few more
+        run_loop(tmp_path / f"{'w' * 244}.safetensors", batches=None)  # 256 bytes
 
-    def refuse(*, dir, prefix):
-        assert dir == tmp_path
+    def refuse(path):
+        assert path == tmp_path / "w.safetensors"
         raise PermissionError(13, "Permission denied")
 
-    monkeypatch.setattr(tempfile, "NamedTemporaryFile", refuse)  # rights do not bind whoever runs tests as root
+    monkeypatch.setattr("mediaeval.training.output.passing_file", refuse)  # rights do not bind root
     with pytest.raises(ConfigError, match=r"new/w.safetensors': Permission denied"):
         run_loop(tmp_path / "new/w.safetensors", batches=None)
 
