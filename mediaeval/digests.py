@@ -8,12 +8,13 @@ explain/ and run.superseded.csv are not read again, and not covered.
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from mediaeval.files import file_digest, is_temporary, write_atomically
+from mediaeval.files import file_digest, write_atomically
 from mediaeval.records import EnsembleRecord, RunManifest, SubtaskRecord
 
 RUN_CSV = "run.csv"  # the official run file
@@ -30,16 +31,19 @@ _ZEROS = b"0" * 64
 def covered_files(folder: Path) -> list[str]:
     """Return the files of a run folder that are covered, but for manifest.json: paths relative to it, sorted."""
     folder = Path(folder)
-    found = [name for name in _IN_RUN if (folder / name).exists()]
+    found = [name for name in _IN_RUN if os.path.lexists(folder / name)]
     for part in sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith(".")):
         records = (SubtaskRecord.FILE, EnsembleRecord.FILE)
-        if part.name == TEST or any((part / name).exists() for name in records):
+        if part.name == TEST or any(os.path.lexists(part / name) for name in records):
             found += [f"{part.name}/{path.name}" for path in part.iterdir() if _is_read(path)]
     return sorted(found)
 
 
 def _is_read(path: Path) -> bool:
-    return path.suffix in _SUFFIXES and path.name not in _NOT_READ and not is_temporary(path) and not path.is_dir()
+    """Return whether a file of a subtask or of the predictions is covered; a hidden one, as other systems make, not."""
+    return (
+        path.suffix in _SUFFIXES and path.name not in _NOT_READ and not path.name.startswith(".") and not path.is_dir()
+    )
 
 
 def write_manifest(folder: Path, manifest: RunManifest) -> None:
@@ -90,8 +94,8 @@ def changed_files(folder: Path, manifest: RunManifest, *, leave_out: Collection[
         elif name not in there:
             if name != RUN_CSV:  # moved away by its owner: nothing is read from it, and submit writes it again
                 changed.append(ChangedFile(name, folder, "is absent"))
-        elif _digest_if_readable(folder / name) != recorded[name]:
-            changed.append(ChangedFile(name, folder, "was changed since mediaeval wrote it"))
+        elif what := _difference(folder / name, recorded[name]):
+            changed.append(ChangedFile(name, folder, what))
     return changed
 
 
@@ -110,8 +114,9 @@ def _own_digest_problem(path: Path, manifest: RunManifest) -> str | None:
     return None
 
 
-def _digest_if_readable(path: Path) -> str | None:
+def _difference(path: Path, recorded: str) -> str:
+    """Return what makes a file another than the one with the recorded digest, nothing where it is the one."""
     try:
-        return file_digest(path)
-    except OSError:  # a folder, or a pipe, in its place
-        return None
+        return "" if file_digest(path) == recorded else "was changed since mediaeval wrote it"
+    except OSError as error:  # no permission; a folder, a pipe or a broken link in its place
+        return f"cannot be read ({error.strerror})"

@@ -30,7 +30,8 @@ except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
 PART, NEW, OLD = ".mediaeval-part", ".mediaeval-new", ".mediaeval-old"
-_TEMPORARY = re.compile(rf"\.(?P<name>.*)\.(?P<token>[0-9a-f]{{8}})(?P<kind>{PART}|{NEW}|{OLD})", re.DOTALL)
+_KINDS = "|".join(map(re.escape, (PART, NEW, OLD)))
+_TEMPORARY = re.compile(rf"\.(?P<name>.*)\.(?P<token>[0-9a-f]{{8}})(?P<kind>{_KINDS})", re.DOTALL)
 _LONGEST_STEM = 100  # letters of a file's name in its temporary name, which must not be too long either
 
 
@@ -38,11 +39,6 @@ def file_digest(path: Path) -> str:
     """Return the sha256 hex digest of a file. Raises OSError, also for what is not a file, such as a pipe."""
     with open_regular(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def is_temporary(path: Path) -> bool:
-    """Return whether a name is one of those that are only used while something is written."""
-    return _TEMPORARY.fullmatch(Path(path).name) is not None
 
 
 def write_atomically(path: Path, data: bytes | memoryview) -> None:
@@ -70,9 +66,10 @@ def write_atomically(path: Path, data: bytes | memoryview) -> None:
 def folder_atomically(path: Path) -> Iterator[Path]:
     """Give a new empty folder beside `path`; on leaving, it takes `path`'s place.
 
-    When anything fails or interrupts, `path` is as it was before.
+    When anything fails or interrupts, `path` is as it was before. Where `path` is a symbolic link, it is the folder
+    that it leads to that is exchanged.
     """
-    path = Path(path)
+    path = _followed(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     clear_leftovers(path.parent)
     temporary, handle = _begin(path.parent, path.name, NEW, folder=True)
@@ -139,7 +136,7 @@ def clear_leftovers(folder: Path) -> None:
             if not is_left:
                 continue
             target = Path(folder) / name
-            if kinds == {NEW, OLD} and not target.exists():
+            if kinds == {NEW, OLD} and not os.path.lexists(target):
                 places[OLD].rename(target)
             for place in places.values():
                 if place.is_dir() and not place.is_symlink():
@@ -150,7 +147,7 @@ def clear_leftovers(folder: Path) -> None:
 
 def wait_for(path: Path, seconds: float = 5.0) -> None:
     """Put back a folder that a kill took away; wait while another process is exchanging it for a new one."""
-    path = Path(path)
+    path = _followed(path)
     clear_leftovers(path.parent)
     until = time.monotonic() + seconds
     while not path.exists() and time.monotonic() < until and _is_being_exchanged(path):
@@ -161,19 +158,25 @@ def link_folder(source: Path, target: Path, *, leave_out: Collection[str] = ()) 
     """Put what `source` holds into the folder `target` too, but for the top-level entries named in `leave_out`.
 
     Files are linked where the disk allows it, else copied: files are only ever replaced, never changed in place, so
-    that a link is as good as a copy. Temporary names are left out. Raises the first OSError as it came.
+    that a link is as good as a copy. Symbolic links stay what they are. Temporary names are left out. Raises the first
+    OSError as it came.
     """
     for path in sorted(source.rglob("*")):
         place = path.relative_to(source)
         if place.parts[0] in leave_out or any(_TEMPORARY.fullmatch(part) for part in place.parts):
             continue
-        if path.is_dir():
+        if path.is_dir() and not path.is_symlink():
             (target / place).mkdir(exist_ok=True)
             continue
         try:
             os.link(path, target / place, follow_symlinks=False)
         except OSError:
-            shutil.copy2(path, target / place)
+            shutil.copy2(path, target / place, follow_symlinks=False)
+
+
+def _followed(path: Path) -> Path:
+    """Return where a symbolic link leads to, whether or not that is there; any other path as it is."""
+    return Path(os.path.realpath(path)) if os.path.islink(path) else Path(path)
 
 
 def _is_being_exchanged(path: Path) -> bool:

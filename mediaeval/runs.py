@@ -211,6 +211,8 @@ class RunFolder:
             if record is RunManifest:
                 self._require_known_layout(read.get("format", LAYOUT))
             return record.from_dict(read)
+        except PermissionError as error:
+            raise RunFolderError(f"{file} cannot be read ({error.strerror}). Correct its permissions.") from None
         except (OSError, ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
             again = f"Train it again: {self.retrain}."
             if record is PredictionRecord:

@@ -9,16 +9,18 @@ call the validation scores `expected`. Keys that a later version may add are kep
 """
 
 import contextlib
+import errno
 import json
 import math
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from submission.errors import RunFileError
-from submission.reading import read_regular
+from submission.reading import NotRegularFileError, read_regular
 from submission.task import Task
 from submission.wording import quoted
 
@@ -52,7 +54,7 @@ class LedgerEntry:
         subtasks = read["subtasks"]
         if not isinstance(subtasks, list):
             raise TypeError("expected a list of subtasks")
-        scores = "validation" if "format" in read else "expected"
+        scores = "validation" if "validation" in read else "expected"
         known = {"format", "run", "sha256", "time", "subtasks", scores, "n_images", "manifest"}
         entry = cls(
             run=read["run"],
@@ -136,8 +138,9 @@ class Ledger:
                 warnings += self._changed(known, entry) if known else self._too_many(entry)
                 self._append(entry)
         except OSError as error:
+            where = f"{error.filename}: " if error.filename and str(error.filename) != str(self.path) else ""
             raise RunFileError(
-                f"{self.path}: {entry.run} could not be recorded ({error.strerror}), and the file is as it was; its "
+                f"{self.path}: {entry.run} could not be recorded ({where}{error.strerror}), and the file is as it was; its "
                 f"run file is written. Correct this, then record it: mediaeval submit {entry.run}."
             ) from error
         self.entries.append(entry)
@@ -161,8 +164,10 @@ class Ledger:
             is_last = number == len(lines)
             if is_last and not line:
                 break
+            if not line.strip():  # left by an editor
+                continue
             try:
-                entries.append(LedgerEntry.from_dict(json.loads(line.decode(errors="replace"))))
+                entries.append(self._entry(number, json.loads(line.decode("utf-8-sig", errors="replace"))))
             except (ValueError, TypeError, KeyError, RecursionError) as error:
                 if is_last and isinstance(error, json.JSONDecodeError) and (line[:1] == b"{" or not line.strip(b"\0")):
                     self._cut, self._size = line, len(data) - len(line)
@@ -172,6 +177,19 @@ class Ledger:
                 ) from None
         self.entries = entries
         self._unfinished = not self._cut and bool(data) and not data.endswith(b"\n")  # edited by hand
+
+    def _entry(self, number: int, read: Any) -> LedgerEntry:
+        """Return the entry that a line holds. Raises RunFileError for one that only a later version can read."""
+        try:
+            return LedgerEntry.from_dict(read)
+        except (TypeError, KeyError):
+            layout = read.get("format") if isinstance(read, dict) else None
+            if not isinstance(layout, int) or layout <= FORMAT:
+                raise
+            raise RunFileError(
+                f"{self.path}:{number}: got a record of format {layout}; this version reads formats up to {FORMAT}. "
+                "Update mediaeval."
+            ) from None
 
     def _too_many(self, entry: LedgerEntry) -> list[str]:
         warnings = []
@@ -214,8 +232,12 @@ class Ledger:
 
 def _append(path: Path, data: bytes) -> None:
     """Add bytes at the end of a file: all of them, or none when the disk is full. Raises OSError."""
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0), 0o644)
+    # a pipe that nobody reads would block in open()
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
+    handle = os.open(path, flags, 0o644)
     try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            raise NotRegularFileError(errno.EINVAL, "is not a file", str(path))
         size = os.fstat(handle).st_size
         try:
             rest = memoryview(data)

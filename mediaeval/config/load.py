@@ -18,6 +18,7 @@ from mediaeval.config.sections import DataSection, FeaturesSection, SplitSection
 from mediaeval.errors import ConfigError, choose
 from mediaeval.features.kinds import KINDS
 from mediaeval.finetune import SYSTEMS, settings_model
+from mediaeval.records import RunManifest
 from mediaeval.settings import parse_assignment, path_settings, properties
 from mediaeval.toml_text import read_toml, require_plausible
 from submission.task import Task
@@ -135,7 +136,7 @@ def _read_toml(file: Path | None, task: Task) -> tuple[Path | None, dict[str, An
 
 
 def _is_of_a_run(path: Path) -> bool:
-    return path.name == "run.toml" and path.with_name("manifest.json").is_file()
+    return path.name == "run.toml" and path.with_name(RunManifest.FILE).is_file()
 
 
 def _groups_of(tree: Mapping[str, Any]) -> str:

@@ -63,8 +63,9 @@ def test_an_old_folder_alone_is_never_put_back(tmp_path):
     (tmp_path / ".run.0123abcd.mediaeval-old").mkdir()
     (tmp_path / ".other.training").mkdir()  # a training that can be resumed
     (tmp_path / ".keep.12345678.tmp").write_text("somebody else's")
+    (tmp_path / ".run.0123abcd-mediaeval-old").mkdir()  # a name that is only like ours
     clear_leftovers(tmp_path)
-    assert names(tmp_path) == [".keep.12345678.tmp", ".other.training"]
+    assert names(tmp_path) == [".keep.12345678.tmp", ".other.training", ".run.0123abcd-mediaeval-old"]
 
 
 def test_what_is_being_written_now_is_not_touched(tmp_path):
@@ -92,3 +93,26 @@ def test_linked_files_are_replaced_never_changed(tmp_path):
     link_folder(tmp_path / "old", tmp_path / "new", leave_out={"left"})
     write_atomically(tmp_path / "new/sub/f", b"new")
     assert (tmp_path / "old/sub/f").read_text() == "old" and names(tmp_path / "new") == ["sub"]
+
+
+def test_symbolic_links_within_a_folder_stay_links(tmp_path):
+    """A folder moved to another disk, and linked to, is neither emptied nor copied."""
+    for name in ("disk/sub", "old", "new"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "disk/sub/f").write_text("data")
+    (tmp_path / "old/sub").symlink_to(tmp_path / "disk/sub")
+    (tmp_path / "old/broken").symlink_to("nowhere")
+    link_folder(tmp_path / "old", tmp_path / "new")
+    assert (tmp_path / "new/sub").is_symlink() and (tmp_path / "new/sub/f").read_text() == "data"
+    assert (tmp_path / "new/broken").is_symlink()
+
+
+def test_a_linked_folder_is_exchanged_where_it_lies(tmp_path):
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs/first").symlink_to(tmp_path / "disk/first")
+    for text in ("1", "2"):
+        with folder_atomically(tmp_path / "runs/first") as new:
+            (new / "f").write_text(text)
+    assert (tmp_path / "disk/first/f").read_text() == "2" and (tmp_path / "runs/first").is_symlink()
+    assert names(tmp_path / "disk") == names(tmp_path / "runs") == ["first"]

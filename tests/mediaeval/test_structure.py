@@ -53,8 +53,15 @@ MAY_IMPORT = {
         "mediaeval.training",
     }
     | LEAVES,
-    "mediaeval.config": {"submission", "mediaeval.features", "mediaeval.classifiers", "mediaeval.finetune"} | LEAVES,
     "mediaeval.records": {"submission"},
+    "mediaeval.config": {
+        "submission",
+        "mediaeval.features",
+        "mediaeval.classifiers",
+        "mediaeval.finetune",
+        "mediaeval.records",
+    }
+    | LEAVES,
     "mediaeval.digests": {"mediaeval.records"} | LEAVES,
     "mediaeval.runs": {"submission", "mediaeval.records", "mediaeval.digests"} | LEAVES,
 }

@@ -99,3 +99,25 @@ def test_a_pipe_is_no_ledger(tmp_path):
     os.mkfifo(tmp_path / "ledger.jsonl")
     with pytest.raises(RunFileError, match="named pipe"):
         Ledger(tmp_path / "ledger.jsonl", TASK)
+
+
+def test_a_line_of_a_later_version_that_cannot_be_read_is_told_apart_from_damage(tmp_path):
+    (tmp_path / "ledger.jsonl").write_text('{"format": 3, "runs": ["a"]}\n')
+    with pytest.raises(RunFileError, match=r"ledger.jsonl:1: got a record of format 3.*Update mediaeval"):
+        Ledger(tmp_path / "ledger.jsonl", TASK)
+
+
+def test_what_an_editor_adds_to_the_ledger_is_passed_over(tmp_path):
+    path = tmp_path / "ledger.jsonl"
+    path.write_bytes(b"\xef\xbb\xbf" + json.dumps(OLD).encode() + b"\r\n\r\n   \r\n")
+    assert Ledger(path, TASK).record(entry("a")) == []
+    assert [one.run for one in Ledger(path, TASK).entries] == ["old", "a"]
+
+
+def test_a_cut_line_is_not_set_aside_into_a_pipe(tmp_path):
+    path = tmp_path / "ledger.jsonl"
+    path.write_bytes(b'{"run"')
+    os.mkfifo(tmp_path / "ledger.cut.jsonl")
+    with pytest.raises(RunFileError, match=r"a could not be recorded \(.*ledger.cut.jsonl: "):
+        Ledger(path, TASK).record(entry("a"))
+    assert path.read_bytes() == b'{"run"'

@@ -115,6 +115,7 @@ def test_files_that_came_or_went_are_reported_and_pictures_are_not_covered(job):
     (run / "subtask1/confusion.svg").unlink()
     (run / "subtask1/history.csv").write_text("mine\n")
     (run / "notes.txt").write_text("mine\n")
+    (run / "test/._test.json").write_text("of another system\n")
     (run / "subtask2/explain").mkdir()
     assert not reported("first")
     (run / "test/subtask3.csv").unlink()
@@ -122,6 +123,18 @@ def test_files_that_came_or_went_are_reported_and_pictures_are_not_covered(job):
     assert "test/subtask3.csv is absent" in reported("first") and "subtask9/model.safetensors was not" in reported(
         "first"
     )
+
+
+def test_a_folder_of_a_run_may_lie_on_another_disk(job):
+    run = job / "runs/first"
+    (run / "subtask2").rename(job / "elsewhere")
+    (run / "subtask2").symlink_to(job / "elsewhere")
+    (run / "run.csv").unlink()
+    send(open_run("first"), TASK, rehearsal=False)
+    assert not reported("first") and (run / "subtask2").is_symlink()
+    (job / "elsewhere/subtask.json").unlink()
+    (job / "elsewhere/subtask.json").symlink_to("subtask.json")
+    assert "subtask2/subtask.json cannot be read (Too many levels" in reported("first")
 
 
 def test_a_run_file_that_was_moved_away_is_written_again(job):
