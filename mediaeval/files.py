@@ -176,7 +176,8 @@ def link_folder(source: Path, target: Path, *, leave_out: Collection[str] = ()) 
 
 def _followed(path: Path) -> Path:
     """Return where a symbolic link leads to, whether or not that is there; any other path as it is."""
-    return Path(os.path.realpath(path)) if os.path.islink(path) else Path(path)
+    path = Path(path)
+    return Path(os.path.realpath(path)) if path.is_symlink() else path
 
 
 def _is_being_exchanged(path: Path) -> bool:

@@ -140,8 +140,8 @@ class Ledger:
         except OSError as error:
             where = f"{error.filename}: " if error.filename and str(error.filename) != str(self.path) else ""
             raise RunFileError(
-                f"{self.path}: {entry.run} could not be recorded ({where}{error.strerror}), and the file is as it was; its "
-                f"run file is written. Correct this, then record it: mediaeval submit {entry.run}."
+                f"{self.path}: {entry.run} could not be recorded ({where}{error.strerror}), and the file is as it was; "
+                f"its run file is written. Correct this, then record it: mediaeval submit {entry.run}."
             ) from error
         self.entries.append(entry)
         return warnings
