@@ -15,10 +15,12 @@ from pathlib import Path
 
 from submission.errors import LabelFileError
 from submission.filekind import encoding_of, file_kind
+from submission.names import visible
 from submission.reading import read_regular
 from submission.wording import both, counted, cut, either, quoted
 
 LARGEST = 100_000_000  # bytes: a million rows take less, and reading takes up to forty times as much memory
+MOST_LINES, MOST_COLUMNS = 5_000_000, 50_000  # of more, reading would take minutes and gigabytes to say the same
 _SHOWN_PROBLEMS = 20  # more than these are counted, not listed
 _DELIMITERS = ",;\t|"
 BEGINNING = 10  # lines in which a header is looked for
@@ -91,7 +93,10 @@ class CsvFile:
         blank_headings = len(list(takewhile(lambda cell: not cell.strip(), reversed(self.header))))
         ends_in_comma: list[int] = []  # first line, how many lines
         ends_before: list[int] = []
+        repeated: list[int] = []
+        comments: list[int] = []
         other: dict[int, list[int]] = {}  # number of cells → the same
+        separator = ""  # of the first line that is one cell
         for line, cells in self._cells():
             if line <= self.line:
                 continue
@@ -99,6 +104,9 @@ class CsvFile:
             if (not first or first.isspace()) and not any(map(str.strip, cells)):
                 continue
             if len(cells) == width:
+                if cells == self.header:
+                    _count(repeated, line)
+                    continue
                 yield line, cells
             elif len(cells) > width and not any(map(str.strip, cells[width:])):
                 _count(ends_in_comma, line)
@@ -106,13 +114,31 @@ class CsvFile:
             elif blank_headings and len(cells) == width - blank_headings:
                 _count(ends_before, line)
                 yield line, cells + [""] * blank_headings
+            elif first.lstrip().startswith("#"):
+                _count(comments, line)
             else:
                 _count(other.setdefault(len(cells), []), line)
+                if len(cells) == 1 and width > 1 and line == other[1][0]:
+                    separator = next((one for one in _DELIMITERS if len(first.split(one)) == width), "")
+        if repeated:
+            line, times = repeated
+            self.problems.append(
+                f"{self.path}:{line}: got the header again{_others(times)}; expected it once. Remove the line, and "
+                "check whether two files were put together."
+            )
+        if comments:
+            line, times = comments
+            self.problems.append(
+                f"{self.path}:{line}: got a line that begins with '#'{_others(times)}; expected a row. Remove the line."
+            )
         for actual, (line, times) in other.items():
             remedy = "Correct each line" if times > 1 else "Correct the line"
+            remedy += ", and look for an extra or a missing comma."
+            if actual == 1 and separator:
+                remedy = f"The cells seem to be separated by {separator!r}: save the file with commas."
             self.problems.append(
-                f"{self.path}:{line}: got {actual} cells{_others(times)}; expected {width}, as in the header. "
-                f"{remedy}, and look for an extra or a missing comma."
+                f"{self.path}:{line}: got {counted(actual, 'cell{s}')}{_others(times)}; expected {width}, as in the "
+                f"header. {remedy}"
             )
         if ends_in_comma:
             line, times = ends_in_comma
@@ -204,9 +230,12 @@ class CsvFile:
                 f"{self.where}: got {len(positions)} columns of ids ({names}); expected one. Rename the others."
             )
             return None
+        remedy = f"Rename the column of image ids to {id_columns[0]!r}, or write a header above if this is a row."
+        if len(self.header) == 1 and _delimiter(self.header[0], id_columns):
+            remedy = "Each line is one cell in quotes: write the file again without quotes."
         self.problems.append(
             f"{self.where}: got no column {_either(id_columns)} (found {_found(self.header)}); expected one of image "
-            f"ids. Rename the column of image ids to {id_columns[0]!r}."
+            f"ids. {remedy}"
         )
         return None
 
@@ -233,6 +262,14 @@ def _text(path: Path) -> str:
     encoding = encoding_of(data) or ("UTF-16" if data[:4096].count(0) > 0.3 * len(data[:4096]) else None)
     if encoding:
         raise LabelFileError(f"{path}: got {encoding}; expected UTF-8. Save the file as 'CSV UTF-8'.")
+    if b"\0" in data:
+        line = data.count(b"\n", 0, data.index(0)) + 1
+        raise LabelFileError(
+            f"{path}:{line}: got {counted(data.count(0), 'byte{s}')} with the value 0; expected none. The file is "
+            "damaged, as after a crash while it was written: save it again."
+        )
+    if excess := too_much(data):
+        raise LabelFileError(f"{path}: got {excess[0]}; expected {excess[1]}. Check that it is the file that is meant.")
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -240,6 +277,16 @@ def _text(path: Path) -> str:
         raise LabelFileError(
             f"{path}:{line}: got byte 0x{data[error.start]:02x}; expected UTF-8. Save the file as 'CSV UTF-8'."
         ) from None
+
+
+def too_much(data: bytes) -> tuple[str, str] | None:
+    """Return how many lines, or columns in the first lines, a file has, and how many it may have; None for no more."""
+    if (lines := max(data.count(b"\n"), data.count(b"\r"))) > MOST_LINES:
+        return f"{lines:,} lines", f"no more than {MOST_LINES:,}"
+    for line in re.split(rb"[\r\n]+", data, maxsplit=BEGINNING)[:BEGINNING]:
+        if (columns := 1 + max(line.count(one.encode()) for one in _DELIMITERS)) > MOST_COLUMNS:
+            return f"{columns:,} columns", f"no more than {MOST_COLUMNS:,}"
+    return None
 
 
 def _delimiter(line: str, id_columns: Sequence[str]) -> str | None:
@@ -254,7 +301,7 @@ def filled_cells(line: str, delimiter: str) -> int:
 
 
 def _names_ids(cell: str, id_columns: Sequence[str]) -> bool:
-    return cell.strip(' \t\r\n"').lower() in id_columns
+    return visible(visible(cell).strip('"')).lower() in id_columns
 
 
 def _either(id_columns: Sequence[str]) -> str:

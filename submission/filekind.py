@@ -36,6 +36,14 @@ _BEGINNINGS: tuple[tuple[bytes, str, str], ...] = (
     (b"II*\0", "a TIFF image", _WRONG_FILE),
     (b"MM\0*", "a TIFF image", _WRONG_FILE),
     (b"PAR1", "a Parquet file", "Write the table as a CSV (pandas: read_parquet, to_csv)."),
+    (b"FEA1", "a Feather file", "Write the table as a CSV (pandas: read_feather, to_csv)."),
+    (b"Obj\x01", "an Avro file", "Write the table as a CSV."),
+    (b"$FL2@(#)", "an SPSS file (.sav)", "Write the table as a CSV (pandas: read_spss, to_csv)."),
+    (b"<stata_dta>", "a Stata file (.dta)", "Write the table as a CSV (pandas: read_stata, to_csv)."),
+    (b"MATLAB 5.0 MAT-file", "a MATLAB file (.mat)", "Write the table as a CSV."),
+    (b"RDX3\n", "an R workspace", "Write the table as a CSV."),
+    (b"MSCF\0\0\0\0", "a cabinet archive", _UNPACK),
+    (b"\x5d\0\0", "an LZMA archive", _UNPACK),
     (b"ARROW1", "an Arrow file", "Write the table as a CSV (pandas: read_feather, to_csv)."),
     (b"\x93NUMPY", "a NumPy array", "Write the table as a CSV."),
     (b"\x89HDF\r\n\x1a\n", "an HDF5 file", "Write the table as a CSV."),
@@ -60,7 +68,9 @@ _IN_ZIP = (  # the name of a member → what the whole is
     (b"opendocument", "an OpenDocument document"),
     (b"Index/Document.iwa", "an Apple Numbers or Pages document"),
 )
-_MARKUP = re.compile(rb"<(!doctype|!--|\?xml|html|head|body|meta|script|table|div|svg|rss|error|workbook)\b", re.I)
+_MARKUP = re.compile(
+    rb"<(!--|(!doctype|\?xml|html|head|body|meta|script|style|title|center|table|div|p|svg|rss|error|workbook)\b)", re.I
+)
 _JSON = re.compile(rb"(\{\s*[\"}]|\[\s*[\[{\"\]])")
 _START = 4096  # bytes that are looked at
 _CONTROLS = bytes([*range(1, 9), *range(14, 32), 127])  # in no text; NUL is also in UTF-16

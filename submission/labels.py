@@ -13,9 +13,10 @@ from submission.errors import LabelFileError
 from submission.image_files import IMAGE_SUFFIXES, USUAL_SUFFIXES, VIDEO_SUFFIXES, ImageFiles, names_of
 from submission.names import same_name_key
 from submission.task import Label, Subtask, Task
-from submission.wording import either, in_ascii, quoted
+from submission.wording import counted, cut, either, in_ascii, quoted
 
 _FLOATS = {"0.0": "0", "1.0": "1"}  # pandas writes 1.0 once a column has held a missing value
+_MOST_VALUES = 1000  # distinct wrong cells that are kept; the others count with the first of them
 _UNSAFE = "/\\\0\r\n"
 
 
@@ -36,9 +37,10 @@ class LabelTable:
 
     def with_ids_as_in(self, ids: Iterable[str]) -> "LabelTable":
         """Return the table with each id written as in `ids`, where that has the same name in another Unicode form."""
-        if all(map(str.isascii, self.ids)):
+        ids = list(ids)
+        if all(map(str.isascii, self.ids)) and all(map(str.isascii, ids)):
             return self
-        written = {same_name_key(image_id): image_id for image_id in ids if not image_id.isascii()}
+        written = {same_name_key(image_id): image_id for image_id in ids}
         names = {image_id: written.get(same_name_key(image_id), image_id) for image_id in self.ids}
         labels = {
             subtask: {names[image_id]: label for image_id, label in of_subtask.items()}
@@ -59,19 +61,21 @@ def read_labels(path: Path, task: Task) -> LabelTable:
     labels: dict[str, dict[str, Label]] = {subtask: {} for subtask in positions}
     known: dict[str, dict[tuple[str, ...], Label]] = {subtask: {} for subtask in positions}  # few distinct ones exist
     ids = Ids(file)
+    wrong = _WrongCells(file)
     for line, cells in file.rows():
         name = ids.take(line, cells[file.id_position]) if file.id_position is not None else None
         for subtask, places in positions.items():
             key = tuple([cells[place] for place in places])
             label = known[subtask].get(key)
             if label is None:
-                label = _label(task[subtask], key, f"{file.path}:{line}", file.problems)
+                label = _label(task[subtask], key, line, wrong)
                 if label is None:
                     continue
                 known[subtask][key] = label
             if name is not None:
                 labels[subtask][name] = label
     ids.finish()
+    wrong.finish()
     file.problems.raise_any()
     assert file.id_position is not None, "a file without ids passed"
     places = sorted(place for of_subtask in positions.values() for place in of_subtask)
@@ -149,6 +153,8 @@ class Ids:
         self.lines: dict[str, int] = {}
         self._by_key: dict[str, str] = {}  # `same_name_key` of the ids that are not ASCII → id
         self._rows = 0
+        self._again: list[tuple[int, str]] = []  # line and id
+        self._unsafe: dict[str, list[tuple[int, str]]] = {}  # what must not be in it → the same
 
     def take(self, line: int, cell: str) -> str | None:
         """Return the id in a cell, None where it is a problem."""
@@ -161,15 +167,9 @@ class Ids:
                 f"{self.path}:{line}: got an empty id; expected an image id. Write the id, or remove the line."
             )
         elif _unsafe(name) or name in (".", ".."):
-            self.problems.append(
-                f"{self.path}:{line}: got the id {quoted(name)}; expected one that can be a file name, without slash, "
-                "backslash, line end or NUL, and not '.' or '..'. Write only the id of the image."
-            )
+            self._unsafe.setdefault("".join(letter for letter in _UNSAFE if letter in name), []).append((line, name))
         elif name in self.lines:
-            self.problems.append(
-                f"{self.path}:{line}: got the id {quoted(name)} again (first on line {self.lines[name]}); expected "
-                "each image once. Remove one of the lines."
-            )
+            self._again.append((line, name))
         elif (other := self._alike(name)) is not None:
             self.problems.append(
                 f"{self.path}:{line}: got the id {quoted(name)} in two Unicode forms, {in_ascii(other)} on line "
@@ -194,7 +194,19 @@ class Ids:
         return True
 
     def finish(self) -> None:
-        """Report a file without rows; call it after the last one."""
+        """Report what several ids share, and a file without rows; call it after the last one."""
+        for rows in self._unsafe.values():
+            line, name = rows[0]
+            self.problems.append(
+                f"{self.path}:{line}: got the id {quoted(name)}{_others(rows)}; expected one that can be a file name, "
+                "without slash, backslash, line end or NUL, and not '.' or '..'. Write only the id of the image."
+            )
+        if self._again:
+            line, name = self._again[0]
+            self.problems.append(
+                f"{self.path}:{line}: got the id {quoted(name)} again (first on line {self.lines[name]})"
+                f"{_others(self._again)}; expected each image once. Remove one of the lines."
+            )
         if not self._rows and not self.problems:
             self.problems.append(
                 f"{self.path}: got a header and no rows; expected a line for each image. Check the file."
@@ -202,10 +214,19 @@ class Ids:
 
     def _alike(self, name: str) -> str | None:
         """Return the id that was taken before and differs from this one only in its Unicode form."""
-        if name.isascii():
-            return None
-        other = self._by_key.setdefault(same_name_key(name), name)
+        key = same_name_key(name)
+        other = self._by_key.get(key, key if key in self.lines else name)
+        if not name.isascii():
+            self._by_key.setdefault(key, name)
         return None if other == name else other
+
+
+def _others(found: Sequence[tuple[int, str]]) -> str:
+    """Return `, and so with 2 other rows: 'b' on line 5, 'c' on line 7`; nothing for a single one."""
+    if len(found) < 2:
+        return ""
+    shown = ", ".join(f"{quoted(name)} on line {line}" for line, name in found[1:5])
+    return f", and so in {counted(len(found) - 1, 'other row{s}')}: {shown}{', …' if len(found) > 5 else ''}"
 
 
 def _unsafe(name: str) -> bool:
@@ -238,15 +259,43 @@ def _label_positions(file: CsvFile, task: Task) -> dict[str, list[int]]:
     return positions
 
 
-def _label(subtask: Subtask, cells: tuple[str, ...], where: str, problems: Problems) -> Label | None:
-    """Return the label in the cells; None if the subtask does not allow one of them, which becomes a problem."""
+class _WrongCells:
+    """The cells that their columns do not allow; one value of many cells is one problem of the file."""
+
+    def __init__(self, file: CsvFile):
+        self._file = file
+        self._first: dict[tuple[str, str], list[int]] = {}  # value and what is expected → first line, number of cells
+        self._columns: dict[tuple[str, str], dict[str, None]] = {}  # … → headings, in the order in which they are found
+
+    def add(self, line: int, heading: str, value: str, expected: str) -> None:
+        """Count a cell."""
+        cause = (value, expected)
+        if cause not in self._first and len(self._first) >= _MOST_VALUES:
+            cause = next(iter(self._first))
+        self._first.setdefault(cause, [line, 0])[1] += 1
+        self._columns.setdefault(cause, {})[heading] = None
+
+    def finish(self) -> None:
+        """Report them."""
+        for (value, expected), (line, times) in self._first.items():
+            columns = list(self._columns[value, expected])
+            of_one = f"{columns[0]}: " if len(columns) == 1 else ""
+            of_several = "" if of_one else f" of {len(columns)} columns ({', '.join(map(cut, columns))})"
+            count = f" in {counted(times, 'cell{s}')}{of_several}, first on this line" if times > 1 else ""
+            self._file.problems.append(
+                f"{self._file.path}:{line}: {of_one}got {quoted(value)}{count}; expected {expected}. Correct the "
+                f"cell{'s' if times > 1 else ''}."
+            )
+
+
+def _label(subtask: Subtask, cells: tuple[str, ...], line: int, found: _WrongCells) -> Label | None:
+    """Return the label in the cells; None if the subtask does not allow one of them, which is counted."""
     values = [cell.strip() for cell in cells]
     if subtask.multi_label:
         values = [_FLOATS.get(value, value) for value in values]
     wrong = [place for place, value in enumerate(values) if value not in subtask.values]
     for place in wrong:
-        found = f"got {quoted(cells[place])}; expected {subtask.expected}"
-        problems.append(f"{where}: {subtask.headings[place]}: {found}. Correct the cell.")
+        found.add(line, subtask.headings[place], cells[place], subtask.expected)
     return None if wrong else subtask.from_cells(values)
 
 

@@ -16,7 +16,7 @@ from submission.errors import RunFileError
 from submission.labels import LabelTable, read_labels
 from submission.runfile import read_run
 from submission.task import Subtask, Task
-from submission.wording import both, quoted, quoted_list
+from submission.wording import both, cut, quoted, quoted_list
 
 if TYPE_CHECKING:
     import numpy as np
@@ -78,6 +78,11 @@ def score(
     run = run.with_ids_as_in(truth.ids)
     subtasks = [subtask for subtask in task.subtasks if subtask.name in truth.labels and subtask.name in run.labels]
     problems = []
+    if not truth.labels:
+        raise RunFileError(
+            f"{truth.path}: got no column of labels ({both([cut(cell) for cell in truth.header])} only); expected the "
+            "labels of at least one subtask. Give the truth as released, not a list of ids."
+        )
     if not subtasks:
         actual, expected = (both(list(table.labels)) or "no subtask" for table in (run, truth))
         problems.append(
@@ -91,7 +96,7 @@ def score(
             "that both files are of one test set."
         )
     extra = [image_id for image_id in run.ids if image_id not in known]
-    if extra:
+    if extra and len(missing) < len(truth.ids):
         problems.append(
             f"{run.path}: got answers for {quoted_list(extra)}; expected only ids of the truth. Remove them, or give "
             "the truth of this test set."

@@ -18,6 +18,7 @@ from PIL import ExifTags, Image, TiffImagePlugin
 
 from mediaeval.data.formats import CONVERT, readable, why_not_read
 from mediaeval.data.jpeg import Watched, layout_of
+from mediaeval.data.png import without_notes
 from mediaeval.errors import ImageError, first_line
 from submission.reading import NotRegularFileError, open_regular
 
@@ -98,7 +99,7 @@ def _load(data: bytes, scaled: bool, thorough: bool) -> Image.Image:
         raise ImageError(f"the image is damaged: {problem}")
     if layout is None or len(layout.scans) != 1:
         expected = digest_of(_loaded(io.BytesIO(layout.padded(data)), scaled)) if layout and thorough else None
-        image = _loaded(io.BytesIO(data), scaled)
+        image = _loaded_whatever_it_notes(data, scaled)
         if expected is not None and digest_of(image) != expected:
             raise ImageError("the image is damaged: the data of one of its scans end before the picture does")
         return image
@@ -108,6 +109,18 @@ def _load(data: bytes, scaled: bool, thorough: bool) -> Image.Image:
         if not (problem := file.problem()):
             return image
     raise ImageError(f"the image is damaged: {problem}")
+
+
+def _loaded_whatever_it_notes(data: bytes, scaled: bool) -> Image.Image:
+    """Load an image; a PNG also where Pillow refuses it for a text or a profile that stands beside its pixels."""
+    try:
+        return _loaded(io.BytesIO(data), scaled)
+    except (ImageError, MemoryError, Image.DecompressionBombError):
+        raise
+    except Exception:  # what it is shows where the rest is loaded
+        if (bare := without_notes(data)) is None:
+            raise
+    return _loaded(io.BytesIO(bare), scaled)
 
 
 def _loaded(file: io.BytesIO, scaled: bool) -> Image.Image:

@@ -137,7 +137,8 @@ class Watched(io.BytesIO):
         used = start + len(data[start : self._end].rstrip(filler)) if filled else self._end
         self._before = max(start, used - LEFT_OVER)
         self._filled = (used + 16, self._end - LEFT_OVER)  # 16: what the decoder reads ahead, and more
-        self._stops = [self._before, *(self._filled if self._filled[0] <= self._filled[1] else ()), self._end]
+        self._is_filled = self._filled[0] <= self._filled[1]
+        self._stops = [self._before, *(self._filled if self._is_filled else ()), self._end]
         self._written: dict[int, bool] = {}  # stop → whether the last row had been written there
         self._whole = True
         self._ink = _INKS[ink]
@@ -172,8 +173,8 @@ class Watched(io.BytesIO):
         """Return what shows that the picture is not the one that was coded, or nothing."""
         if not self._whole:
             return "its data end before the picture does"
-        (behind, near_end), filled = self._filled, self._filled[0] in self._stops
-        if self._done(self._before) or (filled and self._done(near_end) and not self._done(behind)):
+        behind, near_end = self._filled
+        if self._done(self._before) or (self._is_filled and self._done(near_end) and not self._done(behind)):
             return "data are left over behind the picture, so bytes before them were changed or lost"
         return ""
 

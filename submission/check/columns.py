@@ -149,6 +149,11 @@ class _HeaderCheck:
             remedy = "Write the headings of the dev set byte for byte, without blanks after the commas."
             self._report("heading-changed", f"{_listed(padded)} with blanks", "headings without these", remedy)
             changed = [one for one in changed if (one[0], one[1]) not in padded]
+        alike = [(place, cell) for place, cell, meaning in changed if _letters(cell) == _letters(self.names[meaning])]
+        if len(alike) > 2:
+            remedy = "Write the headings of the dev set byte for byte: they have the same letters, and other bytes."
+            self._report("heading-changed", _listed(alike), "the headings of the dev set", remedy)
+            changed = [one for one in changed if (one[0], one[1]) not in alike]
         for _, cell, meaning in changed:
             self._report_changed(cell, meaning)
         if of_index:
@@ -247,6 +252,11 @@ def _without_blanks_at_end(cells: Sequence[str], enough: int) -> int:
     while width > 1 and width != enough and not cells[width - 1].strip():
         width -= 1
     return width if width < len(cells) else 0
+
+
+def _letters(heading: str) -> str:
+    """Return the letters and digits of a heading, in lower case."""
+    return "".join(filter(str.isalnum, heading[:1000].lower()))
 
 
 def _listed(columns: Sequence[tuple[int, str]]) -> str:

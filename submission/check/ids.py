@@ -121,7 +121,7 @@ class _KnownIds:
             if name in self.expected:
                 return codes, name
         for codes, name in steps:
-            if not name.isascii() and (meant := self._by_key.get(same_name_key(name))) is not None:
+            if (meant := self._by_key.get(same_name_key(name))) is not None:
                 return (*codes, "id-unicode"), meant
         for codes, name in steps:
             if (meant := self._by_case.get(same_name_key(name).casefold())) is not None:
@@ -137,7 +137,7 @@ class _KnownIds:
 
     @cached_property
     def _by_key(self) -> dict[str, str]:
-        return {same_name_key(name): name for name in self.expected if not name.isascii()}
+        return {same_name_key(name): name for name in self.expected}
 
     @cached_property
     def _by_number(self) -> dict[float, str]:

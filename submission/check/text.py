@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from submission.check.ids import report_comment
-from submission.csvfile import BEGINNING, LARGEST, excel_separator, filled_cells
+from submission.csvfile import BEGINNING, LARGEST, excel_separator, filled_cells, too_much
 from submission.filekind import encoding_of, file_kind
 from submission.problems import Findings
 from submission.reading import read_regular
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from _csv import Reader
 
 _DELIMITERS = ",;\t|"
+_ASCII = set(map(chr, range(128)))
 
 
 @dataclass
@@ -77,6 +78,9 @@ def read_lines(data: bytes, found: Findings, is_header: Callable[[Sequence[str]]
     """
     if kind := file_kind(data):
         found.add("not-csv", kind.name, "a CSV", kind.remedy)
+        return None
+    if excess := too_much(data):
+        found.add("file-unreadable", excess[0], excess[1], "Check that it is the run file.")
         return None
     text = _text(data, found)
     if "\0" in text:
@@ -137,10 +141,12 @@ def _text(data: bytes, found: Findings) -> str:
         remedy = "Write the file with encoding='utf-8'."
         found.add("not-utf8", f"byte 0x{data[error.start]:02x}", "UTF-8", remedy, line=line)
         text = data.decode(errors="replace")
-    if text.startswith("\ufeff"):
+        if not (set(text) - {"\ufffd"}) - _ASCII:  # no letter beyond ASCII is UTF-8: as Western programs write it
+            text = data.decode("cp1252", errors="replace")
+    if text.startswith("\ufeff"):  # two of them where a file with one was written with one
         remedy = "Write with encoding='utf-8', not 'utf-8-sig'; readers may take the mark as part of the first heading."
         found.add("bom", "a byte-order mark", "UTF-8 without one", remedy, line=1)
-        text = text[1:]
+        text = text.lstrip("\ufeff")
     return text
 
 
@@ -166,13 +172,16 @@ def _lines(lines: list[str], header: int, found: Findings) -> Lines:
     of_header = _delimiter(lines[header])
     # a header with commas over rows with semicolons happens when two programs wrote one file
     of_body = of_header if of_header in lines[body] else _delimiter(lines[body])
+    quoted = _quotes(lines, header, of_header, of_body, found)
+    header_cells = next(_reader(lines[header : header + 1], of_header)) if quoted else lines[header].split(of_header)
+    if quoted and len(header_cells) == 1 and of_header in header_cells[0]:  # whole lines are in quotes
+        lines[header:] = [_without_quotes(line) for line in lines[header:]]
+        return _lines(lines, header, found)
     for place, delimiter in ((header, of_header), (body, of_body)):
         if delimiter != ",":
             remedy = "Separate the cells by commas (pandas: sep=',')."
             found.add("delimiter", repr(delimiter), "a comma", remedy, line=place + 1)
             break
-    quoted = _quotes(lines, header, of_header, of_body, found)
-    header_cells = next(_reader(lines[header : header + 1], of_header)) if quoted else lines[header].split(of_header)
     return Lines(lines, header, header_cells, of_body, quoted)
 
 
@@ -203,6 +212,10 @@ def _quotes(lines: list[str], header: int, of_header: str, of_body: str, found: 
 def _reader(lines: Iterable[str], delimiter: str) -> "Reader":
     # with their ends: a quoted cell that runs over several lines keeps its line ends
     return csv.reader((line + "\n" for line in lines), delimiter=delimiter, strict=True)
+
+
+def _without_quotes(line: str) -> str:
+    return line[1:-1].replace('""', '"') if len(line) > 1 and line[0] == line[-1] == '"' else line.replace('"', "")
 
 
 def _has_content(line: str) -> bool:

@@ -264,6 +264,35 @@ def test_blanks_before_all_headings_are_one_problem():
     )
 
 
+@pytest.mark.parametrize("write", [str.upper, lambda heading: heading.replace(" ", "\xa0"), "'{}'".format])
+def test_headings_of_the_same_letters_are_one_problem(write):
+    header, body = SOUND.split("\n", 1)
+    problems = find_problems((",".join(map(write, header.split(","))) + "\n" + body).encode(), IDS, OFFICIAL)
+    assert [problem.code for problem in problems] == ["heading-changed"]
+    assert problems[0].remedy.startswith("Write the headings of the dev set byte for byte")
+
+
+def test_whole_lines_in_quotes_are_one_problem():
+    quoted = "".join(f'"{line}"\n' for line in SOUND.splitlines())
+    assert codes(quoted) == {"quoted"}
+    assert codes(quoted.replace(",", ";")) == {"delimiter", "quoted"}
+
+
+def test_an_id_that_looks_the_same_is_reported_as_such():
+    assert codes(SOUND.replace("007", "\u200b007\u2060")) == {"id-unicode"}
+    assert codes(SOUND, ids=[*IDS[:3], "007\u200b"]) == {"id-unicode"}
+
+
+def test_ids_of_a_file_of_a_western_encoding_are_compared_as_letters():
+    run = SOUND.replace("007", "caf\u00e9").encode("cp1252")
+    assert codes(run, ids=[*IDS[:3], "caf\u00e9"]) == {"not-utf8"}
+
+
+@pytest.mark.parametrize("data", [b"id" + b"," * 2_000_000, b"id" + b"\n" * 6_000_000, b"id" + b"\r" * 6_000_000])
+def test_more_columns_or_lines_than_any_run_has_are_one_problem(data):
+    assert codes(data) == {"file-unreadable"}
+
+
 def test_a_wrong_order_of_columns_is_told_with_its_permutation():
     run = columns(lambda cells: swap(cells, 3, 4))()
     (problem,) = find_problems(run.encode(), IDS, OFFICIAL)

@@ -119,14 +119,24 @@ FAULTS = [  # the file, what is told of it
     ("id,filename,T1\n0,a,negative\n", ["devset.csv:1: got 2 columns of ids ('id' and 'filename'); expected one"]),
     ("id,T1,T1: sentiment\na,negative,neutral\n", ["devset.csv:1: got two columns for 'T1'"]),
     ("id,T2.1: Joy\na,0\n", ["devset.csv:1: subtask2: got 1 columns; expected 7. Add 'T2.2: Sadness'"]),
-    ("id,T1\na,negative,0\nb\n", ["devset.csv:2: got 3 cells; expected 2", "devset.csv:3: got 1 cells; expected 2"]),
+    ("id,T1\na,negative,0\nb\n", ["devset.csv:2: got 3 cells; expected 2", "devset.csv:3: got 1 cell; expected 2"]),
     ("id,T1\na,Negative\nb,\n", ["devset.csv:2: T1: got 'Negative'; expected neg", "devset.csv:3: T1: got ''; exp"]),
     (f"id,{T2}\na,0,2,0,0,0,0,x\n", ["devset.csv:2: T2.2: Sadness: got '2'; expected 0 or 1",
                                      "devset.csv:2: T2.7: Neutral: got 'x'; expected 0 or 1"]),
     ("id,T1\na,neutral\na.jpg,neutral\n", ["devset.csv:3: got the id 'a' again (first on line 2)"]),
     ("id,T1\n ,neutral\n.jpg,neutral\n", ["devset.csv:2: got an empty id", "devset.csv:3: got an empty id"]),
     ("id,T1\n../a,neutral\n", ["devset.csv:2: got the id '../a'; expected one that can be a file name"]),
-    ("id,T1\na\\b,neutral\n..,neutral\na\0,neutral\n", [f"devset.csv:{line}: got the id" for line in (2, 3, 4)]),
+    ("id,T1\na\\b,neutral\n..,neutral\n", [f"devset.csv:{line}: got the id" for line in (2, 3)]),
+    ("id,T1\nx/a,neutral\nx/b,neutral\n",
+     ["devset.csv:2: got the id 'x/a', and so in 1 other row: 'x/b' on line 3; expected one that can be a file name"]),
+    ("id,T1\na,neutral\n\0\0\0", ["devset.csv:3: got 3 bytes with the value 0; expected none. The file is damaged"]),
+    ("id,T1\na,neutral\nid,T1\nb,neutral\n", ["devset.csv:3: got the header again; expected it once."]),
+    ("id,T1\n# note\na,neutral\n", ["devset.csv:2: got a line that begins with '#'; expected a row."]),
+    ("id,T1\na;neutral\nb;neutral\n",
+     ["devset.csv:2: got 1 cell, as in 1 other line; expected 2, as in the header. The cells seem to be separated by"]),
+    ('"id,T1"\n"a,neutral"\n', [f"{NO_IDS} (found id,T1); expected one of image ids. Each line is one cell in quotes"]),
+    ("id,T1\nx,neutral\nx\u200b,neutral\n", ["devset.csv:3: got the id 'x\\u200b' in two Unicode forms, 'x' on line"]),
+    (f"id,{'c,' * 60_000}T1\na,neutral\n", ["devset.csv: got 60,002 columns; expected no more than 50,000."]),
     ('id,T1\n"a\nb",neutral\n', ["devset.csv:3: got the id 'a\\nb'"]),
     ("sep=,\nid,T1\na,neutral\n", ["devset.csv:1: got 'sep=,', a line for Excel; expected the header. Remove"]),
     ("sep=;\rid;T1\ra;neutral\r", ["devset.csv:1: got 'sep=;'", f"{NO_IDS.replace(':1:', ':2:')} (found id;T1)"]),
@@ -157,11 +167,23 @@ def test_every_problem_is_told_with_its_line_and_column(csv, content, told):
 
 
 def test_problems_of_header_and_rows_are_told_together_and_at_most_twenty(csv):
-    rows = "".join(f"i{n},wrong\n" for n in range(30))
-    found = problems(csv(f"id,T1,T2.1: Joy\n{rows}".replace("wrong", "wrong,0")))
+    rows = "".join(f"i{n},wrong{n},0\n" for n in range(30))
+    found = problems(csv(f"id,T1,T2.1: Joy\n{rows}"))
     assert found[0].startswith("devset.csv:1: subtask2: got 1 columns; expected 7")
     assert len(found) == 21
     assert found[-1] == "… and 11 more"
+
+
+def test_one_wrong_value_of_many_cells_is_one_problem(csv):
+    rows = "".join(f"i{n}{',False' * 7}\n" for n in range(30))
+    (found,) = problems(csv(f"id,{T2}\n{rows}"))
+    assert found.startswith("devset.csv:2: got 'False' in 210 cells of 7 columns (T2.1: Joy, T2.2: Sadness, ")
+    assert found.endswith("), first on this line; expected 0 or 1. Correct the cells.")
+
+
+@pytest.mark.parametrize("heading", ["\u200bid", "id\xa0", "\ufeff\ufeffid", "\u2060ID "])
+def test_blanks_that_do_not_show_are_no_part_of_the_heading_of_ids(csv, heading):
+    assert read_labels(csv(f"{heading},T1\na,neutral\n"), TASK).ids == ("a",)
 
 
 def test_a_file_that_is_not_there_or_is_a_folder(tmp_path):

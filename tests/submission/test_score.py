@@ -144,6 +144,11 @@ def test_an_extra_answer_is_never_dropped_and_files_of_two_test_sets_are_refused
         score(truth, table(subtask1={"x": "neutral"}), TASK)
 
 
+def test_a_truth_without_labels_is_called_so():
+    with pytest.raises(RunFileError, match=r"truth.csv: got no column of labels \(id only\); expected the labels of"):
+        score(LabelTable("truth.csv", ("id",), ("a",), {}), table(subtask1={"a": "neutral"}), TASK)
+
+
 def test_rows_are_joined_whatever_the_unicode_form_of_their_ids():
     truth, run = table(subtask1={"\u00fc": "neutral"}), table(subtask1={"u\u0308": "neutral"})
     assert score(truth, run, TASK)["subtask1"].weighted_f1 == 1

@@ -3,6 +3,7 @@
 import io
 import os
 import struct
+import zlib
 
 import numpy as np
 import pytest
@@ -304,6 +305,38 @@ def test_images_of_one_tone_whose_codes_are_zeros_are_whole():
         for options in ({"optimize": True}, {"optimize": True, "progressive": True}):
             image = Image.new("RGB", (640, 480), tone)
             assert decode(encoded(image, **options)).getpixel((639, 479)) == image.getpixel((639, 479))
+
+
+@pytest.mark.parametrize(("width", "height", "top"), [(64, 97, 36), (39, 117, 15), (128, 64, 25), (103, 67, 32)])
+def test_a_flat_ground_whose_codes_are_sixteen_zeros_is_whole(width, height, top):
+    image = Image.new("L", (width, height), 128)
+    image.paste(Image.linear_gradient("L").rotate(90).resize((width, top)))
+    data = encoded(image, optimize=True, quality=5)
+    assert data.endswith(bytes(16) + END)
+    assert decode(data).size == (width, height)
+
+
+def chunk(name: bytes, content: bytes, spoilt: int = 0) -> bytes:
+    checksum = zlib.crc32(name + content) ^ spoilt
+    return struct.pack(">I", len(content)) + name + content + struct.pack(">I", checksum)
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        chunk(b"zTXt", b"workflow\0\0" + zlib.compress(bytes(3_000_000))),  # more than Pillow unpacks
+        chunk(b"iCCP", b"profile\0\0" + zlib.compress(bytes(3_000_000))),
+        chunk(b"tEXt", b"a\0b", spoilt=1),
+        chunk(b"gAMA", b"\0"),
+        chunk(b"eXIf", b"II*\0", spoilt=1),
+    ],
+)
+def test_what_a_png_notes_beside_its_pixels_is_no_damage(note):
+    data = encoded(RED_LEFT, "PNG")
+    for place in (33, len(data) - 12):  # behind the header, before the end
+        assert decode(data[:place] + note + data[place:]).tobytes() == RED_LEFT.tobytes()
+    with pytest.raises(ImageError, match="damaged"):
+        decode(data[:33] + note + data[33:60])
 
 
 @pytest.mark.shared
