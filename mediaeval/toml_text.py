@@ -4,6 +4,7 @@ tomllib itself ends in a traceback on numbers of thousands of digits and on deep
 the square of a dotted key's parts.
 """
 
+import math
 import tomllib
 from collections.abc import Iterator, Mapping
 from datetime import date, datetime, time
@@ -93,7 +94,8 @@ def _implausible(tree: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name}: got {value.isoformat()}, a date or time; expected a number, or text in quotes."
         elif isinstance(value, int) and abs(value) > MAX_INTEGER:
             yield f"{name}: got a number of {value.bit_length()} bits; expected at most {MAX_INTEGER}."
-        elif isinstance(value, float) and value and not LEAST <= abs(value) <= MOST:
+        # NaN and infinity are left to the setting, which says what it expects
+        elif isinstance(value, float) and value and math.isfinite(value) and not LEAST <= abs(value) <= MOST:
             yield f"{name}: got {value}; expected 0, or a number of {LEAST} to {MOST}, or the same below 0."
         elif isinstance(value, str) and (problem := _unwritable(value)):
             yield f"{name}: got {quoted(value)}, with {problem}."

@@ -217,5 +217,5 @@ def test_explain_names_every_photograph_that_cannot_be_drawn(job, tmp_path):
         (folder / f"bad{k}.jpg").write_text("<html>404</html>")
     picture("positive", 1).save(folder / "good.jpg")
     told = call("explain", "small", folder, "--out", tmp_path / "out", code=1).stderr
-    assert "bad0.jpg: the file is a text file, not an image" in told and "bad1.jpg" in told
+    assert "bad0.jpg: the file is a web page or XML, not an image" in told and "bad1.jpg" in told
     assert not (tmp_path / "out").exists()

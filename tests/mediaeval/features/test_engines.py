@@ -370,12 +370,13 @@ def test_a_run_refuses_vectors_of_another_engine(weights, workdir, run, make_dev
         f'[features]\nuse = ["net"]\n[extractors.net]\nkind = "timm"\nmodel = "{MODEL}"\nweights = "{weights}"\n'
     )
     run("train", "subtask1", "--data", make_devset(12), "--set", "classifier=logistic", "--no-refit", *CPU)
+    test = make_testset(3)
     toml = workdir / "runs/first/run.toml"
     toml.write_text(toml.read_text().replace('engine = "openvino"', 'engine = "torch"'))
-    refused = run("predict", "first", "--data", make_testset(3), *CPU, code=1)
+    refused = run("predict", "first", "--data", test, *CPU, code=1)
     assert "runs/first/run.toml was changed since mediaeval wrote it" in refused.stderr
     without_digests(workdir / "runs/first")
-    refused = run("predict", "first", "--data", make_testset(3), *CPU, code=1)
+    refused = run("predict", "first", "--data", test, *CPU, code=1)
     assert "extractor 'net': engine was openvino" in refused.stderr and "now torch, float32" in refused.stderr
     assert "Dev and test features must come from the same network" in " ".join(refused.stderr.split())
 
