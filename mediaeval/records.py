@@ -119,8 +119,8 @@ class SubtaskRecord:
             settings={key: value for key, value in read.items() if key not in _OWN_KEYS},
             scale=_text(read["scale"]),
             blocks={name: _count(width) for name, width in _mapping(read["blocks"]).items()},
-            thresholds=_number_by_name(read["thresholds"]),
-            prior=_number_by_name(read["fallback"]),
+            thresholds=_share_by_name(read["thresholds"]),
+            prior=_share_by_name(read["fallback"]),
             n_train=_count(images["train"]),
             n_val=_count(images["val"]),
             refitted=_flag(images["refit"]),
@@ -156,7 +156,7 @@ class EnsembleMember:
 
     @classmethod
     def from_dict(cls, read: dict[str, Any]) -> "EnsembleMember":
-        return cls(_text(read["run"]), _text_by_name(read["models"]), _number_by_name(read["thresholds"]))
+        return cls(_text(read["run"]), _text_by_name(read["models"]), _share_by_name(read["thresholds"]))
 
     def to_dict(self) -> dict[str, Any]:
         return {"run": self.run, "models": self.models, "thresholds": self.thresholds}
@@ -293,3 +293,10 @@ def _text_by_name(read: Any) -> dict[str, str]:
 
 def _number_by_name(read: Any) -> dict[str, float]:
     return {name: _number(one) for name, one in _mapping(read).items()}
+
+
+def _share_by_name(read: Any) -> dict[str, float]:
+    numbers = _number_by_name(read)
+    if not all(0 <= number <= 1 for number in numbers.values()):
+        raise ValueError("expected numbers of 0 to 1")
+    return numbers

@@ -61,7 +61,8 @@ def split(
             filled += counts[group, 0]
     if in_val.all() or not in_val.any():
         raise ConfigError(
-            f"{len(labels)} images in {n_groups} groups cannot be split {1 - val:.0%}/{val:.0%}: one side stays empty."
+            f"{len(labels)} images in {n_groups} groups cannot be split {1 - val:.0%}/{val:.0%}: one side stays empty. "
+            "Use more images, or another share: --set split.val=0.4."
         )
     if how == "stratified":
         _balance(counts, in_val, target, rng)
@@ -229,7 +230,7 @@ def _parse_source(source: str) -> tuple[Path, str]:
     """Return the file and the column of `CSV:COLUMN`. Raises ConfigError for another form."""
     path, _, column = source.rpartition(":")
     if not path or not column.strip():
-        raise ConfigError(f"--groups: got {quoted(source)}; expected CSV:COLUMN, such as norms.csv:concept.")
+        raise ConfigError(f"groups: got {quoted(source)}; expected CSV:COLUMN, such as norms.csv:concept.")
     return Path(path), column.strip()
 
 

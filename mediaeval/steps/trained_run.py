@@ -304,8 +304,9 @@ def read_config(folder: RunFolder, task: Task) -> Config:
         config = parse_config(read_toml(folder.config), task, folder.config)
         return with_store_near(config, folder.config, folder.runs_dir.parent)
     except ConfigError as error:
+        why = str(error).rstrip(".")
         raise RunFolderError(
-            f"{folder.path} is half written: run.toml is absent or damaged ({error}). Train it again: {folder.retrain}."
+            f"{folder.path} is half written: run.toml is absent or damaged ({why}). Train it again: {folder.retrain}."
         ) from None
 
 

@@ -100,6 +100,11 @@ def test_another_layout_is_refused_with_what_to_do(layout, tmp_path):
         ("manifest.json", "{", "mediaeval train all --run first --replace"),
         ("manifest.json", '{"header": []}', "mediaeval train all --run first --replace"),
         ("subtask1/subtask.json", "[]", "mediaeval train all --run first --replace"),
+        (
+            "subtask1/subtask.json",
+            json.dumps(SUBTASK.to_dict() | {"thresholds": {"positive": 3}}),
+            "mediaeval train all --run first --replace",
+        ),
         ("test/test.json", '{"ids": 3}', "mediaeval predict first"),
     ],
 )
