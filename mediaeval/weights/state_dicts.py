@@ -88,7 +88,12 @@ class _Search(Generic[T]):
         if (taken := _chosen(found)) is None:
             return None
         others = [str(key) for key, item in value.items() if key != taken[0] and not _is_empty(item)]
-        return replace(taken[1], left_out=(*taken[1].left_out, *others))
+        state = replace(taken[1], left_out=(*taken[1].left_out, *others))
+        nameless = [str(key) for key in nested if key not in found and _is_averaged(key)]
+        if nameless and not (state.note or state.passed_over or _is_averaged(state.place)):
+            note = f"it holds {nameless[0]}, averaged weights without the keys of a network; {state.place} is taken."
+            state = replace(state, note=note)
+        return state
 
     def _nested(self, value: object, key: object, depth: int) -> StateDict[T] | None:
         state = self.find(value, depth + 1)
@@ -144,8 +149,9 @@ def _is_empty(value: object) -> bool:
 
 def _chosen(found: Mapping[Any, StateDict[T]]) -> tuple[Any, StateDict[T]] | None:
     """Return key and state dict of the one to take: averaged weights that fit, else the usual wrapper, else the one."""
-    averaged = [key for key in (*_FIRST_OF_TIMM, *found) if key in found and _is_averaged(key)]
-    others = [key for key in (*_WRAPPERS, *found) if key in found and not _is_averaged(key)]
+    averages = {key for key, state in found.items() if _is_averaged(state.place)}  # also in callbacks of Lightning
+    averaged = [key for key in (*_FIRST_OF_TIMM, *found) if key in averages]
+    others = [key for key in (*_WRAPPERS, *found) if key in found and key not in averages]
     if not averaged:
         known = bool(others) and (others[0] in _WRAPPERS or len(others) == 1)
         return (others[0], found[others[0]]) if known else None

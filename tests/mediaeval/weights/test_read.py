@@ -210,6 +210,16 @@ def test_the_one_state_dict_is_found_by_its_structure(loaded, here):
     assert len(weights_identity(here / "w.pth")) == len("file sha256 ") + 64, "as before there was a choice"
 
 
+def test_averaged_weights_in_a_callback_are_taken_and_those_without_keys_named(here, caplog):
+    caplog.set_level(logging.INFO)
+    torch.save({"state_dict": RAW, "callbacks": {"EMA": {"ema_state_dict": AVERAGED}}}, "lightning.ckpt")
+    assert torch.equal(read_weights(here / "lightning.ckpt", "extractor 'x'")["a"], A)
+    assert "the averaged weights, callbacks.EMA.ema_state_dict, are taken" in caplog.text
+    torch.save({"model": {"a": A}, "ema": {"decay": 0.9, "shadow_params": [A * 0]}}, "list.pth")
+    assert torch.equal(read_weights(here / "list.pth", "extractor 'x'")["a"], A)
+    assert "it holds ema, averaged weights without the keys of a network; model is taken." in caplog.text
+
+
 def test_no_key_is_lost_with_a_prefix_and_two_networks_are_not_guessed_between(here):
     torch.save({"module.a": A, "a": A + 1}, "both.pth")
     with pytest.raises(WeightsError, match=r"both\.pth: 'module\.a' and 'a' would both be 'a'"):
