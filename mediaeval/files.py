@@ -32,6 +32,7 @@ except ImportError:  # Windows
 PART, NEW, OLD = ".mediaeval-part", ".mediaeval-new", ".mediaeval-old"
 _KINDS = "|".join(map(re.escape, (PART, NEW, OLD)))
 _TEMPORARY = re.compile(rf"\.(?P<name>.*)\.(?P<token>[0-9a-f]{{8}})(?P<kind>{_KINDS})", re.DOTALL)
+_PASSING = "passing"  # what is only passed through takes nobody's place
 _LONGEST_STEM = 100  # letters of a file's name in its temporary name, which must not be too long either
 
 
@@ -97,7 +98,7 @@ def passing_folder(parent: Path) -> Iterator[Path]:
     parent = Path(parent)
     parent.mkdir(parents=True, exist_ok=True)
     _clear_leftovers_once(parent.absolute())
-    folder, handle = _begin(parent, "passing", PART, folder=True)
+    folder, handle = _begin(parent, _PASSING, PART, folder=True)
     try:
         yield folder
     finally:
@@ -205,6 +206,9 @@ def _begin(parent: Path, name: str, kind: str, *, folder: bool) -> tuple[Path, i
             if not parent.is_dir():
                 raise
             continue
+        except OSError as error:  # the temporary name says nothing to people
+            error.filename = str(parent if name == _PASSING else parent / name)
+            raise
         if fcntl is None or _is_locked_in_place(path, handle):
             return path, handle
         _close(handle)

@@ -39,4 +39,5 @@ def in_words(error: Exception) -> str:
     if is_out_of_memory(error):
         return "out of memory"
     line = first_line(error)[:200].rstrip(".")
-    return line if " " in line else f"{type(error).__name__}: {line}"
+    kind = type(error).__name__
+    return line if " " in line or line == kind else f"{kind}: {line}"

@@ -49,7 +49,7 @@ def resized(image: Image.Image, resize: int, interpolation: str, squash: bool) -
     if math.prod(size) > LARGE:
         raise ImageError(
             f"the image is too narrow to be learned from: {image.width} × {image.height} pixels would become "
-            f"{size[0]} × {size[1]}. Crop it, or leave it out"
+            f"{size[0]} × {size[1]}. Crop it, leave it out, or choose a smaller image_size"
         )
     return _whole(image, size, interpolation)
 

@@ -76,7 +76,8 @@ def parameter_groups(system: SystemNetwork, settings: TrainingSettings) -> list[
     """
     if settings.layer_decay != 1 and not system.layers:
         raise ConfigError(
-            f"system.layer_decay: got {settings.layer_decay}; expected 1, since this system has no order of layers."
+            f"system.layer_decay: got {settings.layer_decay}; expected 1, since this system has no order of layers. "
+            "Set it: --set system.layer_decay=1."
         )
     deepest = max(system.layers.values(), default=0)
     groups: dict[tuple[float, float], list[Tensor]] = {}

@@ -84,6 +84,19 @@ def test_an_error_names_the_place_where_the_file_was_to_be(tmp_path):
     assert raised.value.filename == str(tmp_path / "run/sub/f") and names(tmp_path) == []
 
 
+def test_where_nothing_may_be_written_the_place_is_named_not_the_temporary_name(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(errno.EACCES, "Permission denied", ".a temporary name")
+
+    monkeypatch.setattr("mediaeval.files.os.open", refuse)
+    with pytest.raises(PermissionError) as raised:
+        write_atomically(tmp_path / "f", b"")
+    assert raised.value.filename == str(tmp_path / "f")
+    with pytest.raises(PermissionError) as raised, passing_folder(tmp_path):
+        pass
+    assert raised.value.filename == str(tmp_path)
+
+
 def test_linked_files_are_replaced_never_changed(tmp_path):
     (tmp_path / "old/sub").mkdir(parents=True)
     (tmp_path / "old/sub/f").write_text("old")
