@@ -46,6 +46,9 @@ class ImageFiles:
                 self.unread.setdefault(key, []).append(path)
                 if suffix:  # of an id with a dot, and a file without extension
                     self.unread.setdefault(same_name_key(path.name), []).append(path)
+                inner, second = stem_and_suffix(stem)
+                if second.lower() in IMAGE_SUFFIXES:  # `x.jpg.crdownload`, `x.jpg.part`, `x.jpg.1`
+                    self.unread.setdefault(same_name_key(inner), []).append(path)
         for paths in self.unread.values():
             paths.sort(key=lambda path: path.suffix.lower() not in (*UNREAD_SUFFIXES, ""))
 

@@ -21,7 +21,9 @@ def same_name_key(name: str) -> str:
     >>> same_name_key("u\u0308") == same_name_key("\u00fc") == "\u00fc"
     True
     """
-    return name if name.isascii() or len(name) > _LONGEST else unicodedata.normalize("NFC", visible(name))
+    if name.isascii():
+        return name.strip()
+    return name if len(name) > _LONGEST else unicodedata.normalize("NFC", visible(name))
 
 
 def visible(text: str) -> str:

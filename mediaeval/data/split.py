@@ -15,7 +15,7 @@ from submission.names import same_name_key
 from submission.reading import read_regular
 from submission.table import ID_COLUMNS, read_table
 from submission.task import Task
-from submission.wording import cut, quoted
+from submission.wording import counted, cut, quoted
 
 logger = logging.getLogger(__name__)
 
@@ -60,9 +60,12 @@ def split(
             in_val[group] = True
             filled += counts[group, 0]
     if in_val.all() or not in_val.any():
+        remedy = "Use more images, or another share: --set split.val=0.4."
+        if n_groups == 1 and len(labels) > 1:
+            remedy = "All are copies of one image, or of one group: see mediaeval inspect, or split without groups."
         raise ConfigError(
-            f"{len(labels)} images in {n_groups} groups cannot be split {1 - val:.0%}/{val:.0%}: one side stays empty. "
-            "Use more images, or another share: --set split.val=0.4."
+            f"{len(labels)} images in {counted(n_groups, 'group{s}')} cannot be split {1 - val:.0%}/{val:.0%}: one "
+            f"side stays empty. {remedy}"
         )
     if how == "stratified":
         _balance(counts, in_val, target, rng)
@@ -243,7 +246,8 @@ def _same_bytes(one: Path, other: Path) -> bool:
 
 def _column(path: Path, frame: pd.DataFrame, column: str) -> dict[str, str]:
     """Return id → cell of a column. Raises DatasetError when there is none of this name, or several."""
-    places = [place for place, name in enumerate(frame.columns) if name == column]
+    key = same_name_key(column)
+    places = [place for place, name in enumerate(frame.columns) if same_name_key(name) == key]
     if len(places) == 1:
         return dict(zip(frame.index, frame.iloc[:, places[0]], strict=True))
     if places:

@@ -138,3 +138,13 @@ def test_two_names_that_look_alike_are_both_named(make_devset):
     (folder / "devset.csv").unlink()
     with pytest.raises(LabelFileError, match=r"got 2 images for the id .*'U\\u0308ber2.jpg' and '\\xdcber2.jpg'"):
         load_dataset(folder, VISUAL_SENTIMENT_2021)
+
+
+def test_an_unfinished_download_is_named_and_blanks_of_a_file_name_are_no_part_of_its_id(make_devset):
+    folder = make_devset(4)
+    (folder / "images/d1.jpg").rename(folder / "images/d1.jpg.crdownload")
+    (folder / "images/d2.jpg").rename(folder / "images/d2 .jpg")
+    dataset = load_dataset(folder, VISUAL_SENTIMENT_2021)
+    assert dataset.missing == ()
+    assert dataset.image_paths["d1"].name == "d1.jpg.crdownload"
+    assert dataset.image_paths["d2"].name == "d2 .jpg"

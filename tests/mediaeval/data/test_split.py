@@ -172,6 +172,9 @@ def test_ids_and_groups_match_in_either_unicode_form(tmp_path):
     (tmp_path / "split.csv").write_text("id,side\nU\u0308,train\n\u00dc,val\n")
     with pytest.raises(DatasetError, match=r"in two Unicode forms, 'U\\u0308' on line 2 and '\\xdc' here"):
         read_split(tmp_path / "split.csv", ["\u00dc"])
+    for column in ("gr\u00fc", "gru\u0308"):
+        (tmp_path / "norms.csv").write_text("id,gru\u0308\u200b\na,x\n", encoding="utf-8")
+        assert read_groups(f"{tmp_path}/norms.csv:{column}").of(["a"]) == ["x"]
 
 
 def test_a_groups_file_is_looked_for_beside_the_settings_and_in_the_dev_folder(tmp_path, monkeypatch):
