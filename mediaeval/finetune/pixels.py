@@ -9,7 +9,7 @@ from PIL import Image
 
 from mediaeval.batches import map_ahead
 from mediaeval.data.images import decode, read_image
-from mediaeval.errors import ImageError
+from mediaeval.errors import ImageError, first_problems
 from mediaeval.features.images import Images
 from mediaeval.features.windows import Box, centre_box, resized, windows
 from mediaeval.finetune.network import View
@@ -42,18 +42,25 @@ def _cut(view: View, image: Image.Image, boxes: Callable[[tuple[int, int]], list
 def decoded(images: Images, shape: Callable[[Image.Image], np.ndarray]) -> Iterator[tuple[str, np.ndarray]]:
     """Yield (id, shape(image)) in the order of `images.ids`; a thread per processor decodes a few images ahead.
 
-    Raises ImageError, naming the image, if one cannot be decoded.
+    Raises ImageError, naming all images that cannot be decoded or shaped; none is yielded behind the first of them.
     """
 
-    def pixels_of(image_id: str) -> np.ndarray:
+    def pixels_of(image_id: str) -> np.ndarray | ImageError:
         try:
             return shape(decode(read_image(images.paths[image_id])[1]))
         except ImageError as error:
-            raise ImageError(f"{image_id}: {error}") from None
+            return error
         except MemoryError:
-            raise ImageError(f"{image_id}: there is not enough memory to resize the image") from None
+            return ImageError("there is not enough memory to resize the image")
 
-    yield from map_ahead(pixels_of, images.ids, os.cpu_count() or 1)
+    problems = []
+    for image_id, found in map_ahead(pixels_of, images.ids, os.cpu_count() or 1):
+        if isinstance(found, ImageError):
+            problems.append(f"{image_id}: {found}")
+        elif not problems:
+            yield image_id, found
+    if problems:
+        raise ImageError(*first_problems(problems, 20))
 
 
 class DecodedImages:

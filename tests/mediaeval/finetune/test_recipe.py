@@ -11,6 +11,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from PIL import Image
 from torch import nn
 
 from mediaeval.data.images import decode
@@ -216,6 +217,16 @@ def test_a_damaged_image_is_named(images, tmp_path):
     images.paths["i2"].write_bytes(b"no image")
     with pytest.raises(ImageError, match="i2: the file is a text file, not an image"):
         DecodedImages(images, VIEW, tmp_path)
+
+
+def test_all_images_that_cannot_be_learned_from_are_named_at_once(tmp_path):
+    paths = {name: tmp_path / f"{name}.png" for name in ("wide", "sound", "tall", "broken")}
+    for name, size in (("wide", (60_000, 1)), ("sound", (40, 30)), ("tall", (1, 60_000))):
+        Image.new("RGB", size).save(paths[name])
+    paths["broken"].write_bytes(b"x")
+    with pytest.raises(ImageError) as caught:
+        DecodedImages(Images(tuple(paths), paths), VIEW, tmp_path)
+    assert [problem.partition(":")[0] for problem in caught.value.problems] == ["wide", "tall", "broken"]
 
 
 # settings -----------------------------------------------------------------------------------------------------------
