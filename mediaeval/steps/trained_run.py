@@ -131,7 +131,8 @@ class TrainedRun:
 
     def validation(self, subtask: Subtask) -> pd.DataFrame:
         """Return the split model's probabilities of the validation images, ids × labels, and their source."""
-        return read_probabilities(self.folder.subtask(subtask.name) / "validation.csv", subtask)
+        file = self.folder.subtask(subtask.name) / "validation.csv"
+        return read_probabilities(file, subtask, remedy=f"Train it again: {self.folder.retrain}.")
 
     # networks ---------------------------------------------------------------------------------------------------------
 

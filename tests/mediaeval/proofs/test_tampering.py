@@ -241,6 +241,10 @@ def null_bytes(run: Path) -> None:
     (run / "test/subtask1.csv").write_bytes(b"\0" * 1000)
 
 
+def of_other_columns(run: Path) -> None:
+    (run / "subtask1/validation.csv").write_text("id,source\na,model\n")
+
+
 def all_images_without_features(run: Path) -> None:
     path = run / "test/test.json"
     record = json.loads(path.read_text())
@@ -257,6 +261,10 @@ def all_images_without_features(run: Path) -> None:
         (huge_number, r"half written: manifest.json is absent or damaged"),
         (part_of_itself, r"is an ensemble that is part of itself"),
         (null_bytes, r"are not those that predict wrote"),
+        (
+            of_other_columns,
+            r"validation.csv is damaged: expected the columns id, negative, neutral, positive, source. Train it again",
+        ),
         (all_images_without_features, r"none of the 45 test images has features"),
     ],
 )
