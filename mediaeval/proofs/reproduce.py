@@ -99,7 +99,8 @@ def _rebuilt(run: TrainedRun, predicted: PredictionRecord, damaged: list[str]) -
     changed += _changed_versions(predicted.versions)
     if dataset.ids != predicted.ids:
         changed.append(f"test list: {len(predicted.ids)} ids then, {len(dataset.ids)} now, or another order.")
-    changed += [f"model: {change.what}" for subtask in run.subtasks for change in run.changed_model(subtask)]
+    models = [f"model: {change.what}" for subtask in run.subtasks for change in run.changed_model(subtask)]
+    changed += dict.fromkeys(models)  # one file may be a member's in several subtasks
     run.load_models()
     with passing_folder(folder.runs_dir) as new:
         images = run.images_anew(dataset, new / "features")

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,8 @@ from mediaeval.steps.tables import read_probabilities
 from mediaeval.steps.trained_run import TrainedRun
 from submission.runfile import read_run, write_run
 from submission.task import Header, Task
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,8 @@ def _publish(run: TrainedRun, verified: Path, sha256: str) -> None:
         is_there = folder.run_csv.is_file() and file_digest(folder.run_csv) == sha256
         if is_there and (files is None or files.get(folder.run_csv.name) == sha256):
             return
+        if files is None and folder.run_csv.is_file() and not is_there:
+            logger.warning(f"{folder.run_csv} was not what its predictions lead to, and is replaced.")
         with folder.rewritten(replaced={folder.run_csv.name}) as new:
             write_atomically(new.run_csv, verified.read_bytes())
             if file_digest(new.run_csv) != sha256:

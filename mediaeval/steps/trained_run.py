@@ -252,7 +252,11 @@ class TrainedRun:
             return []
         members = []
         for member in self.folder.read_ensemble(subtask.name).members:
-            folder = open_run(member.run, self.folder.runs_dir)
+            try:
+                folder = open_run(member.run, self.folder.runs_dir)
+            except RunFolderError as error:
+                made = f"{self.folder.path} is made of {member.run}. Put it back, or make the ensemble again."
+                raise RunFolderError(*error.problems, made) from None
             # what changed in it is looked for through the ensemble
             run = TrainedRun.open(
                 folder,

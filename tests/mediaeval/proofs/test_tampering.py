@@ -178,6 +178,8 @@ def test_reproduce_of_a_damaged_model_names_the_file(job):
 def test_a_run_made_before_0_2_is_submitted_and_sealed(job, run):
     without_digests(job / "runs/first")
     assert "made before 0.2: not covered" in run("submit", "first", "--no-rehearsal").stderr
+    (job / "runs/first/run.csv").write_text("edited\n")
+    assert "was not what its predictions lead to, and is replaced" in run("submit", "first", "--no-rehearsal").stderr
     path = job / "runs/first/subtask2/subtask.json"
     before = path.read_bytes()
     path.write_bytes(before.replace(b"0.5", b"0.0"))

@@ -147,7 +147,9 @@ def test_members_that_changed_or_went_are_told(job):
     with pytest.raises(RunFolderError, match="runs/b was trained again since runs/e was made of it"):
         predict(open_run("e"), VISUAL_SENTIMENT_2021, job / "testset")
     shutil.rmtree(job / "runs/b")
-    with pytest.raises(RunFolderError, match="runs/b does not exist"):
+    with pytest.raises(
+        RunFolderError, match=r"runs/b does not exist(.|\n)* is made of b. Put it back, or make the ensemble again"
+    ):
         predict(open_run("e"), VISUAL_SENTIMENT_2021, job / "testset")
 
 
