@@ -20,6 +20,8 @@ from mediaeval.data.formats import CONVERT, readable, why_not_read
 from mediaeval.data.jpeg import Watched, layout_of
 from mediaeval.data.png import without_notes
 from mediaeval.errors import ImageError, first_line
+from submission.image_files import IMAGE_SUFFIXES, stem_and_suffix
+from submission.names import same_name_key
 from submission.reading import NotRegularFileError, open_regular
 
 # A part of a feature's identity: two decoders differ by a grey level here and there, which changes features.
@@ -55,7 +57,9 @@ def read_image(path: Path) -> tuple[str, bytes]:
             size = os.fstat(file.fileno()).st_size
             data = file.read() if size <= MOST_BYTES else b""
     except FileNotFoundError:
-        raise ImageError("the file is absent") from None
+        alike = _in_other_case(Path(path))
+        hint = f", but {alike} is there: the case of its letters differs. Rename it, or correct the id" if alike else ""
+        raise ImageError(f"the file is absent{hint}") from None
     except NotRegularFileError as error:
         raise ImageError(f"the file {error.strerror}") from None
     except OSError as error:
@@ -65,6 +69,20 @@ def read_image(path: Path) -> tuple[str, bytes]:
     if not data:
         raise ImageError("the file is empty (0 bytes)")
     return hashlib.sha256(data).hexdigest(), data
+
+
+def _in_other_case(path: Path) -> str | None:
+    """Return the name of an image whose name differs from a path's in the case of letters alone, if there is one."""
+    return _names_by_folded_stem(path.parent).get(same_name_key(path.stem).casefold())
+
+
+@cache
+def _names_by_folded_stem(folder: Path) -> dict[str, str]:
+    # once per folder: of a long list, all images may be absent
+    names = (path.name for path in folder.iterdir()) if folder.is_dir() else ()
+    parts = {name: stem_and_suffix(name) for name in names}
+    images = {name: stem for name, (stem, suffix) in parts.items() if suffix.lower() in IMAGE_SUFFIXES}
+    return {same_name_key(stem).casefold(): name for name, stem in images.items()}
 
 
 def decode(data: bytes, *, scaled: bool = False, thorough: bool = False) -> Image.Image:

@@ -76,6 +76,12 @@ def test_an_image_of_too_many_pixels_is_refused(monkeypatch):
         decode(encoded(RED_LEFT, "PNG"))
 
 
+def test_an_image_whose_name_differs_in_case_is_named(tmp_path):
+    (tmp_path / "Photo.JPG").write_bytes(b"")
+    with pytest.raises(ImageError, match=r"absent, but Photo.JPG is there: the case of its letters differs. Rename"):
+        read_image(tmp_path / "photo.jpg")
+
+
 def test_absent_and_empty_files_are_told_apart(tmp_path):
     with pytest.raises(ImageError, match="absent"):
         read_image(tmp_path / "nothing.jpg")
