@@ -79,7 +79,7 @@ def reproduce(folder: RunFolder, task: Task, *, device: str = "auto") -> Reprodu
         raise RunFolderError(f"{folder.path} holds no run.csv. Write it: mediaeval submit {folder.name}.")
     predicted = folder.read_predictions()
     run = TrainedRun.open(folder, task, device, checked=False)
-    damaged = [str(one) for one in changed_files(folder.path, run.manifest)]
+    damaged = [*map(str, changed_files(folder.path, run.manifest)), *run.damaged_members()]
     try:
         return _rebuilt(run, predicted, damaged)
     except UserError as error:

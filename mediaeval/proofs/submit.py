@@ -50,6 +50,11 @@ def submit(
     again = f"Predict again: mediaeval predict {folder.name} --data {predicted.data}."
     folder.require_unchanged(folder.read_manifest())
     run = TrainedRun.open(folder, task)
+    if damaged := run.damaged_members():
+        raise RunFolderError(
+            *first_problems(damaged, 10),
+            f"{folder.path} is made of it: put it back, or train it, and make the ensemble again, with --replace.",
+        )
     stale = [name for name, one in run.records.items() if predicted.models.get(name) not in one.models.values()]
     if stale:
         raise RunFolderError(f"{folder.path}: {', '.join(stale)} was trained after the predictions were made. {again}")

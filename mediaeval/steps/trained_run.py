@@ -238,6 +238,13 @@ class TrainedRun:
             changed += run.changed_model(subtask)
         return changed
 
+    def damaged_members(self) -> list[str]:
+        """Return which files of the runs that an ensemble is made of are not those that were recorded, in words.
+
+        A member that is absent is no damage: what was predicted with it can be submitted.
+        """
+        return _damaged_members(self.folder, self.task, {self.name})
+
     def _load(self, subtask: Subtask) -> Model:
         path = self.model_file(subtask)
         if path.name != ENSEMBLE:
@@ -313,6 +320,22 @@ def read_config(folder: RunFolder, task: Task) -> Config:
         raise RunFolderError(
             f"{folder.path} is half written: run.toml is absent or damaged ({why}). Train it again: {folder.retrain}."
         ) from None
+
+
+def _damaged_members(folder: RunFolder, task: Task, seen: set[str]) -> list[str]:
+    """Return the damage in members of a run, and in theirs, but for those that were `seen`, which grows."""
+    found = []
+    for subtask in folder.subtasks(task):
+        if not (folder.subtask(subtask) / ENSEMBLE).is_file():
+            continue
+        for member in folder.read_ensemble(subtask).members:
+            if member.run in seen or not (folder.runs_dir / member.run).is_dir():
+                continue
+            seen.add(member.run)
+            part = open_run(member.run, folder.runs_dir)
+            found += [str(one) for one in changed_files(part.path, part.read_manifest(), leave_out=PREDICTED)]
+            found += _damaged_members(part, task, seen)
+    return found
 
 
 def _misfits(record: SubtaskRecord, subtask: Subtask) -> list[str]:

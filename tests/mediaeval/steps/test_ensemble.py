@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from mediaeval.errors import DatasetError, RunFolderError
+from mediaeval.proofs.submit import submit
 from mediaeval.records import EnsembleMember
 from mediaeval.runs import open_run, run_folder
 from mediaeval.steps.ensemble import make_ensemble
@@ -151,6 +152,21 @@ def test_members_that_changed_or_went_are_told(job):
         RunFolderError, match=r"runs/b does not exist(.|\n)* is made of b. Put it back, or make the ensemble again"
     ):
         predict(open_run("e"), VISUAL_SENTIMENT_2021, job / "testset")
+
+
+def test_an_edited_member_is_reported_by_submit_and_an_absent_one_is_none(job):
+    make_ensemble([open_run("a"), open_run("b")], run_folder("e"), VISUAL_SENTIMENT_2021)
+    make_ensemble([open_run("e"), open_run("c")], run_folder("nested"), VISUAL_SENTIMENT_2021)
+    for name in ("e", "nested"):
+        predict(open_run(name), VISUAL_SENTIMENT_2021, job / "testset")
+    path = job / "runs/b/subtask1/subtask.json"
+    text = path.read_text()
+    path.write_text(text + "\n")
+    for name in ("e", "nested"):
+        with pytest.raises(RunFolderError, match=r"runs/b/subtask1/subtask.json was changed(.|\n)*is made of it"):
+            submit(open_run(name), VISUAL_SENTIMENT_2021, partial=True)
+    shutil.rmtree(job / "runs/b")
+    assert submit(open_run("e"), VISUAL_SENTIMENT_2021, partial=True).n_images == 6
 
 
 def test_an_ensemble_is_written_over_when_asked_and_its_run_file_superseded(job):
