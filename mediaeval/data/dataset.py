@@ -9,6 +9,7 @@ from mediaeval.errors import DatasetError
 from submission.image_files import ImageFiles, names_of
 from submission.labels import LabelTable, find_csv, read_ids, read_labels
 from submission.task import Task
+from submission.wording import quoted
 
 
 @dataclass(frozen=True)
@@ -60,7 +61,11 @@ def load_dataset(folder: Path, task: Task, *, labelled: bool = True) -> Dataset:
     folder, two files for one id) or LabelFileError (a CSV that cannot be read), each with all problems.
     """
     folder = Path(folder)
-    named = folder if folder.is_file() and folder.suffix.lower() == ".csv" else None
+    try:
+        is_file = folder.is_file()
+    except (OSError, ValueError) as error:  # a name that is too long
+        raise DatasetError(f"{quoted(str(folder))}: {getattr(error, 'strerror', error)}. Check the path.") from None
+    named = folder if is_file and folder.suffix.lower() == ".csv" else None
     if named:
         folder = named.parent
     if not folder.is_dir():

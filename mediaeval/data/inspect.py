@@ -8,6 +8,7 @@ from mediaeval.data.dataset import load_dataset
 from mediaeval.data.duplicates import HOW, DuplicateGroup, DuplicatePair, examine, find_duplicates
 from mediaeval.errors import first_few
 from submission.task import Task
+from submission.wording import counted
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class Inspection:
             (f"{self.folder}: {self.n_images} images", ["subtask", "label", "images", "share"], labels),
             (f"{len(bad)} images missing or damaged", ["image", "reason"], bad),
             (
-                f"{len(groups)} groups of duplicates, {conflicting} with conflicting labels",
+                f"{counted(len(groups), 'group{s} of duplicates')}, {conflicting} with conflicting labels",
                 ["image", "duplicates", "same", "differ in"],
                 groups,
             ),

@@ -27,12 +27,22 @@ _BUILDING = re.compile(
 # What the network takes and returns, and how it is compiled, is ours to choose
 _OURS = re.compile(r"exportable|feature_cls|features_only|in_chans|model_name|no_jit|out_indices|pruned|scriptable")
 _NESTED = 4  # lists within lists, at most
+_ITEMS = 100  # of a list, at most
+# Settings may be somebody else's: a network of 10⁹ layers would be built until the memory is full
+_LARGEST = 65536  # whole number; the widest networks of timm have layers of 8192
+_DEEPEST = 1000  # where the name of the argument is one of depth; timm's deepest networks have 200 blocks
+_OF_DEPTH = re.compile(r"(^|_)(blocks?|depths?|layers|multiplier|repeats?|stages?)(_|$)", re.IGNORECASE)
 
 
 def _only_what_builds(arguments: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments. Raises ValueError, naming all of them, for those that do more than build a network."""
     refused = [name for name in arguments if not _builds(name)]
     odd = [name for name, value in arguments.items() if name not in refused and not _is_plain(value)]
+    large = [
+        name
+        for name, value in arguments.items()
+        if name not in (*refused, *odd) and _largest(value) > (_DEEPEST if _OF_DEPTH.search(name) else _LARGEST)
+    ]
     problems = []
     if refused:
         problems.append(
@@ -43,6 +53,12 @@ def _only_what_builds(arguments: dict[str, Any]) -> dict[str, Any]:
         problems.append(
             f"{first_few(odd)}: got {first_few(quoted(arguments[name]) for name in odd)}; expected a number, true or "
             "false, a name such as 'gelu', or a list of these"
+        )
+    if large:
+        got = first_few(quoted(arguments[name]) for name in large)
+        problems.append(
+            f"{first_few(large)}: got {got}; expected numbers of at most {_LARGEST}, and of at most {_DEEPEST} where they "
+            "count layers or blocks"
         )
     if problems:
         raise ValueError(". ".join(problems))
@@ -57,10 +73,17 @@ def _builds(name: str) -> bool:
 
 def _is_plain(value: object, nested: int = 0) -> bool:
     if isinstance(value, list | tuple):
-        return nested < _NESTED and all(_is_plain(item, nested + 1) for item in value)
+        return nested < _NESTED and len(value) <= _ITEMS and all(_is_plain(item, nested + 1) for item in value)
     if isinstance(value, str):  # of a layer, an activation, a pooling: neither a path nor an address
         return re.fullmatch(r"[\w.+-]{0,100}", value, re.ASCII) is not None
     return value is None or isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value))
+
+
+def _largest(value: object) -> float:
+    """Return the largest whole number in a value, 0 where there is none."""
+    if isinstance(value, list | tuple):
+        return max(map(_largest, value), default=0)
+    return abs(value) if isinstance(value, int) and not isinstance(value, bool) else 0
 
 
 def _only_a_name(name: str) -> str:

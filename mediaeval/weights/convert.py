@@ -55,7 +55,7 @@ def _load(path: Path, out: Path, trust: bool) -> object:
     try:
         content = content_of(path)
     except FileNotFoundError:
-        raise WeightsError(f"{path} is not a file; expected a PyTorch file.") from None
+        raise WeightsError(f"{path} is not a file; expected a PyTorch file. Check the path.") from None
     except OSError as error:
         raise not_opened(path, error, "a PyTorch file") from error
     if content in READ_HERE and content not in (TORCH, TORCH_LEGACY):

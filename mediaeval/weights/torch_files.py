@@ -65,7 +65,9 @@ def _free_name(path: Path) -> Path:
 
 def not_opened(path: Path, error: OSError, expected: str = _WHAT_IS_READ) -> WeightsError:
     """Return the error to raise for what cannot be opened, such as a folder or a pipe."""
-    return WeightsError(f"{path}: {error.strerror or first_line(error)}; expected {expected}.")
+    return WeightsError(
+        f"{path}: {error.strerror or first_line(error)}; expected {expected}. Give the path of the file."
+    )
 
 
 def not_readable(path: Path, content: Content, expected: str = _WHAT_IS_READ) -> WeightsError:

@@ -111,7 +111,7 @@ def test_copies_are_one_group_with_one_pair_fewer_than_images(make_devset):
     assert {(a, b) for a, b, how in pairs[4:] if how == "near"} == {("d0", "d4"), ("d0", "d7")}
     assert report.to_dict()["groups"] == [group.to_dict()]
     title, _, rows = report.tables()[-1]
-    assert title == "1 groups of duplicates, 1 with conflicting labels"
+    assert title == "1 group of duplicates, 1 with conflicting labels"
     assert rows[0][:3] == ["d0", "d1, d3, d4 … and 3 more", "bytes, pixels, near"]
 
 

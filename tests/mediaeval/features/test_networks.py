@@ -191,6 +191,10 @@ LOADING = {
     "depths": [[[[[[1]]]]]],
     "drop_rate": float("nan"),
     "__class__": "x",
+    "depth": 10**9,  # would be built until the memory is full
+    "layers": [2, 1001],
+    "embed_dim": 65537,
+    "channels": [1] * 101,
 }
 
 
