@@ -57,7 +57,7 @@ def _only_what_builds(arguments: dict[str, Any]) -> dict[str, Any]:
     if large:
         got = first_few(quoted(arguments[name]) for name in large)
         problems.append(
-            f"{first_few(large)}: got {got}; expected numbers of at most {_LARGEST}, and of at most {_DEEPEST} where they "
+            f"{first_few(large)}: got {got}; expected numbers of at most {_LARGEST}, and at most {_DEEPEST} where they "
             "count layers or blocks"
         )
     if problems:
