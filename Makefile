@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := demo
 
-.PHONY: demo test test-quick test-slow lint docs bench bench-memory bench-finetune bench-photographs bench-thresholds bench-integrity fuzz
+.PHONY: demo test test-quick test-slow lint docs bench bench-memory bench-finetune bench-photographs bench-thresholds bench-integrity bench-faults fuzz
 
 demo: .venv/installed
 	rm -rf runs/$(RUN)
@@ -61,8 +61,17 @@ bench-thresholds: .venv/installed
 bench-integrity: .venv/installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.integrity $(DATA)
 
-# Mutated files through every reader of weights and of the records of runs; half an hour
+# Edits of runs, kills of every command that writes, disks that become full (that needs the right to mount); half an hour
+bench-faults: .venv/installed
+	$(BIN)/python -m benchmarks.tampering
+	$(BIN)/python -m benchmarks.kills
+	$(BIN)/python -m benchmarks.disk_full --sizes 24
+
+# Mutated files through every reader of run files, settings, images, weights and records of runs; hours
 fuzz: .venv/tests-installed
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.fuzz_run_files --files 1000000 --processes 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.fuzz_settings
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.fuzz_images
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.fuzz_records
 
 .venv/installed: pyproject.toml constraints.txt
