@@ -56,6 +56,7 @@ CODES: dict[str, str] = {
     "id-blanks": "an id has blanks around it",
     "id-path": "an id contains a folder",
     "id-extension": "an id contains the extension of the image",
+    "id-wrapped": "an id has quotes, brackets or a formula around it",
     "id-unicode": "an id is written in another Unicode form",
     "id-case": "an id differs in upper and lower case",
     "id-number": "an id was read as a number and written differently",

@@ -1,7 +1,7 @@
 """The ids of a run file against those of the test list.
 
-An id that is not in the list is simplified step by step (blanks, folder, extension, Unicode form, case, number) until
-it is, so that `ABC.jpg` for `abc` is reported as what it is, and not as one id missing and one too many.
+An id that is not in the list is simplified step by step (blanks, quotes, folder, extension, Unicode form, case, number)
+until it is, so that `ABC.jpg` for `abc` is reported as what it is, and not as one id missing and one too many.
 """
 
 import math
@@ -15,11 +15,15 @@ from submission.problems import Findings
 from submission.wording import in_ascii, quoted
 
 _LONGEST_NUMBER = 400  # characters
+_LONGEST_NAME, _LONGEST_SUFFIX = 1000, 10  # characters
+_MOST_WRAPPINGS = 4
+_WRAPPED = re.compile(r"""="(.*)"|b?'(.*)'|"(.*)"|\[(.*)\]|\((.*)\)|<(.*)>|\{(.*)\}""")
 _EXACT = "the ids of the test list, byte for byte"
 _EXPECTED = {  # code → expected, what to do next
     "id-blanks": ("ids without blanks around them", "Strip the ids."),
     "id-path": ("ids without a folder", "Write the name of the image without its folder."),
     "id-extension": ("ids without extension", "Write the name of the image without its extension (Path(name).stem)."),
+    "id-wrapped": ("ids without quotes, brackets or a formula around them", "Write the id alone."),
     "id-unicode": (_EXACT, "Take the ids from the test list: they look the same, but their bytes differ."),
     "id-case": (_EXACT, "Take the ids from the test list."),
     "id-number": (_EXACT, "Read ids as text (pandas: dtype=str, keep_default_na=False)."),
@@ -112,10 +116,10 @@ class _KnownIds:
         codes: tuple[str, ...] = ()
         steps = [(codes, actual)]
         name = actual
-        for code, simplify in (("id-blanks", str.strip), ("id-path", _without_folder), ("id-extension", image_id)):
-            if simplify(name) != name:
-                name = simplify(name)
-                codes = (*codes, code)
+        for code, simplify in _STEPS:
+            if (simpler := simplify(name)) != name:
+                name = simpler
+                codes = codes if code in codes else (*codes, code)
                 steps.append((codes, name))
         for codes, name in steps:
             if name in self.expected:
@@ -126,9 +130,10 @@ class _KnownIds:
         for codes, name in steps:
             if (meant := self._by_case.get(same_name_key(name).casefold())) is not None:
                 return (*codes, "id-case"), meant
-        number = _number(name)
-        if number is not None and number in self._by_number:
-            return (*codes, "id-number"), self._by_number[number]
+        for codes, name in steps:
+            number = _number(name)
+            if number is not None and number in self._by_number:
+                return (*codes, "id-number"), self._by_number[number]
         return (), actual
 
     @cached_property
@@ -148,6 +153,34 @@ class _KnownIds:
 
 def _without_folder(name: str) -> str:
     return re.split(r"[/\\]", name)[-1]
+
+
+def _unwrapped(name: str) -> str:
+    """Return an id without what Excel or a program put around it: `="x"`, `'x'`, `['x']`, `b'x'`."""
+    for _ in range(_MOST_WRAPPINGS if len(name) <= _LONGEST_NAME else 0):
+        match = _WRAPPED.fullmatch(name)
+        if not match:
+            break
+        name = next(inner for inner in match.groups() if inner is not None)
+    return name
+
+
+def _without_suffix(name: str) -> str:
+    """Return an id without what may be an extension, of whatever files: `x.jpg.jpg`, `x.heic`, `x.txt`."""
+    stem, _, suffix = name.rpartition(".")
+    is_suffix = suffix.isalnum() and not suffix.isdigit() and len(suffix) <= _LONGEST_SUFFIX
+    return stem if stem and is_suffix else name
+
+
+_STEPS = (
+    ("id-blanks", str.strip),
+    ("id-wrapped", _unwrapped),
+    ("id-blanks", str.strip),
+    ("id-path", _without_folder),
+    ("id-extension", image_id),
+    ("id-extension", _without_suffix),
+    ("id-extension", _without_suffix),
+)
 
 
 def _number(name: str) -> float | None:

@@ -102,6 +102,11 @@ def read_lines(data: bytes, found: Findings, is_header: Callable[[Sequence[str]]
     if header is None:
         _report_empty("only blank lines and comments", found)
         return None
+    words = lines[header].split()
+    if len(words) > 1 and _delimiter(lines[header]) not in lines[header] and is_header(words):
+        remedy = "Separate the cells by commas (pandas: sep=',')."  # headings hold blanks, so the rest cannot be read
+        found.add("delimiter", "blanks between the cells", "commas", remedy, line=header + 1)
+        return None
     return _lines(lines, header, found)
 
 

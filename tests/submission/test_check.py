@@ -180,6 +180,7 @@ FAULTS = [  # what was done to the sound run, how, the codes that tell it
     ("capitals", line(3, str.upper), "id-case cell-case"),
     ("capitals and an extension", line(3, lambda one: one.replace("c,", "C.JPG,", 1)), "id-case id-extension"),
     ("a blank behind an id", line(3, lambda one: one.replace("c,", "c ,", 1)), "id-blanks"),
+    ("brackets around an id", line(3, lambda one: one.replace("c,", "[c],", 1)), "id-wrapped"),
     ("a folder before an id", line(3, lambda one: "images/" + one), "id-path"),
     ("a folder of Windows", line(3, lambda one: "images\\" + one.replace(",", ".png,", 1)), "id-path id-extension"),
     ("an id read as a number", line(5, lambda one: one.replace("007", "7")), "id-number"),
@@ -342,6 +343,28 @@ def test_ids_are_text_and_case_is_theirs():
     assert codes(run, ids) == set()
     assert codes(run, None) == set()
     assert codes(run.replace("1e5", "100000.0"), ids) == {"id-number"}
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ('="""abc"""', "id-wrapped quoted"),
+        ("'abc'", "id-wrapped"),
+        ("b'abc'", "id-wrapped"),
+        ("['images/abc.jpg']", "id-wrapped id-path id-extension"),
+        ("abc.jpg.jpg", "id-extension"),
+        ("abc.heic", "id-extension"),
+        ("images\\abc.txt", "id-path id-extension"),
+        ("abc.jpg.7", "ids-extra ids-missing"),
+    ],
+)
+def test_an_id_with_something_around_it_is_told_as_that(written, told):
+    run = f"{HEADER}\n{written},negative{',0' * 17}\nx,negative{',0' * 17}\n"
+    assert codes(run, ["abc", "x"]) == set(told.split())
+
+
+def test_cells_between_blanks_are_one_problem():
+    assert codes(SOUND.replace(",", " ")) == {"delimiter"}
 
 
 def test_ids_in_another_unicode_form_are_matched_and_reported():
