@@ -37,7 +37,7 @@ def picture(kind):
 @pytest.mark.parametrize(
     ("data", "name"),
     [
-        (gzip.compress(b"id"), "a gzip archive"),
+        (gzip.compress(b"id", mtime=0), "a gzip archive"),
         (bz2.compress(b"id"), "a bzip2 archive"),
         (lzma.compress(b"id"), "an xz archive"),
         (zipped("run.csv"), "a zip archive"),
@@ -58,6 +58,7 @@ def picture(kind):
         (bytes(range(256)) * 4, "binary data"),
         (bytes(1000), "binary data"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",  # archives hold the time, and ids must not change
 )
 def test_a_file_of_another_kind_is_known(data, name):
     kind = file_kind(data)
