@@ -91,6 +91,9 @@ def _whole(image: Image.Image, size: tuple[int, int], interpolation: str) -> Ima
 def _window(image: Image.Image, size: tuple[int, int], interpolation: str, box: Box) -> Image.Image:
     left, top, right, bottom = box
     inside = max(left, 0), max(top, 0), min(right, size[0]), min(bottom, size[1])
+    window = Image.new("RGB", (right - left, bottom - top))
+    if inside[0] >= inside[2] or inside[1] >= inside[3]:
+        return window  # nothing of the image is in it
     columns = _taps(image.width, size[0], inside[0], inside[2], interpolation)
     rows = _taps(image.height, size[1], inside[1], inside[3], interpolation)
     source = np.asarray(image.crop((columns.first, rows.first, columns.last, rows.last)))
@@ -98,7 +101,6 @@ def _window(image: Image.Image, size: tuple[int, int], interpolation: str, box: 
     for taps, axis in reversed(passes) if _goes_down_first(image.size, size) else passes:
         source = taps.weighted(source.swapaxes(0, axis)).swapaxes(0, axis)
     part = Image.fromarray(np.ascontiguousarray(source))
-    window = Image.new("RGB", (right - left, bottom - top))
     window.paste(part, (inside[0] - left, inside[1] - top))
     return window
 
