@@ -75,7 +75,7 @@ fuzz: .venv/tests-installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.fuzz_records
 
 .venv/installed: pyproject.toml constraints.txt
-	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is wanted; choose one: make PYTHON=python3.12")'
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or newer is required; choose one: make PYTHON=python3.12")'
 	@echo "Installing into .venv: torch and its companions, about 6 GB; minutes, once."
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable .

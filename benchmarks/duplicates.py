@@ -17,17 +17,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from benchmarks.table import ROOT
+from benchmarks.table import MEASURED_COMMAND, ROOT
 
-_RUN = """
-import resource, sys
-from mediaeval.cli import main
-try:
-    main()
-except SystemExit:
-    pass
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
-"""
 KINDS = ("different", "the same bytes", "nearly the same")
 
 
@@ -57,7 +48,7 @@ def main() -> None:
             draw(Path(name) / "devset", kind, options.images)
             before = resource.getrusage(resource.RUSAGE_CHILDREN)
             done = subprocess.run(
-                [sys.executable, "-c", _RUN, "inspect", "devset", "--json"],
+                [sys.executable, "-c", MEASURED_COMMAND, "inspect", "devset", "--json"],
                 cwd=name,
                 env=os.environ | {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
                 capture_output=True,

@@ -17,17 +17,7 @@ import numpy as np
 from PIL import Image
 
 from benchmarks.speed import write_settings
-from benchmarks.table import ROOT
-
-_RUN = """
-import resource, sys
-from mediaeval.cli import main
-try:
-    main()
-except SystemExit:
-    pass
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
-"""
+from benchmarks.table import MEASURED_COMMAND, ROOT
 
 
 def draw(folder: Path, images: int) -> None:
@@ -54,7 +44,7 @@ def main() -> None:
             draw(folder / "drawn", images)
             begun = time.perf_counter()
             done = subprocess.run(
-                [sys.executable, "-c", _RUN, "features", "drawn", "--use", "squeeze"],
+                [sys.executable, "-c", MEASURED_COMMAND, "features", "drawn", "--use", "squeeze"],
                 cwd=folder,
                 env=os.environ | {"PYTHONPATH": str(ROOT)},
                 capture_output=True,

@@ -9,6 +9,16 @@ import numpy as np
 
 ROOT = Path(__file__).parents[1]
 HEAD = "| work | yardstick, s | ours, s | ratio: least – median – most | agreement |\n|---|---|---|---|---|"
+# a program that runs a command of mediaeval and prints its peak memory, KiB, on stderr
+MEASURED_COMMAND = """
+import resource, sys
+from mediaeval.cli import main
+try:
+    main()
+except SystemExit:
+    pass
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
+"""
 
 
 def in_turns(runs: int, *works: Callable[[], object]) -> list[list[float]]:

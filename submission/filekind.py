@@ -1,4 +1,4 @@
-"""What a file is that is no table: known by its first bytes, since its name says `.csv`."""
+"""What a file is that is not a table: known by its first bytes, since its name says `.csv`."""
 
 import re
 from typing import NamedTuple

@@ -117,7 +117,7 @@ def _load(data: bytes, scaled: bool, thorough: bool) -> Image.Image:
         raise ImageError(f"the image is damaged: {problem}")
     if layout is None or len(layout.scans) != 1:
         expected = digest_of(_loaded(io.BytesIO(layout.padded(data)), scaled)) if layout and thorough else None
-        image = _loaded_whatever_it_notes(data, scaled)
+        image = _loaded_without_notes(data, scaled)
         if expected is not None and digest_of(image) != expected:
             raise ImageError("the image is damaged: the data of one of its scans end before the picture does")
         return image
@@ -129,13 +129,13 @@ def _load(data: bytes, scaled: bool, thorough: bool) -> Image.Image:
     raise ImageError(f"the image is damaged: {problem}")
 
 
-def _loaded_whatever_it_notes(data: bytes, scaled: bool) -> Image.Image:
+def _loaded_without_notes(data: bytes, scaled: bool) -> Image.Image:
     """Load an image; a PNG also where Pillow refuses it for a text or a profile that stands beside its pixels."""
     try:
         return _loaded(io.BytesIO(data), scaled)
     except (ImageError, MemoryError, Image.DecompressionBombError):
         raise
-    except Exception:  # what it is shows where the rest is loaded
+    except Exception:  # Pillow raises many exception types; damage of the pixels is raised again below
         if (bare := without_notes(data)) is None:
             raise
     return _loaded(io.BytesIO(bare), scaled)
@@ -233,7 +233,7 @@ def _scaled_grey(image: Image.Image) -> Callable[[Image.Image], Image.Image]:
     if image.mode == "F":
         largest = [float(np.asarray(image.crop(box)).max()) for box in strips(image)]
         if not all(np.isfinite(np.asarray(image.crop(box))).all() for box in strips(image)):
-            raise ImageError("the image is damaged: some of its pixels are no numbers (NaN or infinite)")
+            raise ImageError("the image is damaged: some of its pixels are not finite (NaN or infinite)")
         span = max(*largest, 1e-9)
 
     def scaled(strip: Image.Image) -> Image.Image:

@@ -156,7 +156,7 @@ class Groups:
             raise DatasetError(f"{self.path}: no row for {len(absent)} images ({first_few(absent, 5)}). Add them.")
 
     def of(self, ids: Sequence[str]) -> list[str | None]:
-        """Return the group of each id, None where it is not known: a blank is no group. Their number is a warning.
+        """Return the group of each id, None for a blank, which names no group; a warning counts these.
 
         Raises DatasetError where an id has no row.
         """

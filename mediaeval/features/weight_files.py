@@ -47,7 +47,7 @@ def locate(name: str, extractor: ExtractorConfig, role: str = "weights", *, owne
         path = Path(own)
         if not (path.is_file() or (_may_be_folder(extractor, role) and path.is_dir())):
             if path.exists():
-                raise WeightsError(f"{owner}: {key}: got {path}, which is no file; expected {what}.")
+                raise WeightsError(f"{owner}: {key}: got {path}, which is not a file; expected {what}.")
             raise WeightsError(f"{owner}: {what} not found: {path}. Put the file there, or set {key} to another one.")
         return path
     file = next(file for file in files_of(extractor) if file.role == role)

@@ -86,7 +86,7 @@ def _reading(path: Path) -> Iterator[None]:
         yield
     except WeightsError:
         raise
-    except Exception as error:
+    except Exception as error:  # zipfile and pickle raise many exception types on a damaged file
         raise WeightsError(
             f"{path} is a PyTorch file that is cut short or damaged ({first_line(error)[:200]}). Download it again."
         ) from error

@@ -241,7 +241,7 @@ class TrainedRun:
     def damaged_members(self) -> list[str]:
         """Return which files of the runs that an ensemble is made of are not those that were recorded, in words.
 
-        A member that is absent is no damage: what was predicted with it can be submitted.
+        An absent member does not count as damage: what was predicted with it can be submitted.
         """
         return _damaged_members(self.folder, self.task, {self.name})
 

@@ -121,14 +121,14 @@ def load_state(
 
 
 def without_prefix(
-    state: Mapping[str, torch.Tensor], wanted: Iterable[str], owner: str, source: Path | str
+    state: Mapping[str, torch.Tensor], expected: Iterable[str], owner: str, source: Path | str
 ) -> Mapping[str, torch.Tensor]:
-    """Return the part of a state dict below the prefix with which it has all `wanted` keys, without the prefix.
+    """Return the part of a state dict below the prefix with which it has all `expected` keys, without the prefix.
 
     What else is in it is left out, and logged. Where there is no such prefix, all is returned as it is. The other
     arguments are those of `load_state`. Raises WeightsError where there are several such prefixes.
     """
-    needed = [key for key in wanted if not key.endswith("num_batches_tracked")]
+    needed = [key for key in expected if not key.endswith("num_batches_tracked")]
     try:
         prefix = below_prefix(state, needed)
     except WeightsError as error:

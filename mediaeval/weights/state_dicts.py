@@ -205,17 +205,17 @@ def _begins(key: object) -> bool:
     return isinstance(key, str) and key.startswith("module.")
 
 
-def below_prefix(keys: Mapping[str, object], wanted: Iterable[str]) -> str:
-    """Return the prefix, such as `model.`, with which all `wanted` keys are among `keys`; empty without a single one.
+def below_prefix(keys: Mapping[str, object], expected: Iterable[str]) -> str:
+    """Return the prefix, such as `model.`, with which all `expected` keys are among `keys`; empty without a single one.
 
     Raises WeightsError, without the file's name, where there are several, such as `encoder_q.` and `encoder_k.`.
     """
-    wanted = sorted(wanted, key=len)
-    if not wanted or any(key in keys for key in wanted):
+    expected = sorted(expected, key=len)
+    if not expected or any(key in keys for key in expected):
         return ""
-    longest = wanted[-1]
+    longest = expected[-1]
     prefixes = [key.removesuffix(longest) for key in keys if key.endswith(f".{longest}")]
-    fitting = [prefix for prefix in dict.fromkeys(prefixes) if all(prefix + key in keys for key in wanted)]
+    fitting = [prefix for prefix in dict.fromkeys(prefixes) if all(prefix + key in keys for key in expected)]
     if averaged := [prefix for prefix in fitting if _is_averaged(prefix)]:
         fitting = averaged
     if len(fitting) > 1:

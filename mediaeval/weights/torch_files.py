@@ -71,11 +71,11 @@ def not_opened(path: Path, error: OSError, expected: str = _WHAT_IS_READ) -> Wei
 
 
 def not_readable(path: Path, content: Content, expected: str = _WHAT_IS_READ) -> WeightsError:
-    """Return the error to raise for a file that is no weight file: what it is, what to do."""
+    """Return the error to raise for a file that is not a weight file: what it is, what to do."""
     if content == TORCHSCRIPT:
         content = replace(content, remedy=f"Only if you trust its author: {_convert(path)}")
-    wanted = "" if content.what.endswith(DAMAGED) else f"; expected {expected}"
-    return WeightsError(f"{path} is {content.what}{wanted}. {content.remedy}")
+    instead_of = "" if content.what.endswith(DAMAGED) else f"; expected {expected}"
+    return WeightsError(f"{path} is {content.what}{instead_of}. {content.remedy}")
 
 
 def _convert(path: Path, out: Path | None = None) -> str:
@@ -88,14 +88,14 @@ def state_of(
     """Return the state dict in what torch.load returned for a file, without wrappers of training scripts.
 
     `opened`: see `find_state_dict`.
-    Raises WeightsError when there is none, and for tensors that are no plain numbers, or more than the file holds.
+    Raises WeightsError when there is none, and for tensors that are not plain numbers, or more than the file holds.
     """
     try:
         state = find_state_dict(loaded, torch.Tensor, opened)
     except WeightsError as error:
         raise WeightsError(f"{path}: {error.problems[0]}") from None
     except ValueError as error:  # a number of thousands of digits as a key
-        raise WeightsError(f"{path}: a key is no text ({first_line(error)[:100]}). Save model.state_dict().") from None
+        raise WeightsError(f"{path}: a key is not text ({first_line(error)[:100]}). Save model.state_dict().") from None
     if state is None:
         keys = list(loaded) if isinstance(loaded, dict) else []
         found = f": only {first_few(quoted(key) for key in keys)}" if keys else ""
@@ -109,7 +109,7 @@ def _require_plain(path: Path, tensors: Mapping[str, torch.Tensor]) -> None:
     problems = [f"{quoted(key)} is {odd}" for key, tensor in tensors.items() if (odd := _odd(tensor))]
     if problems:
         raise WeightsError(
-            f"{path} holds tensors that are no plain numbers: {first_few(problems)}. Save the network's state "
+            f"{path} holds tensors that are not plain numbers: {first_few(problems)}. Save the network's state "
             "dict in dense floating point."
         )
     claimed = sum(_bytes(tensor) for tensor in tensors.values())

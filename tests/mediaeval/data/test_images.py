@@ -208,7 +208,7 @@ def test_pixels_that_are_no_numbers_are_damage(odd):
     pixels = np.linspace(0, 2, 12, dtype=np.float32).reshape(3, 4)
     assert decode(encoded(Image.fromarray(pixels), "TIFF")).getpixel((3, 2)) == (255, 255, 255)
     pixels[1, 1] = odd
-    with pytest.raises(ImageError, match="damaged: some of its pixels are no numbers"):
+    with pytest.raises(ImageError, match="damaged: some of its pixels are not finite"):
         decode(encoded(Image.fromarray(pixels), "TIFF"))
 
 

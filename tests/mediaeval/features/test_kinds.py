@@ -31,7 +31,12 @@ def test_a_kind_has_a_file_and_says_what_it_takes(name):
 
 @pytest.mark.parametrize("name", EXTRACTORS)
 def test_the_tables_entries_set_what_their_kinds_take(name):
-    require_settings(name, EXTRACTORS[name])
+    entry = EXTRACTORS[name]
+    require_settings(name, entry)
+    taken = entry.settings_as(KINDS[entry.kind].settings, name)
+    assert {key: getattr(taken, key) for key in entry.settings()} == entry.settings()
+    with pytest.raises(ConfigError, match="nonsense"):
+        require_settings(name, ExtractorConfig(**entry.model_dump(exclude_unset=True), nonsense=1))
 
 
 def test_reading_the_table_imports_nothing_heavy():
