@@ -7,7 +7,10 @@ import pytest
 
 from tests.docs.blocks import ROOT
 
-PAGES = sorted(path for path in ROOT.rglob("*.md") if not {".venv", "build"} & set(path.relative_to(ROOT).parts))
+HIDDEN = (".", "build")  # beginnings of the folders that programs make, such as .venv and .pytest_cache
+PAGES = sorted(
+    path for path in ROOT.rglob("*.md") if not any(part.startswith(HIDDEN) for part in path.relative_to(ROOT).parts)
+)
 _LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)\)")
 
 
