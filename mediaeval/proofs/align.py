@@ -92,7 +92,7 @@ class AlignmentChecker:
             X[side] = features.matrix(self.names, ids[side])
         subtasks = [self.task[name] for name in dev_set.subtasks]
         labels = label_matrix(subtasks, self.dev_table.labels, ids["dev"])
-        self.expectation = expect(X["dev"], labels, X["test"], ids["test"], columns_of(subtasks))
+        self.expectation = expect(X["dev"], labels, X["test"], ids["test"], columns_of(subtasks), dev_ids=ids["dev"])
         self.orders = usual_orders(self.test_set.ids, self._listing())
 
     def __call__(self, path: Path) -> AlignmentReport:

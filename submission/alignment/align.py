@@ -34,7 +34,7 @@ SOUND_Z = 4.0  # standard deviations from which on the rows count as belonging t
 _POOREST = 0.3
 _UNRELATED_Z = 5.0
 
-ALIGNED, MISALIGNED, CANNOT_TELL = "aligned", "misaligned", "cannot-tell"
+ALIGNED, MISALIGNED, SUSPICIOUS, CANNOT_TELL = "aligned", "misaligned", "suspicious", "cannot-tell"
 
 
 @dataclass(frozen=True)

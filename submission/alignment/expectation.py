@@ -45,12 +45,17 @@ class Expectation:
     columns   labels that the dev set has
     expected  (n_ids, n_columns) float64, standardised over the test images; 0 where nothing was learned of a label
     skill     (n_columns,) 0..1: correlation with the truth of dev images that were left out when learning
+    dev_ids   dev images, in any order; empty where they were not given
+    left_out  (n_dev, n_columns) float64: what each dev image leads to expect when it is left out of learning, on the
+              scale of `expected`: standardised over the dev images, 0 where nothing was learned
     """
 
     ids: tuple[str, ...]
     columns: tuple[LabelColumn, ...]
     expected: np.ndarray
     skill: np.ndarray
+    dev_ids: tuple[str, ...]
+    left_out: np.ndarray
 
 
 def columns_of(subtasks: Sequence[Subtask]) -> tuple[LabelColumn, ...]:
@@ -68,9 +73,17 @@ def label_matrix(
 
 
 def expect(
-    dev: np.ndarray, labels: np.ndarray, test: np.ndarray, ids: Sequence[str], columns: Sequence[LabelColumn]
+    dev: np.ndarray,
+    labels: np.ndarray,
+    test: np.ndarray,
+    ids: Sequence[str],
+    columns: Sequence[LabelColumn],
+    *,
+    dev_ids: Sequence[str] = (),
 ) -> Expectation:
     """Learn from dev features (n_dev, d) and labels, 0/1 (n_dev, n_columns); expect for test features (n_test, d).
+
+    `ids` are those of the test features, `dev_ids` those of the dev features.
 
     Ridge regression on standardised features; the penalty is the one whose left-out predictions of the dev images
     (leave one out, in closed form) correlate best with their labels, the same for all columns.
@@ -84,8 +97,8 @@ def expect(
     Y = labels - labels.mean(axis=0)
     known = (labels.sum(axis=0) >= _MIN_IMAGES) & ((1 - labels).sum(axis=0) >= _MIN_IMAGES)
     if not known.any() or not used.any():
-        nothing = np.zeros(len(columns))
-        return Expectation(tuple(ids), tuple(columns), np.zeros((len(test), len(columns))), nothing)
+        of_test, of_columns, of_dev = (np.zeros(shape) for shape in ((len(test), len(columns)), len(columns), Y.shape))
+        return Expectation(tuple(ids), tuple(columns), of_test, of_columns, tuple(dev_ids), of_dev)
 
     # X = U S V'; the left singular vectors are the eigenvectors of the smaller Gram matrix
     if X.shape[1] < X.shape[0]:
@@ -100,6 +113,7 @@ def expect(
         V = X.T @ U / S
     UY = U.T @ Y
     best, skill, coefficients = -np.inf, np.zeros(len(columns)), np.zeros((X.shape[1], len(columns)))
+    best_left_out = np.zeros_like(Y)
     for penalty in _PENALTIES:
         ridge = penalty * (S**2).mean()
         shrink = S**2 / (S**2 + ridge)
@@ -108,12 +122,14 @@ def expect(
         left_out = Y - (Y - fitted) / (1 - np.minimum(leverage, 0.999))[:, None]
         found = np.where(known, _correlations(left_out, Y), 0)
         if found[known].mean() > best:
-            best, skill = found[known].mean(), found
+            best, skill, best_left_out = found[known].mean(), found, left_out
             coefficients = V @ ((S / (S**2 + ridge))[:, None] * UY)
     expected = standardise(Z @ coefficients)
     # a correlation that this number of images may have by chance does not count as skill
     skill = np.where(skill > 3 / np.sqrt(len(X)), np.clip(skill, 0, 0.95), 0.0)
-    return Expectation(tuple(ids), tuple(columns), expected * (skill > 0), skill)
+    left_out = standardise(best_left_out)
+    learned = skill > 0
+    return Expectation(tuple(ids), tuple(columns), expected * learned, skill, tuple(dev_ids), left_out * learned)
 
 
 def standardise(X: np.ndarray) -> np.ndarray:

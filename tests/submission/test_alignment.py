@@ -1,5 +1,6 @@
 """Alignment: sound files raise no alarm, spoilt ones are told by kind, and too little evidence is called so."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -157,11 +158,10 @@ def test_runs_of_one_subtask_are_judged_alone(judged):
 def test_images_without_features_take_no_part(judged):
     expectation, run, ids = judged
     some = 400
-    part = type(expectation)(ids=tuple(ids[:some]), columns=expectation.columns,
-                             expected=expectation.expected[:some], skill=expectation.skill)  # fmt: skip
+    part = replace(expectation, ids=tuple(ids[:some]), expected=expectation.expected[:some])
     found = align(run, part)
     assert found.n_rows == some and found.verdict == ALIGNED
-    assert align(run, type(part)(("x",), part.columns, part.expected[:1], part.skill)).verdict == CANNOT_TELL
+    assert align(run, replace(part, ids=("x",), expected=part.expected[:1])).verdict == CANNOT_TELL
 
 
 def test_what_cannot_teach_gives_no_verdict(judged):
@@ -221,3 +221,17 @@ def test_labels_become_a_matrix_by_id():
     _, run, ids = make(5)
     backwards = label_matrix(TASK.subtasks, run.labels, ids[::-1])
     np.testing.assert_array_equal(backwards[::-1], label_matrix(TASK.subtasks, run.labels, ids))
+
+
+def test_a_left_out_image_leads_to_expect_what_a_regression_without_it_does():
+    X, Y = world(60)
+    ids = [f"d{k}" for k in range(60)]
+    found = expect(X, Y, X[:5], list("abcde"), columns_of(TASK.subtasks), dev_ids=ids)
+    assert found.dev_ids == tuple(ids) and found.left_out.shape == Y.shape
+    learned = found.skill > 0
+    assert learned.any() and not found.left_out[:, ~learned].any()
+    correlations = [np.corrcoef(found.left_out[:, k], Y[:, k])[0, 1] for k in np.flatnonzero(learned)]
+    assert correlations == pytest.approx(found.skill[learned]), "the skill is that of the images left out"
+    without = expect(X[1:], Y[1:], X, ids, columns_of(TASK.subtasks))
+    agreement = np.corrcoef(without.expected[0, learned], found.left_out[0, learned])[0, 1]
+    assert agreement > 0.9
