@@ -2,7 +2,7 @@
 
     expectation = expect(dev_features, dev_labels, test_features, test_ids, columns_of(task.subtasks))
     alignment = align(run, expectation, orders)
-    alignment.verdict      # aligned, misaligned or cannot-tell
+    alignment.verdict      # aligned, misaligned, suspicious or cannot-tell
 
 A file can be perfect in form and still give each image the labels that were predicted for another. The images show it:
 a regression from the dev set leads to expect something of each test image, and a sound run agrees with that better than
@@ -23,6 +23,7 @@ from submission.alignment.expectation import Expectation, label_matrix
 from submission.alignment.rows import RowEvidence, judge_rows
 from submission.labels import LabelTable
 from submission.problems import Problem, describe
+from submission.task import Label
 from submission.wording import both, counted
 
 if TYPE_CHECKING:
@@ -55,11 +56,13 @@ class Alignment:
     smallest_slip: int | None
     columns_told_apart: float  # share of pairs of columns whose swap would have been noticed
     problems: tuple[Problem, ...]
+    tested: tuple[str, ...] = ()  # sentences: what would have been noticed
+    not_tested: tuple[str, ...] = ()  # sentences: what would not
 
     @property
     def ok(self) -> bool:
-        """Whether the run can be sent: nothing is misaligned."""
-        return self.verdict != MISALIGNED
+        """Whether nothing speaks against sending the run: it is neither misaligned nor suspicious."""
+        return self.verdict not in (MISALIGNED, SUSPICIOUS)
 
     def text(self) -> str:
         """Return a line for each problem, then the verdict, for people."""
@@ -78,13 +81,21 @@ class Alignment:
             "z_sound": self.z_sound,
             "smallest_slip": self.smallest_slip,
             "columns_told_apart": self.columns_told_apart,
+            "tested": list(self.tested),
+            "not_tested": list(self.not_tested),
             "problems": [problem.to_dict() for problem in self.problems],
         }
 
 
-def align(run: LabelTable, expectation: Expectation, orders: Mapping[str, Sequence[str]] | None = None) -> Alignment:
+def align(
+    run: LabelTable,
+    expectation: Expectation,
+    orders: Mapping[str, Sequence[str]] | None = None,
+    out_of_fold: Mapping[str, Mapping[str, Label]] | None = None,
+) -> Alignment:
     """Judge whether the rows and columns of a run belong to the images of `expectation`.
 
+    `out_of_fold`: subtask → dev image id → label, the run's own answers on dev images that were held out.
     `orders`: sequences of ids in which labels may have been made or written by mistake (the test list, sorted, a folder
     listing); each is tried against each, and backwards. Rows with an id that the expectation lacks are left out.
     """
