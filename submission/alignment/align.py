@@ -91,7 +91,7 @@ def align(
     run: LabelTable,
     expectation: Expectation,
     orders: Mapping[str, Sequence[str]] | None = None,
-    out_of_fold: Mapping[str, Mapping[str, Label]] | None = None,
+    out_of_fold: Mapping[str, Mapping[str, Label]] | None = None,  # noqa: ARG001  # taken by the next change
 ) -> Alignment:
     """Judge whether the rows and columns of a run belong to the images of `expectation`.
 
