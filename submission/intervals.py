@@ -1,0 +1,102 @@
+"""What a cross-validated score is worth: a 95 % interval for the score itself, and one for the score on other images.
+
+Both are centred on the out-of-fold weighted F1 and widened by the shares below. Images of one group resemble each
+other, so groups are resampled, never images. All is computed on the scale arcsin √F1, on which the spread of a share
+does not depend on the share, and which ends at 0 and 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from submission.score import counts, weighted_of_counts
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Z = 1.96  # two-sided 95 % of a normal distribution
+# What resampling the answers of one cross-validation cannot show, as a share of the variance that it does show. Within
+# `train` nothing is trained again, so the shares were measured once, by benchmarks/coverage.py.
+REPEATED = 0.5  # other folds, other seeds, other training images: adds to the variance of the score itself
+TRAINED = 0.9  # the same, and the one model that new images are given to: adds to the variance of a new set's score
+
+
+@dataclass(frozen=True)
+class Intervals:
+    """An out-of-fold score with two 95 % intervals, all 0..1; `interval` lies within `new_set`."""
+
+    f1: float
+    interval: tuple[float, float]  # of the score that this way of training has on average
+    new_set: tuple[float, float]  # of the score on new images of other groups
+
+    def to_dict(self) -> dict[str, float | tuple[float, float]]:
+        """Return the score and its intervals for `json.dumps`."""
+        return {"f1": self.f1, "interval": self.interval, "new_set": self.new_set}
+
+
+def intervals(
+    true: np.ndarray,
+    predicted: np.ndarray,
+    groups: Sequence[Hashable],
+    *,
+    n_new: int,
+    seed: int = 0,
+    resamples: int = 1000,
+) -> Intervals:
+    """Return the weighted F1 of out-of-fold decisions with its intervals.
+
+    true, predicted  0/1 (n_images, n_labels)
+    groups           one per image; a fold never divides one
+    n_new            images of the new set that `new_set` is for, at least 1; in groups of the sizes seen here
+
+    The order of the images is irrelevant. Without any positive in `true` the score is 0 and both intervals are 0 to 1.
+    """
+    import numpy as np
+
+    cells = counts(true, predicted).astype(np.int64)
+    assert len(cells) == len(groups) > 0, f"{len(cells)} images and {len(groups)} groups; expected as many, at least 1"
+    assert n_new >= 1, f"n_new is {n_new}; expected at least 1 image"
+    f1 = float(weighted_of_counts(*np.split(cells.sum(axis=0), 3)))
+    if not np.asarray(true).any():
+        return Intervals(f1, (0.0, 1.0), (0.0, 1.0))
+    samples = np.arcsin(np.sqrt(_bootstrap(_by_group(cells, groups), np.random.default_rng(seed), resamples)))
+    centre, variance = samples.mean(), samples.var()
+
+    def limits(share: float) -> tuple[float, float]:
+        half = Z * np.sqrt(variance * share)
+        low, high = np.sin(np.clip([centre - half, centre + half], 0, np.pi / 2)) ** 2
+        return min(float(low), f1), max(float(high), f1)
+
+    return Intervals(f1, limits(1 + REPEATED), limits(1 + TRAINED + len(cells) / n_new))
+
+
+def _by_group(cells: np.ndarray, groups: Sequence[Hashable]) -> np.ndarray:
+    """Return the sums of counts over each group, int64 (n_groups, 3 n_labels)."""
+    import numpy as np
+
+    places: dict[Hashable, int] = {}
+    place = [places.setdefault(group, len(places)) for group in groups]
+    sums = np.zeros((len(places), cells.shape[1]), np.int64)
+    np.add.at(sums, place, cells)
+    return sums
+
+
+def _bootstrap(sums: np.ndarray, rng: np.random.Generator, resamples: int) -> np.ndarray:
+    """Return weighted F1 of samples drawn from the groups with replacement, (resamples,).
+
+    Two average groups are drawn beside those seen, one with every answer right and one with every answer wrong: a few
+    groups, or a hundred without a fault, do not show that others cannot differ from them.
+    """
+    import numpy as np
+
+    n_groups = len(sums)
+    tp, _, fn = np.split(sums.sum(axis=0), 3)
+    support, nought = tp + fn, np.zeros_like(tp)
+    imagined = np.array([np.hstack([support, nought, nought]), np.hstack([nought, support, support])])
+    # average groups have fractions of an image, so all are counted n_groups times: F1 is the same
+    patterns, times = np.unique(np.vstack([sums * n_groups, imagined]), axis=0, return_counts=True)
+    draws = rng.multinomial(n_groups + 2, times / (n_groups + 2), size=resamples)  # (resamples, n_patterns)
+    f1: np.ndarray = weighted_of_counts(*np.split(draws @ patterns, 3, axis=1))
+    return f1
