@@ -48,6 +48,7 @@ class Expectation:
     dev_ids   dev images, in any order; empty where they were not given
     left_out  (n_dev, n_columns) float64: what each dev image leads to expect when it is left out of learning, on the
               scale of `expected`: standardised over the dev images, 0 where nothing was learned
+    truth     (n_dev, n_columns) float64, 0/1: the labels of the dev images
     """
 
     ids: tuple[str, ...]
@@ -56,6 +57,7 @@ class Expectation:
     skill: np.ndarray
     dev_ids: tuple[str, ...]
     left_out: np.ndarray
+    truth: np.ndarray
 
 
 def columns_of(subtasks: Sequence[Subtask]) -> tuple[LabelColumn, ...]:
@@ -98,7 +100,7 @@ def expect(
     known = (labels.sum(axis=0) >= _MIN_IMAGES) & ((1 - labels).sum(axis=0) >= _MIN_IMAGES)
     if not known.any() or not used.any():
         of_test, of_columns, of_dev = (np.zeros(shape) for shape in ((len(test), len(columns)), len(columns), Y.shape))
-        return Expectation(tuple(ids), tuple(columns), of_test, of_columns, tuple(dev_ids), of_dev)
+        return Expectation(tuple(ids), tuple(columns), of_test, of_columns, tuple(dev_ids), of_dev, labels)
 
     # X = U S V'; the left singular vectors are the eigenvectors of the smaller Gram matrix
     if X.shape[1] < X.shape[0]:
@@ -129,7 +131,9 @@ def expect(
     skill = np.where(skill > 3 / np.sqrt(len(X)), np.clip(skill, 0, 0.95), 0.0)
     left_out = standardise(best_left_out)
     learned = skill > 0
-    return Expectation(tuple(ids), tuple(columns), expected * learned, skill, tuple(dev_ids), left_out * learned)
+    return Expectation(
+        tuple(ids), tuple(columns), expected * learned, skill, tuple(dev_ids), left_out * learned, labels
+    )
 
 
 def standardise(X: np.ndarray) -> np.ndarray:
