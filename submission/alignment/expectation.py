@@ -6,17 +6,16 @@ the run was made of. A column here is a label as 0 and 1: a class of a single-la
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from submission.alignment.ridge import PENALTIES, kernels, predict_left_out, row_keys, together
 from submission.task import Label, Subtask
 
 if TYPE_CHECKING:
     import numpy as np
 
-# Ridge penalties tried, as multiples of the mean squared singular value of the standardised features.
-_PENALTIES = (0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
 _MIN_IMAGES = 5  # nothing is learned of a label that fewer dev images have, or lack
 
 
@@ -59,6 +58,26 @@ class Expectation:
     left_out: np.ndarray
     truth: np.ndarray
 
+    @classmethod
+    def of(
+        cls,
+        ids: Sequence[str],
+        columns: Sequence[LabelColumn],
+        of_test: np.ndarray,
+        dev_ids: Sequence[str],
+        of_dev: np.ndarray,
+        truth: np.ndarray,
+    ) -> Expectation:
+        """Return the expectation from predictions of test images and of left-out dev images, in any scale."""
+        import numpy as np
+
+        skill = correlations(of_dev, truth)
+        # a correlation that this number of images may have by chance does not count as skill
+        skill = np.where(skill > 3 / np.sqrt(len(of_dev)), np.clip(skill, 0, 0.95), 0.0)
+        learned = skill > 0
+        expected, left_out = (standardise(predicted) * learned for predicted in (of_test, of_dev))
+        return cls(tuple(ids), tuple(columns), expected, skill, tuple(dev_ids), left_out, truth)
+
 
 def columns_of(subtasks: Sequence[Subtask]) -> tuple[LabelColumn, ...]:
     """Return the columns of some subtasks, in the order of their labels."""
@@ -82,58 +101,40 @@ def expect(
     columns: Sequence[LabelColumn],
     *,
     dev_ids: Sequence[str] = (),
+    groups: Sequence[Hashable] | None = None,
 ) -> Expectation:
     """Learn from dev features (n_dev, d) and labels, 0/1 (n_dev, n_columns); expect for test features (n_test, d).
 
-    `ids` are those of the test features, `dev_ids` those of the dev features.
+    `ids` are those of the test features, `dev_ids` those of the dev features. Dev images of one of `groups` are left
+    out together: photographs of one thing, say, of which the test images have others; without, a dev image is left out
+    alone, or with those of the very same features.
 
-    Ridge regression on standardised features; the penalty is the one whose left-out predictions of the dev images
-    (leave one out, in closed form) correlate best with their labels, the same for all columns.
+    Ridge regression; kernel and penalty are those whose left-out predictions of the dev images (in closed form)
+    correlate best with their labels, the same for all columns. A test image that is a dev image as well gets what is
+    expected of that when it is left out, so that its own label plays no part.
     """
     import numpy as np
 
-    mean, sd = dev.mean(axis=0), dev.std(axis=0)
-    used = sd > 1e-9 * (np.abs(mean) + 1)
-    X = ((dev[:, used] - mean[used]) / sd[used]).astype(np.float64)
-    Z = np.clip((test[:, used] - mean[used]) / sd[used], -8, 8).astype(np.float64)
     Y = labels - labels.mean(axis=0)
     known = (labels.sum(axis=0) >= _MIN_IMAGES) & ((1 - labels).sum(axis=0) >= _MIN_IMAGES)
-    if not known.any() or not used.any():
-        of_test, of_columns, of_dev = (np.zeros(shape) for shape in ((len(test), len(columns)), len(columns), Y.shape))
-        return Expectation(tuple(ids), tuple(columns), of_test, of_columns, tuple(dev_ids), of_dev, labels)
-
-    # X = U S V'; the left singular vectors are the eigenvectors of the smaller Gram matrix
-    if X.shape[1] < X.shape[0]:
-        values, V = np.linalg.eigh(X.T @ X)
-        keep = values > 1e-9 * values[-1]
-        S, V = np.sqrt(values[keep]), V[:, keep]
-        U = X @ V / S
-    else:
-        values, U = np.linalg.eigh(X @ X.T)
-        keep = values > 1e-9 * values[-1]
-        S, U = np.sqrt(values[keep]), U[:, keep]
-        V = X.T @ U / S
-    UY = U.T @ Y
-    best, skill, coefficients = -np.inf, np.zeros(len(columns)), np.zeros((X.shape[1], len(columns)))
-    best_left_out = np.zeros_like(Y)
-    for penalty in _PENALTIES:
-        ridge = penalty * (S**2).mean()
-        shrink = S**2 / (S**2 + ridge)
-        fitted = U @ (shrink[:, None] * UY)
-        leverage = (U**2 * shrink).sum(axis=1) + 1 / len(X)
-        left_out = Y - (Y - fitted) / (1 - np.minimum(leverage, 0.999))[:, None]
-        found = np.where(known, _correlations(left_out, Y), 0)
-        if found[known].mean() > best:
-            best, skill, best_left_out = found[known].mean(), found, left_out
-            coefficients = V @ ((S / (S**2 + ridge))[:, None] * UY)
-    expected = standardise(Z @ coefficients)
-    # a correlation that this number of images may have by chance does not count as skill
-    skill = np.where(skill > 3 / np.sqrt(len(X)), np.clip(skill, 0, 0.95), 0.0)
-    left_out = standardise(best_left_out)
-    learned = skill > 0
-    return Expectation(
-        tuple(ids), tuple(columns), expected * learned, skill, tuple(dev_ids), left_out * learned, labels
-    )
+    best, of_dev, of_test = -np.inf, np.zeros(Y.shape), np.zeros((len(test), Y.shape[1]))
+    sets = together(dev, groups)
+    for kernel in kernels(dev, test) if known.any() else ():
+        dual = kernel.vectors.T @ Y
+        better = None
+        for penalty in PENALTIES:
+            ridge = penalty * float(kernel.values.mean())
+            predicted = predict_left_out(Y, kernel, ridge, sets)
+            found = float(correlations(predicted, Y)[known].mean())
+            if found > best:
+                best, of_dev, better = found, predicted * known, ridge
+        if better is not None:
+            of_test = kernel.predict(kernel.vectors @ (dual / (kernel.values + better)[:, None]))
+    twin = {key: row for row, key in enumerate(row_keys(dev))}
+    for row, key in enumerate(row_keys(test)):
+        if key in twin:
+            of_test[row] = of_dev[twin[key]]
+    return Expectation.of(ids, columns, of_test, dev_ids, of_dev, labels)
 
 
 def standardise(X: np.ndarray) -> np.ndarray:
@@ -146,7 +147,7 @@ def standardise(X: np.ndarray) -> np.ndarray:
     return standardised
 
 
-def _correlations(A: np.ndarray, B: np.ndarray) -> np.ndarray:
+def correlations(A: np.ndarray, B: np.ndarray) -> np.ndarray:
     """Return the correlation of each column of A with the same column of B."""
-    correlations: np.ndarray = (standardise(A) * standardise(B)).mean(axis=0)
-    return correlations
+    found: np.ndarray = (standardise(A) * standardise(B)).mean(axis=0)
+    return found
