@@ -38,16 +38,14 @@ class Contradiction:
     on_test: float
 
     def __str__(self) -> str:
-        return (
-            f"{self.first} and {self.second} agree by {self.on_dev:.2f} on dev, {self.on_test:.2f} on test images"
-        )
+        return f"{self.first} and {self.second} agree by {self.on_dev:.2f} on dev, {self.on_test:.2f} on test images"
 
 
 @dataclass(frozen=True)
 class Combined:
     """The expectation of several extractors.
 
-    weights         extractor → its weight, of those that were not left out; the sum is 1
+    weights         extractor → its weight, of those that were not left out; sum 1, or 0 where none learned anything
     left_out        extractors that contradict most of the others
     contradictions  every one that was found
     """
@@ -84,26 +82,29 @@ def combine(parts: Mapping[str, Expectation]) -> Combined:
 
 
 def _weights(left_out: Sequence[np.ndarray], truth: np.ndarray) -> list[float]:
-    """Return a weight per extractor, none negative, with sum 1; equal ones where nothing is learned."""
+    """Return a weight per extractor, none negative, with sum 1; 0 for one that learned nothing."""
     import numpy as np
 
-    k = len(left_out)
     truth = standardise(truth)
-    gram = np.array([[np.vdot(one, other) for other in left_out] for one in left_out]).reshape(k, k)
-    with_truth = np.array([np.vdot(one, truth) for one in left_out])
-    if not gram.any():
-        return [1 / max(k, 1)] * k
+    learned = [j for j, predicted in enumerate(left_out) if predicted.any()]
+    k = len(learned)
+    gram = np.array([np.vdot(left_out[i], left_out[j]) for i in learned for j in learned]).reshape(k, k)
+    with_truth = np.array([np.vdot(left_out[j], truth) for j in learned])
+    if not k:
+        return [0.0] * len(left_out)
     equal = max(with_truth.sum() / gram.sum(), 0.0)  # the best of the weights that are all the same
     pull = _TO_EQUAL * float(np.diag(gram).mean()) / k
     gram, with_truth = gram + pull * np.eye(k), with_truth + pull * equal
-    weights = np.full(k, equal)
+    found = np.full(k, equal)
     for _ in range(1000):  # least squares without negative weights, one weight at a time; the problem is convex
-        before = weights.copy()
+        before = found.copy()
         for j in range(k):
-            weights[j] = max(weights[j] + (with_truth[j] - gram[j] @ weights) / gram[j, j], 0.0)
-        if np.abs(weights - before).max() < 1e-12:
+            found[j] = max(found[j] + (with_truth[j] - gram[j] @ found) / gram[j, j], 0.0)
+        if np.abs(found - before).max() < 1e-12:
             break
-    return [float(weight) for weight in weights / (weights.sum() or 1.0)]
+    weights = np.zeros(len(left_out))
+    weights[learned] = found / (found.sum() or 1.0)
+    return [float(weight) for weight in weights]
 
 
 def _contradictions(parts: Mapping[str, Expectation]) -> tuple[Contradiction, ...]:
