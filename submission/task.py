@@ -36,6 +36,7 @@ class Subtask:
     multi_label   whether an image may have any number of the labels, rather than exactly one
     max_runs      number of runs that the organisers accept
     short_labels  labels without their numbers, for tables; empty if the labels are short already
+    ordered       whether the class names are in order, from the lowest to the highest (negative, neutral, positive)
     """
 
     name: str
@@ -45,11 +46,13 @@ class Subtask:
     multi_label: bool
     max_runs: int = 2
     short_labels: tuple[str, ...] = ()
+    ordered: bool = False
 
     def __post_init__(self) -> None:
         n_columns = len(self.labels) if self.multi_label else 1
         assert self.labels, f"{self.name} has no labels"
         assert len(self.headings) == n_columns, f"{self.name}: got {len(self.headings)} headings; expected {n_columns}"
+        assert not (self.ordered and self.multi_label), f"{self.name}: only class names of one column have an order"
         assert len(self.short_labels) in (0, len(self.labels)), f"{self.name}: only some labels have a short one"
 
     def short(self, label: str) -> str:

@@ -36,7 +36,7 @@ def _emotions(headings: tuple[str, ...]) -> tuple[str, ...]:
 VISUAL_SENTIMENT_2021 = Task(
     name="visual-sentiment-2021",
     subtasks=(
-        Subtask("subtask1", "T1", ("T1",), ("negative", "neutral", "positive"), multi_label=False),
+        Subtask("subtask1", "T1", ("T1",), ("negative", "neutral", "positive"), multi_label=False, ordered=True),
         Subtask("subtask2", "T2", _T2, _T2, multi_label=True, short_labels=_emotions(_T2)),
         Subtask("subtask3", "T3", _T3, _T3, multi_label=True, short_labels=_emotions(_T3)),
     ),

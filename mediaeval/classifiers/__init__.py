@@ -59,6 +59,12 @@ CLASSIFIERS: dict[str, ClassifierRecord] = {
         "logistic regression: multinomial, or one for each label",
         "baseline",
     ),
+    "kernel": ClassifierRecord(
+        "mediaeval.classifiers.kernel:KernelRidge",
+        "mediaeval.classifiers.settings:KernelSettings",
+        "kernel ridge regression on blocks of unit length, chosen by leave-one-out error; no epochs, no chance",
+        "Saunders et al. 1998 (ridge regression in dual variables); Platt 1999 (probabilities)",
+    ),
     "dummy": ClassifierRecord(
         "mediaeval.classifiers.dummy:PriorBaseline",
         "mediaeval.classifiers.settings:DummySettings",

@@ -99,13 +99,15 @@ class Classifier(ClassifierMixin, BaseEstimator):
     """A scikit-learn classifier whose probabilities are always (n_images, n_labels).
 
     A subclass names the model of its settings in `settings`, has the same parameters in its `__init__` and writes
-    `_fit`, `_probabilities`, `_arrays`, `_expected_arrays` and `_set_arrays`.
+    `_fit`, `_probabilities`, `_arrays`, `_expected_arrays` and `_set_arrays`. It may also have the parameters `widths`,
+    the columns of each block, and `order`, the class names in order or None: a `SubtaskModel` sets them.
 
     Fitted attributes: `classes_` (single-label: the sorted class names; multi-label: 0 … n_labels − 1), `multi_label_`,
     `n_features_in_`, `history_` (a dict per epoch; empty without epochs).
     """
 
     settings: ClassVar[type[ClassifierSettings]] = ClassifierSettings
+    own_scale: ClassVar[bool] = False  # whether it scales blocks of features itself, so that they come as they are
     classes_: np.ndarray
     multi_label_: bool
     n_features_in_: int

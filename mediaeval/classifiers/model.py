@@ -37,10 +37,12 @@ class SubtaskModel:
     device: str = "cpu"  # where it is trained; not saved
 
     def __post_init__(self) -> None:
-        self.scaler = BlockScaler(widths=list(self.blocks.values()), scale=self.scale)
+        widths = list(self.blocks.values())
         self.estimator = make_classifier(self.classifier, self.params, random_state=self.seed)
-        if "device" in self.estimator.get_params():
-            self.estimator.set_params(device=self.device)
+        self.scaler = BlockScaler(widths=widths, scale="none" if self.estimator.own_scale else self.scale)
+        order = list(self.task.labels) if self.task.ordered else None
+        given = {"device": self.device, "widths": widths, "order": order}
+        self.estimator.set_params(**{key: given[key] for key in given.keys() & self.estimator.get_params().keys()})
 
     @property
     def history(self) -> list[HistoryRow]:
@@ -52,7 +54,8 @@ class SubtaskModel:
 
         Both are left to the machine; a precision that was asked for is a choice like any other.
         """
-        own = self.estimator.get_params(deep=False) | {"random_state": None, "device": None}
+        settings = self.estimator.settings.model_fields.keys() - {"device"}
+        own = {key: value for key, value in self.estimator.get_params(deep=False).items() if key in settings}
         if own.get("precision") == "auto":
             del own["precision"]
         return {key: value for key, value in own.items() if value is not None}

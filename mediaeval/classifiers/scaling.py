@@ -43,11 +43,7 @@ class BlockScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         """Fit on X and return self; raises FeaturesError if the widths do not add up to X's width."""
         checked_parameters(self, ScalerSettings, "scaler")
         X = usable_features(self, X, reset=True, dtype=(np.float64, np.float32))
-        if self.widths is not None and sum(self.widths) != X.shape[1]:
-            blocks = f"{' + '.join(map(str, self.widths))} = {sum(self.widths)}"
-            raise UnusableFeaturesError(
-                f"scaler.widths: got blocks of {blocks} features; expected {X.shape[1]}, as in X."
-            )
+        block_slices(X.shape[1], self.widths)
         if self.scale == "standard":
             self.mean_ = X.mean(axis=0, dtype=np.float64)
             deviation = X.std(axis=0, dtype=np.float64)
@@ -63,15 +59,7 @@ class BlockScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
             return ((X - self.mean_) * self.factor_).astype(X.dtype)
         if self.scale == "none":
             return X.copy()
-        scaled, start = np.empty_like(X), 0
-        for width in self.widths or [X.shape[1]]:
-            block = X[:, start : start + width]
-            peak = np.abs(block).max(axis=1, keepdims=True)  # divided out first: squares of tiny numbers would be 0
-            block = np.divide(block, peak, where=peak > 0, out=np.zeros_like(block))
-            length = np.sqrt(np.square(block, dtype=np.float64).sum(axis=1, keepdims=True))
-            scaled[:, start : start + width] = block / np.where(length > 0, length, 1)
-            start += width
-        return scaled
+        return unit_length(X, self.widths)
 
     def transform_views(self, views: ArrayLike) -> np.ndarray:
         """Return views (n_images, n_views, n_features) scaled like the plain vectors."""
@@ -114,3 +102,24 @@ class BlockScaler(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
+
+
+def block_slices(n_features: int, widths: Sequence[int] | None) -> list[slice]:
+    """Return the columns of each block; raises UnusableFeaturesError if the widths do not add up to `n_features`."""
+    ends = np.cumsum([n_features] if widths is None else widths)
+    if ends[-1:] != [n_features]:
+        blocks = f"{' + '.join(map(str, widths or ()))} = {sum(widths or ())}"
+        raise UnusableFeaturesError(f"scaler.widths: got blocks of {blocks} features; expected {n_features}, as in X.")
+    return [slice(start, end) for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+
+
+def unit_length(X: np.ndarray, widths: Sequence[int] | None) -> np.ndarray:
+    """Return X (n_images, n_features) with each block of each image at Euclidean length 1; blocks of 0 stay 0."""
+    scaled = np.empty_like(X)
+    for columns in block_slices(X.shape[1], widths):
+        block = X[:, columns]
+        peak = np.abs(block).max(axis=1, keepdims=True)  # divided out first: squares of tiny numbers would be 0
+        block = np.divide(block, peak, where=peak > 0, out=np.zeros_like(block))
+        length = np.sqrt(np.square(block, dtype=np.float64).sum(axis=1, keepdims=True))
+        scaled[:, columns] = block / np.where(length > 0, length, 1)
+    return scaled

@@ -56,6 +56,24 @@ class LogisticSettings(ClassifierSettings):
     )
 
 
+class KernelSettings(ClassifierSettings):
+    """Kernel ridge regression; it gives each block of each image unit length itself, whatever `features.scale` is."""
+
+    gamma: Annotated[float, Field(gt=0)] | Literal["loo"] = Field(
+        default="loo",
+        description="How quickly the kernel exp(−gamma · d²) falls with the squared distance d² of two images, whose "
+        "mean over the training images is 1; loo: the best of 0.125 to 4 by leave-one-out squared error.",
+    )
+    penalty: Annotated[float, Field(gt=0)] | Literal["loo"] = Field(
+        default="loo", description="Ridge penalty; loo: the best of 0.001 to 100 by leave-one-out squared error."
+    )
+    ordinal: float = Field(
+        default=0.25,
+        ge=0,
+        description="Weight of the regression on the position of the class, where the task has ordered classes.",
+    )
+
+
 # Of all networks. What a paper chose differs from network to network, so each class below has defaults of its own.
 Dropout = Annotated[float, Field(ge=0, lt=1, description="Share of hidden units dropped in training.")]
 LearningRate = Annotated[float, Field(gt=0, description="Adam's learning rate in the first epoch.")]

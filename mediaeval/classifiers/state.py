@@ -15,7 +15,7 @@ from mediaeval.errors import WeightsError
 
 HEADER = "header"
 
-Shape = tuple[int, ...]
+Shape = tuple[int | str, ...]  # a name stands for any number that is the same throughout the state
 ExpectedArrays = Mapping[str, tuple[Shape, DTypeLike]]  # name → (shape, dtype)
 
 
@@ -47,12 +47,16 @@ def check_arrays(kind: str, expected: ExpectedArrays, arrays: Mapping[str, np.nd
     """Raise WeightsError, all problems at once, unless `arrays` have the `expected` names, shapes and dtypes."""
     problems = [f"{kind}: the state has no array '{name}'." for name in expected.keys() - arrays.keys()]
     problems += [f"{kind}: the state has an unknown array '{name}'." for name in arrays.keys() - expected.keys()]
-    for name in expected.keys() & arrays.keys():
-        shape, dtype = expected[name]
-        actual = arrays[name]
-        if (actual.shape, actual.dtype) != (tuple(shape), np.dtype(dtype)):
+    named: dict[str, int] = {}
+    for name in sorted(expected.keys() & arrays.keys()):
+        (shape, dtype), actual = expected[name], arrays[name]
+        for size, own in zip(shape, actual.shape, strict=False):
+            if isinstance(size, str):
+                named.setdefault(size, own)
+        sizes = tuple(named.get(size, 0) if isinstance(size, str) else size for size in shape)
+        if (actual.shape, actual.dtype) != (sizes, np.dtype(dtype)):
             got = _describe(actual.shape, actual.dtype)
-            problems.append(f"{kind}: '{name}' of the state: got {got}; expected {_describe(shape, dtype)}.")
+            problems.append(f"{kind}: '{name}' of the state: got {got}; expected {_describe(sizes, dtype)}.")
     if problems:
         raise WeightsError(*sorted(problems))
 

@@ -69,6 +69,8 @@ def test_estimator_has_the_parameters_and_defaults_of_its_settings(name):
     estimator = type(make_classifier(name, {}, random_state=0))
     parameters = {key: parameter.default for key, parameter in inspect.signature(estimator).parameters.items()}
     assert estimator.settings is settings_model(name) is type(settings)
+    of_the_data = {key: parameters.pop(key) for key in ("widths", "order") if key in parameters}
+    assert set(of_the_data.values()) <= {None}
     assert parameters == settings.model_dump() | {"random_state": 0}
     assert CLASSIFIERS[name].summary and CLASSIFIERS[name].source
 
