@@ -15,6 +15,7 @@ from mediaeval.config.sections import (
     SubtaskSection,
 )
 from mediaeval.errors import ConfigError, choose
+from mediaeval.features.at_hand import with_files_beside
 from mediaeval.features.extractors import EXTRACTORS, ExtractorConfig, require_file_name, require_settings
 from mediaeval.features.kinds import KINDS
 from mediaeval.finetune import settings_of
@@ -37,6 +38,11 @@ class Config(Settings):
     extractors: dict[str, ExtractorConfig] = Field(default_factory=dict)  # the user's own, beside EXTRACTORS
     subtasks: dict[str, SubtaskSection]  # by name, in the task's order
     _groups_in_file: tuple[str, str] = PrivateAttr(default=("", ""))
+    _weights_beside: Path | None = PrivateAttr(default=None)
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether all choices are the same, whatever file they are from."""
+        return isinstance(other, Config) and dict(self) == dict(other)
 
     @property
     def groups_as_written(self) -> str:
@@ -47,6 +53,20 @@ class Config(Settings):
     def keep_written_groups(self, resolved: str, written: str) -> None:
         """Keep how the settings file writes the groups file whose path was resolved: it may be in the dev folder."""
         self._groups_in_file = (resolved, written)
+
+    @property
+    def weights_beside(self) -> Path | None:
+        """The folder in which published weight files are found by their names; None where no settings were read."""
+        return self._weights_beside
+
+    def keep_weights_beside(self, folder: Path) -> None:
+        """Keep the folder in which published weight files are found by their names: `weights/` beside the settings."""
+        self._weights_beside = folder
+
+    @property
+    def own_extractors(self) -> tuple[str, ...]:
+        """Names of the user's own extractors, in the order in which the settings have them."""
+        return tuple(self.extractors)
 
     def subtask(self, name: str) -> SubtaskSection:
         """Return how a subtask is trained."""
@@ -105,19 +125,25 @@ class Config(Settings):
         return found
 
     def all_extractors(self) -> dict[str, ExtractorConfig]:
-        """Return the table's extractors and the user's; one in a table entry's place takes over its recorded width."""
-        own = {
-            name: extractor.model_copy(update={"width": extractor.width or EXTRACTORS[name].width})
-            if name in EXTRACTORS
-            else extractor
-            for name, extractor in self.extractors.items()
-        }
-        return EXTRACTORS | own
+        """Return the table's extractors and the user's, with the weight files that lie beside the settings.
+
+        One in a table entry's place takes over what is recorded there of features: width, strength and time.
+        """
+        own = {name: _completed(name, extractor) for name, extractor in self.extractors.items()}
+        return with_files_beside(EXTRACTORS | own, self.weights_beside)
 
     def used_extractors(self) -> dict[str, ExtractorConfig]:
         """Return the extractors in use, in the order in which their blocks are concatenated."""
         known = self.all_extractors()
         return {name: known[name] for name in self.features.use}
+
+
+def _completed(name: str, extractor: ExtractorConfig) -> ExtractorConfig:
+    """Return a user's extractor, in the place of one of the table with what it leaves out of the features' record."""
+    if name not in EXTRACTORS:
+        return extractor
+    left_out = [key for key in ("width", "order", "seconds") if getattr(extractor, key) is None]
+    return extractor.model_copy(update={key: getattr(EXTRACTORS[name], key) for key in left_out})
 
 
 _SECTIONS: dict[str, type[Settings]] = {"data": DataSection, "split": SplitSection, "features": FeaturesSection}

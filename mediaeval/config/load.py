@@ -16,6 +16,7 @@ from mediaeval.config.config import Config, parse_config
 from mediaeval.config.presets import PRESETS
 from mediaeval.config.sections import DataSection, FeaturesSection, SplitSection, SubtaskSection
 from mediaeval.errors import ConfigError, choose
+from mediaeval.features.at_hand import BESIDE
 from mediaeval.features.kinds import KINDS
 from mediaeval.finetune import SYSTEMS, settings_model
 from mediaeval.records import RunManifest
@@ -81,6 +82,7 @@ def load_config(
     if path and _is_written_store(written, config.features.store):
         _require_near(path, config.features.store)
     config.keep_written_groups(*groups)
+    config.keep_weights_beside((path.parent if path and not _is_of_a_run(path) else Path()) / BESIDE)
     return config
 
 

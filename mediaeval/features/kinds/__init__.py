@@ -16,13 +16,15 @@ from mediaeval.features.kinds.settings import (
     WeightsSettings,
     YT8MSettings,
 )
-from mediaeval.weights.files import WeightFile
+from mediaeval.weights.files import WeightFile, plain_name
 
 _QUBVEL = "https://github.com/qubvel/classification_models/releases/download/0.0.1/"
 _PYTORCH_FID = "https://github.com/mseitzer/pytorch-fid/releases/download/fid_weights/"
 _RESNET = "resnet152_imagenet11k_11221_no_top.h5"
 _INCEPTION = "pt_inception-2015-12-05-6726825d.pth"
 _DETECTOR = "mediaeval.features.kinds.torchvision:detector_file"
+# their names end with digits of the content, which only the library knows; those of the table of extractors
+_OF_TORCHVISION = {"resnet50": "resnet50-11ad3fa6.pth", "squeezenet1_0": "squeezenet1_0-b66bff10.pth"}
 _TRAINED = "yours: nobody publishes it"
 
 KINDS: dict[str, ExtractorKind] = {
@@ -32,12 +34,14 @@ KINDS: dict[str, ExtractorKind] = {
         LibrarySettings,
         weights="timm",
         files=("mediaeval.features.kinds.timm:weight_file",),
+        file_name=lambda model: f"{plain_name(model)}.safetensors",
     ),
     "torchvision": ExtractorKind(
         "mediaeval.features.kinds.torchvision:build",
         LibrarySettings,
         weights="torchvision",
         files=("mediaeval.features.kinds.torchvision:weight_file",),
+        file_name=lambda model: _OF_TORCHVISION.get(model, ""),
     ),
     "resnet152_11k": ExtractorKind(
         "mediaeval.features.kinds.resnet152_11k:build",
@@ -130,12 +134,14 @@ KINDS: dict[str, ExtractorKind] = {
             ),
             _DETECTOR,
         ),
+        finds_objects=True,
     ),
     "objects": ExtractorKind(
         "mediaeval.features.kinds.objects:build",
         ObjectsSettings,
         weights="torchvision fasterrcnn_resnet50_fpn_v2",
         files=(_DETECTOR,),
+        finds_objects=True,
     ),
     "thumbnail": ExtractorKind("mediaeval.features.kinds.thumbnail:build", NoSettings, uses_engine=False),
     "witness": ExtractorKind("mediaeval.features.kinds.witness:build", NoSettings, uses_engine=False),

@@ -19,6 +19,9 @@ class ExtractorKind:
     weights        who gives its weights, in a few words for a table
     files          its published weight files; where a library has to be asked, "module:function", which takes the
                    `ExtractorConfig` and returns the `WeightFile`
+    file_name      where a library has to be asked for its files: from a network's name to the name of the file, as far
+                   as that is known without asking; "" where it is not
+    finds_objects  whether it runs a detector, which takes seconds for each image
     reads_vectors  whether it reads the vectors of its `source` and no images
     uses_engine    whether an engine computes it; what uses none has the same features on every machine
     """
@@ -27,6 +30,8 @@ class ExtractorKind:
     settings: type[Settings]
     weights: str = "none needed"
     files: tuple[WeightFile | str, ...] = ()
+    file_name: Callable[[str], str] | None = None
+    finds_objects: bool = False
     reads_vectors: bool = False
     uses_engine: bool = True
 

@@ -15,7 +15,7 @@ from PIL import Image
 from mediaeval.data.images import DECODER
 from mediaeval.errors import ConfigError
 from mediaeval.features.engines import CompiledModel, Engine, ModuleSpec
-from mediaeval.features.extractors import ExtractorConfig
+from mediaeval.features.extractors import OF_ALL_KINDS, ExtractorConfig
 from mediaeval.features.feature_extractor import FeatureExtractor
 from mediaeval.features.library_errors import LIBRARY_ERRORS, in_words
 from mediaeval.features.preprocess import Preprocessing, from_dict
@@ -105,7 +105,8 @@ def library_network(
     """
     digest = weights_identity(path)
     versions = _versions(extractor.kind)
-    own = extractor.model_dump(exclude={"weights", "parts", "width", "licence", "summary"}, mode="json")
+    own = {"kind": extractor.kind}
+    own |= extractor.model_dump(exclude={"weights", "parts", *OF_ALL_KINDS}, mode="json")
     key = {
         "extractor": own,
         "weights": digest,
