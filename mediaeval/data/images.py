@@ -96,9 +96,28 @@ def decode(data: bytes, *, scaled: bool = False, thorough: bool = False) -> Imag
     Raises ImageError when the bytes are not an image of a format that is read, hold only a part of it, unpack to more
     pixels than Pillow considers safe, or do not fit into memory.
     """
+    with _reported(data):
+        return _to_rgb(_upright(_load(data, scaled, thorough)))
+
+
+def header_of(data: bytes) -> Image.Image:
+    """Return the image in `data` before its pixels are decoded: its size, mode and notes.
+
+    Raises ImageError as `decode` does, as far as damage shows without decoding.
+    """
+    with _reported(data):
+        layout = layout_of(data) if data.startswith(b"\xff\xd8") else None
+        if layout and (problem := layout.problem()):
+            raise ImageError(f"the image is damaged: {problem}")
+        return _opened(io.BytesIO(data))
+
+
+@contextmanager
+def _reported(data: bytes) -> Iterator[None]:
+    """Within, Pillow is quiet, and whatever it raises of `data` becomes an ImageError."""
     try:
         with _without_warnings():
-            return _to_rgb(_upright(_load(data, scaled, thorough)))
+            yield
     except ImageError:
         raise
     except PIL.UnidentifiedImageError:
@@ -141,7 +160,8 @@ def _loaded_without_notes(data: bytes, scaled: bool) -> Image.Image:
     return _loaded(io.BytesIO(bare), scaled)
 
 
-def _loaded(file: io.BytesIO, scaled: bool) -> Image.Image:
+def _opened(file: io.BytesIO) -> Image.Image:
+    """Return an image whose pixels are not decoded yet. Raises ImageError where they must not be."""
     image: Image.Image = Image.open(file, formats=readable())
     if image.width * image.height > (Image.MAX_IMAGE_PIXELS or 0):
         raise ImageError(_too_large())
@@ -149,6 +169,11 @@ def _loaded(file: io.BytesIO, scaled: bool) -> Image.Image:
         if _is_raw(image):
             raise ImageError(f"the file is a camera's raw file, which is not read. {CONVERT}")
         _keep_libtiff_quiet()
+    return image
+
+
+def _loaded(file: io.BytesIO, scaled: bool) -> Image.Image:
+    image = _opened(file)
     if scaled:
         image.draft(None, (LEAST, LEAST))  # does nothing to other formats
     if isinstance(file, Watched):
@@ -174,11 +199,15 @@ def _is_raw(image: TiffImagePlugin.TiffImageFile) -> bool:
 
 
 def _upright(image: Image.Image) -> Image.Image:
-    """Return the image as its EXIF orientation says; whatever else stands there does not concern the pixels."""
-    method = None
-    with suppress(Exception):  # of a block that cannot be read
-        method = _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    method = turn_of(image)
     return image if method is None else image.transpose(method)
+
+
+def turn_of(image: Image.Image) -> Image.Transpose | None:
+    """Return what makes an image upright, as its EXIF orientation says; what else stands there does not matter."""
+    with suppress(Exception):  # of a block that cannot be read
+        return _UPRIGHT.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    return None
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:

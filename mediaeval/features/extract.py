@@ -199,15 +199,17 @@ def _prepare_all(
             content, data = read_image(dataset.image_paths[image_id])
             if content != contents[image_id]:  # else its vector would be stored under the bytes before
                 return "the file was changed while features were computed"
-            images: dict[tuple[bool, int], Image.Image] = {}
+            images: dict[tuple[str, int], Image.Image] = {}
             for job in plan.of_image(image_id):
-                scaled, view = job.network.scaled, job.view
-                if (scaled, 0) not in images:
-                    images[scaled, 0] = decode(data, scaled=scaled)
-                if (scaled, view) not in images:
-                    images[scaled, view] = view_of(images[scaled, 0], image_id, view)
-                source = data if job.network.from_bytes else images[scaled, view]
-                prepared.append((job, job.network.prepare(source)))
+                if job.network.from_bytes:
+                    prepared.append((job, job.network.prepare(data)))
+                    continue
+                decoder, view = job.network.decoder, job.view
+                if (decoder, 0) not in images:
+                    images[decoder, 0] = _decoded(data, decoder)
+                if (decoder, view) not in images:
+                    images[decoder, view] = view_of(images[decoder, 0], image_id, view)
+                prepared.append((job, job.network.prepare(images[decoder, view])))
         except ImageError as error:
             return str(error)
         except MemoryError:
@@ -215,6 +217,14 @@ def _prepare_all(
         return prepared
 
     return map_ahead(prepare, todo, workers)
+
+
+def _decoded(data: bytes, decoder: str) -> Image.Image:
+    if decoder == "opencv":
+        from mediaeval.data.opencv import decode_by_opencv
+
+        return decode_by_opencv(data)
+    return decode(data, scaled=decoder == "scaled")
 
 
 class _Batches:

@@ -31,7 +31,7 @@ class FeatureExtractor:
     in_flight   batches that may be begun before the first is waited for
     notes       what a person should know about the images computed so far → number of images
     side        pixels of the shorter side that `prepare` scales an image to; None where it needs all of them
-    scaled      whether it is given images decoded as SCALED_DECODER says
+    decoder     what decodes the images that it is given: pillow, scaled or opencv
     """
 
     name: str
@@ -46,7 +46,7 @@ class FeatureExtractor:
     in_flight: int = 1
     notes: Counter[str] = field(default_factory=Counter, repr=False, compare=False)
     side: int | None = None
-    scaled: bool = False
+    decoder: str = "pillow"
 
 
 # the name of an extractor → the extractor, built once however many others read it
@@ -54,10 +54,20 @@ NetworkLookup = Callable[[str], FeatureExtractor]
 
 
 def decoded_by(decoder: str, network: FeatureExtractor) -> FeatureExtractor:
-    """Return the network as it reads images decoded by `decoder`: pillow or scaled.
+    """Return the network as it reads images decoded by `decoder`: pillow, scaled, or, for evidence alone, opencv.
 
-    One that needs all pixels, or more than half of what the scaled decoder leaves, stays as it is.
+    With `scaled`, one that needs all pixels, or more than half of what that decoder leaves, stays as it is. So does,
+    always, one that decodes images itself or reads the vectors of another.
     """
-    if decoder != "scaled" or network.side is None or 1.5 * network.side > LEAST:
+    if decoder == "pillow" or network.from_bytes or network.source is not None:
         return network
-    return replace(network, scaled=True, identity=network.identity | {"decoder": SCALED_DECODER})
+    if decoder == "scaled":
+        if network.side is None or 1.5 * network.side > LEAST:
+            return network
+        identity = SCALED_DECODER
+    else:
+        from mediaeval.data.opencv import OPENCV_DECODER  # only here: it takes a while to import
+
+        assert decoder == "opencv", f"there is no decoder {decoder}"
+        identity = OPENCV_DECODER
+    return replace(network, decoder=decoder, identity=network.identity | {"decoder": identity})

@@ -7,6 +7,7 @@ by Pillow as everywhere else: an error in the usual extraction is not repeated h
 import cv2
 import numpy as np
 
+from mediaeval.data.images import header_of
 from mediaeval.errors import ImageError
 from mediaeval.features.engines import Engine
 from mediaeval.features.extractors import ExtractorConfig
@@ -29,8 +30,9 @@ def build(name: str, extractor: ExtractorConfig, engine: Engine, networks: Netwo
 def witness(data: bytes) -> np.ndarray:
     """Return the features of an image file's bytes, float32 (WIDTH,): colours by position, gradients, a histogram.
 
-    Raises ImageError when OpenCV cannot decode it.
+    Raises ImageError when OpenCV cannot decode it, or must not: of too many pixels, say.
     """
+    header_of(data)
     bgr = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     if bgr is None:
         raise ImageError("OpenCV cannot decode the image")

@@ -240,9 +240,10 @@ def test_a_scaled_picture_is_decoded_once_for_all_who_take_it(large, tmp_path, m
 
 def test_vectors_of_two_decoders_never_meet(large, tmp_path):
     store = FeatureStore(tmp_path / "store")
-    whole, scaled = sized("net", 224), decoded_by("scaled", sized("net", 224))
-    assert extract(large, [whole], store).computed == extract(large, [scaled], store).computed == {"net": 3}
-    assert len(list(store.folder.glob("*.features"))) == 2
+    whole, scaled, opencv = (decoded_by(name, sized("net", 224)) for name in ("pillow", "scaled", "opencv"))
+    for network in (whole, scaled, opencv):
+        assert extract(large, [network], store).computed == {"net": 3}
+    assert len(list(store.folder.glob("*.features"))) == 3 and "opencv" in opencv.identity["decoder"]
     assert "no less than 600" in scaled.identity["decoder"] and decoded_by("pillow", whole) is whole
     a, b = (extract(large, [n], store).matrix(["net"], large.ids) for n in (whole, scaled))
     assert a[0, 3] == 1600 and b[0, 3] == 800
