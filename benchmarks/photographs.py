@@ -84,6 +84,25 @@ class SubtaskData:
     groups: list[str]
 
 
+def load_shared(folder: Path, name: str, store: Path) -> list[SubtaskData]:
+    """Return each subtask of "oasis", whose groups are concepts, or "coco", with augmented views and no groups."""
+    dataset = load_dataset(folder / name, VISUAL_SENTIMENT_2021)
+    networks = [build(title, extractor) for title, extractor in shared_extractors(folder / "weights").items()]
+    blocks = {n.name: n.width for n in networks}
+    ids = list(dataset.ids)
+    groups, n_views = ids, VIEWS
+    if name == "oasis":
+        groups, n_views = list(read_csv_by_id(folder / "oasis/norms.csv")["concept"].loc[ids]), 0
+    features = extract(dataset, networks, FeatureStore(store), views=n_views, view_ids=ids)
+    assert not features.failures, features.failures
+    X = features.matrix(list(blocks), ids)
+    views = features.views(list(blocks), ids, n_views) if n_views else None
+    return [
+        SubtaskData(VISUAL_SENTIMENT_2021[subtask], blocks, X, views, dataset.labels(subtask), groups)
+        for subtask in dataset.subtasks
+    ]
+
+
 def of_preset(preset: str, subtask: Subtask) -> Row:
     """Return how a preset trains a subtask."""
     section = {"threshold": 0.5, "augment": 0, **PRESETS[preset].section(subtask)}
@@ -170,20 +189,9 @@ def main() -> None:
     parser.add_argument("--only", default="", help="only rows with this in their title")
     parser.add_argument("--store", type=Path, default=Path(".mediaeval/features"))
     options = parser.parse_args()
-    dataset = load_dataset(options.data / options.dataset, VISUAL_SENTIMENT_2021)
-    networks = [build(name, extractor) for name, extractor in shared_extractors(options.data / "weights").items()]
-    blocks = {n.name: n.width for n in networks}
-    ids = list(dataset.ids)
-    groups, n_views = ids, VIEWS
-    if options.dataset == "oasis":
-        groups, n_views = list(read_csv_by_id(options.data / "oasis/norms.csv")["concept"].loc[ids]), 0
-    features = extract(dataset, networks, FeatureStore(options.store), views=n_views, view_ids=ids)
-    assert not features.failures, features.failures
-    X = features.matrix(list(blocks), ids)
-    views = features.views(list(blocks), ids, n_views) if n_views else None
-    for subtask in dataset.subtasks:
-        data = SubtaskData(VISUAL_SENTIMENT_2021[subtask], blocks, X, views, dataset.labels(subtask), groups)
-        table(data, list(range(options.seeds)), options.only)
+    seeds = list(range(options.seeds))
+    for data in load_shared(options.data, options.dataset, options.store):
+        table(data, seeds, options.only)
 
 
 if __name__ == "__main__":
