@@ -65,6 +65,12 @@ CLASSIFIERS: dict[str, ClassifierRecord] = {
         "kernel ridge regression on blocks of unit length, chosen by leave-one-out error; no epochs, no chance",
         "Saunders et al. 1998 (ridge regression in dual variables); Platt 1999 (probabilities)",
     ),
+    "auto": ClassifierRecord(
+        "mediaeval.classifiers.auto:AutoClassifier",
+        "mediaeval.classifiers.settings:AutoSettings",
+        "moe or dense, logistic and kernel, averaged with weights from out-of-fold log loss",
+        "this toolkit",
+    ),
     "dummy": ClassifierRecord(
         "mediaeval.classifiers.dummy:PriorBaseline",
         "mediaeval.classifiers.settings:DummySettings",

@@ -5,7 +5,7 @@ or more columns is multi-label. Inside, both are a matrix T of 0 and 1, float32 
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -100,7 +100,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
 
     A subclass names the model of its settings in `settings`, has the same parameters in its `__init__` and writes
     `_fit`, `_probabilities`, `_arrays`, `_expected_arrays` and `_set_arrays`. It may also have the parameters `widths`,
-    the columns of each block, and `order`, the class names in order or None: a `SubtaskModel` sets them.
+    the columns of each block, `order`, the class names in order or None, and `scale`: a `SubtaskModel` sets them.
 
     Fitted attributes: `classes_` (single-label: the sorted class names; multi-label: 0 … n_labels − 1), `multi_label_`,
     `n_features_in_`, `history_` (a dict per epoch; empty without epochs).
@@ -121,6 +121,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
         views: ArrayLike | None = None,
         validation: tuple[ArrayLike, ArrayLike] | None = None,
         on_epoch: OnEpoch | None = None,
+        groups: Sequence[Hashable] | None = None,
     ) -> Self:
         """Fit and return self.
 
@@ -129,6 +130,8 @@ class Classifier(ClassifierMixin, BaseEstimator):
         views       augmented features (n_images, n_views, n_features) of the same images, or None
         validation  (X, y) of images held out, for the history alone: the fit is the same without; or None
         on_epoch    called after each epoch with its row of `history_`; or None
+        groups      one per image (near-duplicates share one), which a classifier with folds of its own does not divide;
+                    None: each image is one
 
         Raises ConfigError for parameters that do not fit and FeaturesError for features that cannot be used.
         """
@@ -141,7 +144,9 @@ class Classifier(ClassifierMixin, BaseEstimator):
             raise ConfigError(f"classifier.{problem}")
         self.classes_ = np.arange(y.shape[1]) if self.multi_label_ else np.unique(y)
         self.history_ = []
-        self._fit(X, self._encode(y), usable_views(views, X), validation, on_epoch)
+        groups = range(len(X)) if groups is None else groups
+        check_consistent_length(X, groups)
+        self._fit_grouped(X, self._encode(y), usable_views(views, X), validation, on_epoch, groups)
         return self
 
     def predict_proba(self, X: ArrayLike) -> np.ndarray:
@@ -191,6 +196,18 @@ class Classifier(ClassifierMixin, BaseEstimator):
         self.__dict__.pop("feature_names_in_", None)
         self.__dict__.update({name: value for name, value in vars(loaded).items() if name.endswith("_")})
         return self
+
+    def _fit_grouped(
+        self,
+        X: np.ndarray,
+        T: np.ndarray,
+        views: np.ndarray | None,
+        validation: tuple[ArrayLike, ArrayLike] | None,
+        on_epoch: OnEpoch | None,
+        groups: Sequence[Hashable],
+    ) -> None:
+        """Learn as `_fit` does; overridden by a classifier that has folds of its own."""
+        self._fit(X, T, views, validation, on_epoch)
 
     def _fit(
         self,

@@ -13,6 +13,7 @@ from mediaeval.classifiers.state import ExpectedArrays
 
 CANDIDATES = tuple(10.0**k for k in range(-5, 1))  # C of "cv"; thousands of standardised features need small ones
 FOLDS = 5  # of "cv"
+SCALED = 10.0  # of "scale"; of 1 to 100 the least log loss, or within .03 of it, on OASIS, COCO and the drawn sample
 TINY = 1e-15  # the least probability in the log loss, which would be infinite at 0
 MAX_ITER = 1000  # L-BFGS iterations; a fit on the task's features takes tens
 
@@ -20,8 +21,10 @@ MAX_ITER = 1000  # L-BFGS iterations; a fit on the task's features takes tens
 class LogisticBaseline(Classifier):
     """Logistic regression with an L2 penalty: multinomial for single-label, one per label for multi-label.
 
-    C  the inverse of the penalty, or "cv": the best of `CANDIDATES` by log loss in a cross-validation within the
-       training images (near-duplicates may be on both sides of it). One C for all labels; `C_` is the one chosen.
+    C  the inverse of the penalty; or "cv": the best of `CANDIDATES` by log loss in a cross-validation within the
+       training images (near-duplicates may be on both sides of it); or "scale": `SCALED` divided by the total variance
+       of the features, which took a tenth of the time on photographs and was as good. One C for all labels; `C_` is the
+       one chosen.
 
     A label that all training images have, or none, gets the constant probability (images with it + ½) / (images + 1).
     Each image's views share its weight equally with the plain vector: the loss is the mean over the versions that a
@@ -36,7 +39,10 @@ class LogisticBaseline(Classifier):
 
     def _fit(self, X: np.ndarray, T: np.ndarray, views: np.ndarray | None, validation: Any, on_epoch: Any) -> None:
         versions = X[:, None] if views is None else np.concatenate([X[:, None], views], axis=1)  # (n, 1 + n_views, d)
-        self.C_ = self._best_C(versions, T) if self.C == "cv" else float(self.C)
+        if self.C == "scale":
+            self.C_ = _scaled_C(X)
+        else:
+            self.C_ = self._best_C(versions, T) if self.C == "cv" else float(self.C)
         self.coef_, self.intercept_ = self._solve(versions, T, self.C_)
 
     def _best_C(self, versions: np.ndarray, T: np.ndarray) -> float:
@@ -98,6 +104,12 @@ class LogisticBaseline(Classifier):
 
     def _set_arrays(self, arrays: dict[str, np.ndarray]) -> None:
         self.coef_, self.intercept_, self.C_ = arrays["coef"].copy(), arrays["intercept"].copy(), float(arrays["C"])
+
+
+def _scaled_C(X: np.ndarray) -> float:
+    """Return `SCALED` per total variance of the features; 1 where they do not vary."""
+    variance = float(X.var(axis=0, dtype=np.float64).sum())
+    return SCALED / variance if variance > 0 else 1.0
 
 
 def _rotated(versions: np.ndarray) -> np.ndarray:

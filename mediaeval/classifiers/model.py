@@ -1,7 +1,7 @@
 """What is trained and saved for a subtask: a scaler and a classifier, fitted together, rebuilt together."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,7 +41,7 @@ class SubtaskModel:
         self.estimator = make_classifier(self.classifier, self.params, random_state=self.seed)
         self.scaler = BlockScaler(widths=widths, scale="none" if self.estimator.own_scale else self.scale)
         order = list(self.task.labels) if self.task.ordered else None
-        given = {"device": self.device, "widths": widths, "order": order}
+        given = {"device": self.device, "widths": widths, "order": order, "scale": self.scale}
         self.estimator.set_params(**{key: given[key] for key in given.keys() & self.estimator.get_params().keys()})
 
     @property
@@ -68,11 +68,12 @@ class SubtaskModel:
         views: np.ndarray | None = None,
         validation: tuple[np.ndarray, pd.DataFrame] | None = None,
         on_epoch: OnEpoch | None = None,
+        groups: Sequence[Hashable] | None = None,
     ) -> "SubtaskModel":
         """Fit on X, float32 (n_images, sum of widths), rows in the order of `labels`; return self.
 
         `views`: (n_images, n_views, sum of widths), augmented views of the same images, scaled as the images are.
-        `validation`: images held out, for the history alone.
+        `validation`: images held out, for the history alone. `groups`: see `Classifier.fit`.
         """
         X = self.scaler.fit_transform(X)
         if views is not None:
@@ -80,7 +81,7 @@ class SubtaskModel:
         held_out = None
         if validation is not None:
             held_out = (self.scaler.transform(validation[0]), self._target(validation[1]))
-        self.estimator.fit(X, self._target(labels), views=views, validation=held_out, on_epoch=on_epoch)
+        self.estimator.fit(X, self._target(labels), views=views, validation=held_out, on_epoch=on_epoch, groups=groups)
         return self
 
     def _target(self, labels: pd.DataFrame | np.ndarray) -> np.ndarray:

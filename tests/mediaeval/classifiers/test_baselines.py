@@ -87,3 +87,9 @@ def test_prior_is_the_share_of_each_label():
 def test_there_are_no_epochs(name):
     classifier = make_classifier(name, {}, 0).fit(X, y, validation=(X, y), on_epoch=pytest.fail)
     assert classifier.history_ == []
+
+
+def test_scale_is_a_penalty_in_units_of_the_features():
+    narrow, wide = logistic(C="scale").fit(X, y).C_, logistic(C="scale").fit(1000 * X, y).C_
+    assert narrow == pytest.approx(10 / X.var(axis=0).sum()) == pytest.approx(wide * 1e6)
+    assert logistic(C="scale").fit(X * 0, y).C_ == 1

@@ -22,6 +22,7 @@ QUICK = {
     "moe": {"hidden": 16, "dropout": 0.1, "lr": 0.05, "epochs": 8, "batch_size": 32},
     "dense": {"hidden": [16], "dropout": 0.1, "lr": 0.05, "epochs": 8, "batch_size": 32},
     "small": {"hidden": [16], "dropout": 0.1, "lr": 0.05, "epochs": 8, "batch_size": 32},
+    "auto": {"epochs": 1, "weights": "equal"},
 }
 LEARNERS = [name for name in CLASSIFIERS if name != "dummy"]
 KINDS = ["single", "multi"]
@@ -69,8 +70,8 @@ def test_estimator_has_the_parameters_and_defaults_of_its_settings(name):
     estimator = type(make_classifier(name, {}, random_state=0))
     parameters = {key: parameter.default for key, parameter in inspect.signature(estimator).parameters.items()}
     assert estimator.settings is settings_model(name) is type(settings)
-    of_the_data = {key: parameters.pop(key) for key in ("widths", "order") if key in parameters}
-    assert set(of_the_data.values()) <= {None}
+    of_the_data = {key: parameters.pop(key) for key in ("widths", "order", "scale") if key in parameters}
+    assert set(of_the_data.values()) <= {None, "standard"}
     assert parameters == settings.model_dump() | {"random_state": 0}
     assert CLASSIFIERS[name].summary and CLASSIFIERS[name].source
 
@@ -109,7 +110,7 @@ def test_everything_wrong_is_told_at_once():
         ("moe", {"lr_step": 0}, "classifier.lr_step: got 0; expected a whole number of at least 1."),
         ("moe", {"loss": "mse"}, "classifier.loss: got 'mse'; expected 'bce' or 'nll'."),
         ("moe", {"random_state": 1}, "unknown setting 'classifier.random_state'."),
-        ("logistic", {"C": "best"}, "classifier.C: got 'best'; expected a number above 0, or 'cv'."),
+        ("logistic", {"C": "best"}, "classifier.C: got 'best'; expected a number above 0, or 'cv' or 'scale'."),
         ("dummy", {"lr": 1}, "unknown setting 'classifier.lr'. Known: none."),
     ],
 )
@@ -131,7 +132,7 @@ def test_a_value_set_later_is_checked_in_fit():
 @pytest.mark.parametrize("name", LEARNERS)
 def test_learns_a_separable_problem(name, kind):
     X, y = data(kind, n=300)
-    params = {"epochs": 40} if name in QUICK else {}
+    params = {"epochs": 40} if "hidden" in QUICK.get(name, {}) else {}
     assert (quick(name, **params).fit(X[:200], y[:200]).predict(X[200:]) == y[200:]).mean() > 0.9
 
 
