@@ -15,6 +15,7 @@ on drawn samples, another one each time, and the mean difference with the 95 % i
 import argparse
 import contextlib
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -58,14 +59,14 @@ def measure(folder: Path, n_dev: int, seed: int) -> np.ndarray:
     return np.array(scores)
 
 
-def load_drawn(folder: Path, n_dev: int, seed: int) -> list[SubtaskData]:
-    """Return subtasks 2 and 3 of a drawn sample: hand-crafted features and their augmented views, no groups."""
+def load_drawn(folder: Path, n_dev: int, seed: int, subtasks: Sequence[str] = SUBTASKS) -> list[SubtaskData]:
+    """Return subtasks of a drawn sample: hand-crafted features and their augmented views, no groups."""
     dataset = load_dataset(draw_sample(folder / f"sample-{n_dev}-{seed}", dev=n_dev, seed=seed).devset, TASK)
     network, ids = build("handcrafted", EXTRACTORS["handcrafted"]), list(dataset.ids)
     features = extract(dataset, [network], FeatureStore(folder / "features"), views=VIEWS, view_ids=ids)
     X, views = features.matrix([network.name], ids), features.views([network.name], ids, VIEWS)
     blocks = {network.name: network.width}
-    return [SubtaskData(TASK[name], blocks, X, views, dataset.labels(name), ids) for name in SUBTASKS]
+    return [SubtaskData(TASK[name], blocks, X, views, dataset.labels(name), ids) for name in subtasks]
 
 
 def both_ways(data: SubtaskData, seed: int) -> tuple[np.ndarray, np.ndarray]:

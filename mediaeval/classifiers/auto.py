@@ -52,7 +52,7 @@ class AutoClassifier(Classifier):
         self,
         weights: str = "folds",
         folds: int = 5,
-        shrink: float = 100.0,
+        shrink: float = 10.0,
         lr: float = 1e-3,
         epochs: int = 15,
         ensemble: int = 1,

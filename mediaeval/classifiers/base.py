@@ -103,7 +103,8 @@ class Classifier(ClassifierMixin, BaseEstimator):
     the columns of each block, `order`, the class names in order or None, and `scale`: a `SubtaskModel` sets them.
 
     Fitted attributes: `classes_` (single-label: the sorted class names; multi-label: 0 … n_labels − 1), `multi_label_`,
-    `n_features_in_`, `history_` (a dict per epoch; empty without epochs).
+    `n_features_in_`, `history_` (a dict per epoch; empty without epochs), `left_out_` (probabilities of each training
+    image by the fit to the others, float64 (n_images, n_labels), where a closed form gives them, else None).
     """
 
     settings: ClassVar[type[ClassifierSettings]] = ClassifierSettings
@@ -112,6 +113,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
     multi_label_: bool
     n_features_in_: int
     history_: list[HistoryRow]
+    left_out_: np.ndarray | None = None
 
     def fit(
         self,

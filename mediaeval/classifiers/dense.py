@@ -70,6 +70,7 @@ class DenseClassifier(TorchClassifier):
         ensemble: int = 1,
         device: str = "auto",
         precision: str = "auto",
+        basis: str | None = None,
         random_state: int = 0,
     ) -> None:
         self.hidden = hidden
@@ -85,6 +86,7 @@ class DenseClassifier(TorchClassifier):
         self.ensemble = ensemble
         self.device = device
         self.precision = precision
+        self.basis = basis
         self.random_state = random_state
 
     def _build(self, n_features: int, n_labels: int) -> DenseNetwork:

@@ -42,13 +42,12 @@ class KernelRidge(Classifier):
     Views are accepted and change nothing: four of them would make the kernel 25 times as large, and on photographs the
     plain vectors alone do about as well as a network does with views. Nor do validation and on_epoch.
 
-    Fitted: `gamma_` and `penalty_`, those chosen; `left_out_`, the probabilities of each training image when it is left
-    out of the regression, float64 (n, N), for thresholds; None after `load_state`.
+    Fitted: `gamma_` and `penalty_`, those chosen; `left_out_`, exact but for γ, λ and the sigmoids, which all images
+    chose together; None after `load_state`.
     """
 
     settings = KernelSettings
     own_scale = True
-    left_out_: np.ndarray | None
 
     def __init__(
         self,

@@ -85,6 +85,7 @@ class MixtureOfExperts(TorchClassifier):
         ensemble: int = 1,
         device: str = "auto",
         precision: str = "auto",
+        basis: str | None = None,
         random_state: int = 0,
     ) -> None:
         self.hidden = hidden
@@ -102,6 +103,7 @@ class MixtureOfExperts(TorchClassifier):
         self.ensemble = ensemble
         self.device = device
         self.precision = precision
+        self.basis = basis
         self.random_state = random_state
 
     def expert_scores(self, X: ArrayLike) -> np.ndarray:

@@ -93,7 +93,7 @@ class AutoSettings(ClassifierSettings):
     )
     folds: int = Field(default=5, ge=2, description="Folds of that cross-validation.")
     shrink: float = Field(
-        default=100.0, ge=0, description="Images that speak for each of the three beforehand, towards equal weights."
+        default=10.0, ge=0, description="Images that speak for each of the three beforehand, towards equal weights."
     )
     lr: float = Field(default=1e-3, gt=0, description="The network's learning rate, which falls to 0 by a cosine.")
     epochs: int = Field(default=15, ge=1, description="The network's passes over the training images.")
@@ -147,6 +147,12 @@ class NetworkSettings(ClassifierSettings):
         default="auto",
         description="Type in which the first layer is multiplied in training, while all else stays float32; auto: "
         "bfloat16 where it is quicker.",
+    )
+
+    basis: Literal["span"] | None = Field(
+        default=None,
+        description="What the network is trained on; span: images that are fewer than their features, in a basis of "
+        "the space that they span, which is quicker; unset: the features.",
     )
 
 

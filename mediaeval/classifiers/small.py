@@ -30,6 +30,7 @@ class SmallClassifier(DenseClassifier):
         ensemble: int = 1,
         device: str = "auto",
         precision: str = "auto",
+        basis: str | None = None,
         random_state: int = 0,
     ) -> None:
         super().__init__(
@@ -46,5 +47,6 @@ class SmallClassifier(DenseClassifier):
             ensemble=ensemble,
             device=device,
             precision=precision,
+            basis=basis,
             random_state=random_state,
         )

@@ -26,6 +26,7 @@ from mediaeval.classifiers.base import (
     usable_targets,
 )
 from mediaeval.classifiers.first_layer import HeadNetwork, NetworkOptimiser, choose_dtype
+from mediaeval.classifiers.span import Span
 from mediaeval.classifiers.state import ExpectedArrays
 from mediaeval.devices import resolve_device
 from mediaeval.errors import ConfigError
@@ -82,12 +83,16 @@ class TorchClassifier(Classifier):
         on_epoch: OnEpoch | None,
     ) -> None:
         device = torch.device(resolve_device(self.device, "classifier.device"))
+        span = _span(X, views) if self.basis == "span" else None
+        if span is not None:
+            X, views = _in_basis(span, X, views)
         seeds = range(self.random_state, self.random_state + self.ensemble)
         networks = [self._new_network(seed, X.shape[1], T.shape[1]).to(device) for seed in seeds]
         dtype = choose_dtype(self.precision, device, networks[0].first.weight.numel())
         optimisers = [NetworkOptimiser(network, dtype, self.weight_decay) for network in networks]
         if validation is not None:
             X_val = usable_features(self, validation[0], reset=False)
+            X_val = X_val if span is None else span.rotate(X_val)
             y_val = usable_targets(validation[1], X_val)
             assert y_val.shape[1:] == (T.shape[1:] if self.multi_label_ else ()), (
                 "validation targets of another subtask"
@@ -116,7 +121,19 @@ class TorchClassifier(Classifier):
         # the very last step comes after the last loss
         if not all(tensor.isfinite().all() for network in networks for tensor in network.parameters()):
             raise self._diverged("a weight", math.nan, epoch)
-        self.networks_ = [network.eval() for network in networks]
+        self.networks_ = [self._folded(network, span).eval() for network in networks]
+
+    def _folded(self, network: HeadNetwork, span: Span | None) -> HeadNetwork:
+        """Return the network on the features themselves, of one that was trained on the basis of their span."""
+        if span is None:
+            return network
+        weights = network.state_dict()
+        first = next(name for name, weight in network.named_parameters() if weight is network.first.weight)
+        folded = span.fold(weights[first].cpu().numpy())
+        weights[first] = torch.from_numpy(folded).to(network.first.weight.device)
+        wide = self._empty_network()
+        wide.load_state_dict(weights, assign=True)
+        return wide
 
     def _new_network(self, seed: int, n_features: int, n_labels: int) -> HeadNetwork:
         # PyTorch's default initialisation of Linear, drawn on the CPU whatever the device
@@ -259,3 +276,17 @@ def _epoch_seeds(seed: int, epoch: int) -> tuple[int, int]:
 
 def _tensor(array: np.ndarray, device: torch.device) -> Tensor:
     return torch.from_numpy(np.require(array, requirements=["C", "W"])).to(device)  # copies only what is read-only
+
+
+def _span(X: np.ndarray, views: np.ndarray | None) -> Span | None:
+    """Return the span of images and views; None where they are too many to span less than all dimensions."""
+    n_versions = len(X) * (1 if views is None else 1 + views.shape[1])
+    if n_versions >= X.shape[1]:
+        return None
+    return Span(X if views is None else np.concatenate([X, views.reshape(-1, X.shape[1])]))
+
+
+def _in_basis(span: Span, X: np.ndarray, views: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
+    """Return the images and views that `span` was made of, in its basis."""
+    rest = span.rotated[len(X) :]
+    return span.rotated[: len(X)], None if views is None else rest.reshape(*views.shape[:2], -1)
