@@ -164,7 +164,7 @@ def main() -> None:
     for title in WORKS:
         if options.only in title:
             if options.span:
-                measure_span(title, runs, 3 if options.quick else 15)
+                measure_span(title, 2, 3 if options.quick else 15)
             else:
                 measure(title, runs, epochs)
 

@@ -28,7 +28,7 @@ from scipy.stats import t
 from benchmarks.coverage import decide_folds
 from benchmarks.photographs import FOLDS, Row, SubtaskData, load_shared, of_preset
 from benchmarks.thresholds import load_drawn
-from mediaeval.classifiers.auto import averaging_weights
+from mediaeval.classifiers.auto import average_out_of_fold
 from mediaeval.classifiers.model import SubtaskModel
 from mediaeval.classifiers.settings import AutoSettings
 from mediaeval.classifiers.thresholds import assign_folds
@@ -77,17 +77,6 @@ def fit_folds(data: SubtaskData, row: Row, fold: np.ndarray, seed: int) -> tuple
     return P, seconds
 
 
-def average(data: SubtaskData, members: np.ndarray, fold: np.ndarray) -> np.ndarray:
-    """Return the probabilities of `auto`, each fold with the weights that the other folds give its members."""
-    Y, multi_label = data.labels.to_numpy(), data.task.multi_label
-    P = np.zeros(Y.shape)
-    for k in range(FOLDS):
-        others, held = fold != k, fold == k
-        weights = averaging_weights(members[:, others], Y[others], AutoSettings().shrink, multi_label=multi_label)
-        P[held] = np.tensordot(weights, members[:, held], axes=1)
-    return P
-
-
 def measure(data: SubtaskData, seed: int, kept: Path | None) -> np.ndarray:
     """Return weighted F1, log loss and seconds of each of HEADS, (n_heads, 3)."""
     if kept and kept.exists():
@@ -96,7 +85,10 @@ def measure(data: SubtaskData, seed: int, kept: Path | None) -> np.ndarray:
     rows, Y = rows_of(data), data.labels.to_numpy()
     fits = {name: fit_folds(data, row, fold, seed) for name, row in rows.items()}
     members = [fits[name] for name in ("one network", "logistic", "kernel")]
-    fits["auto"] = average(data, np.array([P for P, _ in members]), fold), sum(seconds for _, seconds in members)
+    averaged, _ = average_out_of_fold(
+        np.array([P for P, _ in members]), Y, fold, AutoSettings().shrink, multi_label=data.task.multi_label
+    )
+    fits["auto"] = averaged, sum(seconds for _, seconds in members)
     found = []
     for P, seconds in (fits[head] for head in HEADS):
         f1 = weighted_f1(Y, decide_folds(data, rows["network"], Y, fold, P))

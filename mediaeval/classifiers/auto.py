@@ -42,7 +42,7 @@ class AutoClassifier(Classifier):
     Fitted: `members_`, one for each of MEMBERS, and `weights_`, float64 (M,), which sum to 1. With weights="folds" they
     come from a cross-validation within the training images, which takes `folds` times as long as the fit itself, and in
     which the `groups` of `fit` are not divided. Where out-of-fold probabilities of the members are at hand, fit with
-    weights="equal" and set `weights_` to what `averaging_weights` returns for them.
+    weights="equal" and set `weights_` to what `average_out_of_fold` returns for them.
     """
 
     settings = AutoSettings
@@ -184,6 +184,24 @@ class AutoClassifier(Classifier):
             member.n_features_in_, member.multi_label_ = self.n_features_in_, self.multi_label_
             member.classes_, member.history_ = self.classes_, []
         return members
+
+
+def average_out_of_fold(
+    P: np.ndarray, T: np.ndarray, fold: np.ndarray, shrink: float, *, multi_label: bool
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the average of out-of-fold probabilities, (n, N), and the weights (M,) that all folds together give.
+
+    P, T, shrink, multi_label  as for `averaging_weights`
+    fold                       of each image, from 0
+
+    The average of a fold has the weights that the other folds give, so that no image speaks for its own prediction.
+    """
+    averaged = np.empty(T.shape)
+    for k in np.unique(fold):
+        held = fold == k
+        weights = averaging_weights(P[:, ~held], T[~held], shrink, multi_label=multi_label)
+        averaged[held] = np.tensordot(weights, P[:, held], axes=1)
+    return averaged, averaging_weights(P, T, shrink, multi_label=multi_label)
 
 
 def averaging_weights(P: np.ndarray, T: np.ndarray, shrink: float, *, multi_label: bool) -> np.ndarray:

@@ -83,7 +83,7 @@ class TorchClassifier(Classifier):
         on_epoch: OnEpoch | None,
     ) -> None:
         device = torch.device(resolve_device(self.device, "classifier.device"))
-        span = _span(X, views) if self.basis == "span" else None
+        span = _span(X, views, self.random_state) if self.basis == "span" else None
         if span is not None:
             X, views = _in_basis(span, X, views)
         seeds = range(self.random_state, self.random_state + self.ensemble)
@@ -278,12 +278,13 @@ def _tensor(array: np.ndarray, device: torch.device) -> Tensor:
     return torch.from_numpy(np.require(array, requirements=["C", "W"])).to(device)  # copies only what is read-only
 
 
-def _span(X: np.ndarray, views: np.ndarray | None) -> Span | None:
+def _span(X: np.ndarray, views: np.ndarray | None, seed: int) -> Span | None:
     """Return the span of images and views; None where they are too many to span less than all dimensions."""
     n_versions = len(X) * (1 if views is None else 1 + views.shape[1])
     if n_versions >= X.shape[1]:
         return None
-    return Span(X if views is None else np.concatenate([X, views.reshape(-1, X.shape[1])]))
+    versions = X if views is None else np.concatenate([X, views.reshape(-1, X.shape[1])])
+    return Span(versions, np.random.default_rng(seed))
 
 
 def _in_basis(span: Span, X: np.ndarray, views: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:

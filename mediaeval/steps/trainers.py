@@ -82,6 +82,7 @@ class FeatureTrainer:
                 views=data.views(ids, self.n_views),
                 validation=validation,
                 on_epoch=on_epoch,
+                groups=data.groups_of(ids),
             )
 
     def tuned_thresholds(self, ids: list[str]) -> list[float]:

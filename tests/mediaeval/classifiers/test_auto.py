@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mediaeval.classifiers import make_classifier
-from mediaeval.classifiers.auto import MEMBERS, averaging_weights
+from mediaeval.classifiers.auto import MEMBERS, average_out_of_fold, averaging_weights
 
 RNG = np.random.default_rng(4)
 X = RNG.normal(size=(40, 8)).astype(np.float32)
@@ -41,6 +41,16 @@ def test_nobody_has_weight_for_certainty_that_was_wrong():
     certain = np.roll(T, 1, axis=1)
     weights = averaging_weights(np.array([certain, IDLE]), T, 0, multi_label=False)
     np.testing.assert_allclose(weights, [0, 1], atol=1e-6)
+
+
+def test_a_fold_is_averaged_with_the_weights_of_the_others():
+    fold = np.arange(200) // 100
+    # the first member is right in the first fold alone, so only the second fold has weight for it
+    first = np.where((fold == 0)[:, None], GOOD, WRONG)
+    averaged, weights = average_out_of_fold(np.array([first, IDLE]), T, fold, 0, multi_label=False)
+    np.testing.assert_allclose(averaged[fold == 0], IDLE[fold == 0], atol=1e-6)
+    np.testing.assert_allclose(averaged[fold == 1], WRONG[fold == 1], atol=1e-6)
+    np.testing.assert_allclose(weights, averaging_weights(np.array([first, IDLE]), T, 0, multi_label=False))
 
 
 @pytest.mark.parametrize(("target", "network"), [(y, "MixtureOfExperts"), (Y, "DenseClassifier")])

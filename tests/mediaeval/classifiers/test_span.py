@@ -16,14 +16,15 @@ QUICK = {"epochs": 4, "lr": 0.01, "batch_size": 8, "device": "cpu"}
 
 def test_the_basis_keeps_lengths_and_angles():
     repeated = np.concatenate([X, X[:5]])
-    span = Span(repeated)
+    span = Span(repeated, np.random.default_rng(0))
     assert span.rotated.shape == (35, 30)
     np.testing.assert_allclose(span.rotated @ span.rotated.T, repeated @ repeated.T, atol=1e-3)
+    assert span.rotated.var(axis=0).max() < 3 * span.rotated.var(axis=0).mean()  # no direction varies most
     np.testing.assert_allclose(span.rotate(X[:4]), span.rotated[:4], atol=1e-4)
 
 
 def test_a_folded_layer_does_on_features_what_it_did_on_the_basis():
-    span = Span(X)
+    span = Span(X, np.random.default_rng(0))
     weight, new = RNG.normal(size=(7, 30)).astype(np.float32), RNG.normal(size=(4, 200)).astype(np.float32)
     np.testing.assert_allclose(new @ span.fold(weight).T, span.rotate(new) @ weight.T, atol=1e-3)
 
