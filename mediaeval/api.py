@@ -102,7 +102,7 @@ def extract_features(
     """Return the features of a dataset: float32, image ids × (extractor, number), computing what the store lacks.
 
     dataset   a dataset, or its folder
-    use       names of extractors: those of `mediaeval ls extractors`, or of `settings`
+    use       names of extractors: those of `mediaeval ls extractors`, or of `settings`; "auto": the strongest at hand
     settings  a file like mediaeval.toml; without one, mediaeval.toml in the current folder, if there is one
     engine    auto, torch, openvino, openvino-mixed or openvino-bf16
     device    auto, cpu or cuda
@@ -116,12 +116,14 @@ def extract_features(
     from mediaeval.config import load_config
     from mediaeval.data.dataset import load_dataset
     from mediaeval.devices import resolve_device
+    from mediaeval.steps.chosen_features import with_chosen_features
     from mediaeval.steps.prepare import build_networks, features_of
 
     names = [use] if isinstance(use, str) else list(use)
     config = load_config(_path(settings), use=",".join(names), engine=engine, task=task)
     if isinstance(dataset, str | Path):
         dataset = load_dataset(Path(dataset), task, labelled=False)
+    config = with_chosen_features(config, [dataset.folder])
     networks = build_networks(config, resolve_device(device, "device"))
     found = features_of(dataset, config, networks, skip_bad=skip_bad)
     ids = [image_id for image_id in dataset.ids if image_id not in found.failures]

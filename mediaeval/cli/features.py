@@ -29,12 +29,14 @@ def command(
     from mediaeval.config import load_config
     from mediaeval.data.dataset import load_dataset
     from mediaeval.devices import resolve_device
+    from mediaeval.steps.chosen_features import with_chosen_features
     from mediaeval.steps.prepare import build_networks, features_of
     from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
     settings = load_config(config, task=VISUAL_SENTIMENT_2021, preset=preset, use=use, engine=engine)
     folders = data or [choose_data(settings.data.dev), *([settings.data.test] if settings.data.test else [])]
     datasets = [load_dataset(Path(folder), VISUAL_SENTIMENT_2021) for folder in folders]
+    settings = with_chosen_features(settings, [dataset.folder for dataset in datasets])
     networks = build_networks(settings, resolve_device(device))
     rows, failures = [], []
     for dataset in datasets:

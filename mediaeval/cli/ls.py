@@ -127,7 +127,7 @@ def _experiments(config) -> list[dict]:
 
 def _presets(config) -> list[dict]:
     """A preset as a block of rows: what it is, its blocks of features in their order, how it trains."""
-    from mediaeval.config import PRESETS, blocks_of, load_config
+    from mediaeval.config import AUTO, PRESETS, blocks_of, load_config
     from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
     rows: list[dict] = []
@@ -139,10 +139,12 @@ def _presets(config) -> list[dict]:
 
     for name, preset in PRESETS.items():
         # the preset's own blocks, whatever mediaeval.toml uses; the user's own extractors of the same names
-        used = load_config(
-            config, task=VISUAL_SENTIMENT_2021, preset=name, use=",".join(blocks_of(name))
-        ).used_extractors()
-        row("", preset.summary, sum(extractor.width or 0 for extractor in used.values()))
+        blocks = blocks_of(name) or [AUTO]
+        settings = load_config(config, task=VISUAL_SENTIMENT_2021, preset=name, use=",".join(blocks))
+        used = {} if settings.chooses_features else settings.used_extractors()
+        row("", preset.summary, sum(extractor.width or 0 for extractor in used.values()) or "")
+        if not used:
+            row(AUTO, "the strongest networks at hand, two at most, or else handcrafted")
         for block, extractor in used.items():
             row(block, extractor.summary, extractor.width or "", extractor.weights_in_words(), extractor.licence)
         for subtask in VISUAL_SENTIMENT_2021.subtasks:

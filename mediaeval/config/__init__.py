@@ -11,9 +11,10 @@ Importing it imports neither torch nor scikit-learn.
 from mediaeval.config.config import Config, parse_config
 from mediaeval.config.load import CONFIG_FILE, load_config, with_store_near
 from mediaeval.config.presets import PRESETS, blocks_of
-from mediaeval.config.sections import EnsembleSection, FeaturesSection, SplitSection, SubtaskSection
+from mediaeval.config.sections import AUTO, EnsembleSection, FeaturesSection, SplitSection, SubtaskSection
 
 __all__ = [
+    "AUTO",
     "CONFIG_FILE",
     "PRESETS",
     "Config",

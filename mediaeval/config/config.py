@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field, InstanceOf, PrivateAttr
 
 from mediaeval.classifiers import classifier_settings
 from mediaeval.config.sections import (
+    AUTO,
     DataSection,
     FeaturesSection,
     RunSection,
@@ -103,7 +104,7 @@ class Config(Settings):
         if use is not None:
             raise ConfigError(f"--use {use}: a system looks at pixels. Leave it out, or leave --system out.")
         read = dict.fromkeys(name for system in systems.values() for name in settings_of(system).extractors())
-        return self.model_copy(update={"features": self.features.model_copy(update={"use": list(read)})})
+        return self.using(list(read))
 
     def without_effect(self, subtasks: Sequence[str]) -> list[str]:
         """Return a sentence for each setting of `subtasks` that changes nothing, or less than it says."""
@@ -132,8 +133,27 @@ class Config(Settings):
         own = {name: _completed(name, extractor) for name, extractor in self.extractors.items()}
         return with_files_beside(EXTRACTORS | own, self.weights_beside)
 
+    @property
+    def chooses_features(self) -> bool:
+        """Whether no extractors are named, so that those at hand are to be chosen before features are computed."""
+        return self.features.use == [AUTO]
+
+    def using(self, names: Sequence[str]) -> "Config":
+        """Return the configuration with these extractors in use.
+
+        Those that have files beside the settings, and what these read, become the user's own: a run records the paths.
+        """
+        known, own = self.all_extractors(), dict(self.extractors)
+        for name in [*names, *(known[name].source for name in names if known[name].source)]:
+            before = own.get(name, EXTRACTORS.get(name))
+            if before and (before.weights, before.parts) != (known[name].weights, known[name].parts):
+                own[name] = known[name]
+        features = self.features.model_copy(update={"use": list(names)})
+        return self.model_copy(update={"features": features, "extractors": own})
+
     def used_extractors(self) -> dict[str, ExtractorConfig]:
         """Return the extractors in use, in the order in which their blocks are concatenated."""
+        assert not self.chooses_features, "extractors are chosen first: steps.chosen_features"
         known = self.all_extractors()
         return {name: known[name] for name in self.features.use}
 
@@ -221,7 +241,12 @@ class _Parser:
 def _problems_between(config: Config) -> Iterator[str]:
     """Yield a sentence for every name that does not exist and for what does not go together."""
     known = config.all_extractors()
-    yield from _unknown_extractors(config.features.use, known)
+    if AUTO in config.extractors:
+        yield f"extractors.{AUTO}: this name stands for what is at hand. Choose another name, such as mine."
+    if AUTO not in config.features.use:
+        yield from _unknown_extractors(config.features.use, known)
+    elif not config.chooses_features:
+        yield f"features.use: got {', '.join(config.features.use)}; expected '{AUTO}' alone, or names of extractors."
     for name, extractor in config.extractors.items():
         if extractor.source and extractor.source not in known:
             yield from _unknown_extractors([extractor.source], known, f"extractors.{name}.source: ")

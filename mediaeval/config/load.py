@@ -83,7 +83,7 @@ def load_config(
         _require_near(path, config.features.store)
     config.keep_written_groups(*groups)
     config.keep_weights_beside((path.parent if path and not _is_of_a_run(path) else Path()) / BESIDE)
-    return config
+    return config if config.chooses_features else config.using(config.features.use)
 
 
 def with_store_near(config: Config, source: Path, *folders: Path) -> Config:

@@ -37,12 +37,16 @@ class SplitSection(Settings):
     )
 
 
+AUTO = "auto"  # in the place of names of extractors: those that are at hand
+
+
 class FeaturesSection(Settings):
     """Which features are computed, and how."""
 
     use: list[str] = Field(
-        default=["handcrafted"],
-        description="Extractors, concatenated in this order; where systems are trained, what they read beside pixels.",
+        default=[AUTO],
+        description="Extractors, concatenated in this order; auto: the strongest whose weights are at hand, two at "
+        "most, or else handcrafted; where systems are trained, what they read beside pixels.",
     )
     scale: Scale = Field(
         default="standard",
@@ -58,6 +62,11 @@ class FeaturesSection(Settings):
         "identity.",
     )
     store: PathText = Field(default=".mediaeval/features", description="Folder in which features are kept.")
+
+    @field_validator("use", mode="before")
+    @classmethod
+    def _auto_alone(cls, value: Any) -> Any:
+        return [AUTO] if value == AUTO else value
 
 
 class EnsembleSection(Settings):

@@ -24,7 +24,7 @@ from mediaeval.experiments.table import TableCell, TableReport
 from mediaeval.features.extract import Features
 from mediaeval.features.feature_extractor import FeatureExtractor
 from mediaeval.features.images import Images
-from mediaeval.sample.draw import SamplePaths, is_sample
+from mediaeval.sample.draw import sample_of
 from mediaeval.steps.fitting import TrainedSubtask, fit_subtask
 from mediaeval.steps.models import REFIT
 from mediaeval.steps.prepare import features_of
@@ -95,7 +95,7 @@ def run(
     """
     if (test is None) != (truth is None):
         raise ConfigError("--test and --truth belong together: the folder of test images, and the CSV of their labels.")
-    sample = _sample_of(dev)
+    sample = sample_of(dev)
     if test is None and sample:
         test, truth = sample.testset, sample.truth
     config = as_published(config, epochs)
@@ -153,19 +153,9 @@ def run(
     )
 
 
-def _sample_of(folder: Path) -> SamplePaths | None:
-    """Return the drawn sample that a folder, or the CSV given in its place, is the dev set or the test set of."""
-    folder = folder.parent if folder.is_file() else folder
-    for directory in (folder.parent, folder.resolve().parent):  # the first as it was written, for messages
-        sample = SamplePaths(directory)
-        if is_sample(directory) and folder.resolve() in (sample.devset.resolve(), sample.testset.resolve()):
-            return sample
-    return None
-
-
 def _drawn(dev: Path, test: Path | None) -> list[str]:
     """Return a note where images are drawn scenes, which could pass for photographs beside published figures."""
-    drawn = [str(folder) for folder in (dev, test) if folder and _sample_of(folder)]
+    drawn = [str(folder) for folder in (dev, test) if folder and sample_of(folder)]
     if not drawn:
         return []
     return [f"{' and '.join(drawn)}: drawn scenes, not the official images; the published figures are not comparable"]

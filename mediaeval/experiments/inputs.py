@@ -67,6 +67,10 @@ def read_settings(
 ) -> Config:
     """Return the configuration of mediaeval.toml, with the extractors in `use`, or the papers' five features."""
     config = load_config(file, task=VISUAL_SENTIMENT_2021, use=use or ",".join(blocks_of("certh2021")), engine=engine)
+    if config.chooses_features:
+        raise ConfigError(
+            f"--use {use}: got no names; expected those of the rows of the table, such as --use handcrafted."
+        )
     config.seed = config.split.seed = seed
     config.split.groups = groups or config.split.groups
     return config

@@ -56,8 +56,8 @@ class ExtractorConfig(BaseModel):
         strict=True,
         allow_inf_nan=False,
         gt=0,
-        description="Seconds per image on one core, for what is chosen where no extractors are named; unset: estimated "
-        "from the size of the weights.",
+        description="Seconds per image on one core, for what is chosen where no extractors are named; unset: "
+        "those of the same network in the table, or estimated from the size of the weights.",
     )
     licence: str = Field(default="", description="Licence of the weights, for tables.")
     summary: str = Field(default="", description="What it is, in a sentence, for tables.")

@@ -26,7 +26,7 @@ from mediaeval.sample.scenes import Scene, draw_scene
 from mediaeval.sample.traps import MIN_DEV, MIN_TEST, plant_dev_traps, plant_test_traps
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021 as TASK
 
-__all__ = ["SamplePaths", "draw_labels", "draw_sample", "is_sample"]
+__all__ = ["SamplePaths", "draw_labels", "draw_sample", "is_sample", "sample_of"]
 
 VERSION = 1  # of the drawing; raise it when the same seed no longer draws the same bytes
 
@@ -88,6 +88,16 @@ def is_sample(directory: Path) -> dict[str, Any] | None:
         return None
     keys = {"seed", "dev", "test", "traps", "version"}
     return description if isinstance(description, dict) and keys <= description.keys() else None
+
+
+def sample_of(folder: Path) -> SamplePaths | None:
+    """Return the drawn sample that a folder, or the CSV given in its place, is the dev set or the test set of."""
+    folder = folder.parent if folder.is_file() else folder
+    for directory in (folder.parent, folder.resolve().parent):  # the first as it was written, for messages
+        sample = SamplePaths(directory)
+        if is_sample(directory) and folder.resolve() in (sample.devset.resolve(), sample.testset.resolve()):
+            return sample
+    return None
 
 
 def _refuse_bad_sizes(dev: int, test: int, seed: int, traps: bool) -> None:

@@ -13,6 +13,7 @@ from mediaeval.finetune import settings_of
 from mediaeval.finetune.recipe import resolve_precision
 from mediaeval.records import SubtaskRecord
 from mediaeval.runs import RunFolder
+from mediaeval.steps.chosen_features import with_chosen_features
 from mediaeval.steps.fitting import TrainedSubtask, fit_subtask
 from mediaeval.steps.prepare import build_networks, resolve_config_engine
 from mediaeval.steps.run_writer import RunWriter, require_room
@@ -48,6 +49,7 @@ def train(
     with run.being_trained():
         dataset = load_dataset(Path(config.data.dev), config.task)
         _require_labels(dataset, subtasks)
+        config = with_chosen_features(config, [dataset.folder], run)
         given = given_groups(config, dataset, skip_bad=skip_bad)
         device = resolve_device(device)
         if resume:

@@ -74,7 +74,7 @@ def test_the_file_in_the_folder_is_taken_without_asking(toml, monkeypatch):
 
 def test_without_a_file_the_default_needs_no_weights(workdir):
     config = load_config()
-    assert config.features.use == ["handcrafted"] and config.preset == "default" and config.data.dev == ""
+    assert config.features.use == ["auto"] and config.preset == "default" and config.data.dev == ""
 
 
 def test_options_win_over_the_file_and_the_file_over_the_preset(toml):
@@ -198,7 +198,7 @@ def test_a_setting_written_alone_is_reported_for_each_subtask_that_it_goes_to(wo
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_is_right(name, workdir):
     assert load_config(preset=name).preset == name and PRESETS[name].summary
-    assert load_config(preset=name).features.use == PRESETS[name].extractors
+    assert load_config(preset=name).features.use == (PRESETS[name].extractors or ["auto"])
 
 
 def test_what_is_wrong_is_refused_without_what_computes():

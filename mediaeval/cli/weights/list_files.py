@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 
 EXAMPLE = "Example: mediaeval weights list open2026"
 NEEDS_ARGUMENTS = False
+AT_HAND = "needs no certain weights: it takes those at hand. Get some: mediaeval weights fetch small"
 
 
 def command(
@@ -43,10 +44,13 @@ def command(
 
 def print_files(files: Sequence["ExtractorFile"], name: str | None, json: bool) -> None:
     """Print a row for each weight file. `name`: the extractor or preset that needs them."""
+    from mediaeval.config import PRESETS, blocks_of
+
     rows = [file.to_dict() for file in files]
     if json:
         print_json(rows)
     elif rows:
         print_records(rows)
     else:
-        logger.info(f"{name} needs no weights.")
+        at_hand = name in PRESETS and not blocks_of(name)
+        logger.info(f"{name} {AT_HAND if at_hand else 'needs no weights.'}")

@@ -53,12 +53,13 @@ def fitting_state(
 ) -> Mapping[str, "torch.Tensor"]:
     """Return the tensors of an extractor's file as its network has them, but those below `heads`, which may be others.
 
-    Those of a published file get the keys of today's timm. Where another size of images was set, positions are
-    resampled by timm, in a file of the user's, too. Raises WeightsError where timm cannot convert them.
+    Those of a published file, also one that the settings name, get the keys of today's timm. Where another size of
+    images was set, positions are resampled by timm, in a file of the user's, too. Raises WeightsError where timm cannot
+    convert them.
     """
     from mediaeval.weights.read import without_prefix
 
-    if not extractor.weights:
+    if not extractor.weights or path.name == weight_file(extractor).name:
         return published_state(model, state, owner, path)
     if extractor.image_size or "img_size" in extractor.model_args:
         expected = {key: tensor for key, tensor in model.state_dict().items() if not key.startswith(heads)}
