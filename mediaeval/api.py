@@ -163,6 +163,7 @@ def train(
     engine: str | None = None,
     changes: Mapping[str, Any] | None = None,
     split: str | Path | None = None,
+    folds: int | None = None,
     refit: bool = True,
     replace: bool = False,
     resume: bool = False,
@@ -170,7 +171,7 @@ def train(
     device: str = "auto",
     task: Task = VISUAL_SENTIMENT_2021,
 ) -> "dict[str, TrainedSubtask]":
-    """Train on the dev set, score on its validation images, and write the run to `runs_dir / run`.
+    """Train on the dev set, score on images held out, and write the run to `runs_dir / run`.
 
     subtasks  a name, several, or "all": those that the dev set has labels for
     data      dev set folder; otherwise that of the settings
@@ -178,12 +179,15 @@ def train(
     settings  a file like mediaeval.toml; without one, mediaeval.toml in the current folder, if there is one
     changes   settings that differ from the file's, such as {"classifier.epochs": 20}, as --set of the command
     split     file of `mediaeval split`, instead of a split made by the settings
+    folds     each dev image is predicted by a model of the other folds; 0: the split alone is scored. Without: 5 on
+              features, 0 for systems and the presets of papers
     refit     train once more on the whole dev set; the test images are predicted by that model
     replace   train again what the run holds already
     resume    continue the training of a system that was interrupted
 
-    The other arguments are the command's. Returns subtask → what was trained: `.score.weighted_f1` (0..1),
-    `.score.interval` (95 %), and the frames `.probabilities`, `.predicted` and `.truth` of the validation images.
+    The other arguments are the command's. Returns subtask → what was trained: `.out_of_fold.record` with `f1` (0..1),
+    `interval` and `new_set` (95 %), None without folds; of the split `.score.weighted_f1` and `.score.interval`, and
+    the frames `.probabilities`, `.predicted` and `.truth` of the validation images.
     Raises UserError for settings and data that cannot be used, before anything is computed where possible.
     """
     from mediaeval.config import load_config
@@ -200,7 +204,10 @@ def train(
         use=use if use is None or isinstance(use, str) else ",".join(use),
         engine=engine,
         system=system,
-        sets=[_as_set(key, value) for key, value in (changes or {}).items()],
+        sets=[
+            *(_as_set(key, value) for key, value in (changes or {}).items()),
+            *([] if folds is None else [_as_set("split.folds", folds)]),
+        ],
         subtasks=names,
         task=task,
     )

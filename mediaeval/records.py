@@ -79,7 +79,60 @@ class RunManifest:
         } | ({} if self.files is None else {"files": self.files})
 
 
-_OWN_KEYS = ("subtask", "scale", "blocks", "thresholds", "fallback", "images", "validation", "models")
+@dataclass(frozen=True)
+class OutOfFoldRecord:
+    """How a subtask scored on all dev images, each predicted by a model that was trained on none of its group.
+
+    f1          weighted F1, 0..1
+    interval    95 %, of that score
+    new_set     95 %, of the score on `n_new` other images of other groups
+    folds       how many
+    baselines   name of a constant prediction → its weighted F1
+    thresholds  of each fold, label → threshold
+    """
+
+    f1: float
+    interval: tuple[float, float]
+    new_set: tuple[float, float]
+    folds: int
+    n_images: int
+    n_new: int
+    per_label: tuple[LabelScore, ...]
+    baselines: dict[str, float]
+    thresholds: tuple[dict[str, float], ...]
+
+    @classmethod
+    def from_dict(cls, read: dict[str, Any]) -> "OutOfFoldRecord":
+        record = cls(
+            f1=_number(read["f1"]),
+            interval=_pair(read["interval"]),
+            new_set=_pair(read["new_set"]),
+            folds=_count(read["folds"]),
+            n_images=_count(read["n_images"]),
+            n_new=_count(read["n_new"]),
+            per_label=tuple(_label_score(one) for one in _list(read["per_label"])),
+            baselines=_number_by_name(read["baselines"]),
+            thresholds=tuple(_share_by_name(one) for one in _list(read["thresholds"])),
+        )
+        if len(record.thresholds) != record.folds:
+            raise ValueError("expected thresholds for each fold")
+        return record
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "f1": self.f1,
+            "interval": self.interval,
+            "new_set": self.new_set,
+            "folds": self.folds,
+            "n_images": self.n_images,
+            "n_new": self.n_new,
+            "per_label": [label.to_dict() for label in self.per_label],
+            "baselines": self.baselines,
+            "thresholds": list(self.thresholds),
+        }
+
+
+_OWN_KEYS = ("subtask", "scale", "blocks", "thresholds", "fallback", "images", "validation", "out_of_fold", "models")
 
 
 @dataclass(frozen=True)
@@ -94,6 +147,7 @@ class SubtaskRecord:
     refitted    whether there is a model of the whole dev set
     baselines   name of a constant prediction → its weighted F1
     models      file → sha256 of its bytes
+    out_of_fold  how it scored on all dev images; None: the split alone was scored
     """
 
     FILE: ClassVar[str] = "subtask.json"
@@ -110,6 +164,7 @@ class SubtaskRecord:
     score: SubtaskScore
     baselines: dict[str, float]
     models: dict[str, str] = field(default_factory=dict)
+    out_of_fold: OutOfFoldRecord | None = None
 
     @classmethod
     def from_dict(cls, read: dict[str, Any]) -> "SubtaskRecord":
@@ -127,6 +182,7 @@ class SubtaskRecord:
             score=_score(validation),
             baselines=_number_by_name(validation.get("baselines", {})),  # the first versions had another key
             models=_text_by_name(read["models"]),
+            out_of_fold=OutOfFoldRecord.from_dict(_mapping(read["out_of_fold"])) if "out_of_fold" in read else None,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -143,7 +199,7 @@ class SubtaskRecord:
             "fallback": self.prior,
             "images": {"train": self.n_train, "val": self.n_val, "refit": self.refitted},
             "validation": self.score.to_dict() | {"baselines": self.baselines},
-        }
+        } | ({"out_of_fold": self.out_of_fold.to_dict()} if self.out_of_fold else {})
 
 
 @dataclass(frozen=True)
@@ -233,15 +289,23 @@ class PredictionRecord:
 
 
 def _score(read: dict[str, Any]) -> SubtaskScore:
-    low, high = _list(read["interval"])
-    per_label = [_mapping(one) for one in _list(read["per_label"])]
     return SubtaskScore(
         subtask=_text(read["subtask"]),
         weighted_f1=_number(read["weighted_f1"]),
-        interval=(_number(low), _number(high)),
-        per_label=[LabelScore(_text(one["label"]), _number(one["f1"]), _count(one["support"])) for one in per_label],
+        interval=_pair(read["interval"]),
+        per_label=[_label_score(one) for one in _list(read["per_label"])],
         n_images=_count(read["n_images"]),
     )
+
+
+def _label_score(read: Any) -> LabelScore:
+    one = _mapping(read)
+    return LabelScore(_text(one["label"]), _number(one["f1"]), _count(one["support"]))
+
+
+def _pair(read: Any) -> tuple[float, float]:
+    low, high = _list(read)
+    return _number(low), _number(high)
 
 
 # The types of JSON. Each raises TypeError or ValueError for another, so that a damaged record is found when it is read.

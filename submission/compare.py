@@ -6,11 +6,12 @@ positives are linear in the images, so ten thousand resamples are one matrix pro
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+from submission.intervals import sums_by_group
 from submission.labels import LabelTable
 from submission.score import counts, score_decisions, weighted_of_counts
 from submission.task import Subtask, Task
@@ -118,6 +119,7 @@ class Comparison:
     scores: dict[str, tuple[float, float, float]]
     pairs: tuple[Pair, ...]
     warnings: tuple[str, ...] = ()  # what so few images cannot tell
+    out_of_fold: bool = False  # whether the images are all of the dev set, each answered by models that never saw it
 
 
 def compare(
@@ -126,17 +128,22 @@ def compare(
     runs: Mapping[str, np.ndarray],
     *,
     rng: np.random.Generator,
+    groups: Sequence[Hashable] | None = None,
     resamples: int = 10_000,
 ) -> Comparison:
     """Compare runs, each 0/1 (n_images, n_labels) as `truth` is, rows of the same images.
 
     p_permutation: how often exchanging two runs' answers image by image at random gives a gap as large; p_bootstrap:
     twice the share of resamples in which the gap has the other sign. Holm's correction is of the permutation p-values.
+    `groups`: one per image, of images that resemble each other, which are drawn and exchanged together; None: none do.
     """
     import numpy as np
 
-    names, n = list(runs), len(truth)
+    names = list(runs)
     table = np.concatenate([counts(truth, runs[name]) for name in names], axis=1).astype(np.float32)
+    if groups is not None:  # counts are linear in the images: a group is one row
+        table = sums_by_group(table, groups)
+    n = len(table)
     width = 3 * truth.shape[1]
     samples = np.concatenate(
         [
@@ -158,7 +165,7 @@ def compare(
     pairs = tuple(Pair(*pair, p) for pair, p in zip(raw, corrected, strict=True))
     alone = {name: score_decisions(subtask, truth, runs[name]) for name in names}
     scores = {name: (score.weighted_f1, *score.interval) for name, score in alone.items()}
-    return Comparison(subtask.name, n, scores, pairs)
+    return Comparison(subtask.name, len(truth), scores, pairs)
 
 
 def draw_counts(n: int, resamples: int, rng: np.random.Generator) -> np.ndarray:

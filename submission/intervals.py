@@ -62,7 +62,7 @@ def intervals(
     f1 = float(weighted_of_counts(*np.split(cells.sum(axis=0), 3)))
     if not np.asarray(true).any():
         return Intervals(f1, (0.0, 1.0), (0.0, 1.0))
-    samples = np.arcsin(np.sqrt(_bootstrap(_by_group(cells, groups), np.random.default_rng(seed), resamples)))
+    samples = np.arcsin(np.sqrt(_bootstrap(sums_by_group(cells, groups), np.random.default_rng(seed), resamples)))
     centre, variance = samples.mean(), samples.var()
 
     def limits(share: float) -> tuple[float, float]:
@@ -73,13 +73,13 @@ def intervals(
     return Intervals(f1, limits(1 + REPEATED), limits(1 + TRAINED + len(cells) / n_new))
 
 
-def _by_group(cells: np.ndarray, groups: Sequence[Hashable]) -> np.ndarray:
-    """Return the sums of counts over each group, int64 (n_groups, 3 n_labels)."""
+def sums_by_group(cells: np.ndarray, groups: Sequence[Hashable]) -> np.ndarray:
+    """Return the sums of rows over each group, of the same type, (n_groups, n_columns)."""
     import numpy as np
 
     places: dict[Hashable, int] = {}
     place = [places.setdefault(group, len(places)) for group in groups]
-    sums = np.zeros((len(places), cells.shape[1]), np.int64)
+    sums = np.zeros((len(places), cells.shape[1]), cells.dtype)
     np.add.at(sums, place, cells)
     return sums
 

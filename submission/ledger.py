@@ -33,6 +33,8 @@ class LedgerEntry:
 
     time        UTC, ISO 8601
     validation  subtask → weighted F1 of the validation images, 0..1
+    out_of_fold  subtask → {"f1", "low", "high"}: weighted F1 of the dev images out of fold, with its 95 % interval;
+                 empty where the split alone was scored
     manifest    sha256 of the run's manifest.json, which holds the digests of its files; None for a run without them
     others      keys of other versions
     """
@@ -44,6 +46,7 @@ class LedgerEntry:
     validation: dict[str, float]
     n_images: int
     manifest: str | None = None
+    out_of_fold: dict[str, dict[str, float]] = field(default_factory=dict)
     others: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -55,7 +58,7 @@ class LedgerEntry:
         if not isinstance(subtasks, list):
             raise TypeError("expected a list of subtasks")
         scores = "validation" if "validation" in read else "expected"
-        known = {"format", "run", "sha256", "time", "subtasks", scores, "n_images", "manifest"}
+        known = {"format", "run", "sha256", "time", "subtasks", scores, "n_images", "manifest", "out_of_fold"}
         entry = cls(
             run=read["run"],
             sha256=read["sha256"],
@@ -64,6 +67,7 @@ class LedgerEntry:
             validation=read[scores],
             n_images=read["n_images"],
             manifest=read.get("manifest"),
+            out_of_fold=read.get("out_of_fold", {}),
             others={key: value for key, value in read.items() if key not in known},
         )
         texts = (entry.run, entry.sha256, entry.time, *entry.subtasks, entry.manifest or "")
@@ -71,6 +75,11 @@ class LedgerEntry:
             raise TypeError("expected text")
         if not isinstance(entry.validation, dict) or not all(map(_is_number, entry.validation.values())):
             raise TypeError("expected a number for each subtask")
+        of_folds = entry.out_of_fold
+        if not isinstance(of_folds, dict) or not all(
+            isinstance(one, dict) and all(map(_is_number, one.values())) for one in of_folds.values()
+        ):
+            raise TypeError("expected numbers for each subtask")
         if not _is_number(entry.n_images):
             raise TypeError("expected a number of images")
         return entry
@@ -86,6 +95,7 @@ class LedgerEntry:
             "validation": self.validation,
             "n_images": self.n_images,
             "manifest": self.manifest,
+            "out_of_fold": self.out_of_fold,
         } | self.others
 
 

@@ -1,14 +1,22 @@
 """mediaeval compare."""
 
+from typing import TYPE_CHECKING
+
 from mediaeval.cli.options import Json, Runs, Seed
 from mediaeval.cli.output import counted, print_json, print_table
+
+if TYPE_CHECKING:
+    from submission.compare import Comparison
 
 EXAMPLE = "Example: mediaeval compare first second"
 NEEDS_ARGUMENTS = True
 
 
 def command(runs: Runs, seed: Seed = 0, json: Json = False) -> None:
-    """Compare runs on the same validation images: weighted F1 with intervals, and whether they differ significantly."""
+    """Compare runs on the same images: weighted F1 with intervals, and whether they differ significantly.
+
+    The images are all of the dev set, out of fold, or the validation images where a run has none such.
+    """
     from mediaeval.runs import open_run
     from mediaeval.steps.compare import compare_runs
     from submission.visual_sentiment import VISUAL_SENTIMENT_2021
@@ -20,6 +28,7 @@ def command(runs: Runs, seed: Seed = 0, json: Json = False) -> None:
                 {
                     "subtask": one.subtask,
                     "images": one.n_images,
+                    "out_of_fold": one.out_of_fold,
                     "warnings": one.warnings,
                     "scores": {run: dict(zip(("f1", "low", "high"), s, strict=True)) for run, s in one.scores.items()},
                     "pairs": [
@@ -43,10 +52,17 @@ def command(runs: Runs, seed: Seed = 0, json: Json = False) -> None:
     for one in results:
         rows = [[run, *score] for run, score in one.scores.items()]
         print_table(
-            f"{one.subtask}: {counted(one.n_images, 'validation image')}", ["run", "weighted F1", "low", "high"], rows
+            f"{one.subtask}: {_images(one)}", ["run", "weighted F1", "low", "high"], rows
         )
         pairs = [
             [p.first, p.second, p.gap, *p.interval, p.p_bootstrap, p.p_permutation, p.p, p.verdict] for p in one.pairs
         ]
         columns = ["run", "other", "gap", "low", "high", "p bootstrap", "p permutation", "p Holm", "verdict"]
         print_table("", columns, pairs)
+
+
+def _images(comparison: "Comparison") -> str:
+    """Return in words which images runs were compared on."""
+    if comparison.out_of_fold:
+        return f"{counted(comparison.n_images, 'dev image')}, out of fold"
+    return counted(comparison.n_images, "validation image")

@@ -35,12 +35,14 @@ def command(
         print_json({"run": str(folder.path), "subtasks": summaries, "warnings": warnings})
         return
     for one in fitted:
-        rows = []
-        for name in one.settings["ensemble"]["members"]:
-            member = open_run(name)
-            score = member.read_subtask(one.task.name).score
-            rows.append([name, score.weighted_f1, *score.interval])
-        rows.append([f"{folder.name} ({how})", one.score.weighted_f1, *one.score.interval])
-        title = f"{one.task.name}: {counted(len(one.truth), 'validation image')}"
-        print_table(title, ["run", "weighted F1", "low", "high"], rows)
+        name = one.task.name
+        members = {member: open_run(member).read_subtask(name) for member in one.settings["ensemble"]["members"]}
+        records = members | {f"{folder.name} ({how})": one.record()}
+        if one.out_of_fold:
+            title = f"{name}: {counted(len(one.out_of_fold.truth), 'dev image')}, out of fold"
+            scores = {run: (of.f1, *of.interval) for run, record in records.items() if (of := record.out_of_fold)}
+        else:
+            title = f"{name}: {counted(len(one.truth), 'validation image')}"
+            scores = {run: (record.score.weighted_f1, *record.score.interval) for run, record in records.items()}
+        print_table(title, ["run", "weighted F1", "low", "high"], [[run, *score] for run, score in scores.items()])
     print_line(f"run: {folder.path}")

@@ -71,6 +71,16 @@ def command(
     split: Annotated[
         Path | None, typer.Option("--split", metavar="CSV", help="Use a split written by mediaeval split.")
     ] = None,
+    folds: Annotated[
+        int | None,
+        typer.Option(
+            "--folds",
+            metavar="K",
+            min=0,
+            help="Score every dev image out of fold, in K folds; 0: the split alone.",
+            show_default="5; 0 for systems and the presets of papers",
+        ),
+    ] = None,
     refit: Annotated[bool, typer.Option("--refit/--no-refit", help="Train again on the whole dev set.")] = True,
     replace: Replace = False,
     resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted training of a system.")] = False,
@@ -80,7 +90,10 @@ def command(
     engine: Engine = None,
     json: Json = False,
 ) -> None:
-    """Train on 80 % of the dev set, report weighted F1 on the other 20 %, then train on all of it."""
+    """Train on the dev set, report the weighted F1 of every image by models that never saw it, and keep the run.
+
+    Five models are trained, each on four fifths of the dev set, and one on all of it, which predicts test images.
+    """
     from mediaeval.config import load_config
     from mediaeval.runs import run_folder
     from mediaeval.steps.subtasks import ALL, labelled_subtasks, named_subtasks
@@ -97,7 +110,7 @@ def command(
         use=use,
         engine=engine,
         system=system,
-        sets=sets or [],
+        sets=[*(sets or []), *([] if folds is None else [f"split.folds={folds}"])],
         subtasks=subtasks,
     )
     settings.data.dev = choose_data(settings.data.dev)
@@ -130,20 +143,33 @@ def command(
 
 
 def _print(result: "TrainedSubtask") -> None:
-    """Print the scores of a subtask: its weighted F1 and constant-prediction baselines, and a row for each label."""
-    subtask, score = result.task, result.score
-    low, high = score.interval
-    baselines = ", ".join(f"{BASELINES[name][subtask.multi_label]} {f1:.3f}" for name, f1 in result.baselines.items())
-    title = (
-        f"{subtask.name}: weighted F1 {score.weighted_f1:.3f} (95 % interval {low:.3f} to {high:.3f}) "
-        f"on {counted(len(result.truth), 'validation image')}\n"
-        f"constant-prediction baseline{'s' if len(result.baselines) > 1 else ''}: {baselines}"
-    )
+    """Print a subtask's scores, out of fold first, its constant-prediction baselines, and a row for each label."""
+    subtask, of_folds = result.task, result.out_of_fold
+    split = f"{_scored(result.score.weighted_f1, result.score.interval)} on {counted(len(result.truth), 'validation image')}"
+    if of_folds:
+        record = of_folds.record
+        low, high = record.new_set
+        title = [
+            f"{subtask.name}: weighted F1 {_scored(record.f1, record.interval)} out of fold on "
+            f"{counted(record.n_images, 'dev image')}, {record.folds} folds",
+            f"on {counted(record.n_new, 'other image')}: {low:.3f} to {high:.3f} (95 %)",
+            f"the split alone: {split}",
+        ]
+        baselines, per_label = record.baselines, record.per_label
+    else:
+        title = [f"{subtask.name}: weighted F1 {split}"]
+        baselines, per_label = result.baselines, tuple(result.score.per_label)
+    constant = ", ".join(f"{BASELINES[name][subtask.multi_label]} {f1:.3f}" for name, f1 in baselines.items())
+    title.append(f"constant-prediction baseline{'s' if len(baselines) > 1 else ''}: {constant}")
     columns = ["label", "F1", "images", "threshold"]
     rows = [
         [subtask.short(scored.label), scored.f1, scored.support, threshold]
-        for scored, threshold in zip(score.per_label, result.thresholds, strict=True)
+        for scored, threshold in zip(per_label, result.thresholds, strict=True)
     ]
     if not subtask.multi_label:  # the likeliest label is predicted, whatever its probability
         columns, rows = columns[:3], [row[:3] for row in rows]
-    print_table(title, columns, rows)
+    print_table("\n".join(title), columns, rows)
+
+
+def _scored(f1: float, interval: tuple[float, float]) -> str:
+    return f"{f1:.3f} (95 % interval {interval[0]:.3f} to {interval[1]:.3f})"

@@ -26,6 +26,8 @@ from submission.wording import quoted
 
 M = TypeVar("M", bound=BaseModel)
 
+FOLDS = 5  # of the out-of-fold score, where nothing else is set
+
 
 class Config(Settings):
     """Every choice that changes a number (see `sections`), for the subtasks of a task."""
@@ -88,6 +90,8 @@ class Config(Settings):
     def for_training(self, subtasks: Sequence[str], use: str | None = None) -> "Config":
         """Return the configuration by which `subtasks` are trained: for systems, with the extractors that they read.
 
+        The number of folds is set, unless it was.
+
         `use`: what --use gave. Raises ConfigError when some are trained on features and others end to end, since one
         run has one set of inputs.
         """
@@ -99,6 +103,10 @@ class Config(Settings):
                 "trained in one of the two ways. Train them as two runs and combine these: mediaeval ensemble RUN RUN "
                 "--run NEW."
             )
+        folds = self.split.folds
+        if folds is None:  # trainings of systems take hours
+            folds = 0 if systems else FOLDS
+        self = self.model_copy(update={"split": self.split.model_copy(update={"folds": folds})})
         if not systems:
             return self
         if use is not None:

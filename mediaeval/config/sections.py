@@ -35,6 +35,18 @@ class SplitSection(Settings):
     groups: PathText = Field(
         default="", description="CSV:COLUMN of a file with ids; images with the same value stay on one side."
     )
+    folds: Annotated[int, Field(ge=0, le=50)] | None = Field(
+        default=None,
+        description="Folds of the out-of-fold score, each held out once; 0: the split alone. Unset: 5 on features, 0 "
+        "for systems and the presets of papers.",
+    )
+
+    @field_validator("folds")
+    @classmethod
+    def _are_several(cls, folds: int | None) -> int | None:
+        if folds == 1:
+            raise ValueError("got 1; expected 2 or more, each held out in turn, or 0 for the split alone")
+        return folds
 
 
 AUTO = "auto"  # in the place of names of extractors: those that are at hand

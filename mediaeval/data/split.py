@@ -73,6 +73,33 @@ def split(
     return pd.Series(sides, index=labels.index, name="side")
 
 
+def make_folds(
+    labels: pd.DataFrame,
+    folds: int,
+    *,
+    how: str = "stratified",
+    groups: Sequence[Hashable] | None = None,
+    rng: np.random.Generator,
+) -> pd.Series:
+    """Return a fold, counted from 0, for every image: a Series indexed by image id; each is split off as `split` does.
+
+    The arguments are those of `split`. With few or with very uneven groups there are fewer folds than `folds`.
+    """
+    group_of = pd.Series(groups if groups is not None else labels.index, index=labels.index, dtype=object)
+    fold = pd.Series(0, index=labels.index, name="fold")
+    rest, k = labels, 0
+    while (left := min(folds - k, group_of[rest.index].nunique())) > 1:
+        try:
+            sides = split(rest, val=1 / left, how=how, groups=list(group_of[rest.index]), rng=rng)
+        except ConfigError:  # all groups are larger than a fold would be
+            folds -= 1
+            continue
+        fold[sides.index[sides == "val"]] = k
+        rest, k = rest[sides == "train"], k + 1
+    fold[rest.index] = k
+    return fold
+
+
 def _balance(counts: np.ndarray, in_val: np.ndarray, target: np.ndarray, rng: np.random.Generator) -> None:
     """Exchange groups between the sides, in place, as long as that brings label counts closer to `target`.
 

@@ -58,13 +58,20 @@ def send(
             replayed.extend(replay(folder, task, unpublished, replays, device=device))
 
     submitted = submit(folder, task, partial=partial, before_publish=prove)
+    records = {name: folder.read_subtask(name) for name in submitted.subtasks}
     entry = LedgerEntry(
         run=folder.name,
         sha256=submitted.sha256,
         time=datetime.now(UTC).isoformat(timespec="seconds"),
         subtasks=submitted.subtasks,
-        validation={name: folder.read_subtask(name).score.weighted_f1 for name in submitted.subtasks},
+        validation={name: record.score.weighted_f1 for name, record in records.items()},
         n_images=submitted.n_images,
+        out_of_fold={
+            name: {"f1": record.out_of_fold.f1}
+            | dict(zip(("low", "high"), record.out_of_fold.interval, strict=True))
+            for name, record in records.items()
+            if record.out_of_fold
+        },
         manifest=None if folder.read_manifest().files is None else file_digest(folder.manifest),
     )
     return SubmissionReceipt(submitted, rehearsed, replayed, ledger.record(entry))

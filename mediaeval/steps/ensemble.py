@@ -24,6 +24,8 @@ from mediaeval.records import EnsembleMember, ExtractorRecord
 from mediaeval.runs import RunFolder, open_run, versions, write_record
 from mediaeval.steps.fitting import TrainedSubtask, scored
 from mediaeval.steps.models import ENSEMBLE, EnsembleModel
+from mediaeval.steps.out_of_fold import FILE as OUT_OF_FOLD
+from mediaeval.steps.out_of_fold import FOLD, GROUP, OutOfFold
 from mediaeval.steps.tables import F1_TOLERANCE, rows_of
 from mediaeval.steps.trained_run import TrainedRun
 from submission.score import score_decisions
@@ -42,7 +44,9 @@ def make_ensemble(
     replace: bool = False,
     command: str = "",
 ) -> list[TrainedSubtask]:
-    """Write `run`, made of the runs in `folders`, and return its subtasks, scored on the validation images.
+    """Write `run`, made of the runs in `folders`, and return its subtasks, scored as the runs were.
+
+    That is out of fold, where all have such predictions, and on the validation images.
 
     Thresholds: the mean of the members', or in a vote half of the votes (see `EnsembleModel`). Raises RunFolderError
     when members were made from other images, splits or features, when `run` is there already, or a member is made of
@@ -211,10 +215,6 @@ def _combined(
     whose = [str(member.folder.subtask(subtask.name) / "validation.csv") for member in members]
     rows = [rows_of(table, ids, where)[list(subtask.labels)] for table, where in zip(tables, whose, strict=True)]
     probabilities = model.combine(rows)
-    if how == "mean":
-        thresholds = [sum(part.thresholds[label] for part in parts) / len(parts) for label in subtask.labels]
-    else:
-        thresholds = [0.5] * len(subtask.labels)
     first = members[0]
     sides = _sides(first)
     if set(ids) != set(sides.index[sides == "val"]):
@@ -231,7 +231,53 @@ def _combined(
         models={ENSEMBLE: model},
         probabilities=probabilities,
         truth=labels.loc[ids],
-        thresholds=thresholds,
+        thresholds=_thresholds(model),
         prior=labels.loc[list(sides.index[sides == "train"])].mean(),
         n_train=records[0].n_train,
+        out_of_fold=_out_of_fold(subtask, members, how, labels),
     )
+
+
+def _thresholds(model: EnsembleModel) -> list[float]:
+    """Return a threshold for each label: the mean of the members', in a vote half of the votes."""
+    labels, members = model.task.labels, model.members
+    if model.how == "vote":
+        return [0.5] * len(labels)
+    return [sum(member.thresholds[label] for member in members) / len(members) for label in labels]
+
+
+def _out_of_fold(
+    subtask: Subtask, members: list[TrainedRun], how: Literal["mean", "vote"], labels: pd.DataFrame
+) -> OutOfFold | None:
+    """Return the ensemble's out-of-fold predictions, each fold by the members' thresholds of that fold.
+
+    None where a member has none, or they were made in other folds.
+    """
+    records = [record for member in members if (record := member.records[subtask.name].out_of_fold)]
+    if len(records) < len(members):
+        return None
+    tables = [table for member in members if (table := member.out_of_fold(subtask)) is not None]
+    first, ids = tables[0], list(tables[0].index)
+    folded = [list(first[FOLD].items()), list(first[GROUP])]
+    for member, table in zip(members, tables, strict=True):
+        rows = rows_of(table, ids, str(member.folder.subtask(subtask.name) / OUT_OF_FOLD))
+        if [list(rows[FOLD].items()), list(rows[GROUP])] != folded:
+            logger.info(
+                f"{subtask.name}: {members[0].name} and {member.name} have other folds, so the ensemble is scored on the "
+                "validation images alone. Train them with the same [split] folds and groups."
+            )
+            return None
+    parts, thresholds = [], []
+    for fold in range(records[0].folds):
+        of_fold = (
+            EnsembleMember(member.name, {}, record.thresholds[fold])
+            for member, record in zip(members, records, strict=True)
+        )
+        model = EnsembleModel(subtask, how, tuple(of_fold))
+        held_out = first.index[first[FOLD] == fold]
+        parts.append(model.combine([table.loc[held_out, list(subtask.labels)] for table in tables]))
+        thresholds.append(_thresholds(model))
+    combined = pd.concat(parts).loc[ids].assign(**{FOLD: first[FOLD], GROUP: first[GROUP]})
+    truth = rows_of(labels, ids, "the dev set")
+    baselines, n_new = records[0].baselines, records[0].n_new
+    return OutOfFold.scored(subtask, combined, truth, thresholds, baselines=baselines, n_new=n_new)

@@ -12,9 +12,10 @@ from mediaeval.files import file_digest, write_atomically
 from mediaeval.records import SubtaskRecord
 from mediaeval.runs import write_record
 from mediaeval.steps.models import FIT, REFIT, Model
+from mediaeval.steps.out_of_fold import OutOfFold, hold_out, thresholds_by_fold, tuned, write_out_of_fold
 from mediaeval.steps.plots import plot_confusion, plot_curves
 from mediaeval.steps.tables import MODEL, SOURCE, decide, write_probabilities
-from mediaeval.steps.trainers import SubtaskTrainer
+from mediaeval.steps.trainers import SubtaskTrainer, fold_file
 from mediaeval.steps.training_data import TrainingData
 from mediaeval.steps.validation import validation_warnings
 from submission.score import SubtaskScore, score_decisions
@@ -37,11 +38,13 @@ class TrainedSubtask:
     score: SubtaskScore
     baselines: dict[str, float]  # name of a constant prediction → its weighted F1
     n_train: int
+    out_of_fold: OutOfFold | None = None  # None: the split alone was scored
 
     @property
     def warnings(self) -> list[str]:
-        """What its validation images are too few to tell, in sentences."""
-        return validation_warnings(self.task, self.truth.to_numpy())
+        """What its images are too few to tell, in sentences."""
+        found = validation_warnings(self.task, self.truth.to_numpy())
+        return found + (self.out_of_fold.warnings(self.task) if self.out_of_fold else [])
 
     @property
     def model(self) -> Model:
@@ -62,6 +65,7 @@ class TrainedSubtask:
             score=self.score,
             baselines=self.baselines,
             models=digests or {},
+            out_of_fold=self.out_of_fold.record if self.out_of_fold else None,
         )
 
     def write(self, folder: Path, run_name: str) -> None:
@@ -70,6 +74,8 @@ class TrainedSubtask:
             model.save(folder / name)
         digests = {name: file_digest(folder / name) for name in self.models}
         write_probabilities(folder / "validation.csv", self.probabilities.assign(**{SOURCE: MODEL}))
+        if self.out_of_fold:
+            write_out_of_fold(folder, self.out_of_fold.table)
         if history := self.model.history:
             table = pd.DataFrame(history).to_csv(index=False, lineterminator="\n")
             write_atomically(folder / "history.csv", table.encode())
@@ -87,20 +93,32 @@ class TrainedSubtask:
         write_record(folder, self.record(digests))
 
 
-def fit_subtask(data: TrainingData, config: Config, trainer: SubtaskTrainer, *, refit: bool) -> TrainedSubtask:
+def fit_subtask(
+    data: TrainingData, config: Config, trainer: SubtaskTrainer, *, refit: bool, n_new: int | None = None
+) -> TrainedSubtask:
     """Fit on the training side, score on the validation side, and fit once more on both unless `refit` is off.
 
-    The validation side chooses nothing: epochs are fixed beforehand, and tuned thresholds come from the training side.
+    Where the data have folds, every image is also predicted by a model of the other folds; `n_new` is of how many other
+    images the score is to be foretold (None: as many as these). The validation side chooses nothing: epochs are fixed
+    beforehand, and tuned thresholds come from the training side's images.
     """
     task, settings = data.task, config.subtask(data.task.name)
     train_ids, val_ids = data.ids("train"), data.ids("val")
     model = trainer.fit(train_ids, FIT, val_ids)
-    if task.multi_label and settings.threshold == "tuned":
+    probabilities = model.predict_proba(data.images(val_ids))
+    table = None if data.folds is None else _held_out(data, trainer, probabilities)
+    if not task.multi_label or settings.threshold != "tuned":
+        thresholds = [0.5 if settings.threshold == "tuned" else settings.threshold] * len(task.labels)
+    elif table is None:
         thresholds = trainer.tuned_thresholds(train_ids)
     else:
-        thresholds = [0.5 if settings.threshold == "tuned" else settings.threshold] * len(task.labels)
-    probabilities = model.predict_proba(data.images(val_ids))
+        thresholds = tuned(task, table.loc[train_ids], data.labels.loc[train_ids])
     refitted = {REFIT: trainer.fit(list(data.labels.index), REFIT)} if refit else {}
+    of_folds = None
+    if table is not None:
+        of_each = thresholds_by_fold(task, table, data.labels, settings.threshold)
+        baselines = _baselines(task, data.labels.mean(), data.labels)
+        of_folds = OutOfFold.scored(task, table, data.labels, of_each, baselines=baselines, n_new=n_new)
     return scored(
         task,
         settings=settings.model_dump(exclude_none=True) | trainer.chosen(),
@@ -111,7 +129,23 @@ def fit_subtask(data: TrainingData, config: Config, trainer: SubtaskTrainer, *, 
         thresholds=thresholds,
         prior=data.labels.loc[train_ids].mean(),
         n_train=len(train_ids),
+        out_of_fold=of_folds,
     )
+
+
+def _held_out(data: TrainingData, trainer: SubtaskTrainer, validated: pd.DataFrame) -> pd.DataFrame:
+    """Return out-of-fold predictions; `validated` are the split model's, which are those of a fold of its own images.
+
+    Everything is fitted inside of a fold, scaling included.
+    """
+    assert data.folds is not None, "there are folds"
+
+    def predict(fold: int, train_ids: list[str], held_out: list[str]) -> pd.DataFrame:
+        if set(held_out) == set(validated.index):
+            return validated
+        return trainer.fit(train_ids, fold_file(fold)).predict_proba(data.images(held_out))
+
+    return hold_out(data.folds, dict(zip(data.labels.index, data.groups, strict=True)), predict)
 
 
 def scored(
@@ -125,6 +159,7 @@ def scored(
     thresholds: list[float],
     prior: pd.Series,
     n_train: int,
+    out_of_fold: OutOfFold | None = None,
 ) -> TrainedSubtask:
     """Return a subtask with the labels that its probabilities come to, and their score."""
     predicted = decide(task, probabilities, thresholds)
@@ -141,6 +176,7 @@ def scored(
         score=score_decisions(task, truth.to_numpy(), predicted.to_numpy()),
         baselines=_baselines(task, prior, truth),
         n_train=n_train,
+        out_of_fold=out_of_fold,
     )
 
 

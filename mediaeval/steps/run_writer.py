@@ -42,7 +42,9 @@ def require_room(run: RunFolder, config: Config, subtasks: list[str], replace: b
     if not others:
         return
     old = read_config(run, config.task)
-    old.features = old.features.model_copy(update={"store": config.features.store})  # changes no number
+    # what the subtasks of a run need not share: where features are kept, and how each is scored out of fold
+    old.features = old.features.model_copy(update={"store": config.features.store})
+    old.split = old.split.model_copy(update={"folds": config.split.folds})
     differing = [f"[{key}]" for key in SHARED_SECTIONS if getattr(old, key) != getattr(config, key)]
     if differing:
         raise RunFolderError(

@@ -1,12 +1,13 @@
 """Who goes to which side: seeded, balanced, duplicates and groups kept together."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
 from mediaeval.config import Config, SplitSection
+from mediaeval.data import split as data_split
 from mediaeval.data.dataset import Dataset, load_dataset
 from mediaeval.data.duplicates import Fingerprint, find_duplicates, group_of_images
 from mediaeval.data.split import Groups, find_groups, read_groups, split
@@ -55,6 +56,25 @@ def make_split(dataset: Dataset, ids: Sequence[str], groups: Sequence[str], sett
     """Return the side of each id, balanced over all labels of all the subtasks that the dataset has."""
     rng = np.random.default_rng(settings.seed)
     return split(all_labels(dataset, ids), val=settings.val, how=settings.how, groups=groups, rng=rng)
+
+
+def make_folds(
+    dataset: Dataset, groups: Mapping[str, str], sides: pd.Series, settings: SplitSection, *, given: bool
+) -> pd.Series:
+    """Return the fold, counted from 0, in which each id of `sides` is held out; balanced as the split is.
+
+    The validation side is the first fold, and the training side makes the others; unless the split was `given`, as a
+    file: then folds are made of all images. `groups` (id → group) are never divided.
+    """
+    assert settings.folds, "without folds the split alone is scored"
+    rng = np.random.default_rng((settings.seed, 1))
+    labels = all_labels(dataset, list(sides.index))
+    folded = labels if given else labels[sides == "train"]
+    of_these = [groups[i] for i in folded.index]
+    fold = data_split.make_folds(
+        folded, settings.folds if given else settings.folds - 1, how=settings.how, groups=of_these, rng=rng
+    )
+    return fold if given else (fold + 1).reindex(labels.index, fill_value=0)
 
 
 def split_dataset(config: Config, *, skip_bad: bool) -> tuple[pd.DataFrame, pd.Series]:

@@ -52,21 +52,24 @@ def write_probabilities(path: Path, probabilities: pd.DataFrame) -> None:
 PREDICT_AGAIN = "Predict again: mediaeval predict RUN."
 
 
-def read_probabilities(path: Path, task: Subtask, *, remedy: str = PREDICT_AGAIN) -> pd.DataFrame:
+def read_probabilities(
+    path: Path, task: Subtask, *, beside: Sequence[str] = (SOURCE,), remedy: str = PREDICT_AGAIN
+) -> pd.DataFrame:
     """Read what `write_probabilities` wrote. Raises RunFolderError when the file is absent, damaged or out of range.
 
+    beside  columns of text that it has beside those of the labels
     remedy  the sentence that says what makes the file anew
     """
     try:
         # As text first, then by Python's own float: numbers are read to the last bit, and `NA` is an id.
         text = read_regular(path).decode()
         frame = pd.read_csv(io.StringIO(text), dtype=str, keep_default_na=False, index_col=False).set_index("id")
-        P, source = frame[list(task.labels)].map(float), frame[SOURCE]
+        P, rest = frame[list(task.labels)].map(float), frame[list(beside)]
     except KeyError:
-        columns = first_few(["id", *task.labels, SOURCE], 20)
+        columns = first_few(["id", *task.labels, *beside], 20)
         raise RunFolderError(f"{path} is damaged: expected the columns {columns}. {remedy}") from None
     except (OSError, ValueError) as error:
         raise RunFolderError(f"{path} is absent or damaged ({first_line(error)}). {remedy}") from None
     if not ((P >= 0) & (P <= 1)).all(axis=None) or frame.index.has_duplicates:
         raise RunFolderError(f"{path} holds numbers that are not probabilities, or an id twice. {remedy}")
-    return P.assign(**{SOURCE: source})
+    return pd.concat([P, rest], axis=1)

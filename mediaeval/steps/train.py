@@ -8,7 +8,7 @@ import torch
 from mediaeval.config import Config
 from mediaeval.data.dataset import Dataset, load_dataset
 from mediaeval.devices import resolve_device
-from mediaeval.errors import ConfigError, DatasetError, RunFolderError
+from mediaeval.errors import ConfigError, DatasetError, RunFolderError, UserError
 from mediaeval.finetune import settings_of
 from mediaeval.finetune.recipe import resolve_precision
 from mediaeval.records import SubtaskRecord
@@ -63,6 +63,7 @@ def train(
         )
         writer = RunWriter(run, config, subtasks, dataset, prepared.features, networks, prepared.sides, command)
         writer.require_same_inputs()
+        n_new = _test_images(config)
         results = []
         for name in subtasks:
             data = prepared.of_subtask(name)
@@ -72,13 +73,24 @@ def train(
                 )
             else:
                 trainer = FeatureTrainer(data, config, device)
-            trained = fit_subtask(data, config, trainer, refit=refit)
+            trained = fit_subtask(data, config, trainer, refit=refit, n_new=n_new)
             writer.write(trained)
             trainer.finish()
             for warning in trained.warnings:
                 logger.warning(warning)
             results.append(trained)
         return results
+
+
+def _test_images(config: Config) -> int | None:
+    """Return how many images the configured test set has; None where none is configured, or it is not there yet."""
+    if not config.data.test:
+        return None
+    try:
+        return len(load_dataset(Path(config.data.test), config.task, labelled=False).ids)
+    except UserError as error:
+        logger.info(f"The score is foretold for as many images as the dev set has: {error}")
+        return None
 
 
 def _unfinished(config: Config, subtasks: list[str], run: RunFolder, replace: bool, device: str) -> list[str]:

@@ -23,6 +23,8 @@ from mediaeval.files import file_digest
 from mediaeval.records import EnsembleMember, RunManifest, SubtaskRecord
 from mediaeval.runs import RunFolder, open_run
 from mediaeval.steps.models import ENSEMBLE, FIT, REFIT, EnsembleModel, Model, load_trained
+from mediaeval.steps.out_of_fold import FILE as OUT_OF_FOLD
+from mediaeval.steps.out_of_fold import decide_by_fold, read_out_of_fold
 from mediaeval.steps.prepare import build_networks, features_of
 from mediaeval.steps.tables import FALLBACK, MODEL, SOURCE, decide, read_probabilities
 from mediaeval.toml_text import read_toml
@@ -133,6 +135,22 @@ class TrainedRun:
         """Return the split model's probabilities of the validation images, ids × labels, and their source."""
         file = self.folder.subtask(subtask.name) / "validation.csv"
         return read_probabilities(file, subtask, remedy=f"Train it again: {self.folder.retrain}.")
+
+    def out_of_fold(self, subtask: Subtask) -> pd.DataFrame | None:
+        """Return the out-of-fold predictions of every dev image; see `steps.out_of_fold`. None: there are none."""
+        record = self.records[subtask.name].out_of_fold
+        if record is None:
+            return None
+        file = self.folder.subtask(subtask.name) / OUT_OF_FOLD
+        return read_out_of_fold(file, subtask, record.folds, remedy=f"Train it again: {self.folder.retrain}.")
+
+    def out_of_fold_labels(self, subtask: Subtask) -> pd.DataFrame | None:
+        """Return the labels that the out-of-fold predictions come to, 0/1: dev ids × labels. None: there are none."""
+        table, record = self.out_of_fold(subtask), self.records[subtask.name].out_of_fold
+        if table is None or record is None:
+            return None
+        thresholds = [[of_fold[label] for label in subtask.labels] for of_fold in record.thresholds]
+        return decide_by_fold(subtask, table, thresholds)
 
     # networks ---------------------------------------------------------------------------------------------------------
 
@@ -341,6 +359,9 @@ def _damaged_members(folder: RunFolder, task: Task, seen: set[str]) -> list[str]
 def _misfits(record: SubtaskRecord, subtask: Subtask) -> list[str]:
     """Return why a record is not one of a subtask."""
     problems = []
+    for k, thresholds in enumerate(record.out_of_fold.thresholds if record.out_of_fold else ()):
+        if set(thresholds) != set(subtask.labels):
+            problems.append(f"subtask.json of {subtask.name}: thresholds of fold {k}: expected a number for each label.")
     if record.subtask != subtask.name:
         problems.append(f"subtask.json of {subtask.name} is that of {record.subtask}.")
     for what, numbers in (("thresholds", record.thresholds), ("fallback", record.prior)):

@@ -33,13 +33,22 @@ TUNING = "tuning.safetensors"
 _TITLES = {FIT: "", TUNING: ", thresholds", REFIT: ", whole dev set"}
 
 
+def fold_file(fold: int) -> str:
+    """Return the name of the files to resume the training of a fold from."""
+    return f"fold{fold + 1}.safetensors"
+
+
+def _title(task: str, name: str, which: str) -> str:
+    return f"{task}, {name}{_TITLES.get(which, f', {Path(which).stem}')}"
+
+
 class SubtaskTrainer(Protocol):
     """What `fit_subtask` needs of either way."""
 
     def fit(self, ids: list[str], which: str, val_ids: list[str] | None = None) -> Model:
         """Return a model fitted on the images `ids`.
 
-        which    FIT, TUNING or REFIT: for the progress bar, and the name of the files to resume from
+        which    FIT, TUNING, REFIT or a `fold_file`: for the progress bar, and the name of the files to resume from
         val_ids  images held out, for the model's history; they influence nothing else
         """
 
@@ -67,7 +76,7 @@ class FeatureTrainer:
     def fit(self, ids: list[str], which: str, val_ids: list[str] | None = None) -> SubtaskModel:
         data = self.data
         validation = (data.X(val_ids), data.labels.loc[val_ids]) if val_ids else None
-        title = f"{data.task.name}, {self.name}{_TITLES[which]}"
+        title = _title(data.task.name, self.name, which)
         with progress(title) as bar:
             advance = with_epoch_lines(bar, title, seconds=LONG)
 
@@ -124,7 +133,7 @@ class SystemTrainer:
 
     def fit(self, ids: list[str], which: str, val_ids: list[str] | None = None) -> SystemModel:
         data = self.data
-        title = f"{data.task.name}, {self.name}{_TITLES[which]}"
+        title = _title(data.task.name, self.name, which)
         model = fit_system(
             SystemModel(data.task, self.name, self.settings, self.blocks, self.seed, self.device),
             data.images(data.labels.index),

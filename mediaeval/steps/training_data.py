@@ -15,7 +15,7 @@ from mediaeval.features.extract import Features
 from mediaeval.features.feature_extractor import FeatureExtractor
 from mediaeval.features.images import Images
 from mediaeval.steps.prepare import features_of
-from mediaeval.steps.split import groups_of, make_split
+from mediaeval.steps.split import groups_of, make_folds, make_split
 from submission.task import Subtask, Task
 
 
@@ -30,6 +30,7 @@ class TrainingData:
     networks: list[FeatureExtractor]
     sides: pd.Series
     groups: list[str]  # in the order of `labels`
+    folds: pd.Series | None = None  # id → fold in which it is held out, from 0; None: the split alone is scored
 
     @property
     def blocks(self) -> dict[str, int]:
@@ -61,6 +62,7 @@ class PreparedTraining:
     ids     images that take part: those with features
     groups  what each id belongs to: images of one group are on one side
     sides   id → `train` or `val`
+    folds   id → fold in which it is held out, counted from 0; None where the split alone is scored
     """
 
     task: Task
@@ -70,12 +72,20 @@ class PreparedTraining:
     ids: list[str]
     groups: list[str]
     sides: pd.Series
+    folds: pd.Series | None
 
     def of_subtask(self, name: str) -> TrainingData:
         """Return the inputs of one subtask."""
         labels = self.dataset.labels(name).loc[self.ids]
         return TrainingData(
-            self.task[name], labels, self.dataset.image_paths, self.features, self.networks, self.sides, self.groups
+            self.task[name],
+            labels,
+            self.dataset.image_paths,
+            self.features,
+            self.networks,
+            self.sides,
+            self.groups,
+            self.folds,
         )
 
 
@@ -90,10 +100,10 @@ def prepare_training(
     skip_bad: bool,
     split_file: Path | None = None,
 ) -> PreparedTraining:
-    """Compute features, find duplicates, and split the dev set, or read the split in `split_file`.
+    """Compute features, find duplicates, and split the dev set, or read the split in `split_file`; make the folds.
 
     `given` are the groups of a groups file, which stay on one side as duplicates do, None where there is none.
-    Augmented views are computed where a subtask asks for them, with `refit` of the validation images too. Raises
+    Augmented views are computed where a subtask asks for them, with `refit` or folds of the validation images too. Raises
     FeaturesError for images that cannot be decoded, unless `skip_bad`; DatasetError for a split that parts a group.
     """
     features = features_of(dataset, config, networks, skip_bad=skip_bad, thumbnails=True)
@@ -104,12 +114,17 @@ def prepare_training(
         _require_apart(sides, groups, split_file)
     else:
         sides = make_split(dataset, ids, groups, config.split)
+    folds = None
+    if config.split.folds:
+        group_of = dict(zip(ids, groups, strict=True))
+        folds = make_folds(dataset, group_of, sides, config.split, given=split_file is not None)
     if n_views := max(config.subtask(name).augment for name in subtasks):
-        view_ids = ids if refit else list(sides.index[sides == "train"])  # never of images that only validate
+        # never of images that only validate
+        view_ids = ids if refit or folds is not None else list(sides.index[sides == "train"])
         features = features_of(
             dataset, config, networks, skip_bad=skip_bad, thumbnails=True, views=n_views, view_ids=view_ids
         )
-    return PreparedTraining(config.task, dataset, networks, features, ids, groups, sides)
+    return PreparedTraining(config.task, dataset, networks, features, ids, groups, sides, folds)
 
 
 def _require_apart(sides: pd.Series, groups: list[str], split_file: Path) -> None:

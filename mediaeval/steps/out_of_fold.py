@@ -1,0 +1,146 @@
+"""Out-of-fold predictions: of every dev image, by a model that was trained on none of its group.
+
+A table has a row per dev image: the probabilities, in the columns of the labels, and two more, `fold` (in which it was
+held out, counted from 0) and `group` (images that were held out together). Each fold has thresholds of its own, tuned
+on the other folds' rows, so that no image's label has a part in its own answer.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from mediaeval.classifiers.thresholds import tune_thresholds
+from mediaeval.errors import RunFolderError
+from mediaeval.records import OutOfFoldRecord
+from mediaeval.steps.tables import decide, read_probabilities, write_probabilities
+from submission.intervals import intervals
+from submission.score import score_decisions
+from submission.task import Subtask
+from submission.wording import both
+
+FILE = "out_of_fold.csv"  # in a subtask's folder
+FOLD, GROUP = "fold", "group"
+
+Thresholds = list[list[float]]  # per fold, then per label
+
+
+def hold_out(
+    folds: pd.Series, groups: Mapping[str, str], predict: Callable[[int, list[str], list[str]], pd.DataFrame]
+) -> pd.DataFrame:
+    """Return the table of out-of-fold predictions.
+
+    folds    id → fold
+    groups   id → group
+    predict  called with a fold, the ids to train on and those held out; gives probabilities, 0..1, of the latter
+    """
+    tables = []
+    for k in range(int(folds.max()) + 1):
+        held_out = folds == k
+        tables.append(predict(k, list(folds.index[~held_out]), list(folds.index[held_out])))
+    table = pd.concat(tables).loc[list(folds.index)]
+    return table.assign(**{FOLD: folds, GROUP: [groups[i] for i in folds.index]})
+
+
+def thresholds_by_fold(task: Subtask, table: pd.DataFrame, truth: pd.DataFrame, setting: float | str) -> Thresholds:
+    """Return the thresholds of each fold: tuned on the other folds' rows, or the one that was set.
+
+    truth    0/1, ids × labels
+    setting  a probability, or "tuned"
+    """
+    n_folds = int(table[FOLD].max()) + 1
+    if not task.multi_label or setting != "tuned":
+        return [[0.5 if setting == "tuned" else float(setting)] * len(task.labels)] * n_folds
+    others = [table.index[table[FOLD] != k] for k in range(n_folds)]
+    return [tuned(task, table.loc[ids], truth.loc[ids]) for ids in others]
+
+
+def tuned(task: Subtask, probabilities: pd.DataFrame, truth: pd.DataFrame) -> list[float]:
+    """Return the threshold of each label with the highest F1 on these images; rows of both in one order."""
+    return [float(t) for t in tune_thresholds(truth.to_numpy(), probabilities[list(task.labels)].to_numpy())]
+
+
+def decide_by_fold(task: Subtask, table: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
+    """Return labels, 0/1 (ids × labels), each row by the thresholds of its fold."""
+    parts = [decide(task, table[table[FOLD] == k], of_fold) for k, of_fold in enumerate(thresholds)]
+    return pd.concat(parts).loc[list(table.index)]
+
+
+@dataclass(frozen=True)
+class OutOfFold:
+    """A subtask's out-of-fold predictions, the labels that they come to, and their score; all ids × labels."""
+
+    table: pd.DataFrame
+    truth: pd.DataFrame
+    predicted: pd.DataFrame
+    record: OutOfFoldRecord
+
+    @classmethod
+    def scored(
+        cls,
+        task: Subtask,
+        table: pd.DataFrame,
+        truth: pd.DataFrame,
+        thresholds: Thresholds,
+        *,
+        baselines: dict[str, float],
+        n_new: int | None = None,
+    ) -> "OutOfFold":
+        """Score a table; see `submission.intervals` for the two intervals.
+
+        baselines  name of a constant prediction → its weighted F1
+        n_new      of how many other images the score is to be foretold; None: as many as these
+        """
+        truth, predicted = truth.loc[list(table.index)], decide_by_fold(task, table, thresholds)
+        n_new = len(table) if n_new is None else n_new
+        found = intervals(truth.to_numpy(), predicted.to_numpy(), list(table[GROUP]), n_new=n_new)
+        per_label = score_decisions(task, truth.to_numpy(), predicted.to_numpy(), resamples=1).per_label
+        record = OutOfFoldRecord(
+            f1=found.f1,
+            interval=found.interval,
+            new_set=found.new_set,
+            folds=len(thresholds),
+            n_images=len(table),
+            n_new=n_new,
+            per_label=tuple(per_label),
+            baselines=baselines,
+            thresholds=tuple(dict(zip(task.labels, of_fold, strict=True)) for of_fold in thresholds),
+        )
+        return cls(table, truth, predicted, record)
+
+    def warnings(self, task: Subtask) -> list[str]:
+        """Return a sentence for each label that some models could not learn: all its images were held out together."""
+        n_folds = self.record.folds
+        have = [self.truth[self.table[FOLD] != k].any() for k in range(n_folds)]
+        absent = [label for label in task.labels if self.truth[label].any() and not all(one[label] for one in have)]
+        if not absent:
+            return []
+        them = "them" if len(absent) > 1 else "it"
+        return [
+            f"{task.name}: all images of {both([task.short(label) for label in absent])} are in one group, so the model "
+            f"that is scored on {them} never saw {them}: its out-of-fold score is too low. Use more groups with {them}."
+        ]
+
+
+def write_out_of_fold(folder: Path, table: pd.DataFrame) -> None:
+    """Write a table into a subtask's folder."""
+    write_probabilities(folder / FILE, table)
+
+
+def read_out_of_fold(path: Path, task: Subtask, n_folds: int, *, remedy: str) -> pd.DataFrame:
+    """Read what `write_out_of_fold` wrote. Raises RunFolderError when the file is absent or damaged.
+
+    n_folds  how many folds there must be
+    remedy   the sentence that says what makes the file anew
+    """
+    table = read_probabilities(path, task, beside=(FOLD, GROUP), remedy=remedy)
+    if not table[FOLD].isin([str(k) for k in range(n_folds)]).all():
+        raise RunFolderError(f"{path}: expected folds of 0 to {n_folds - 1}. {remedy}")
+    return table.astype({FOLD: int})
+
+
+def same_partition(one: pd.Series, other: pd.Series) -> bool:
+    """Return whether two divisions of the same images, in one order, put the same images together."""
+    pairs = set(zip(one, other, strict=True))
+    return len(pairs) == one.nunique() == other.nunique()
