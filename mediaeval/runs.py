@@ -6,8 +6,8 @@ runs/NAME/
     manifest.json     command, versions, header and images of the dev set, identity and width of each feature block;
                       digests of all files that are read again
     subtask1/ …       model.safetensors (the split model), refit.safetensors (trained on the whole dev set),
-                      subtask.json, validation.csv, history.csv, curves.svg, confusion.svg; ensemble.json in place of
-                      models
+                      subtask.json, out_of_fold.csv, validation.csv, history.csv, curves.svg, confusion.svg;
+                      ensemble.json in place of models
     test/             subtask1.csv … (probabilities by id), test.json
     run.csv           the official run file; run.superseded.csv, one of models or predictions replaced since
 

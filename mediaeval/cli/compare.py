@@ -51,9 +51,7 @@ def command(runs: Runs, seed: Seed = 0, json: Json = False) -> None:
         return
     for one in results:
         rows = [[run, *score] for run, score in one.scores.items()]
-        print_table(
-            f"{one.subtask}: {_images(one)}", ["run", "weighted F1", "low", "high"], rows
-        )
+        print_table(f"{one.subtask}: {_images(one)}", ["run", "weighted F1", "low", "high"], rows)
         pairs = [
             [p.first, p.second, p.gap, *p.interval, p.p_bootstrap, p.p_permutation, p.p, p.verdict] for p in one.pairs
         ]

@@ -36,8 +36,8 @@ def command(
         return
     for one in fitted:
         name = one.task.name
-        members = {member: open_run(member).read_subtask(name) for member in one.settings["ensemble"]["members"]}
-        records = members | {f"{folder.name} ({how})": one.record()}
+        records = {member: open_run(member).read_subtask(name) for member in one.settings["ensemble"]["members"]}
+        records[f"{folder.name} ({how})"] = one.record()
         if one.out_of_fold:
             title = f"{name}: {counted(len(one.out_of_fold.truth), 'dev image')}, out of fold"
             scores = {run: (of.f1, *of.interval) for run, record in records.items() if (of := record.out_of_fold)}

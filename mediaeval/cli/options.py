@@ -80,7 +80,7 @@ Partial = Annotated[bool, typer.Option("--partial", help="Allow a run that cover
 Replace = Annotated[bool, typer.Option("--replace", help="Replace what the run already holds.")]
 Runs = Annotated[
     list[str],
-    typer.Argument(metavar="RUN", autocompletion=complete_runs, help="Runs below runs/, trained on the same split."),
+    typer.Argument(metavar="RUN", autocompletion=complete_runs, help="Runs below runs/, trained on the same dev set."),
 ]
 
 

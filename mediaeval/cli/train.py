@@ -145,7 +145,8 @@ def command(
 def _print(result: "TrainedSubtask") -> None:
     """Print a subtask's scores, out of fold first, its constant-prediction baselines, and a row for each label."""
     subtask, of_folds = result.task, result.out_of_fold
-    split = f"{_scored(result.score.weighted_f1, result.score.interval)} on {counted(len(result.truth), 'validation image')}"
+    validated = counted(len(result.truth), "validation image")
+    split = f"{_scored(result.score.weighted_f1, result.score.interval)} on {validated}"
     if of_folds:
         record = of_folds.record
         low, high = record.new_set

@@ -67,8 +67,7 @@ def send(
         validation={name: record.score.weighted_f1 for name, record in records.items()},
         n_images=submitted.n_images,
         out_of_fold={
-            name: {"f1": record.out_of_fold.f1}
-            | dict(zip(("low", "high"), record.out_of_fold.interval, strict=True))
+            name: {"f1": record.out_of_fold.f1} | dict(zip(("low", "high"), record.out_of_fold.interval, strict=True))
             for name, record in records.items()
             if record.out_of_fold
         },

@@ -20,9 +20,9 @@ logger = logging.getLogger(__name__)
 
 
 def compare_runs(folders: list[RunFolder], task: Task, *, seed: int = 0) -> list[Comparison]:
-    """Compare runs on every subtask that all of them have: by out-of-fold predictions of all dev images where all have
-    them, else by those of the validation images.
+    """Compare runs on every subtask that all of them have.
 
+    That is by out-of-fold predictions of all dev images where all have them, else by those of the validation images.
     Raises RunFolderError for fewer than two runs, other images, another dev set, or no common subtask.
     """
     names = [folder.name for folder in folders]
@@ -46,8 +46,8 @@ def compare_runs(folders: list[RunFolder], task: Task, *, seed: int = 0) -> list
             continue
         if len(lacking) < len(runs):
             logger.info(
-                f"{name}: {', '.join(lacking)} has no out-of-fold predictions: compared on the validation images alone. "
-                f"To compare on all dev images, train it again without --folds 0."
+                f"{name}: {', '.join(lacking)} has no out-of-fold predictions: compared on the validation images "
+                "alone. To compare on all dev images, train it again, with --folds 5."
             )
         results.append(_by_validation(runs, task[name], dataset, rng))
     return results

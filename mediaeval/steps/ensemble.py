@@ -263,8 +263,8 @@ def _out_of_fold(
         rows = rows_of(table, ids, str(member.folder.subtask(subtask.name) / OUT_OF_FOLD))
         if [list(rows[FOLD].items()), list(rows[GROUP])] != folded:
             logger.info(
-                f"{subtask.name}: {members[0].name} and {member.name} have other folds, so the ensemble is scored on the "
-                "validation images alone. Train them with the same [split] folds and groups."
+                f"{subtask.name}: {members[0].name} and {member.name} have other folds, so the ensemble is scored on "
+                "the validation images alone. Train them with the same [split] folds and groups."
             )
             return None
     parts, thresholds = [], []

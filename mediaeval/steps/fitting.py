@@ -81,13 +81,15 @@ class TrainedSubtask:
             write_atomically(folder / "history.csv", table.encode())
             plot_curves(folder / "curves.svg", history, f"{run_name}: {self.task.name}", self.baselines)
         short = [self.task.short(label) for label in self.task.labels]
-        title = f"{run_name}: {self.task.name}, validation"
+        truth, predicted, images = self.truth, self.predicted, "validation"
+        if self.out_of_fold:  # of all dev images
+            truth, predicted, images = self.out_of_fold.truth, self.out_of_fold.predicted, "out of fold"
         plot_confusion(
             folder / "confusion.svg",
-            self.truth.to_numpy(),
-            self.predicted.to_numpy(),
+            truth.to_numpy(),
+            predicted.to_numpy(),
             short,
-            title,
+            f"{run_name}: {self.task.name}, {images}",
             multi_label=self.task.multi_label,
         )
         write_record(folder, self.record(digests))
@@ -100,7 +102,8 @@ def fit_subtask(
 
     Where the data have folds, every image is also predicted by a model of the other folds; `n_new` is of how many other
     images the score is to be foretold (None: as many as these). The validation side chooses nothing: epochs are fixed
-    beforehand, and tuned thresholds come from the training side's images.
+    beforehand, and thresholds are tuned on the training side's images. With folds these are predicted by models that
+    also learned from the validation side; how little that flatters was measured (docs/benchmarks.md).
     """
     task, settings = data.task, config.subtask(data.task.name)
     train_ids, val_ids = data.ids("train"), data.ids("val")

@@ -5,7 +5,7 @@ held out, counted from 0) and `group` (images that were held out together). Each
 on the other folds' rows, so that no image's label has a part in its own answer.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -117,9 +117,10 @@ class OutOfFold:
         if not absent:
             return []
         them = "them" if len(absent) > 1 else "it"
+        names = both([task.short(label) for label in absent])
         return [
-            f"{task.name}: all images of {both([task.short(label) for label in absent])} are in one group, so the model "
-            f"that is scored on {them} never saw {them}: its out-of-fold score is too low. Use more groups with {them}."
+            f"{task.name}: all images of {names} are held out together, so the model that is scored on {them} never "
+            f"saw {them}: the out-of-fold score is too low. Use images of {names} from more groups."
         ]
 
 

@@ -361,7 +361,9 @@ def _misfits(record: SubtaskRecord, subtask: Subtask) -> list[str]:
     problems = []
     for k, thresholds in enumerate(record.out_of_fold.thresholds if record.out_of_fold else ()):
         if set(thresholds) != set(subtask.labels):
-            problems.append(f"subtask.json of {subtask.name}: thresholds of fold {k}: expected a number for each label.")
+            problems.append(
+                f"subtask.json of {subtask.name}: thresholds of fold {k}: expected a number for each label."
+            )
     if record.subtask != subtask.name:
         problems.append(f"subtask.json of {subtask.name} is that of {record.subtask}.")
     for what, numbers in (("thresholds", record.thresholds), ("fallback", record.prior)):

@@ -103,8 +103,9 @@ def prepare_training(
     """Compute features, find duplicates, and split the dev set, or read the split in `split_file`; make the folds.
 
     `given` are the groups of a groups file, which stay on one side as duplicates do, None where there is none.
-    Augmented views are computed where a subtask asks for them, with `refit` or folds of the validation images too. Raises
-    FeaturesError for images that cannot be decoded, unless `skip_bad`; DatasetError for a split that parts a group.
+    Augmented views are computed where a subtask asks for them, with `refit` or folds of the validation images too.
+    Raises FeaturesError for images that cannot be decoded, unless `skip_bad`; DatasetError for a split that parts a
+    group.
     """
     features = features_of(dataset, config, networks, skip_bad=skip_bad, thumbnails=True)
     ids = [i for i in dataset.ids if i not in features.failures]

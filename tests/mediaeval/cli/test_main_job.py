@@ -45,6 +45,7 @@ def test_the_run_folder_holds_what_its_readme_says(trained):
             "refit.safetensors",
             "subtask.json",
             "validation.csv",
+            "out_of_fold.csv",
             "history.csv",
             "curves.svg",
             "confusion.svg",
@@ -124,8 +125,9 @@ def command_told(*arguments: str):
     app(list(arguments))
 
 
-def test_tuned_thresholds_come_from_training_images_only(job):
-    command("train", "subtask2", "--data", "devset", "--run", "tuned", *QUICK, "--set", "threshold=tuned", "--no-refit")
+def test_without_folds_tuned_thresholds_come_from_training_images_only(job):
+    command("train", "subtask2", "--data", "devset", "--run", "tuned", *QUICK, "--set", "threshold=tuned",
+            "--no-refit", "--folds", "0")  # fmt: skip
     thresholds = json.loads((job / "runs/tuned/subtask2/subtask.json").read_text())["thresholds"]
     assert len(thresholds) == 7 and all(0 < t < 1 for t in thresholds.values())
     sides = pd.read_csv(job / "runs/tuned/split.csv", index_col="id")["side"]
@@ -135,7 +137,7 @@ def test_tuned_thresholds_come_from_training_images_only(job):
         csv.write_text("\n".join([*lines, f"{image_id},neutral,{','.join('1' * 17)}"]) + "\n")
     (job / "split.csv").write_bytes((job / "runs/tuned/split.csv").read_bytes())
     command("train", "subtask2", "--data", "devset", "--run", "tuned2", *QUICK, "--set", "threshold=tuned",
-            "--no-refit", "--split", "split.csv")  # fmt: skip
+            "--no-refit", "--folds", "0", "--split", "split.csv")  # fmt: skip
     assert json.loads((job / "runs/tuned2/subtask2/subtask.json").read_text())["thresholds"] == thresholds
     assert not (job / "runs/tuned2/subtask2/refit.safetensors").exists()
 
