@@ -20,7 +20,7 @@ from tests.conftest import Recipe, command, picture, without_digests
 
 pytestmark = pytest.mark.integration
 
-QUICK = ["--set", "classifier.epochs=3", "--set", "classifier.lr=0.001", "--set", "augment=1"]
+QUICK = ["--set", "classifier.epochs=3", "--set", "classifier.lr=0.001", "--set", "augment=1", "--folds", "2"]
 
 
 # a run of all subtasks that is predicted and submitted

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.integration
 
 QUICK = (
     *("--set", "classifier.epochs=20", "--set", "classifier.lr=0.005"),
-    *("--set", "augment=0", "--set", "threshold=0.5"),
+    *("--set", "augment=0", "--set", "threshold=0.5", "--folds", "2"),
 )
 # the run `first`, predicted and not yet submitted
 RECIPE = Recipe(
@@ -123,11 +123,11 @@ def test_reproduction_names_a_changed_configuration_and_library(job, monkeypatch
 
 
 def test_runs_on_other_validation_images_are_not_compared(job):
-    command("train", "all", "--data", "devset", "--run", "other", *QUICK, "--set", "split.seed=4")
+    command("train", "all", "--data", "devset", "--run", "other", *QUICK, "--set", "split.seed=4", "--folds", "0")
     with pytest.raises(RunFolderError, match=r"validated on other images.*--split runs/first/split.csv"):
         compare_runs([open_run("first"), open_run("other")], VISUAL_SENTIMENT_2021)
     split = "runs/first/split.csv"
-    command("train", "subtask1", "--data", "devset", "--run", "same", *QUICK, "--split", split)
+    command("train", "subtask1", "--data", "devset", "--run", "same", *QUICK, "--split", split, "--folds", "0")
     (found,) = compare_runs([open_run("first"), open_run("same")], VISUAL_SENTIMENT_2021)
     assert found.subtask == "subtask1" and found.pairs[0].verdict == "inside the noise"
     with pytest.raises(RunFolderError, match="two or more runs"):

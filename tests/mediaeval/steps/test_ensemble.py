@@ -23,7 +23,7 @@ from tests.conftest import Recipe, command
 
 pytestmark = pytest.mark.integration
 
-QUICK = ["--data", "devset", "--set", "classifier.epochs=2", "--set", "augment=0", "--no-refit"]
+QUICK = ["--data", "devset", "--set", "classifier.epochs=2", "--set", "augment=0", "--no-refit", "--folds", "0"]
 
 
 SYSTEM = (
