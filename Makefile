@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := demo
 
-.PHONY: demo test test-quick test-slow lint docs bench bench-memory bench-finetune bench-photographs bench-thresholds bench-coverage bench-integrity bench-faults fuzz
+.PHONY: demo test test-quick test-slow lint docs bench bench-memory bench-finetune bench-photographs bench-heads bench-thresholds bench-coverage bench-integrity bench-faults fuzz
 
 demo: .venv/installed
 	rm -rf runs/$(RUN)
@@ -54,6 +54,9 @@ bench-finetune: .venv/installed
 bench-photographs: .venv/installed
 	$(BIN)/python -m benchmarks.photographs oasis $(DATA)
 	$(BIN)/python -m benchmarks.photographs coco $(DATA)
+
+bench-heads: .venv/fast-installed
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.real_heads $(DATA)
 
 bench-thresholds: .venv/installed
 	$(BIN)/python -m benchmarks.thresholds
