@@ -1,5 +1,6 @@
 """mediaeval train."""
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -134,7 +135,10 @@ def command(
     )
     if json:
         warnings = [*settings.without_effect(subtasks), *(said for result in results for said in result.warnings)]
-        summaries = [result.record().summary() for result in results]
+        summaries = [
+            result.record().summary() | ({"frozen": asdict(result.frozen)} if result.frozen else {})
+            for result in results
+        ]
         print_json({"run": str(folder.path), "subtasks": summaries, "warnings": warnings})
         return
     for result in results:
@@ -160,6 +164,9 @@ def _print(result: "TrainedSubtask") -> None:
     else:
         title = [f"{subtask.name}: weighted F1 {split}"]
         baselines, per_label = result.baselines, tuple(result.score.per_label)
+    if frozen := result.frozen:
+        of_frozen = _scored(frozen.weighted_f1, frozen.interval)
+        title.append(f"frozen features of the same network ({frozen.extractor}, {frozen.classifier}): {of_frozen}")
     constant = ", ".join(f"{BASELINES[name][subtask.multi_label]} {f1:.3f}" for name, f1 in baselines.items())
     title.append(f"constant-prediction baseline{'s' if len(baselines) > 1 else ''}: {constant}")
     columns = ["label", "F1", "images", "threshold"]

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,9 @@ from mediaeval.steps.training_data import TrainingData
 from mediaeval.steps.validation import validation_warnings
 from submission.score import SubtaskScore, score_decisions
 from submission.task import Subtask
+
+if TYPE_CHECKING:
+    from mediaeval.steps.frozen import FrozenScore
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,7 @@ class TrainedSubtask:
     baselines: dict[str, float]  # name of a constant prediction → its weighted F1
     n_train: int
     out_of_fold: OutOfFold | None = None  # None: the split alone was scored
+    frozen: "FrozenScore | None" = None  # of a system: what the frozen features of its network give, where it is known
 
     @property
     def warnings(self) -> list[str]:

@@ -15,6 +15,7 @@ from mediaeval.records import SubtaskRecord
 from mediaeval.runs import RunFolder
 from mediaeval.steps.chosen_features import with_chosen_features
 from mediaeval.steps.fitting import TrainedSubtask, fit_subtask
+from mediaeval.steps.frozen import with_frozen_score
 from mediaeval.steps.prepare import build_networks, resolve_config_engine
 from mediaeval.steps.run_writer import RunWriter, require_room
 from mediaeval.steps.split import given_groups
@@ -78,6 +79,8 @@ def train(
             trainer.finish()
             for warning in trained.warnings:
                 logger.warning(warning)
+            if config.subtask(name).system:
+                trained = with_frozen_score(trained, data, config, device)
             results.append(trained)
         return results
 
