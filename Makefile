@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := demo
 
-.PHONY: demo test test-quick test-slow lint docs bench bench-memory bench-finetune bench-photographs bench-thresholds bench-integrity bench-faults fuzz
+.PHONY: demo test test-quick test-slow lint docs bench bench-memory bench-finetune bench-photographs bench-heads bench-thresholds bench-coverage bench-integrity bench-faults fuzz
 
 demo: .venv/installed
 	rm -rf runs/$(RUN)
@@ -55,8 +55,16 @@ bench-photographs: .venv/installed
 	$(BIN)/python -m benchmarks.photographs oasis $(DATA)
 	$(BIN)/python -m benchmarks.photographs coco $(DATA)
 
+bench-heads: .venv/fast-installed
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.real_heads $(DATA)
+
 bench-thresholds: .venv/installed
 	$(BIN)/python -m benchmarks.thresholds
+	$(BIN)/python -m benchmarks.thresholds --optimism $(DATA)
+
+bench-coverage: .venv/installed
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.coverage $(DATA) --seed 1000 --shares
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.coverage $(DATA)
 
 bench-integrity: .venv/installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.integrity $(DATA)

@@ -87,7 +87,8 @@ def out_of_fold(
             fitted = clone(scaler).fit(train)
             train, test = fitted.transform(train), fitted.transform(test)
             augmented = None if augmented is None else fitted.transform_views(augmented)
-        model = make_estimator().fit(train, Y[~held], views=augmented)
+        inner = [group for group, held_out in zip(groups, held, strict=True) if not held_out]
+        model = make_estimator().fit(train, Y[~held], views=augmented, groups=inner)
         # a class that a fold's training images lack keeps probability 0
         P[np.ix_(held, np.searchsorted(classes, model.classes_))] = model.predict_proba(test)
         on_fold(k + 1, n_folds)

@@ -72,6 +72,20 @@ def test_one_group_tells_little():
     assert width(intervals(true, predicted, [0] * 100, n_new=100).interval) > 0.7
 
 
+@pytest.mark.parametrize("right", [0.5, 0.95])
+def test_hold_in_95_of_100_draws_where_nothing_is_trained(right, monkeypatch):
+    monkeypatch.setattr("submission.intervals.REPEATED", 0.0)
+    monkeypatch.setattr("submission.intervals.TRAINED", 0.0)
+    expected = weighted_f1(*drawn(30_000, right, seed=1)[:2])
+    held = np.zeros(2)
+    for seed in range(100):
+        new = weighted_f1(*drawn(60, right, seed=1000 + seed)[:2])
+        found = intervals(*drawn(120, right, per_group=1, seed=10 + seed), n_new=60, resamples=200)
+        held += [found.interval[0] <= expected <= found.interval[1], found.new_set[0] <= new <= found.new_set[1]]
+    assert (held >= 90).all()
+    assert (held < 100).all()
+
+
 def test_without_positives_nothing_is_known():
     none = np.zeros((5, 2), int)
     assert intervals(none, 1 - none, range(5), n_new=5).to_dict() == {
