@@ -47,6 +47,7 @@ class AutoClassifier(Classifier):
 
     settings = AutoSettings
     own_scale = True
+    averages = True
 
     def __init__(
         self,

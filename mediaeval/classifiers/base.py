@@ -114,6 +114,7 @@ class Classifier(ClassifierMixin, BaseEstimator):
     n_features_in_: int
     history_: list[HistoryRow]
     left_out_: np.ndarray | None = None
+    averages: ClassVar[bool] = False  # whether it is an average of others, as `AutoClassifier` is
 
     def fit(
         self,

@@ -40,6 +40,7 @@ class SubtaskModel:
         widths = list(self.blocks.values())
         self.estimator = make_classifier(self.classifier, self.params, random_state=self.seed)
         self.scaler = BlockScaler(widths=widths, scale="none" if self.estimator.own_scale else self.scale)
+        self.lacks_weights = False
         order = list(self.task.labels) if self.task.ordered else None
         given = {"device": self.device, "widths": widths, "order": order, "scale": self.scale}
         self.estimator.set_params(**{key: given[key] for key in given.keys() & self.estimator.get_params().keys()})
@@ -107,11 +108,31 @@ class SubtaskModel:
                 f"{self.task.name}: got features of width {X.shape[1]}; expected {sum(self.blocks.values())} "
                 f"({', '.join(f'{name} {width}' for name, width in self.blocks.items())})."
             )
-        P = self.estimator.predict_proba(self.scaler.transform(X))
+        return self._columns(self.estimator.predict_proba(self.scaler.transform(X)))
+
+    def leave_weights(self) -> None:
+        """Have the classifier leave the weights of an average equal, to be set by `set_weights`.
+
+        That is, where it is an average whose weights would come from folds within its training images: `lacks_weights`.
+        """
+        if self.estimator.averages and self.estimator.get_params()["weights"] == "folds":
+            self.estimator.set_params(weights="equal")  # of this object alone: `params` is what is saved
+            self.lacks_weights = True
+
+    def members(self, images: Images) -> np.ndarray:
+        """Return the probabilities of each member of an average, (n_members, n_images, n_labels)."""
+        X = images.matrix(list(self.blocks))
+        return np.stack([self._columns(P).to_numpy() for P in self.estimator.member_probabilities(X)])
+
+    def set_weights(self, weights: np.ndarray) -> None:
+        """Set the weights of an average, (n_members,), which sum to 1."""
+        self.estimator.weights_ = weights
+
+    def _columns(self, P: np.ndarray) -> pd.DataFrame:
+        """Return the classifier's probabilities with the columns of the task."""
         columns = list(self.task.labels) if self.task.multi_label else list(self.estimator.classes_)
-        frame = pd.DataFrame(P, columns=columns)
         # a class that no training image has gets probability 0
-        return frame.reindex(columns=list(self.task.labels), fill_value=0.0)
+        return pd.DataFrame(P, columns=columns).reindex(columns=list(self.task.labels), fill_value=0.0)
 
     def save(self, path: Path) -> None:
         """Write one safetensors file, from which `load_model` rebuilds the model."""

@@ -11,6 +11,7 @@ from mediaeval.config import Config
 from mediaeval.files import file_digest, write_atomically
 from mediaeval.records import SubtaskRecord
 from mediaeval.runs import write_record
+from mediaeval.steps.averaging import Average
 from mediaeval.steps.models import FIT, REFIT, Model
 from mediaeval.steps.out_of_fold import OutOfFold, hold_out, thresholds_by_fold, tuned, write_out_of_fold
 from mediaeval.steps.plots import plot_confusion, plot_curves
@@ -113,7 +114,13 @@ def fit_subtask(
     train_ids, val_ids = data.ids("train"), data.ids("val")
     model = trainer.fit(train_ids, FIT, val_ids)
     probabilities = model.predict_proba(data.images(val_ids))
-    table = None if data.folds is None else _held_out(data, trainer, probabilities)
+    table, average = None, Average.of(model) if data.folds is not None else None
+    if data.folds is not None:
+        table = _held_out(data, trainer, model, probabilities, average)
+    if table is not None and average is not None:
+        table = average.reweigh(table, data.labels)
+        average.weigh(model, train_ids, data.labels)
+        probabilities = model.predict_proba(data.images(val_ids))
     if not task.multi_label or settings.threshold != "tuned":
         thresholds = [0.5 if settings.threshold == "tuned" else settings.threshold] * len(task.labels)
     elif table is None:
@@ -121,6 +128,9 @@ def fit_subtask(
     else:
         thresholds = tuned(task, table.loc[train_ids], data.labels.loc[train_ids])
     refitted = {REFIT: trainer.fit(list(data.labels.index), REFIT)} if refit else {}
+    if average is not None:
+        for whole in refitted.values():
+            average.weigh(whole, list(data.labels.index), data.labels)
     of_folds = None
     if table is not None:
         of_each = thresholds_by_fold(task, table, data.labels, settings.threshold)
@@ -140,17 +150,21 @@ def fit_subtask(
     )
 
 
-def _held_out(data: TrainingData, trainer: SubtaskTrainer, validated: pd.DataFrame) -> pd.DataFrame:
+def _held_out(
+    data: TrainingData, trainer: SubtaskTrainer, model: Model, validated: pd.DataFrame, average: Average | None
+) -> pd.DataFrame:
     """Return out-of-fold predictions; `validated` are the split model's, which are those of a fold of its own images.
 
-    Everything is fitted inside of a fold, scaling included.
+    Everything is fitted inside of a fold, scaling included. `average` collects what its members predict.
     """
     assert data.folds is not None, "there are folds"
 
     def predict(fold: int, train_ids: list[str], held_out: list[str]) -> pd.DataFrame:
-        if set(held_out) == set(validated.index):
-            return validated
-        return trainer.fit(train_ids, fold_file(fold)).predict_proba(data.images(held_out))
+        of_split = set(held_out) == set(validated.index)
+        fitted = model if of_split else trainer.fit(train_ids, fold_file(fold))
+        if average is not None:
+            average.collect(fitted, data.images(held_out))
+        return validated if of_split else fitted.predict_proba(data.images(held_out))
 
     return hold_out(data.folds, dict(zip(data.labels.index, data.groups, strict=True)), predict)
 

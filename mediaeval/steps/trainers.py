@@ -85,7 +85,10 @@ class FeatureTrainer:
                 note = in_words(row["epoch"], epochs, row["train_loss"], row.get("val_f1"))
                 advance(row["epoch"] + 1, epochs, note)
 
-            return replace(self.blank).fit(
+            model = replace(self.blank)
+            if data.folds is not None:
+                model.leave_weights()  # the folds give them: see `steps/averaging.py`
+            return model.fit(
                 data.X(ids),
                 data.labels.loc[ids],
                 views=data.views(ids, self.n_views),

@@ -9,6 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score
 
+from mediaeval.classifiers.auto import AutoClassifier
+from mediaeval.classifiers.model import load_model
 from mediaeval.data.split import make_folds
 from mediaeval.errors import DatasetError, RunFolderError
 from mediaeval.records import SubtaskRecord
@@ -181,3 +183,25 @@ def test_a_class_of_one_group_is_named(job, caplog):
     )
     command("train", "subtask1", "--run", "one", *QUICK, "--set", "split.groups=groups.csv:of")
     assert "all images of positive are held out together" in caplog.text
+
+
+@pytest.mark.integration
+def test_an_average_has_its_weights_from_the_folds_and_trains_nothing_for_them(job, monkeypatch):
+    fitted = []
+    fit = AutoClassifier.fit
+    monkeypatch.setattr(AutoClassifier, "fit", lambda self, *a, **k: fitted.append(self) or fit(self, *a, **k))
+    auto = ("--set", "classifier=auto", "--set", "classifier.epochs=1", "--set", "augment=0")
+    command("train", "subtask1", "--run", "average", "--data", "devset", *auto)
+    assert len(fitted) == 6, "the split, four more folds, and the whole dev set"
+    assert all(model.weights == "equal" for model in fitted)
+    weights = [model.weights_ for model in fitted]
+    assert np.ptp(weights[0]) > 0 and not np.array_equal(weights[0], weights[-1])
+    np.testing.assert_allclose(weights[1:-1], 1 / 3)  # models of the other folds are not kept
+    subtask, run = TASK["subtask1"], TrainedRun.open(open_run("average"), TASK)
+    table, validation = run.out_of_fold(subtask), run.validation(subtask)
+    labels = list(subtask.labels)
+    np.testing.assert_allclose(table.loc[validation.index, labels], validation[labels], atol=1e-12)
+    assert 'weights = "folds"' in (job / "runs/average/run.toml").read_text()
+    for model, path in ((fitted[0], "model.safetensors"), (fitted[-1], "refit.safetensors")):
+        kept = load_model(job / "runs/average/subtask1" / path, subtask).estimator
+        np.testing.assert_array_equal(kept.weights_, model.weights_)
