@@ -34,7 +34,7 @@ from mediaeval.classifiers.model import SubtaskModel
 from mediaeval.classifiers.thresholds import tune_thresholds
 from mediaeval.data.split import make_folds
 from mediaeval.steps.tables import decide
-from submission.intervals import REPEATED, Z, intervals
+from submission.intervals import REPEATED, Z, intervals, sums_by_group
 from submission.score import counts, score_decisions, weighted_f1, weighted_of_counts
 
 RESEEDED, MORE = 10, 4  # halves that are cross-validated again, and how often
@@ -65,7 +65,8 @@ def model_of(data: SubtaskData, row: Row, seed: int, train: np.ndarray) -> Subta
     """Return a model of the images `train`, bool (n_images,)."""
     views = data.views[train, : row.augment] if row.augment else None
     new = SubtaskModel(data.task, row.classifier, row.params, data.blocks, row.scale, seed)
-    return new.fit(data.X[train], data.labels[train], views=views)
+    groups = [group for group, there in zip(data.groups, train, strict=True) if there]
+    return new.fit(data.X[train], data.labels[train], views=views, groups=groups)
 
 
 def out_of_fold(data: SubtaskData, row: Row, inside: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -135,10 +136,8 @@ def half_of(data: SubtaskData, row: Row, number: int, seed: int, kept: Path | No
 
 def resample_groups(true: np.ndarray, predicted: np.ndarray, groups: list[str]) -> tuple[float, float]:
     """Return the interval that 95 % of the bootstrap samples over groups fall in."""
-    names, place = np.unique(groups, return_inverse=True)
-    sums = np.zeros((len(names), 3 * true.shape[1]))
-    np.add.at(sums, place, counts(true, predicted))
-    draws = np.random.default_rng(0).multinomial(len(names), np.full(len(names), 1 / len(names)), size=1000)
+    sums = sums_by_group(counts(true, predicted).astype(float), groups)
+    draws = np.random.default_rng(0).multinomial(len(sums), np.full(len(sums), 1 / len(sums)), size=1000)
     low, high = np.quantile(weighted_of_counts(*np.split(draws @ sums, 3, axis=1)), (0.025, 0.975))
     return float(low), float(high)
 
