@@ -105,7 +105,7 @@ class AutoClassifier(Classifier):
         network.fit(scaled, y, views=scaled_views, validation=validation, on_epoch=on_epoch)
         for member in others:
             own = (X, None) if member.own_scale else (scaled, scaled_views)
-            member.fit(own[0], y, views=own[1])
+            member.fit(own[0], y, views=own[1], groups=groups)
         self.history_ = network.history_
 
     def _out_of_fold(

@@ -7,7 +7,7 @@ leave-one-out error of every penalty exactly.
 n training images, N labels.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,6 +26,7 @@ START = GAMMAS.index(1.0)  # where the search begins
 PENALTIES = tuple(10.0 ** (k / 2) for k in range(-6, 5))  # candidates; the kernel's eigenvalues sum to less than n
 CONSTANT = 1e-6  # total variance of unit vectors up to which a block is constant: rounding to float32 gives 1e-7
 SHARPEST = 1e3  # bound of the temperature's inverse; scores of classes are about 0 to 1
+TINY = 1e-12  # what an image has at least of its own residual
 STEEPEST = 50.0  # bound of a sigmoid's slope per standard deviation of the scores
 
 
@@ -41,6 +42,8 @@ class KernelRidge(Classifier):
 
     Views are accepted and change nothing: four of them would make the kernel 25 times as large, and on photographs the
     plain vectors alone do about as well as a network does with views. Nor do validation and on_epoch.
+
+    "Left out" is an image together with its group, where `fit` is given `groups`.
 
     Fitted: `gamma_` and `penalty_`, those chosen; `left_out_`, exact but for γ, λ and the sigmoids, which all images
     chose together; None after `load_state`.
@@ -65,13 +68,22 @@ class KernelRidge(Classifier):
         self.order = order
         self.random_state = random_state  # unused; every classifier has one
 
-    def _fit(self, X: np.ndarray, T: np.ndarray, views: Any, validation: Any, on_epoch: Any) -> None:
+    def _fit_grouped(
+        self,
+        X: np.ndarray,
+        T: np.ndarray,
+        views: Any,
+        validation: Any,
+        on_epoch: Any,
+        groups: Sequence[Hashable],
+    ) -> None:
         to_scores = self._to_scores(T)
         vectors = unit_length(X, self.widths)
         weights = _equalising(vectors, self.widths)
         _weight(vectors, weights, self.widths)
         squares = _squares(vectors)
-        fit = self._choose(_squared_distances(vectors, squares, vectors, squares), T.astype(np.float64))
+        d2 = _squared_distances(vectors, squares, vectors, squares)
+        fit = self._choose(d2, T.astype(np.float64), _several(groups))
         left_out = fit.left_out @ to_scores
         slope, shift = (_platt if self.multi_label_ else _temperature)(left_out, T)
         self.left_out_ = self._activate(left_out * slope + shift)
@@ -100,7 +112,7 @@ class KernelRidge(Classifier):
         own = positions[[list(self.order).index(name) for name in self.classes_]]
         return identity + self.ordinal * np.outer(own - T.mean(axis=0) @ own, own)
 
-    def _choose(self, d2: np.ndarray, T: np.ndarray) -> "Ridge":
+    def _choose(self, d2: np.ndarray, T: np.ndarray, groups: list[np.ndarray]) -> "Ridge":
         """Return the regression with the least leave-one-out squared error.
 
         Every penalty is tried. γ is searched along `GAMMAS` from the middle to where the error grows: one
@@ -108,11 +120,11 @@ class KernelRidge(Classifier):
         """
         penalties = PENALTIES if self.penalty == "loo" else (float(self.penalty),)
         if self.gamma != "loo":
-            return ridge(d2, T, float(self.gamma), penalties)
-        best = ridge(d2, T, GAMMAS[START], penalties)
+            return ridge(d2, T, float(self.gamma), penalties, groups)
+        best = ridge(d2, T, GAMMAS[START], penalties, groups)
         for candidates in (GAMMAS[START + 1 :], GAMMAS[:START][::-1]):
             for gamma in candidates:
-                other = ridge(d2, T, gamma, penalties)
+                other = ridge(d2, T, gamma, penalties, groups)
                 if other.error >= best.error:
                     break
                 best = other
@@ -165,14 +177,18 @@ class Ridge:
     error: float  # mean squared error of `left_out`
 
 
-def ridge(d2: np.ndarray, T: np.ndarray, gamma: float, penalties: Sequence[float]) -> Ridge:
+def ridge(
+    d2: np.ndarray, T: np.ndarray, gamma: float, penalties: Sequence[float], groups: Sequence[np.ndarray] = ()
+) -> Ridge:
     """Return the regression with the best of the penalties.
 
-    d2   squared distances, float64 (n, n)
-    T    targets, float64 (n, N)
+    d2      squared distances, float64 (n, n)
+    T       targets, float64 (n, N)
+    groups  positions of images that are left out together, for each group of several
 
     The intercept has no penalty, so the kernel is centred, and its constant eigenvector has eigenvalue 0. With S the
-    matrix that takes targets to fitted values, the residual of an image left out is exactly r_i / (1 − S_ii).
+    matrix that takes targets to fitted values, the residual of an image left out is exactly r_i / (1 − S_ii), and those
+    of a group g are (I − S_gg)⁻¹ r_g.
     """
     kernel = d2 * -gamma
     np.exp(kernel, out=kernel)
@@ -190,7 +206,11 @@ def ridge(d2: np.ndarray, T: np.ndarray, gamma: float, penalties: Sequence[float
         shrunk = values / (values + penalty)
         residual = T - centre - vectors @ (shrunk[:, None] * turned)
         free = 1 - 1 / len(T) - squared @ shrunk
-        left_out = residual / free.clip(min=1e-12)[:, None]  # 0 / 0 for a single image
+        left_out = residual / free.clip(min=TINY)[:, None]  # 0 / 0 for a single image
+        for rows in groups:
+            own = vectors[rows]
+            remaining = (1 + TINY) * np.eye(len(rows)) - 1 / len(T) - (own * shrunk) @ own.T
+            left_out[rows] = np.linalg.solve(remaining, residual[rows])
         error = float(np.mean(left_out**2))
         if error < least:
             best, least = (penalty, T - left_out), error
@@ -198,6 +218,14 @@ def ridge(d2: np.ndarray, T: np.ndarray, gamma: float, penalties: Sequence[float
     penalty, left_out = best
     coef = vectors @ (turned / (values + penalty)[:, None])
     return Ridge(gamma, penalty, coef, centre - means @ coef, left_out, least)
+
+
+def _several(groups: Sequence[Hashable]) -> list[np.ndarray]:
+    """Return the positions of each group's images, of groups of several; of none if there is one group alone."""
+    members: dict[Hashable, list[int]] = {}
+    for position, group in enumerate(groups):
+        members.setdefault(group, []).append(position)
+    return [np.array(rows) for rows in members.values() if 1 < len(rows) < len(groups)]
 
 
 def _equalising(unit: np.ndarray, widths: Sequence[int] | None) -> np.ndarray:

@@ -110,6 +110,13 @@ class SubtaskModel:
             )
         return self._columns(self.estimator.predict_proba(self.scaler.transform(X)))
 
+    def left_out(self) -> pd.DataFrame | None:
+        """Return probabilities of each training image by the fit to the others, a row each, in the order of `fit`.
+
+        None where the classifier has no closed form for them, or was loaded.
+        """
+        return None if self.estimator.left_out_ is None else self._columns(self.estimator.left_out_)
+
     def leave_weights(self) -> None:
         """Have the classifier leave the weights of an average equal, to be set by `set_weights`.
 

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from mediaeval.classifiers.model import SubtaskModel
 from mediaeval.config import Config
 from mediaeval.files import file_digest, write_atomically
 from mediaeval.records import SubtaskRecord
 from mediaeval.runs import write_record
 from mediaeval.steps.averaging import Average
 from mediaeval.steps.models import FIT, REFIT, Model
-from mediaeval.steps.out_of_fold import OutOfFold, hold_out, thresholds_by_fold, tuned, write_out_of_fold
+from mediaeval.steps.out_of_fold import OutOfFold, Thresholds, hold_out, thresholds_by_fold, tuned, write_out_of_fold
 from mediaeval.steps.plots import plot_confusion, plot_curves
 from mediaeval.steps.tables import MODEL, SOURCE, decide, write_probabilities
 from mediaeval.steps.trainers import SubtaskTrainer, fold_file
@@ -107,22 +108,26 @@ def fit_subtask(
 
     Where the data have folds, every image is also predicted by a model of the other folds; `n_new` is of how many other
     images the score is to be foretold (None: as many as these). The validation side chooses nothing: epochs are fixed
-    beforehand, and thresholds are tuned on the training side's images. With folds these are predicted by models that
-    also learned from the validation side; how little that flatters was measured (docs/benchmarks.md).
+    beforehand, and thresholds are tuned on the training side's images: left out of the fit where the classifier has a
+    closed form for that, else predicted by models of other folds. Those also learned from the validation side; how
+    little that flatters was measured (docs/benchmarks.md).
     """
     task, settings = data.task, config.subtask(data.task.name)
     train_ids, val_ids = data.ids("train"), data.ids("val")
     model = trainer.fit(train_ids, FIT, val_ids)
     probabilities = model.predict_proba(data.images(val_ids))
     table, average = None, Average.of(model) if data.folds is not None else None
+    of_each: Thresholds = []
     if data.folds is not None:
-        table = _held_out(data, trainer, model, probabilities, average)
+        table, of_each = _held_out(data, trainer, model, probabilities, average)
     if table is not None and average is not None:
         table = average.reweigh(table, data.labels)
         average.weigh(model, train_ids, data.labels)
         probabilities = model.predict_proba(data.images(val_ids))
     if not task.multi_label or settings.threshold != "tuned":
         thresholds = [0.5 if settings.threshold == "tuned" else settings.threshold] * len(task.labels)
+    elif own := left_out_thresholds(model, data.labels.loc[train_ids]):
+        thresholds = own
     elif table is None:
         thresholds = trainer.tuned_thresholds(train_ids)
     else:
@@ -133,7 +138,8 @@ def fit_subtask(
             average.weigh(whole, list(data.labels.index), data.labels)
     of_folds = None
     if table is not None:
-        of_each = thresholds_by_fold(task, table, data.labels, settings.threshold)
+        if not of_each or settings.threshold != "tuned":
+            of_each = thresholds_by_fold(task, table, data.labels, settings.threshold)
         baselines = _baselines(task, data.labels.mean(), data.labels)
         of_folds = OutOfFold.scored(task, table, data.labels, of_each, baselines=baselines, n_new=n_new)
     return scored(
@@ -152,21 +158,37 @@ def fit_subtask(
 
 def _held_out(
     data: TrainingData, trainer: SubtaskTrainer, model: Model, validated: pd.DataFrame, average: Average | None
-) -> pd.DataFrame:
-    """Return out-of-fold predictions; `validated` are the split model's, which are those of a fold of its own images.
+) -> tuple[pd.DataFrame, Thresholds]:
+    """Return out-of-fold predictions, and each fold's thresholds where its model can leave images out, else none.
 
-    Everything is fitted inside of a fold, scaling included. `average` collects what its members predict.
+    validated  the split model's predictions, which are those of a fold of its own images
+    average    collects what the members of an average predict
+
+    Everything is fitted inside of a fold, scaling included.
     """
     assert data.folds is not None, "there are folds"
+    thresholds: Thresholds = []
 
     def predict(fold: int, train_ids: list[str], held_out: list[str]) -> pd.DataFrame:
         of_split = set(held_out) == set(validated.index)
         fitted = model if of_split else trainer.fit(train_ids, fold_file(fold))
         if average is not None:
             average.collect(fitted, data.images(held_out))
+        if own := left_out_thresholds(fitted, data.labels.loc[data.ids("train") if of_split else train_ids]):
+            thresholds.append(own)
         return validated if of_split else fitted.predict_proba(data.images(held_out))
 
-    return hold_out(data.folds, dict(zip(data.labels.index, data.groups, strict=True)), predict)
+    table = hold_out(data.folds, dict(zip(data.labels.index, data.groups, strict=True)), predict)
+    return table, thresholds
+
+
+def left_out_thresholds(model: Model, truth: pd.DataFrame) -> list[float]:
+    """Return thresholds tuned on a model's training images, each left out of the fit; none where it cannot tell them.
+
+    truth  0/1, ids × labels, of its training images in their order
+    """
+    left_out = model.left_out() if isinstance(model, SubtaskModel) and model.task.multi_label else None
+    return [] if left_out is None else tuned(model.task, left_out, truth)
 
 
 def scored(

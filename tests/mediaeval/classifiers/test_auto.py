@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from mediaeval.classifiers import auto as module
 from mediaeval.classifiers import make_classifier
 from mediaeval.classifiers.auto import MEMBERS, average_out_of_fold, averaging_weights
 
@@ -75,12 +76,12 @@ def test_the_members_have_the_blocks_the_order_and_the_scale():
     np.testing.assert_array_equal(again.predict_proba(X), fitted.predict_proba(X))
 
 
-def test_groups_are_not_divided_for_the_weights():
-    twice, groups = np.concatenate([X, X + np.float32(1e-3)]), [*range(40)] * 2
-    noise = np.tile(RNG.permutation(y), 2)
-    # twins on both sides of a fold would let the kernel recognise noise, which it then has the weight for
-    apart = auto(shrink=0.0).fit(twice, noise).weights_
-    together = auto(shrink=0.0).fit(twice, noise, groups=groups).weights_
-    assert apart[2] > 0.9 > 0.5 > together[2]
-    one = auto().fit(X, y, groups=["all"] * 40)
-    np.testing.assert_allclose(one.weights_, 1 / 3)
+def test_groups_are_not_divided_and_reach_the_members(monkeypatch):
+    seen = []
+    monkeypatch.setattr(module, "out_of_fold", lambda make, X, y, groups, **_: seen.append(groups) or np.ones((40, 3)))
+    groups = [*range(20)] * 2
+    fitted = auto().fit(X, y, groups=groups)
+    assert seen == [groups] * 3
+    alone = make_classifier("kernel", {}, 0).fit(X, y, groups=groups)
+    np.testing.assert_array_equal(fitted.members_[2].left_out_, alone.left_out_)
+    np.testing.assert_allclose(auto().fit(X, y, groups=["all"] * 40).weights_, 1 / 3)

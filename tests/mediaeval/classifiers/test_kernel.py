@@ -35,6 +35,21 @@ def test_left_out_scores_are_those_of_a_regression_without_the_image():
         )
 
 
+def test_a_group_is_left_out_together():
+    d2 = ((X[:, None].astype(float) - X[None]) ** 2).mean(axis=2)
+    T, group = Y.astype(float), np.array([3, 20, 41])
+    fit = ridge(d2, T, 0.5, [0.3], [group])
+    rest = np.setdiff1d(np.arange(60), group)
+    without = ridge(d2[np.ix_(rest, rest)], T[rest], 0.5, [0.3])
+    expected = np.exp(-0.5 * d2[np.ix_(group, rest)]) @ without.coef + without.intercept
+    np.testing.assert_allclose(fit.left_out[group], expected, rtol=0, atol=1e-9)
+    # twins that are left out one by one recognise each other's noise
+    twice, noise = np.concatenate([X, X]), np.tile(RNG.permutation(y), 2)
+    alone, together = (kernel().fit(twice, noise, groups=groups) for groups in (None, [*range(60)] * 2))
+    right = [(model.classes_[model.left_out_.argmax(axis=1)] == noise).mean() for model in (alone, together)]
+    assert right[0] > 0.9 and right[1] < 0.6
+
+
 def test_chosen_are_the_candidates_with_the_least_error():
     chosen = kernel().fit(X, y)
     again = kernel(gamma=chosen.gamma_, penalty=chosen.penalty_).fit(X, y)

@@ -205,3 +205,22 @@ def test_an_average_has_its_weights_from_the_folds_and_trains_nothing_for_them(j
     for model, path in ((fitted[0], "model.safetensors"), (fitted[-1], "refit.safetensors")):
         kept = load_model(job / "runs/average/subtask1" / path, subtask).estimator
         np.testing.assert_array_equal(kept.weights_, model.weights_)
+
+
+@pytest.mark.integration
+def test_thresholds_of_a_kernel_are_of_its_own_images_left_out(job):
+    devset = pd.read_csv("devset/devset.csv", index_col=0)
+    devset.iloc[::2] = np.random.default_rng(0).permutation(
+        devset.iloc[::2].to_numpy()
+    )  # else every image is right at any threshold
+    devset.to_csv("devset/devset.csv")
+    kernel = ("--set", "classifier=kernel", "--set", "augment=0", "--no-refit")
+    command("train", "subtask2", "--run", "kernel", "--data", "devset", *kernel)
+    subtask, run = TASK["subtask2"], TrainedRun.open(open_run("kernel"), TASK)
+    record, table = run.records["subtask2"], run.out_of_fold(subtask)
+    assert record.out_of_fold.thresholds[0] == record.thresholds, "the split's model is that of the first fold"
+    truth = devset.loc[table.index, list(subtask.headings)].set_axis(list(subtask.labels), axis=1)
+    of_others = thresholds_by_fold(subtask, table, truth, "tuned")
+    assert [list(of_fold.values()) for of_fold in record.out_of_fold.thresholds] != of_others
+    command("train", "subtask2", "--run", "half", "--data", "devset", *kernel, "--set", "threshold=0.5")
+    assert set(open_run("half").read_subtask("subtask2").out_of_fold.thresholds[0].values()) == {0.5}
