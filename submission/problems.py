@@ -84,7 +84,8 @@ IMAGE_CODES: dict[str, str] = {
 
 # Warnings on what is unusual compared with the dev set (alignment/plausibility.py).
 ODDITY_CODES: dict[str, str] = {
-    "label-constant": "a label that varies in the dev set never varies in the run",
+    "label-constant": "a label that varies in the dev set never varies in the run; an error where a fifth of the dev "
+    "images have it and none of the run's, or where all answers of a subtask are the same",
     "label-share": "a label is given much more or less often than in the dev set",
     "rows-without-label": "many more images than in the dev set have no label",
     "labels-never-together": "labels occur together that never do in the dev set",

@@ -1,7 +1,8 @@
 """mediaeval check."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,13 +14,14 @@ from mediaeval.cli.output import print_json, print_line, print_table
 from submission.errors import UserError
 
 if TYPE_CHECKING:
-    from mediaeval.proofs.align import AlignmentReport
+    from mediaeval.proofs.align import AlignmentChecker
     from submission.task import Header
 
 logger = logging.getLogger(__name__)
 
 EXAMPLE = "Example: mediaeval check runs/first/run.csv --data testset --dev devset"
 NEEDS_ARGUMENTS = True
+_CANNOT_TELL = 3  # exit status: nothing speaks against any file, and nothing was shown of one
 
 Dev = Annotated[
     Path | None,
@@ -49,9 +51,26 @@ def command(
             metavar="NAMES",
             autocompletion=complete_extractors,
             help="With --data: use these extractors, comma separated.",
-            show_default="simple features that no run uses",
+            show_default="the best whose weights are here",
         ),
     ] = None,
+    evidence_time: Annotated[
+        float,
+        typer.Option(
+            "--evidence-time",
+            metavar="MINUTES",
+            min=0,
+            help="With --data: how long computing features may take, by an estimate; weaker extractors are left out.",
+        ),
+    ] = 10.0,
+    accept_cannot_tell: Annotated[
+        bool,
+        typer.Option("--accept-cannot-tell", help="With --data: exit status 0, not 3, for cannot-tell."),
+    ] = False,
+    accept_constant: Annotated[
+        bool,
+        typer.Option("--accept-constant", help="With --data: constant answers (label-constant) are only a warning."),
+    ] = False,
     self_test: Annotated[
         bool,
         typer.Option("--self-test", help="Corrupt the file in every known way, and report what detects each fault."),
@@ -63,9 +82,10 @@ def command(
 ) -> None:
     """Report all problems of a run file at once: its form and, with --data and --dev, whether labels fit the images.
 
-    The latter needs no test labels: features that the run was not made of show whether rows and columns belong to the
-    images, and what is unusual compared with the dev set is a warning. Exit status 0: no problems; 1: problems; 2:
-    wrong usage.
+    The latter needs no test labels: features that are computed for this check alone show whether rows and columns
+    belong to the images, and what is unusual compared with the dev set is a warning. Exit status 0: no problems, and
+    with --data every file is aligned; 1: problems (misaligned, suspicious, label-constant); 3: cannot-tell; 2: wrong
+    usage. Of several files 1 comes before 3.
     """
     test_list = ids or data
     if test_list is None:
@@ -75,6 +95,7 @@ def command(
     if self_test and len(runs) != 1:
         raise _wrong_usage("--self-test takes one run file.")
 
+    from submission.alignment.align import CANNOT_TELL
     from submission.check import check_file, expected_header
     from submission.labels import read_ids
     from submission.visual_sentiment import VISUAL_SENTIMENT_2021
@@ -82,7 +103,11 @@ def command(
     task = VISUAL_SENTIMENT_2021
 
     try:
-        check_alignment = _alignment_checker(data, dev, config, use, device) if data and dev else None
+        check_alignment = (
+            _alignment_checker(data, dev, runs, config, use, device, evidence_time, accept_constant)
+            if data and dev
+            else None
+        )
         test_ids, header = read_ids(test_list, task), expected_header(dev, task)
     except UserError as error:  # in the test list, the dev set or a setting: wrong usage, not a wrong run file
         raise _wrong_usage(error) from None
@@ -93,14 +118,24 @@ def command(
     aligned = [check_alignment(path) for path in runs] if check_alignment else []
     if json:
         form = [report.to_dict() for report in reports]
-        print_json([one | more.to_dict() for one, more in zip(form, aligned, strict=True)] if aligned else form)
+        if check_alignment:
+            rest = {"evidence": check_alignment.evidence.to_dict()}
+            form = [one | more.to_dict() | rest for one, more in zip(form, aligned, strict=True)]
+        print_json(form)
     else:
+        if check_alignment:
+            print_line(check_alignment.evidence.text())
         for position, report in enumerate(reports):
             print_line(report.text())
             if aligned:
                 print_line(aligned[position].text())
-    sound = all(report.ok for report in reports) and all(one.ok for one in aligned)
-    raise typer.Exit(0 if sound else 1)
+        if len(aligned) > 1:
+            tally = Counter(one.verdict for one in aligned)
+            print_line(f"{len(aligned)} files: {', '.join(f'{n} {verdict}' for verdict, n in sorted(tally.items()))}")
+    if not (all(report.ok for report in reports) and all(one.ok for one in aligned)):
+        raise typer.Exit(1)
+    undecided = any(one.verdict == CANNOT_TELL for one in aligned) and not accept_cannot_tell
+    raise typer.Exit(_CANNOT_TELL if undecided else 0)
 
 
 def _wrong_usage(message: object) -> typer.Exit:
@@ -110,16 +145,31 @@ def _wrong_usage(message: object) -> typer.Exit:
 
 
 def _alignment_checker(
-    data: Path, dev: Path, config: Path | None, use: str | None, device: str
-) -> Callable[[Path], "AlignmentReport"]:
+    data: Path,
+    dev: Path,
+    runs: Sequence[Path],
+    config: Path | None,
+    use: str | None,
+    device: str,
+    minutes: float,
+    accept_constant: bool,
+) -> "AlignmentChecker":
     """Return what checks the labels of a run file against the images."""
     from mediaeval.config import load_config
     from mediaeval.devices import resolve_device
     from mediaeval.proofs.align import AlignmentChecker
     from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
-    settings = load_config(config, task=VISUAL_SENTIMENT_2021, use=use)
-    return AlignmentChecker(data, dev, settings, own=use is not None, device=resolve_device(device))
+    return AlignmentChecker(
+        data,
+        dev,
+        load_config(config, task=VISUAL_SENTIMENT_2021, use=use),
+        device=resolve_device(device),
+        named=use not in (None, "auto"),
+        runs=runs,
+        minutes=minutes,
+        accept_constant=accept_constant,
+    )
 
 
 def _self_test(
@@ -127,7 +177,7 @@ def _self_test(
     ids: Sequence[str],
     header: "Header",
     partial: bool,
-    check_alignment: Callable[[Path], "AlignmentReport"] | None,
+    check_alignment: "AlignmentChecker | None",
     json: bool,
 ) -> None:
     """Print what detects each fault; exit status 1 when one is not detected."""

@@ -47,7 +47,7 @@ def _in_strips(pixels: np.ndarray) -> Image.Image:
     for box in strips(image):
         strip = pixels[box[1] : box[3]]
         if strip.dtype != np.uint8:
-            strip = np.uint8(np.clip(strip / largest, 0, 1) * 255 + 0.5)
+            strip = (np.clip(strip / largest, 0, 1) * 255 + 0.5).astype(np.uint8)
         image.paste(Image.fromarray(_rgb(strip)), box)
     return image
 
@@ -58,7 +58,7 @@ def _rgb(strip: np.ndarray) -> np.ndarray:
         return np.repeat(strip, 3, axis=2)
     if strip.shape[2] == 4:
         opacity = strip[:, :, 3:].astype(np.float32) / 255
-        strip = np.uint8(strip[:, :, :3] * opacity + 255 * (1 - opacity) + 0.5)
+        strip = (strip[:, :, :3] * opacity + 255 * (1 - opacity) + 0.5).astype(np.uint8)
     return np.ascontiguousarray(strip[:, :, ::-1])
 
 

@@ -1,25 +1,21 @@
 """Checking run files against their images: features of dev and test set → expectation → verdict."""
 
-import logging
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mediaeval.config import Config
 from mediaeval.data.dataset import Dataset, load_dataset
 from mediaeval.errors import DatasetError
-from mediaeval.features.build import build
-from mediaeval.features.extractors import WITNESS
-from mediaeval.runs import RunFolder
-from mediaeval.steps.prepare import build_networks, features_of
-from submission.alignment.align import CANNOT_TELL, MISALIGNED, Alignment, align, usual_orders
-from submission.alignment.expectation import columns_of, expect, label_matrix
+from mediaeval.proofs.evidence import evidence_of
+from mediaeval.proofs.evidence_features import MINUTES, of_best_at_hand, of_named
+from mediaeval.proofs.own_folder import held_out_answers, with_extractors_of
+from submission.alignment.align import CANNOT_TELL, Alignment, align, usual_orders
 from submission.alignment.plausibility import find_oddities
 from submission.errors import LabelFileError
 from submission.labels import read_labels
 from submission.problems import Problem, describe
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -27,7 +23,7 @@ class AlignmentReport:
     """What the images and the dev set reveal about a run file.
 
     alignment   None where its labels cannot be read; `unreadable` says why
-    oddities    how its labels differ from those of the dev set, as warnings
+    oddities    how its labels differ from those of the dev set, as warnings, or as errors where no run may differ so
     """
 
     file: Path
@@ -36,21 +32,38 @@ class AlignmentReport:
     unreadable: str = ""
 
     @property
+    def verdict(self) -> str:
+        """The verdict: aligned, misaligned, suspicious or cannot-tell."""
+        return self.alignment.verdict if self.alignment else CANNOT_TELL
+
+    @property
     def ok(self) -> bool:
-        return self.alignment is not None and self.alignment.verdict != MISALIGNED
+        """Whether nothing speaks against the file; where its verdict is cannot-tell, nothing speaks for it either."""
+        return self.alignment is not None and self.alignment.ok and not self._errors
+
+    @property
+    def _errors(self) -> list[Problem]:
+        return [oddity for oddity in self.oddities if oddity.severity == "error"]
 
     @property
     def codes(self) -> list[str]:
-        return [problem.code for problem in self.alignment.problems] if self.alignment else []
+        """The codes of what speaks against the file."""
+        if self.alignment is None:
+            return []
+        codes = [problem.code for problem in (*self._errors, *self.alignment.problems)]
+        return codes or ([] if self.alignment.ok else [self.alignment.verdict])
 
     def text(self) -> str:
+        """Return what was found, a line each, and the verdict, for people."""
         if self.alignment is None:
             return f"{self.file}: not checked against the images: {self.unreadable}"
         return "\n".join([*(describe(oddity, self.file) for oddity in self.oddities), self.alignment.text()])
 
     def to_dict(self) -> dict[str, Any]:
+        """Return the same for `json.dumps`."""
         if self.alignment is None:
-            return {"alignment": {"verdict": CANNOT_TELL, "reason": self.unreadable}, "oddities": []}
+            unknown = {"verdict": CANNOT_TELL, "reason": self.unreadable, "tested": [], "not_tested": []}
+            return {"alignment": unknown, "oddities": []}
         return {
             "alignment": self.alignment.to_dict(),
             "oddities": [oddity.to_dict() for oddity in self.oddities],
@@ -60,18 +73,32 @@ class AlignmentReport:
 class AlignmentChecker:
     """Checks run files against the images of a test set, of which it knows which labels to expect.
 
-    check = AlignmentChecker(Path("testset"), Path("devset"), config, own=False, device="cpu")
+    check = AlignmentChecker(Path("testset"), Path("devset"), config, device="cpu")
     check(Path("run.csv")).ok
     """
 
-    def __init__(self, test: Path, dev: Path, config: Config, *, own: bool, device: str):
+    def __init__(
+        self,
+        test: Path,
+        dev: Path,
+        config: Config,
+        *,
+        device: str,
+        named: bool = False,
+        runs: Sequence[Path] = (),
+        minutes: float = MINUTES,
+        accept_constant: bool = False,
+    ):
         """Learn from the dev set and compute which labels to expect of the test images.
 
-        With `own` from the extractors that the configuration names, else from the witness. The task is the
-        configuration's. Images that cannot be decoded are left out, with a warning. Raises DatasetError for sets that
-        cannot be used.
+        With `named` from the extractors that the configuration names. Else from the best that are at hand, in this
+        order: those that the configuration names, those that the folders of `runs`, the files that will be checked,
+        name, then any whose weights are here, the strongest first; as many as an estimated number of `minutes` allows.
+        The task is the configuration's. Images that cannot be decoded are left out. `accept_constant`: constant answers
+        are a warning. Raises DatasetError for sets that cannot be used.
         """
         self.task = config.task
+        self.accept_constant = accept_constant
         dev_set = load_dataset(dev, self.task)
         self.test_set: Dataset = load_dataset(test, self.task)
         if dev_set.table is None or not dev_set.subtasks:
@@ -79,37 +106,29 @@ class AlignmentChecker:
                 f"{dev} has no labels, so nothing can be learned from it. Give the dev set's folder with --dev."
             )
         self.dev_table = dev_set.table
-        networks = build_networks(config, device) if own else [build("witness", WITNESS)]
-        self.names = [network.name for network in networks]
-        X, ids = {}, {}
-        for side, dataset in (("dev", dev_set), ("test", self.test_set)):
-            features = features_of(dataset, config, networks, skip_bad=True)
-            if n_failures := len(features.failures):
-                logger.warning(f"{dataset.folder}: {n_failures} images cannot be decoded and are left out.")
-            ids[side] = [image_id for image_id in dataset.ids if image_id not in features.failures]
-            if not ids[side]:
-                raise DatasetError(f"{dataset.folder}: none of its images can be decoded.")
-            X[side] = features.matrix(self.names, ids[side])
-        subtasks = [self.task[name] for name in dev_set.subtasks]
-        labels = label_matrix(subtasks, self.dev_table.labels, ids["dev"])
-        self.expectation = expect(X["dev"], labels, X["test"], ids["test"], columns_of(subtasks), dev_ids=ids["dev"])
+        if named:
+            gathered = of_named(dev_set, self.test_set, config, device)
+        else:
+            config, first = with_extractors_of(config, runs)
+            gathered = of_best_at_hand(dev_set, self.test_set, config, device, first=first, minutes=minutes)
+        self.evidence = evidence_of(dev_set, self.dev_table, self.test_set, gathered, config)
         self.orders = usual_orders(self.test_set.ids, self._listing())
 
     def __call__(self, path: Path) -> AlignmentReport:
         """Check one run file."""
         try:
-            run = read_labels(path, self.task).with_ids_as_in(self.expectation.ids)
+            run = read_labels(path, self.task).with_ids_as_in(self.test_set.ids)
         except LabelFileError as error:
             return AlignmentReport(path, None, (), f"its labels cannot be read ({error.problems[0]})")
-        folder = RunFolder(Path(path).parent)
-        if folder.manifest.is_file():
-            extractors = folder.read_manifest().extractors
-            if same := [name for name in self.names if name in extractors]:
-                logger.warning(
-                    f"{path} was itself made with {', '.join(same)}: a slip of its features would go unseen."
-                )
-        oddities = find_oddities(run, self.dev_table, self.task)
-        return AlignmentReport(path, align(run, self.expectation, self.orders), tuple(oddities))
+        held_out = held_out_answers(path, self.dev_table, self.task)
+        oddities = find_oddities(
+            run, self.dev_table, self.task, held_out=held_out, accept_constant=self.accept_constant
+        )
+        alignment = align(run, self.evidence.expectation, self.orders, held_out or None)
+        if self.evidence.doubt:
+            reason = f"the evidence contradicts itself: {self.evidence.doubt}."
+            alignment = replace(alignment, verdict=CANNOT_TELL, reason=reason, problems=())
+        return AlignmentReport(path, alignment, tuple(oddities))
 
     def _listing(self) -> list[str]:
         """Return the test images in the order in which the disk lists their folder."""

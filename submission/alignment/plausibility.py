@@ -1,31 +1,45 @@
 """What is unusual about a run's labels compared with the dev set's, as warnings: a run can be unusual and right.
 
 Compared are how often each label is given, labels that never change, images without any label, and labels that occur
-together though they never do in the dev set.
+together though they never do in the dev set. One thing is an error: constant answers where the dev set's labels vary,
+or none of a label that is frequent there; a run whose own answers to dev images are constant too is excepted.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 from submission.alignment.expectation import LabelColumn, columns_of, label_matrix
 from submission.labels import LabelTable
 from submission.problems import Problem
-from submission.task import Subtask, Task
+from submission.task import Label, Subtask, Task
 
 if TYPE_CHECKING:
     import numpy as np
 
 ALPHA = 0.01  # of one warning by chance over all labels together (Holm)
 _FACTOR = 2.0  # a share that differs by less is not reported, however significant: thresholds may be tuned
+_FREQUENT = 0.2  # share of the dev images from which on a label must occur in a run
 _MIN_TOGETHER = 10  # images that would hold two labels together in the dev set, were they independent
 
 
-def find_oddities(run: LabelTable, dev: LabelTable, task: Task) -> list[Problem]:
-    """Return warnings on the subtasks that both tables have."""
+def find_oddities(
+    run: LabelTable,
+    dev: LabelTable,
+    task: Task,
+    *,
+    held_out: Mapping[str, Mapping[str, Label]] | None = None,
+    accept_constant: bool = False,
+) -> list[Problem]:
+    """Return warnings, and errors for constant answers, on the subtasks that both tables have.
+
+    held_out         subtask → dev image id → label: the run's own answers to images that it was not trained on
+    accept_constant  constant answers are a warning
+    """
     import numpy as np
 
     subtasks = [subtask for subtask in task.subtasks if subtask.name in run.labels and subtask.name in dev.labels]
@@ -34,16 +48,28 @@ def find_oddities(run: LabelTable, dev: LabelTable, task: Task) -> list[Problem]
     columns = columns_of(subtasks)
     of_run, of_dev = (label_matrix(subtasks, table.labels, table.ids) for table in (run, dev))
     in_run, in_dev = of_run.mean(axis=0), of_dev.mean(axis=0)  # share of the images that have a label
-    found = []
     constant = np.isin(in_run, (0.0, 1.0))
-    for k in np.flatnonzero(constant & (in_dev > 0) & (in_dev < 1)).tolist():
+    excused = in_run == _shares_of(held_out or {}, columns)
+    varies = (in_dev > 0) & (in_dev < 1)
+    # that so many images are all alike though labels are as frequent as in the dev set
+    chance = np.where(in_run == 1, in_dev, 1 - in_dev) ** len(of_run)
+    wrong = constant & (in_run == 0) & (in_dev >= _FREQUENT) & (chance < ALPHA) & ~excused
+    found, told = [], np.zeros(len(columns), bool)
+    for subtask in subtasks:
+        places = [k for k, column in enumerate(columns) if column.subtask == subtask]
+        same = constant[places].all() and (chance[places] < ALPHA).any() and not excused[places].all()
+        if same and varies[places].any() and not accept_constant:
+            found.append(_same_answers([columns[k] for k in places], in_run[places], in_dev[places]))
+            told[places] = True
+    for k in np.flatnonzero(constant & varies & ~told).tolist():
         actual = f"{'every' if in_run[k] == 1 else 'no'} image with this label"
-        found.append(_warning("label-constant", columns[k], actual, _as_in_dev(in_dev[k])))
+        is_wrong = bool(wrong[k]) and not accept_constant
+        found.append(_oddity("label-constant", columns[k], actual, _as_in_dev(in_dev[k]), is_wrong=is_wrong))
     p = [_two_shares(of_run[:, k].sum(), len(of_run), of_dev[:, k].sum(), len(of_dev)) for k in range(len(columns))]
     for k in _holm(p, ALPHA):
         if not constant[k] and not in_dev[k] / _FACTOR < in_run[k] < in_dev[k] * _FACTOR:
             actual = f"{in_run[k]:.1%} of the images with this label"
-            found.append(_warning("label-share", columns[k], actual, _as_in_dev(in_dev[k])))
+            found.append(_oddity("label-share", columns[k], actual, _as_in_dev(in_dev[k])))
     for subtask in subtasks:
         if subtask.multi_label:
             found += _rows_and_pairs(subtask, columns, of_run, of_dev)
@@ -62,7 +88,7 @@ def _rows_and_pairs(
     found = []
     if _two_shares(empty_run, len(run), empty_dev, len(dev)) < ALPHA and empty_run / len(run) > empty_dev / len(dev):
         actual = f"{empty_run / len(run):.1%} of the images without a label of {subtask.name}"
-        found.append(_warning("rows-without-label", columns[places[0]], actual, _as_in_dev(empty_dev / len(dev))))
+        found.append(_oddity("rows-without-label", columns[places[0]], actual, _as_in_dev(empty_dev / len(dev))))
     together, in_dev = run.T @ run, dev.T @ dev
     by_chance = np.outer(dev.sum(axis=0), dev.sum(axis=0)) / len(dev)
     for one, other in combinations(range(len(places)), 2):
@@ -70,18 +96,41 @@ def _rows_and_pairs(
             actual = f"{int(together[one, other])} images with this label and '{columns[places[other]]}'"
             chance = f"{by_chance[one, other]:.0f} would have both if they were independent"
             expected = f"none, as in the dev set ({chance})"
-            found.append(_warning("labels-never-together", columns[places[one]], actual, expected))
+            found.append(_oddity("labels-never-together", columns[places[one]], actual, expected))
     return found
+
+
+def _shares_of(labels: Mapping[str, Mapping[str, Label]], columns: Sequence[LabelColumn]) -> np.ndarray:
+    """Return the share of images with each label, (n_columns,); nan for a subtask without any."""
+    import numpy as np
+
+    shares = {
+        subtask: dict(zip(columns_of([subtask]), label_matrix([subtask], labels, list(of)).mean(axis=0), strict=True))
+        for subtask in {column.subtask for column in columns}
+        if (of := labels.get(subtask.name))
+    }
+    return np.array([shares.get(column.subtask, {}).get(column, np.nan) for column in columns])
+
+
+def _same_answers(columns: Sequence[LabelColumn], in_run: np.ndarray, in_dev: np.ndarray) -> Problem:
+    """Return the error of a subtask whose answers are all the same."""
+    given = [column.label for column, share in zip(columns, in_run, strict=True) if share == 1]
+    actual = f"the same answer for every image: {' and '.join(given) or 'no label'}"
+    shares = ", ".join(f"{column.label} {share:.1%}" for column, share in zip(columns, in_dev, strict=True))
+    problem = _oddity("label-constant", columns[0], "", f"several, as in the dev set ({shares})", is_wrong=True)
+    return replace(problem, actual=actual)
 
 
 def _as_in_dev(share: float) -> str:
     return f"about {share:.1%}, as in the dev set"
 
 
-def _warning(code: str, column: LabelColumn, actual: str, expected: str) -> Problem:
+def _oddity(code: str, column: LabelColumn, actual: str, expected: str, *, is_wrong: bool = False) -> Problem:
     label = "" if column.subtask.multi_label else f"{column.label}: "
     remedy = "Check whether the model really predicts this."
-    return Problem(code, "warning", None, column.heading, label + actual, expected, remedy)
+    if is_wrong:
+        remedy += " If it does, accept it: --accept-constant."
+    return Problem(code, "error" if is_wrong else "warning", None, column.heading, label + actual, expected, remedy)
 
 
 def _two_shares(hits_a: float, n_a: int, hits_b: float, n_b: int) -> float:

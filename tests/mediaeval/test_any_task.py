@@ -108,7 +108,7 @@ def test_it_is_submitted_with_every_proof_and_scored(folder, workdir):
 def test_its_file_is_checked_against_the_images_and_with_faults(folder):
     run = first(folder)
     send(run, SKY, rehearsal=False, device="cpu")
-    check = AlignmentChecker(folder / "test", folder / "dev", config(folder), own=False, device="cpu")
+    check = AlignmentChecker(folder / "test", folder / "dev", config(folder), device="cpu")
     assert check(run.run_csv).ok
     lines = run.run_csv.read_text().splitlines()
     cells = [line.split(",", 1) for line in lines[1:]]

@@ -71,7 +71,9 @@ def test_oddities_are_told_and_an_equal_run_has_none():
     assert ("label-constant", "T2.1: Joy") in found and ("label-constant", "T2.7: Neutral") in found
     assert ("label-share", "T3.2: Anxiety") in found
     assert ("rows-without-label", "T3.1: Anger") in found
-    assert all(problem.severity == "warning" for problem in find_oddities(table(odd), table(dev), TASK))
+    wrong = [problem for problem in find_oddities(table(odd), table(dev), TASK) if problem.severity == "error"]
+    assert [(problem.code, problem.column) for problem in wrong] == [("label-constant", "T2.7: Neutral")]
+    assert "--accept-constant" in wrong[0].remedy
 
 
 def test_labels_that_never_stand_together_in_the_dev_set_are_told():
@@ -198,3 +200,19 @@ def test_holm_corrects_in_steps():
     # 0.01 × 3, 0.03 × 2, then no less than the step before: Holm 1979
     assert holm([0.03, 0.01, 0.04]) == pytest.approx([0.06, 0.03, 0.06])
     assert holm([]) == [] and holm([0.6, 0.9]) == [1.0, 1.0]
+
+
+def test_constant_answers_are_an_error_unless_the_run_gives_them_to_dev_images_too():
+    dev, run = labels(1, n=1000), labels(2, n=100)
+    run["subtask1"] = dict.fromkeys(run["subtask1"], "neutral")
+
+    def errors(**options):
+        found = find_oddities(table(run), table(dev), TASK, **options)
+        return [problem.column for problem in found if problem.severity == "error"]
+
+    assert errors() == ["T1"]
+    assert errors(accept_constant=True) == []
+    assert errors(held_out={"subtask1": dict.fromkeys(dev["subtask1"], "neutral")}) == []
+    assert errors(held_out={"subtask1": dev["subtask1"]}) == ["T1"]
+    few = {name: dict(list(of.items())[:2]) for name, of in run.items()}
+    assert not [p for p in find_oddities(table(few), table(dev), TASK) if p.severity == "error"], "two may be alike"
