@@ -49,9 +49,18 @@ def _one_thread():
 
 
 @parametrize_with_checks(
-    [*map(quick, CLASSIFIERS), *(BlockScaler(scale=scale) for scale in ("none", "unit", "standard"))]
+    [
+        *(quick(name) for name in CLASSIFIERS if name != "auto"),
+        *(BlockScaler(scale=scale) for scale in ("none", "unit", "standard")),
+    ]
 )
 def test_estimator_keeps_scikit_learns_conventions(estimator, check):
+    check(estimator)
+
+
+@pytest.mark.slow
+@parametrize_with_checks([quick("auto")])  # three classifiers each time
+def test_an_average_keeps_scikit_learns_conventions(estimator, check):
     check(estimator)
 
 
