@@ -108,4 +108,4 @@ def classifier_settings(classifier: Mapping[str, Any], section: str = "classifie
 
 def settings_model(name: str) -> type[ClassifierSettings]:
     """Return the model of the settings of a classifier of the table."""
-    return resolve_name(CLASSIFIERS[name].settings)
+    return resolve_name(CLASSIFIERS[choose("classifier", name, CLASSIFIERS)].settings)

@@ -99,6 +99,8 @@ def _extractors(config) -> list[dict]:
             "kind": entry.kind,
             "reads": entry.source or "images",
             "width": entry.width or "",
+            "order": "" if entry.order is None else entry.order,
+            "seconds": entry.seconds or "",
             "weights": entry.weights_in_words(),
             "licence": entry.licence,
             "about": entry.summary,

@@ -59,7 +59,9 @@ def at_hand(config: Extractors) -> list[str]:
             if file in beside and not own_file(extractor, role):  # else it were the extractor's own
                 _is_sound(Path(config.weights_beside or "", file), role, flaws)
     if flaws:
-        logger.warning(f"not used: {first_few(f'{path} ({flaw})' for path, flaw in flaws.items())}.")
+        logger.warning(
+            f"weight files that are not used: {first_few(f'{path} ({flaw})' for path, flaw in flaws.items())}."
+        )
 
     def rank(name: str) -> tuple[float, int]:
         order = known[name].order
@@ -180,6 +182,9 @@ def _names_in(folder: Path | None, flaws: Flaws) -> list[str]:
         return sorted(path.name for path in folder.iterdir()) if folder is not None else []
     except FileNotFoundError:
         return []
-    except OSError as error:  # a file, or no right to read
+    except NotADirectoryError:
+        flaws[str(folder)] = "a file, where a folder is expected"
+        return []
+    except OSError as error:  # no right to read, for example
         flaws[str(folder)] = error.strerror or "unreadable"
         return []

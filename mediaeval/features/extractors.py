@@ -42,10 +42,9 @@ class ExtractorConfig(BaseModel):
     width: int | None = Field(
         default=None, ge=1, description="Numbers per image; features of another width are refused; unset: any width."
     )
-    order: float | None = Field(
+    order: int | None = Field(
         default=None,
         strict=True,
-        allow_inf_nan=False,
         ge=0,
         le=100,
         description="How strong its features are, 0 to 100: the largest is chosen first where none are named; unset, "

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import tomli_w
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 import mediaeval.config
@@ -460,6 +460,7 @@ def test_no_settings_end_in_a_traceback(rng):
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.text(max_size=20) | st.from_regex(r"(classifier|system|subtask1|data)(\.\w*)?=.*"), max_size=3))
+@example(["classifier=lgistic", "system.lr=1"])
 def test_no_set_ends_in_a_traceback(sets):
     try:
         config = load_config(sets=sets)

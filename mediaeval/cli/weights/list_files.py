@@ -17,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 EXAMPLE = "Example: mediaeval weights list open2026"
 NEEDS_ARGUMENTS = False
-AT_HAND = "needs no certain weights: it takes those at hand. Get some: mediaeval weights fetch small"
+AT_HAND = "names no weights: it takes those at hand. Fetch some: mediaeval weights fetch small"
 
 
 def command(

@@ -123,7 +123,7 @@ def test_folders_that_are_none_and_a_damaged_index_are_a_line(workdir, cache, ca
     write(cache / "index.json", b"{")
     assert found() == []
     [line] = [record.message for record in caplog.records]
-    assert "weights (Not a directory)" in line and "index.json is damaged" in line
+    assert "weights (a file, where a folder is expected)" in line and "index.json is damaged" in line
 
 
 def test_time_is_estimated_from_the_size_of_a_file(workdir):
