@@ -130,7 +130,7 @@ def command(
             if aligned:
                 print_line(aligned[position].text())
         if len(aligned) > 1:
-            tally = Counter(one.verdict for one in aligned)
+            tally = Counter(one.verdict if one.alignment else "not checked" for one in aligned)
             print_line(f"{len(aligned)} files: {', '.join(f'{n} {verdict}' for verdict, n in sorted(tally.items()))}")
     if not (all(report.ok for report in reports) and all(one.ok for one in aligned)):
         raise typer.Exit(1)

@@ -104,7 +104,8 @@ def of_best_at_hand(
 
 
 def _too_long(seconds: float, left: float, minutes: float) -> str:
-    return f"about {seconds / 60:.1f} minutes, of {minutes:g} are {max(left, 0) / 60:.1f} left (--evidence-time)"
+    took = f"{seconds:.0f} seconds" if seconds < 100 else f"{seconds / 60:.0f} minutes"
+    return f"it would take about {took}, and {max(left, 0):.0f} seconds are left of --evidence-time {minutes:g}"
 
 
 def _engine(extractors: Mapping[str, ExtractorConfig], config: Config, device: str) -> Engine:

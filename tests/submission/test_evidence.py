@@ -71,10 +71,8 @@ def test_an_extractor_that_contradicts_two_others_is_left_out_and_of_two_neither
     assert not found.expectation.skill.any()
 
 
-def test_test_images_of_another_world_are_far_and_of_the_same_are_not():
+def test_images_of_another_world_are_remote_and_of_the_same_are_not():
     dev, _, test, _ = views(1.0)
-    assert remoteness(dev, test).share < 0.2 and remoteness(dev, test).ratio == pytest.approx(1, abs=0.1)
-    elsewhere = remoteness(dev, np.abs(test) + 3)
-    assert elsewhere.share > 0.9 and elsewhere.ratio > 1.2
-    twice = np.concatenate([dev, dev])
-    assert remoteness(twice, test).share < 0.2, "a dev image's copy is not its neighbour"
+    assert abs(remoteness(dev, test)) < 0.02 and abs(remoteness(dev[:20], test[:20])) < 0.05
+    assert remoteness(dev, np.abs(test) + 3) > 0.5
+    assert remoteness(np.zeros((3, 4)), np.zeros((3, 4))) == 0
