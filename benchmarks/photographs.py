@@ -12,6 +12,7 @@ uncertain a score of so few is.
 """
 
 import argparse
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -29,7 +30,7 @@ from mediaeval.data.dataset import load_dataset
 from mediaeval.data.split import read_csv_by_id
 from mediaeval.features.build import build
 from mediaeval.features.extract import extract
-from mediaeval.features.extractors import ExtractorConfig
+from mediaeval.features.extractors import EXTRACTORS, ExtractorConfig
 from mediaeval.features.store import FeatureStore
 from mediaeval.steps.tables import decide
 from submission.score import score_decisions
@@ -84,10 +85,14 @@ class SubtaskData:
     groups: list[str]
 
 
-def load_shared(folder: Path, name: str, store: Path) -> list[SubtaskData]:
-    """Return each subtask of "oasis", whose groups are concepts, or "coco", with augmented views and no groups."""
+def load_shared(folder: Path, name: str, store: Path, use: Sequence[str] = ()) -> list[SubtaskData]:
+    """Return each subtask of "oasis", whose groups are concepts, or "coco", with augmented views and no groups.
+
+    `use`: some of the three networks, or handcrafted; empty: the three.
+    """
     dataset = load_dataset(folder / name, VISUAL_SENTIMENT_2021)
-    networks = [build(title, extractor) for title, extractor in shared_extractors(folder / "weights").items()]
+    shared = shared_extractors(folder / "weights")
+    networks = [build(title, (EXTRACTORS | shared)[title]) for title in use or shared]
     blocks = {n.name: n.width for n in networks}
     ids = list(dataset.ids)
     groups, n_views = ids, VIEWS
@@ -187,10 +192,11 @@ def main() -> None:
     parser.add_argument("data", type=Path, help="the folder that holds oasis/, coco/ and weights/")
     parser.add_argument("--seeds", type=int, default=5, help="repetitions, each with folds of its own")
     parser.add_argument("--only", default="", help="only rows with this in their title")
+    parser.add_argument("--use", default="", help="mobilenet, tfsame, squeeze or handcrafted, comma separated")
     parser.add_argument("--store", type=Path, default=Path(".mediaeval/features"))
     options = parser.parse_args()
     seeds = list(range(options.seeds))
-    for data in load_shared(options.data, options.dataset, options.store):
+    for data in load_shared(options.data, options.dataset, options.store, [*filter(None, options.use.split(","))]):
         table(data, seeds, options.only)
 
 

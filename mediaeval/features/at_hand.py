@@ -70,6 +70,17 @@ def at_hand(config: Extractors) -> list[str]:
     return sorted(here, key=rank)
 
 
+def unknown_beside(config: Extractors) -> list[str]:
+    """Return the weight files in `weights_beside` that have the name of no published file."""
+    published = {name for extractor in config.all_extractors().values() for name in _published(extractor).values()}
+    names = _names_in(config.weights_beside, {})
+    return [
+        f"{BESIDE}/{name}"
+        for name in names
+        if Path(name).suffix in (".safetensors", ".pth", ".pt", ".bin", ".h5", ".caffemodel") and name not in published
+    ]
+
+
 def seconds_per_image(extractor: ExtractorConfig) -> float:
     """Return how long an extractor takes for an image on one core, in seconds.
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mediaeval.config import Config
 from mediaeval.errors import RunFolderError, first_few
-from mediaeval.features.at_hand import at_hand, seconds_per_image
+from mediaeval.features.at_hand import at_hand, seconds_per_image, unknown_beside
 from mediaeval.features.extractors import ExtractorConfig
 from mediaeval.runs import RunFolder
 from mediaeval.sample.draw import sample_of
@@ -36,7 +36,7 @@ def with_chosen_features(config: Config, datasets: Sequence[Path], run: RunFolde
     chosen = _quick(here, known)[:MOST]
     others = [name for name in here if name not in chosen]
     if not chosen:
-        _warn_of_hand_crafted(others, known)
+        _warn_of_hand_crafted(config, others)
         return config.using([WITHOUT_NETWORKS])
     rest = f"; also here: {_with_times(others, known)}" if others else ""
     logger.info(f"features: {', '.join(chosen)} (the strongest at hand{rest}). To name others: --use NAMES.")
@@ -67,10 +67,15 @@ def _with_times(names: Sequence[str], known: Mapping[str, ExtractorConfig]) -> s
     return first_few(f"{name}, {seconds_per_image(known[name]):.2g} s per image" for name in names)
 
 
-def _warn_of_hand_crafted(slow: Sequence[str], known: Mapping[str, ExtractorConfig]) -> None:
+def _warn_of_hand_crafted(config: Config, slow: Sequence[str]) -> None:
     """Say what hand-crafted features cost, and what to do instead. `slow`: the names of networks that are at hand."""
-    why = f"networks here take long ({_with_times(slow, known)})" if slow else "no network's weights are here"
-    do = f"Take one of them: --use {slow[0]}; or fetch" if slow else "Fetch"
+    why, do = "no network's weights are here", "Fetch"
+    if slow:
+        why = f"networks here take long ({_with_times(slow, config.all_extractors())})"
+        do = f"Take one of them: --use {slow[0]}; or fetch"
+    elif others := unknown_beside(config):
+        why = f"weights here have names of no published file ({first_few(others)})"
+        do = 'Name each as weights = "FILE" in a section [extractors.NAME] of mediaeval.toml; or fetch'
     logger.warning(
         f"features: {WITHOUT_NETWORKS}, since {why}: learned from 483 photographs, they reached weighted F1 .476 where "
         f"three small networks reached .545. {do} a quick one ({SMALL_MB} MB): mediaeval weights fetch {SMALL}."

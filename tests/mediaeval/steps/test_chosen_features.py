@@ -74,6 +74,14 @@ def test_hand_crafted_where_nothing_is_at_hand_with_what_it_costs_and_what_mends
     assert "Take one of them: --use siglip; or fetch a quick one" in caplog.messages[1]
 
 
+def test_weights_beside_the_settings_under_other_names_are_pointed_out(workdir, caplog):
+    (workdir / "weights").mkdir()
+    (workdir / "weights/mine.safetensors").write_bytes(SAFE)
+    assert chosen() == ["handcrafted"]
+    assert "weights here have names of no published file (weights/mine.safetensors)" in caplog.text
+    assert 'Name each as weights = "FILE" in a section [extractors.NAME]' in caplog.text
+
+
 def test_the_drawn_sample_keeps_hand_crafted_features(workdir, cache, caplog):
     fill(cache, "mobilenetv2")
     for folder in ("drawn", "own"):
