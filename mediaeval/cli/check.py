@@ -160,12 +160,13 @@ def _alignment_checker(
     from mediaeval.proofs.align import AlignmentChecker
     from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
+    settings = load_config(config, task=VISUAL_SENTIMENT_2021, use=use)
     return AlignmentChecker(
         data,
         dev,
-        load_config(config, task=VISUAL_SENTIMENT_2021, use=use),
+        settings,
         device=resolve_device(device),
-        named=use not in (None, "auto"),
+        named=use is not None and not settings.chooses_features,
         runs=runs,
         minutes=minutes,
         accept_constant=accept_constant,

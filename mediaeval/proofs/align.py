@@ -54,10 +54,10 @@ class AlignmentReport:
         return codes or ([] if self.alignment.ok else [self.alignment.verdict])
 
     def text(self) -> str:
-        """Return what was found, a line each, and the verdict, for people."""
+        """Return what the images show, then what is odd beside the dev set, for people; a line each."""
         if self.alignment is None:
             return f"{self.file}: not checked against the images: {self.unreadable}"
-        return "\n".join([*(describe(oddity, self.file) for oddity in self.oddities), self.alignment.text()])
+        return "\n".join([self.alignment.text(), *(describe(oddity, self.file) for oddity in self.oddities)])
 
     def to_dict(self) -> dict[str, Any]:
         """Return the same for `json.dumps`."""
