@@ -129,7 +129,18 @@ def _faults_of_meaning(task: Task) -> list[Fault]:
         meaning("labels backwards", _reorder_labels(lambda n, rng: list(range(n))[::-1])),
         meaning("labels in the order of sorted ids", _sort_labels_by_id),
         meaning("labels shuffled", _reorder_labels(lambda n, rng: list(rng.permutation(n)))),
+        meaning("labels shuffled inside batches", _reorder_labels(_shuffle_inside_batches)),
+        meaning("batches of rows in another order", _reorder_labels(_reorder_batches)),
+        meaning("labels of two workers one after another", _reorder_labels(_workers_in_turn(2))),
+        meaning("labels of four workers one after another", _reorder_labels(_workers_in_turn(4))),
+        meaning("labels of four workers in turn", _reorder_labels(_workers_one_by_one(4))),
+        meaning("labels of a row dropped, the next ones moved up", _reorder_labels(_drop_row)),
+        meaning("labels of a row doubled, the next ones moved down", _reorder_labels(_double_row)),
     ]
+    if len(task.subtasks) > 1:
+        for subtask in task.subtasks:
+            change = _reorder_labels(_slip(0, 1), _places_of(task, [subtask]))
+            faults.append(meaning(f"labels of {subtask.name} alone slipped", change))
     several = [subtask for subtask in task.subtasks if subtask.multi_label]
     for subtask in several:
         pairs = [pair for pair in task.confusable_labels if set(pair) <= set(subtask.labels)]
@@ -246,13 +257,21 @@ def _other_case(name: str) -> str:
     return name.upper() if name != name.upper() else name.lower()
 
 
-def _reorder_labels(order: Callable[[int, np.random.Generator], list[int]]) -> Change:
-    """Leave the ids and give row i the labels of row order[i]."""
+def _reorder_labels(order: Callable[[int, np.random.Generator], list[int]], places: Places | None = None) -> Change:
+    """Leave the ids and give row i the labels of row order[i]: all of them, or those of some columns."""
 
     def change(table: Table, rng: np.random.Generator) -> Table:
         rows = table[1:]
-        taken = order(len(rows), rng)
-        return [table[0], *([cells[0], *rows[k][1:]] for cells, k in zip(rows, taken, strict=True))]
+        moved = set(range(1, len(table[0])) if places is None else places(table))
+        if len(moved) == len(table[0]) - 1 and places is not None:
+            raise LookupError("the run has no other columns")
+        return [
+            table[0],
+            *(
+                [rows[k][place] if place in moved else cell for place, cell in enumerate(cells)]
+                for cells, k in zip(rows, order(len(rows), rng), strict=True)
+            ),
+        ]
 
     return change
 
@@ -271,6 +290,55 @@ def _slip(first: float, lag: int) -> Callable[[int, np.random.Generator], list[i
 def _exchange_quarters(n: int, rng: np.random.Generator) -> list[int]:
     quarter = n // 4
     return [*range(2 * quarter, 3 * quarter), *range(quarter, 2 * quarter), *range(quarter), *range(3 * quarter, n)]
+
+
+_BATCH = 32  # rows, or a quarter of a shorter file
+
+
+def _batches_of(n: int) -> list[list[int]]:
+    size = max(min(_BATCH, n // 4), 1)
+    return [list(range(start, min(start + size, n))) for start in range(0, n, size)]
+
+
+def _shuffle_inside_batches(n: int, rng: np.random.Generator) -> list[int]:
+    return [int(k) for batch in _batches_of(n) for k in rng.permutation(batch)]
+
+
+def _reorder_batches(n: int, rng: np.random.Generator) -> list[int]:
+    import numpy as np
+
+    batches = _batches_of(n)
+    order = rng.permutation(len(batches))
+    if (order == np.arange(len(batches))).all():
+        order = order[::-1]
+    return [k for place in order for k in batches[place]]
+
+
+def _workers_in_turn(workers: int) -> Callable[[int, np.random.Generator], list[int]]:
+    """Return an order of labels that each worker made of every so many images, written one worker after another."""
+    return lambda n, rng: [k for worker in range(workers) for k in range(worker, n, workers)]
+
+
+def _workers_one_by_one(workers: int) -> Callable[[int, np.random.Generator], list[int]]:
+    """Return an order of labels that each worker made of a part of the file, written in turn."""
+
+    def order(n: int, rng: np.random.Generator) -> list[int]:
+        size = -(-n // workers)
+        return [k for first in range(size) for k in range(first, n, size)]
+
+    return order
+
+
+def _drop_row(n: int, rng: np.random.Generator) -> list[int]:
+    """Return an order without a row of the first half; the last row keeps its labels."""
+    dropped = int(rng.integers(0, max(n // 2, 1)))
+    return [*range(dropped), *range(dropped + 1, n), n - 1]
+
+
+def _double_row(n: int, rng: np.random.Generator) -> list[int]:
+    """Return an order with a row of the first half twice; the last row's labels are lost."""
+    doubled = int(rng.integers(0, max(n // 2, 1)))
+    return [*range(doubled + 1), *range(doubled, n - 1)]
 
 
 def _sort_labels_by_id(table: Table, rng: np.random.Generator) -> Table:

@@ -11,7 +11,8 @@ from mediaeval.errors import DatasetError
 from mediaeval.proofs.evidence import evidence_of
 from mediaeval.proofs.evidence_features import MINUTES, of_best_at_hand, of_named
 from mediaeval.proofs.own_folder import held_out_answers, with_extractors_of
-from submission.alignment.align import CANNOT_TELL, Alignment, align, usual_orders
+from submission.alignment.align import CANNOT_TELL, Alignment, align
+from submission.alignment.orders import usual_orders
 from submission.alignment.plausibility import find_oddities
 from submission.errors import LabelFileError
 from submission.labels import read_labels

@@ -48,13 +48,20 @@ class ColumnFault:
     strength: float
 
 
+@dataclass(frozen=True)
+class ColumnPair:
+    """Two columns in each other's place, or classes in another order, and whether that would have been noticed."""
+
+    subtask: str  # of the first
+    noticed: bool
+
+
 def judge_columns(
     expected: np.ndarray, skill: np.ndarray, labels: np.ndarray, columns: Sequence[LabelColumn]
-) -> tuple[ColumnFault | None, float]:
-    """Return the best explanation of columns that are not in place, and the share of pairs that can be told apart.
+) -> tuple[ColumnFault | None, tuple[ColumnPair, ...]]:
+    """Return the best explanation of columns that are not in place, and which pairs can be told apart.
 
-    The explanation is None if all columns are in place, or if the evidence is not sufficient. Two labels can be told
-    apart if their swap would be noticed.
+    The explanation is None if all columns are in place, or if the evidence is not sufficient.
 
     expected, labels  (n_rows, n_columns), rows in one order
     """
@@ -79,8 +86,12 @@ def judge_columns(
     named = max((fault for fault in found if fault is not assigned), key=lambda fault: fault.gain, default=None)
     # chosen among very many arrangements, it must be more than a refinement of a named one
     best = assigned if assigned in found and (named is None or assigned.gain > 1.2 * named.gain) else named
-    pairs = [_gain(a, b, order)[1] for kind, order in rivals if kind in ("swapped", "classes")]
-    return best, sum(strength < -threshold for strength in pairs) / max(len(pairs), 1)
+    pairs = [
+        ColumnPair(_moves(order, columns)[0][0].subtask.name, _gain(a, b, order)[1] < -threshold)
+        for kind, order in rivals
+        if kind in ("swapped", "classes")
+    ]
+    return best, tuple(pairs)
 
 
 def _clear(

@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
-from submission.alignment.align import ALIGNED, CANNOT_TELL, MISALIGNED, align, arrangements, usual_orders
+from submission.alignment.align import ALIGNED, CANNOT_TELL, MISALIGNED, SUSPICIOUS, align
 from submission.alignment.assignment import best_assignment
 from submission.alignment.expectation import columns_of, expect, label_matrix
+from submission.alignment.likelihood import Likelihood, Quality, regress
+from submission.alignment.orders import arrangements, interleavings, usual_orders
 from submission.faults import MEANING, faults_of, spoil
 from submission.labels import LabelTable, read_labels
 from submission.runfile import format_run
@@ -72,17 +74,17 @@ def test_a_sound_run_is_aligned_and_says_what_would_have_been_seen(judged):
     assert "no other arrangement fits better" in found.text()
 
 
-def test_the_order_of_rows_in_the_file_does_not_matter(judged):
-    expectation, run, ids = judged
+def test_the_order_of_rows_in_the_file_does_not_matter(short):
+    expectation, run, ids = short
     rows = list(np.random.default_rng(5).permutation(ids))
     shuffled = LabelTable(run.path, run.header, tuple(rows), run.labels)
     assert align(shuffled, expectation).verdict == ALIGNED
     assert align(shuffled, expectation).z == pytest.approx(align(run, expectation).z)
 
 
-@pytest.mark.parametrize("lag", [1, -1, 7, 200])
-def test_a_slip_of_all_rows_is_told_with_its_size(judged, lag):
-    expectation, run, ids = judged
+@pytest.mark.parametrize("lag", [1, -1, 7, 80])
+def test_a_slip_of_all_rows_is_told_with_its_size(short, lag):
+    expectation, run, ids = short
     n = len(ids)
     found = align(moved(run, [(k + lag) % n for k in range(n)]), expectation)
     assert codes(found) == {"rows-shifted"}
@@ -91,47 +93,152 @@ def test_a_slip_of_all_rows_is_told_with_its_size(judged, lag):
     )
 
 
-def test_a_break_within_the_file_is_located(judged):
-    expectation, run, _ = judged
-    start = 250
-    order = [*range(start), *range(start + 1, 600), start]
+def test_a_break_within_the_file_is_located(short):
+    expectation, run, _ = short
+    start = 100
+    order = [*range(start), *range(start + 1, 240), start]
     (problem,) = align(moved(run, order), expectation).problems
     assert problem.code == "rows-shifted"
     assert abs(problem.line - (start + 2)) < 40, "the header is line 1"
 
 
-def test_exchanged_blocks_a_shuffle_and_a_backward_file_have_names_of_their_own():
-    expectation, run, ids = make(1199)
+def test_exchanged_blocks_a_shuffle_and_a_backward_file_have_names_of_their_own(short):
+    expectation, run, ids = short
     n = len(ids)
-    blocks = [*range(600, 900), *range(300, 600), *range(300), *range(900, n)]
+    blocks = [*range(120, 180), *range(60, 120), *range(60), *range(180, n)]
     assert codes(align(moved(run, blocks), expectation)) == {"rows-exchanged"}
     assert codes(align(moved(run, range(n)[::-1]), expectation)) == {"rows-reordered"}
-    shuffled = np.random.default_rng(3).permutation(n)
-    assert codes(align(moved(run, shuffled), expectation)) == {"rows-unrelated"}
     half = [*range(n // 2), *(n // 2 + np.random.default_rng(3).permutation(n - n // 2))]
     (problem,) = align(moved(run, half), expectation).problems
-    assert problem.code == "rows-unrelated" and abs(problem.line - (n // 2 + 2)) < 60
+    assert problem.code == "rows-unrelated" and abs(problem.line - (n // 2 + 2)) < 30
 
 
-def test_labels_in_sorted_order_under_ids_in_another_are_told_as_that(judged):
-    expectation, run, ids = judged
+@pytest.fixture(scope="module")
+def short():
+    """(expectation of 240 test images, sound run, its ids)"""
+    return make(240)
+
+
+def shuffled_in(size: int, n: int) -> list[int]:
+    rng = np.random.default_rng(4)
+    return [int(k) for start in range(0, n, size) for k in start + rng.permutation(min(size, n - start))]
+
+
+ROWS = list(range(240))
+BATCHES = [ROWS[start : start + 24] for start in range(0, 240, 24)]
+
+
+@pytest.mark.parametrize(
+    ("order", "code", "actual"),
+    [
+        ([*ROWS[0::3], *ROWS[1::3], *ROWS[2::3]], "rows-interleaved", "the labels of 3 workers one after another"),
+        ([k for first in range(48) for k in ROWS[first::48]], "rows-interleaved", "the labels of 5 workers in turn"),
+        ([k for one in (3, 0, 1, 2, 9, 5, 4, 8, 7, 6) for k in BATCHES[one]], "rows-exchanged", "72 rows below"),
+        ([*ROWS[:100], *ROWS[101:], 239], "rows-shifted", "the images 1 row below"),
+        ([*ROWS[:101], *ROWS[100:239]], "rows-shifted", "the images 1 row above"),
+        (shuffled_in(8, 240), "rows-shuffled", "within batches of about"),
+    ],
+)
+def test_workers_batches_and_dropped_or_doubled_rows_have_names(short, order, code, actual):
+    expectation, run, ids = short
+    found = align(moved(run, order), expectation, usual_orders(ids))
+    (problem,) = found.problems
+    assert (found.verdict, problem.code) == (MISALIGNED, code) and actual in problem.actual
+
+
+def test_a_slip_of_one_subtask_is_told_as_its_own(short):
+    expectation, run, _ = short
+    slipped = moved(run, [*ROWS[1:], 0]).labels["subtask2"]
+    found = align(LabelTable(run.path, run.header, run.ids, {**run.labels, "subtask2": slipped}), expectation)
+    (problem,) = found.problems
+    assert problem.code == "rows-shifted" and problem.actual.startswith("of subtask2 alone, lines 2 to 24")
+
+
+def test_a_slip_of_a_quarter_of_sixty_rows_is_noticed():
+    expectation, run, _ = make(60, noise=0.5)
+    order = [*range(45), *range(46, 60), 45]
+    (problem,) = align(moved(run, order), expectation).problems
+    assert problem.code == "rows-shifted" and abs(problem.line - 47) < 8
+
+
+def test_shuffled_labels_are_suspicious_and_it_says_how_poor_a_run_would_be(short):
+    expectation, run, _ = short
+    found = align(moved(run, shuffled_in(240, 240)), expectation)
+    assert (found.verdict, codes(found), found.ok) == (SUSPICIOUS, {"rows-unrelated"}, False)
+    assert (
+        "19 in 20 runs that have 55% of that reach 3.0" in found.problems[0].expected
+        and found.tested == found.not_tested == ()
+    )
+
+
+def own_answers(n_dev: int = 600, noise: float = 1.0) -> dict:
+    """Answers for the dev images of `make`, of the quality of its run: the same images, other noise."""
+    _, answers = world(n_dev, seed=1, noise=noise)
+    return table(answers, [f"d{k}" for k in range(n_dev)]).labels
+
+
+def test_a_runs_own_answers_say_how_well_its_labels_should_fit(short):
+    expectation, run, _ = short
+    expectation = replace(expectation, dev_ids=tuple(f"d{k}" for k in range(600)))
+    assert align(run, expectation, {}, own_answers()).verdict == ALIGNED
+    order = np.arange(240)
+    of_four = order % 4 != 0
+    order[of_four] = np.random.default_rng(1).permutation(order[of_four])
+    mixed = moved(run, order)  # three rows of four hold the labels of others, in no order
+    assert align(mixed, expectation).verdict == ALIGNED, "as those of a poor run"
+    found = align(mixed, expectation, {}, own_answers())
+    assert (found.verdict, codes(found)) == (SUSPICIOUS, {"fit-below-own"})
+    few = {name: dict(list(of.items())[:20]) for name, of in own_answers().items()}
+    assert align(run, expectation, {}, few).z_sound == align(run, expectation).z_sound, "20 answers say too little"
+
+
+def test_what_was_and_was_not_tested_comes_first(short):
+    expectation, run, ids = short
+    found = align(run, expectation, usual_orders(ids))
+    assert found.text().startswith("run.csv: would be noticed: labels that slip by a few rows")
+    assert any("rows of subtask1, subtask2 and subtask3 alone that slip" in one for one in found.tested)
+    assert f"if fewer than {found.smallest_slip} rows do" in found.not_tested[0]
+    assert any("exchanges of columns or classes of subtask2" in one for one in found.tested)
+
+
+def test_interleaved_workers():
+    found = interleavings(5)
+    assert list(found["the labels of 2 workers one after another, the ids in turn"]) == [0, 2, 4, 1, 3]
+    # parts of three and two images, one of each in turn
+    assert list(found["the labels of 2 workers in turn, the ids one worker after another"]) == [0, 3, 1, 4, 2]
+    assert all(sorted(order) == list(range(50)) for order in interleavings(50).values())
+
+
+def test_the_likelihood_of_unrelated_rows_is_a_density():
+    """E exp(s) over rows that have nothing to do with the image is 1, or less: what bounds the false alarms."""
+    expectation, run, ids = make(600)
+    labels = label_matrix(TASK.subtasks, run.labels, ids)
+    likelihood = Likelihood(expectation.expected, labels, regress(expectation.left_out, expectation.truth))
+    for moved_columns in (None, np.arange(20) < 3):
+        affinity = likelihood.at(Quality(0.5, 0.0), moved_columns)
+        mean = np.exp((affinity.a @ affinity.b.T).astype(float)).mean()
+        assert 0.7 < mean < 1.3
+
+
+def test_labels_in_sorted_order_under_ids_in_another_are_told_as_that(short):
+    expectation, run, ids = short
     by_id = sorted(range(len(ids)), key=lambda k: ids[k])
     (problem,) = align(moved(run, by_id), expectation, usual_orders(ids)).problems
     assert problem.code == "rows-reordered" and "sorted order" in problem.actual
 
 
 @pytest.mark.parametrize("fault", [f for f in faults_of(TASK) if f.kind == MEANING], ids=lambda f: f.name)
-def test_every_fault_of_meaning_in_the_catalogue_is_caught(judged, fault, tmp_path):
-    expectation, run, ids = judged
+def test_every_fault_of_meaning_in_the_catalogue_is_caught(short, fault, tmp_path):
+    expectation, run, ids = short
     data = format_run(TASK.header, ids, run.labels)
     (tmp_path / "run.csv").write_bytes(spoil(fault, data, np.random.default_rng(0)))
     found = align(read_labels(tmp_path / "run.csv", TASK), expectation, usual_orders(ids))
-    assert found.verdict == MISALIGNED and not found.ok
+    assert found.verdict in (MISALIGNED, SUSPICIOUS) and not found.ok
     kind = "columns-" if any(word in fault.name for word in ("T2", "T3")) else "classes-" if "neg" in fault.name else ""
     assert any(code.startswith(kind) for code in codes(found)), codes(found)
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", [0, 1, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(2, 12))])
 @pytest.mark.parametrize("noise", [0.5, 2.0, 6.0, 50.0])
 def test_no_honest_run_is_an_alarm_however_poor(seed, noise):
     expectation, run, ids = make(300, n_dev=150, noise=noise, seed=100 * seed)
@@ -147,12 +254,12 @@ def test_ten_images_are_too_few_and_it_says_how_many_are_enough():
     assert 10 < found.rows_needed < 600 and f"about {found.rows_needed} rows would be enough" in found.reason
 
 
-def test_runs_of_one_subtask_are_judged_alone(judged):
-    expectation, run, _ids = judged
+def test_runs_of_one_subtask_are_judged_alone(short):
+    expectation, run, _ids = short
     for name in TASK.names:
         part = LabelTable(run.path, run.header, run.ids, {name: run.labels[name]})
         assert align(part, expectation).verdict == ALIGNED, name
-        assert codes(align(moved(part, [*range(1, 600), 0]), expectation)) == {"rows-shifted"}, name
+        assert codes(align(moved(part, [*range(1, 240), 0]), expectation)) == {"rows-shifted"}, name
 
 
 def test_images_without_features_take_no_part(judged):
