@@ -42,9 +42,10 @@ from submission.alignment.align import ALIGNED, CANNOT_TELL, Alignment, align
 from submission.alignment.combine import combine
 from submission.alignment.expectation import Expectation, columns_of, expect, label_matrix
 from submission.alignment.orders import usual_orders
+from submission.alignment.plausibility import find_oddities
 from submission.check import find_problems
 from submission.faults import FORM, faults_of, spoil
-from submission.labels import read_labels
+from submission.labels import LabelTable, read_labels
 from submission.runfile import format_run
 from submission.score import weighted_f1
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021 as TASK
@@ -67,6 +68,7 @@ KINDS = {
     "batches of rows": {"rows-exchanged"},
     "inside batches": {"rows-shuffled", "rows-unrelated"},
     "workers": {"rows-interleaved"},
+    "one answer": {"label-constant"},
     "backwards": {"rows-reordered"},
     "sorted": {"rows-reordered"},
     "shuffled": {"rows-unrelated"},
@@ -210,6 +212,7 @@ def one_split(job: tuple[Images, int, bool]) -> Split:
     expectation, truth = images.expectation(dev, test), images.Y[test]
     orders = usual_orders(ids)
     header = TASK.header.only([subtask.name for subtask in images.subtasks])
+    dev_table = LabelTable(Path("dev.csv"), header.cells, tuple(dev_ids), as_labels(images, images.Y[dev], dev_ids))
     split = Split()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "run.csv"
@@ -226,6 +229,10 @@ def one_split(job: tuple[Images, int, bool]) -> Split:
                 counts = before - f1 >= COSTLY
                 if not counts:
                     return
+            odd = find_oddities(run, dev_table, TASK)
+            if constant := " ".join(one.code for one in odd if one.severity == "error"):
+                split.verdicts.append(Verdict(what, sound, counts, constant, constant if own is not None else ""))
+                return
             unknown = outcome(align(run, expectation, orders))
             by_own = ""
             if own is not None:

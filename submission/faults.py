@@ -136,6 +136,7 @@ def _faults_of_meaning(task: Task) -> list[Fault]:
         meaning("labels of four workers in turn", _reorder_labels(_workers_one_by_one(4))),
         meaning("labels of a row dropped, the next ones moved up", _reorder_labels(_drop_row)),
         meaning("labels of a row doubled, the next ones moved down", _reorder_labels(_double_row)),
+        meaning("one answer for all images", _reorder_labels(lambda n, rng: [int(rng.integers(n))] * n)),
     ]
     if len(task.subtasks) > 1:
         for subtask in task.subtasks:

@@ -227,7 +227,11 @@ def test_labels_in_sorted_order_under_ids_in_another_are_told_as_that(short):
     assert problem.code == "rows-reordered" and "sorted order" in problem.actual
 
 
-@pytest.mark.parametrize("fault", [f for f in faults_of(TASK) if f.kind == MEANING], ids=lambda f: f.name)
+# that one answer fits any order of rows is for plausibility.py to notice
+OF_MEANING = [fault for fault in faults_of(TASK) if fault.kind == MEANING and "one answer" not in fault.name]
+
+
+@pytest.mark.parametrize("fault", OF_MEANING, ids=lambda fault: fault.name)
 def test_every_fault_of_meaning_in_the_catalogue_is_caught(short, fault, tmp_path):
     expectation, run, ids = short
     data = format_run(TASK.header, ids, run.labels)
