@@ -264,5 +264,5 @@ def _sound(strength: Strength) -> float:
 
 
 def _cannot_tell(path: Path, reason: str, n_rows: int) -> Alignment:
-    nothing = ("nothing: no rows could be compared",)
+    nothing = ("any rearrangement of rows or columns",)
     return Alignment(str(path), CANNOT_TELL, reason, n_rows, None, 0.0, 0.0, None, 0.0, (), (), nothing)
