@@ -2,6 +2,7 @@
 
     python -m benchmarks.real_heads ../shared/data
     python -m benchmarks.real_heads ../shared/data --seeds 1 --only 'OASIS'
+    python -m benchmarks.real_heads ../shared/data --left-out
 
 OASIS (subtask 1, folds by concept), COCO (subtasks 2 and 3) and a drawn sample of 600 images (all three), each with a
 quarter, a half and all of the groups. In each repetition, five folds by group give every image a prediction by models
@@ -12,6 +13,9 @@ the three (its network is a single one) with weights of the other folds' log los
 Printed: the weighted F1, mean over the repetitions and half the width of its 95 % interval (Student's t; the
 repetitions are of the same images, so it is that of other folds and seeds, not of other images), the log loss, and the
 CPU seconds of the fits as multiples of the network's. Last the mean of all rows.
+
+`--left-out` prints the weighted F1 of `kernel` alone where labels are several: with thresholds of the other folds, and
+with those of its own training images, each left out, as `train` has them.
 """
 
 import argparse
@@ -31,7 +35,7 @@ from benchmarks.thresholds import load_drawn
 from mediaeval.classifiers.auto import average_out_of_fold
 from mediaeval.classifiers.model import SubtaskModel
 from mediaeval.classifiers.settings import AutoSettings
-from mediaeval.classifiers.thresholds import assign_folds
+from mediaeval.classifiers.thresholds import assign_folds, tune_thresholds
 from submission.score import weighted_f1
 
 SHARES = (0.25, 0.5, 1.0)
@@ -100,6 +104,27 @@ def measure(data: SubtaskData, seed: int, kept: Path | None) -> np.ndarray:
     return np.array(found)
 
 
+def measure_left_out(data: SubtaskData, seed: int) -> tuple[float, float]:
+    """Return the weighted F1 of `kernel` with thresholds of the other folds, and of its own images left out."""
+    fold = assign_folds(data.groups, FOLDS, np.random.default_rng(seed))
+    row, Y = rows_of(data)["kernel"], data.labels.to_numpy()
+    P, decided = np.zeros(Y.shape), np.zeros(Y.shape, int)
+    for k in range(FOLDS):
+        train, held = fold != k, fold == k
+        model = SubtaskModel(data.task, row.classifier, row.params, data.blocks, row.scale, seed)
+        left_out = model.fit(data.X[train], data.labels[train]).left_out()
+        P[held] = model.predict_matrix(data.X[held]).to_numpy()
+        decided[held] = P[held] >= tune_thresholds(Y[train], left_out.to_numpy())
+    return weighted_f1(Y, decide_folds(data, row, Y, fold, P)), weighted_f1(Y, decided)
+
+
+def print_left_out(title: str, parts: list[SubtaskData]) -> None:
+    """Print a row of the table of `--left-out`."""
+    found = np.array([measure_left_out(part, seed) for seed, part in enumerate(parts)])
+    cells = [f"{mean:.3f} ± {sd:.3f}" for mean, sd in zip(found.mean(axis=0), found.std(axis=0), strict=True)]
+    print(f"| {title} | {' | '.join(cells)} |", flush=True)
+
+
 def datasets(shared: Path, store: Path, folder: Path) -> Iterator[tuple[str, SubtaskData]]:
     """Yield title and images of each subtask."""
     for name, title in (("oasis", "OASIS"), ("coco", "COCO")):
@@ -129,20 +154,29 @@ def main() -> None:
     parser.add_argument("--only", default="", help="only rows with this in their title")
     parser.add_argument("--store", type=Path, default=Path(".mediaeval/features"))
     parser.add_argument("--kept", type=Path, help="a folder of what was measured, to go on from")
+    parser.add_argument("--left-out", action="store_true", help="the two ways to tune the thresholds of kernel")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    print("| images | " + " | ".join(HEADS) + " | log loss | time |\n|---|" + "---|" * (len(HEADS) + 2))
+    if options.left_out:
+        print("| images | the other folds, mean ± sd | left out |\n|---|---|---|")
+    else:
+        print("| images | " + " | ".join(HEADS) + " | log loss | time |\n|---|" + "---|" * (len(HEADS) + 2))
     every = []
     with tempfile.TemporaryDirectory() as folder:
         for title, data in datasets(options.data, options.store, Path(folder)):
             for share in SHARES if options.only in title else ():
                 parts = [share_of(data, share, seed) for seed in range(options.seeds)]
+                n_images = round(np.mean([len(part.labels) for part in parts]))
+                if options.left_out:
+                    if data.task.multi_label:
+                        print_left_out(f"{title}, {n_images} images", parts)
+                    continue
                 kept = [options.kept and options.kept / f"{title}-{share}-{seed}.npy" for seed in range(options.seeds)]
                 found = [measure(part, seed, path) for seed, (part, path) in enumerate(zip(parts, kept, strict=True))]
-                n_images = round(np.mean([len(part.labels) for part in parts]))
                 print_row(f"{title}, {n_images} images", np.array(found))
                 every.append(found)
-    print_row("mean", np.mean(every, axis=0))
+    if every:
+        print_row("mean", np.mean(every, axis=0))
 
 
 if __name__ == "__main__":
