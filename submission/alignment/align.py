@@ -141,7 +141,8 @@ def align(
     rival = find_rival(Likelihood(expected, labels, slopes), places, arrangements(ids, orders or {}))
     if fault and rival:  # each may be a poor explanation of the other
         repaired = Likelihood(expected, _repaired(labels, fault, expectation, kept), slopes).best()
-        if repaired - Likelihood(expected, labels, slopes).best() >= rival.evidence:
+        choice = math.lgamma(len(fault.moves) + 1)  # as many columns have so many orders
+        if repaired - Likelihood(expected, labels, slopes).best() - choice >= rival.evidence:
             rival = None
         else:
             fault = None
