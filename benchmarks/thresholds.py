@@ -110,13 +110,13 @@ def print_all_optimism(shared: Path, repeats: int, store: Path, folder: Path) ->
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seeds", type=int, help="3, or 10 with --optimism")
+    parser.add_argument("--seeds", type=int, help="3, or 5 with --optimism")
     parser.add_argument("--optimism", type=Path, metavar="DATA", help="the folder that holds coco/ and weights/")
     parser.add_argument("--store", type=Path, default=Path(".mediaeval/features"))
     options = parser.parse_args()
     if options.optimism:
         with tempfile.TemporaryDirectory() as folder:
-            print_all_optimism(options.optimism, options.seeds or 10, options.store, Path(folder))
+            print_all_optimism(options.optimism, options.seeds or 5, options.store, Path(folder))
         return
     print("| dev images | subtask | tuned (default) | " + " | ".join(f"threshold {t}" for t in FIXED) + " |")
     print("|---|---|---|" + "---|" * len(FIXED))
