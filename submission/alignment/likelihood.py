@@ -8,8 +8,8 @@ answers decide nothing. Of all labels together, or of one subtask's while the ot
 
     s(j, i) = log p(e of image j | labels of row i) / p(e of image j)
 
-is a product a[j] · b[i], mixed with the stray share. For one subtask both densities are given the image's labels of the
-other subtasks, so that an image that these fit well is no better a match than another.
+is a product a[j] · b[i], mixed with the stray share. An arrangement gives each image the labels of one row, so that its
+likelihood is a density of all the images' expectations, whatever the labels; a row may be used twice.
 """
 
 from __future__ import annotations
@@ -98,20 +98,12 @@ class Likelihood:
 
     def at(self, quality: Quality, moved: np.ndarray | None = None) -> Affinity:
         """Return the affinity of rows to images; `moved`: the columns whose labels move, the others staying."""
-        import numpy as np
-
-        effects, explained = quality.share * self.effects, quality.share**2 * self.explained
-        if moved is None:
-            return _affinity(
-                self.evidence, self.labels @ effects.T, explained, self.evidence, 0 * explained, quality.stray
-            )
-        stay, move = self.labels[:, ~moved], self.labels[:, moved]
-        left = self.evidence - stay @ effects[:, ~moved].T
-        guess = np.linalg.pinv(stay.T @ stay, rcond=1e-6, hermitian=True) @ (stay.T @ move)  # of labels from the others
-        unknown = (move - stay @ guess) @ effects[:, moved].T
-        without = explained - unknown.T @ unknown / len(unknown)  # explained by the labels that stay
-        others = left - stay @ guess @ effects[:, moved].T
-        return _affinity(left, move @ effects[:, moved].T, explained, others, without, quality.stray)
+        effects, w = quality.share * self.effects, self.evidence
+        m = self.labels @ effects.T
+        if moved is not None:
+            w = w - self.labels[:, ~moved] @ effects[:, ~moved].T
+            m = self.labels[:, moved] @ effects[:, moved].T
+        return _affinity(w, m, self.evidence, quality.share**2 * self.explained, quality.stray)
 
     def in_batches(self, quality: Quality, size: int) -> float:
         """Return the log-likelihood ratio of labels that belong to images of the same batch of rows, in any order.
@@ -124,8 +116,7 @@ class Likelihood:
         root = np.sqrt(np.diff(starts, append=len(self.labels)))[:, None]
         w = np.add.reduceat(self.evidence, starts) / root
         m = np.add.reduceat(self.labels @ (quality.share * self.effects).T, starts) / root
-        explained = quality.share**2 * self.explained
-        return float(_affinity(w, m, explained, w, 0 * explained, 0.0).own.sum())
+        return float(_affinity(w, m, w, quality.share**2 * self.explained, 0.0).own.sum())
 
     def best(self) -> float:
         """Return the log-likelihood ratio of the file as it is, at the likeliest quality; at least 0."""
@@ -143,28 +134,18 @@ def regress(expected: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return slopes
 
 
-def _affinity(
-    w: np.ndarray, m: np.ndarray, explained: np.ndarray, others: np.ndarray, by_others: np.ndarray, stray: float
-) -> Affinity:
-    """Return log N(w; m, I − explained) / N(others; 0, I − by_others) as a product over images (w) and rows (m)."""
+def _affinity(w: np.ndarray, m: np.ndarray, evidence: np.ndarray, explained: np.ndarray, stray: float) -> Affinity:
+    """Return log N(w; m, I − explained) / N(evidence; 0, I) as a product over images (w) and rows (m)."""
     import numpy as np
 
-    precision, log_volume = _inverse(explained)
-    of_others, others_volume = _inverse(by_others)
-    of_image = 0.5 * (others_volume - log_volume + _squares(others, of_others) - _squares(w, precision))
+    left = np.eye(len(explained)) - explained
+    precision = np.linalg.inv(left)
+    of_image = 0.5 * ((evidence**2).sum(axis=1) - np.linalg.slogdet(left)[1] - _squares(w, precision))
     of_row = -0.5 * _squares(m, precision)
     ones = np.ones((len(w), 1))
     a = np.concatenate([w @ precision, of_image[:, None], ones], axis=1)
     b = np.concatenate([m, ones, of_row[:, None]], axis=1)
     return Affinity(a.astype(np.float32), b.astype(np.float32), stray)
-
-
-def _inverse(explained: np.ndarray) -> tuple[np.ndarray, float]:
-    """Return the inverse of I − explained, and the logarithm of its determinant."""
-    import numpy as np
-
-    left = np.eye(len(explained)) - explained
-    return np.linalg.inv(left), float(np.linalg.slogdet(left)[1])
 
 
 def _squares(x: np.ndarray, precision: np.ndarray) -> np.ndarray:

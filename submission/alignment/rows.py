@@ -25,8 +25,6 @@ ALPHA = 0.02  # chance of a false alarm, at most, over all rivals; on real files
 ENOUGH = -math.log(ALPHA)  # evidence from which on a rival is accepted
 # Prior probability of each kind. Half of it is for all subtasks together, half for one of several alone.
 PRIORS = {"slip": 0.5, "unrelated": 0.1, "order": 0.1, "workers": 0.1, "batches": 0.1, "shuffled": 0.1}
-# With fewer rows per column, what one subtask's labels say of another's cannot be told, nor whether one alone slipped.
-_ROWS_PER_COLUMN = 2
 _OF_BATCHES = RIVAL_QUALITIES[1:3]  # at which batches are put in order, which takes longest
 SEED = 0  # of the rows drawn from a long file
 
@@ -77,7 +75,7 @@ def _rivals(likelihood: Likelihood, subtasks: Mapping[str, np.ndarray], orders: 
     n = len(likelihood.labels)
     everything = tuple(subtasks)
     choices: list[tuple[tuple[str, ...], np.ndarray | None]] = [(everything, None)]
-    if len(subtasks) > 1 and n >= _ROWS_PER_COLUMN * likelihood.labels.shape[1]:
+    if len(subtasks) > 1:
         choices += [((name,), columns) for name, columns in subtasks.items()]
     workers = interleavings(n) if n <= MAX_ROWS else {}
     for quality in _rival_qualities(likelihood):

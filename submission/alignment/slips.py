@@ -47,24 +47,25 @@ class _Part:
 def slipped_parts(affinity: Affinity, *, near_only: bool = False) -> tuple[float, tuple[Segment, ...]]:
     """Return parts that belong to other rows' images, the strongest first, and the evidence for all of them.
 
-    The evidence is the log-likelihood ratio to the file as it is, times the prior of the parts. Each row is in one
-    part. `near_only`: usual lags alone are tried.
+    The evidence is the log-likelihood ratio to the file as it is, times the prior of the parts. Each row and each
+    image is in one part. `near_only`: usual lags alone are tried.
     """
     import numpy as np
 
     own = affinity.own
     n = len(own)
     lags = _lags(affinity, near_only)
-    free = np.ones(n, bool)
+    free, free_images = np.ones(n, bool), np.ones(n, bool)
     total = 0.0
     found: list[Segment] = []
     for _ in range(_MOST):
-        best = _best_part(affinity, own, free, lags)
+        best = _best_part(affinity, own, free, free_images, lags)
         if found and best.evidence < _FURTHER:
             break
         total += best.evidence
         found.append(Segment(best.first, best.last, best.lag if best.lag <= n // 2 else best.lag - n))
         free[best.first : best.last + 1] = False
+        free_images[np.arange(best.first, best.last + 1) + best.lag - n] = False
         if total < 0 or not free.any():
             break
     return total, tuple(found)
@@ -93,16 +94,24 @@ def prior_of_slip(n: int) -> float:
     return -math.log(2 * 2 * USUAL) - math.log(3) - math.log(n)
 
 
-def _best_part(affinity: Affinity, own: np.ndarray, free: np.ndarray, lags: np.ndarray) -> _Part:
-    """Return the part of free rows, at any lag, for which the evidence is strongest."""
+def _best_part(
+    affinity: Affinity, own: np.ndarray, free: np.ndarray, free_images: np.ndarray, lags: np.ndarray
+) -> _Part:
+    """Return the part of free rows and images, at any lag, for which the evidence is strongest.
+
+    Row i goes to image i + lag, whose fit changes from its own row's to that of row i.
+    """
     import numpy as np
 
     n = len(own)
     usual = np.minimum(lags, n - lags) <= USUAL
     prior = -np.log(2 * np.where(usual, usual.sum(), max((~usual).sum(), 1))) - math.log(3)
     best = _Part(-math.inf, 0, n - 1, 1)
+    of_images = np.lib.stride_tricks.sliding_window_view(np.concatenate([own, own]), n)  # [lag, i]: own[i + lag]
+    open_images = np.lib.stride_tricks.sliding_window_view(np.concatenate([free_images, free_images]), n)
     for places, products in _at_lags(affinity, lags):
-        walk = np.cumsum((affinity.mixed(products) - own) * free, axis=1, dtype=np.float64)  # (n_lags, n)
+        gain = affinity.mixed(products) - of_images[lags[places]]
+        walk = np.cumsum(gain * (free & open_images[lags[places]]), axis=1, dtype=np.float64)  # (n_lags, n)
         before = np.concatenate([np.zeros((len(walk), 1)), walk[:, :-1]], axis=1)
         lowest = np.minimum.accumulate(before, axis=1)
         rise = walk - lowest
