@@ -307,6 +307,8 @@ def report(name: str, splits: list[Split]) -> None:
     faults = [verdict for verdict in verdicts if not verdict.sound]
     for what in [*dict.fromkeys(verdict.what for verdict in faults), "all"]:
         files = [verdict for verdict in faults if what in (verdict.what, "all")]
+        if not files:
+            continue
         trials = [trial for split in splits for trial in split.trials.get(what, [])]
         bound = power(trials)
         limit = "" if bound is None else f"{bound:.1%}"

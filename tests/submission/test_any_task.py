@@ -171,7 +171,7 @@ def test_every_fault_is_detected_as_of_form_or_by_the_images(harbour, invented_t
         problems = find_problems(spoilt, run.ids, invented_task.header)
         errors = {problem.code for problem in problems if problem.severity == "error"}
         assert bool(errors) == (fault.kind == FORM), (fault.name, errors)
-        if fault.kind == MEANING:
+        if fault.kind == MEANING and "one answer" not in fault.name:  # which fits any order of rows
             (tmp_path / "run.csv").write_bytes(spoilt)
             found = align(read_labels(tmp_path / "run.csv", invented_task), expectation, usual_orders(run.ids))
             assert found.verdict in (MISALIGNED, SUSPICIOUS), (fault.name, found.text())
