@@ -92,9 +92,10 @@ def with_store_near(config: Config, source: Path, *folders: Path) -> Config:
     source   the run.toml that it is from, for messages; the run may be somebody else's
     folders  where its store may be, beside the working folder
     """
-    store = os.environ.get(STORE_VARIABLE) or config.features.store
+    own = os.environ.get(STORE_VARIABLE)
+    store = own or config.features.store
     usual = FeaturesSection().store
-    if store == config.features.store and store != usual and not _is_within(store, Path(), *folders):
+    if not own and store != usual and not _is_within(store, Path(), *folders):
         logger.info(
             f"{source}: its feature store {store} is outside of this folder and is not used; features are kept in "
             f"{usual}. To use it all the same: {STORE_VARIABLE}={store}"
