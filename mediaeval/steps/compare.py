@@ -15,6 +15,7 @@ from mediaeval.steps.trained_run import TrainedRun
 from mediaeval.steps.validation import validation_warnings
 from submission.compare import Comparison, compare
 from submission.task import Subtask, Task
+from submission.wording import both
 
 logger = logging.getLogger(__name__)
 
@@ -46,8 +47,8 @@ def compare_runs(folders: list[RunFolder], task: Task, *, seed: int = 0) -> list
             continue
         if len(lacking) < len(runs):
             logger.info(
-                f"{name}: {', '.join(lacking)} has no out-of-fold predictions: compared on the validation images "
-                "alone. To compare on all dev images, train it again, with --folds 5."
+                f"{name}: {both(lacking)} {'has' if len(lacking) == 1 else 'have'} no out-of-fold predictions: "
+                "compared on the validation images alone. To compare on all dev images, train again with --folds 5."
             )
         results.append(_by_validation(runs, task[name], dataset, rng))
     return results

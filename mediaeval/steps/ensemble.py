@@ -30,7 +30,7 @@ from mediaeval.steps.tables import F1_TOLERANCE, rows_of
 from mediaeval.steps.trained_run import TrainedRun
 from submission.score import score_decisions
 from submission.task import Subtask, Task
-from submission.wording import quoted
+from submission.wording import both, quoted
 
 logger = logging.getLogger(__name__)
 
@@ -183,17 +183,20 @@ def _made_of(folder: RunFolder, task: Task, seen: tuple[str, ...] = ()) -> set[s
 def _require_same_labels(subtask: Subtask, members: list[TrainedRun], labels: pd.DataFrame) -> None:
     """Raise DatasetError when the dev set's labels are not those that a member was scored with."""
     for member in members:
-        table = member.validation(subtask)
-        decided = member.labels(subtask, table)
-        truth = labels.reindex(table.index)
-        score = 0.0 if truth.isna().any(axis=None) else _f1(subtask, truth, decided)
-        expected = member.records[subtask.name].score.weighted_f1
-        if abs(score - expected) > F1_TOLERANCE:
-            raise DatasetError(
-                f"{member.folder.path}: with the dev set's present labels, {subtask.name} scores {score:.6f} on the "
-                f"validation images, in training {expected:.6f}: the labels have changed. Put them back, or train the "
-                "run again."
-            )
+        record = member.records[subtask.name]
+        validated = member.labels(subtask, member.validation(subtask))
+        answers = [("on the validation images", validated, record.score.weighted_f1)]
+        if record.out_of_fold and (of_all := member.out_of_fold_labels(subtask)) is not None:
+            answers.append(("out of fold", of_all, record.out_of_fold.f1))
+        for where, decided, expected in answers:
+            truth = labels.reindex(decided.index)
+            score = 0.0 if truth.isna().any(axis=None) else _f1(subtask, truth, decided)
+            if abs(score - expected) > F1_TOLERANCE:
+                raise DatasetError(
+                    f"{member.folder.path}: with the dev set's present labels, {subtask.name} scores {score:.6f} "
+                    f"{where}, in training {expected:.6f}: the labels have changed. Put them back, or train the run "
+                    "again."
+                )
 
 
 def _f1(subtask: Subtask, truth: pd.DataFrame, decided: pd.DataFrame) -> float:
@@ -254,7 +257,13 @@ def _out_of_fold(
     None where a member has none, or they were made in other folds.
     """
     records = [record for member in members if (record := member.records[subtask.name].out_of_fold)]
-    if len(records) < len(members):
+    if lacking := [member.name for member in members if member.records[subtask.name].out_of_fold is None]:
+        if records:
+            logger.info(
+                f"{subtask.name}: {both(lacking)} {'has' if len(lacking) == 1 else 'have'} no out-of-fold predictions, "
+                "so the ensemble is scored on the validation images alone. To score it on all dev images, train again "
+                f"with --folds {records[0].folds}."
+            )
         return None
     tables = [table for member in members if (table := member.out_of_fold(subtask)) is not None]
     first, ids = tables[0], list(tables[0].index)

@@ -2,7 +2,8 @@
 
 A table has a row per dev image: the probabilities, in the columns of the labels, and two more, `fold` (in which it was
 held out, counted from 0) and `group` (images that were held out together). Each fold has thresholds of its own, tuned
-on the other folds' rows, so that no image's label has a part in its own answer.
+on the other folds' rows. The models behind those rows were trained on this fold, too: how little that flatters was
+measured (docs/benchmarks.md).
 """
 
 from collections.abc import Callable, Mapping

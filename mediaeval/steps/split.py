@@ -63,18 +63,19 @@ def make_folds(
 ) -> pd.Series:
     """Return the fold, counted from 0, in which each id of `sides` is held out; balanced as the split is.
 
-    The validation side is the first fold, and the training side makes the others; unless the split was `given`, as a
-    file: then folds are made of all images. `groups` (id → group) are never divided.
+    A validation side of about the size of a fold is the first, and the training side makes the others. Otherwise, and
+    where the split was `given`, as a file, folds are made of all images. `groups` (id → group) are never divided.
     """
     assert settings.folds, "without folds the split alone is scored"
     rng = np.random.default_rng((settings.seed, 1))
     labels = all_labels(dataset, list(sides.index))
-    folded = labels if given else labels[sides == "train"]
+    # beside a fifth, "two folds" would be scored mostly by a model of that fifth
+    joined = not given and 2 / 3 < settings.val * settings.folds < 3 / 2
+    folded = labels[sides == "train"] if joined else labels
     of_these = [groups[i] for i in folded.index]
-    fold = data_split.make_folds(
-        folded, settings.folds if given else settings.folds - 1, how=settings.how, groups=of_these, rng=rng
-    )
-    return fold if given else (fold + 1).reindex(labels.index, fill_value=0)
+    n_folds = settings.folds - 1 if joined else settings.folds
+    fold = data_split.make_folds(folded, n_folds, how=settings.how, groups=of_these, rng=rng)
+    return (fold + 1).reindex(labels.index, fill_value=0) if joined else fold
 
 
 def split_dataset(config: Config, *, skip_bad: bool) -> tuple[pd.DataFrame, pd.Series]:

@@ -64,7 +64,7 @@ def train(
         )
         writer = RunWriter(run, config, subtasks, dataset, prepared.features, networks, prepared.sides, command)
         writer.require_same_inputs()
-        n_new = _test_images(config)
+        n_new = _test_images(config) if prepared.folds is not None else None
         results = []
         for name in subtasks:
             data = prepared.of_subtask(name)
@@ -92,7 +92,10 @@ def _test_images(config: Config) -> int | None:
     try:
         return len(load_dataset(Path(config.data.test), config.task, labelled=False).ids)
     except UserError as error:
-        logger.info(f"The score is foretold for as many images as the dev set has: {error}")
+        logger.info(
+            "The score on other images is given for as many as the dev set has, since the test set cannot be read: "
+            f"{error}"
+        )
         return None
 
 

@@ -14,8 +14,9 @@ from mediaeval.classifiers.model import load_model
 from mediaeval.data.split import make_folds
 from mediaeval.errors import DatasetError, RunFolderError
 from mediaeval.records import SubtaskRecord
-from mediaeval.runs import open_run
+from mediaeval.runs import open_run, run_folder
 from mediaeval.steps.compare import compare_runs
+from mediaeval.steps.ensemble import make_ensemble
 from mediaeval.steps.out_of_fold import FOLD, GROUP, decide_by_fold, same_partition, thresholds_by_fold
 from mediaeval.steps.trained_run import TrainedRun
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021
@@ -137,7 +138,7 @@ def test_groups_are_compared_as_groups_and_other_groups_are_refused(job):
 
 
 @pytest.mark.integration
-def test_an_ensemble_is_scored_out_of_fold_by_the_members_thresholds(job):
+def test_an_ensemble_is_scored_out_of_fold_by_the_members_thresholds(job, caplog):
     command("ensemble", "a", "b", "--run", "both")
     runs = {name: TrainedRun.open(open_run(name), TASK) for name in ("a", "b", "both")}
     subtask = TASK["subtask2"]
@@ -150,6 +151,36 @@ def test_an_ensemble_is_scored_out_of_fold_by_the_members_thresholds(job):
     command("train", "all", "--run", "three", *QUICK, "--folds", "3")
     command("ensemble", "a", "three", "--run", "mixed")
     assert open_run("mixed").read_subtask("subtask1").out_of_fold is None, "thresholds of other folds do not fit"
+    command("train", "all", "--run", "none", *QUICK, "--folds", "0")
+    command("ensemble", "a", "none", "--run", "half")
+    assert "subtask1: none has no out-of-fold predictions, so the ensemble is scored on the valid" in caplog.text
+    _swap_two_training_labels("a")
+    with pytest.raises(DatasetError, match=r"scores 0\.\d+ out of fold, in training 0\.\d+: the labels have changed"):
+        make_ensemble([open_run("a"), open_run("b")], run_folder("new"), TASK)
+
+
+def _swap_two_training_labels(run):
+    """Give two training images of a run one another's classes, so that its out-of-fold score differs."""
+    devset = pd.read_csv("devset/devset.csv", index_col=0, dtype=str)
+    answers = TrainedRun.open(open_run(run), TASK).out_of_fold_labels(TASK["subtask1"]).idxmax(axis=1)
+    sides = pd.read_csv(f"runs/{run}/split.csv", index_col="id")["side"]
+    trained = devset.loc[sides.index[sides == "train"], "T1"]
+    right = next(i for i in trained.index if trained[i] == answers[i])
+    other = next(i for i in trained.index if trained[i] != trained[right])
+    devset.loc[[right, other], "T1"] = devset.loc[[other, right], "T1"].to_numpy()
+    devset.to_csv("devset/devset.csv")
+
+
+@pytest.mark.integration
+def test_folds_of_another_size_than_the_validation_side_are_made_beside_it(job, caplog):
+    for folds, sizes in ((2, [20, 20]), (4, [11, 11, 10, 8]), (10, [4] * 10)):
+        command("train", "subtask1", "--run", f"in{folds}", *QUICK, "--folds", str(folds), "--set", "data.test=absent")
+        table = TrainedRun.open(open_run(f"in{folds}"), TASK).out_of_fold(TASK["subtask1"])
+        assert sorted(table[FOLD].value_counts(), reverse=True) == sizes
+    said = "as many as the dev set has, since the test set cannot be read: absent does not exist."
+    assert caplog.text.count(said) == 3
+    command("train", "subtask1", "--run", "in0", *QUICK, "--folds", "0", "--set", "data.test=absent")
+    assert caplog.text.count(said) == 3, "without folds no such score is given"
 
 
 @pytest.mark.integration
