@@ -14,7 +14,15 @@ from mediaeval.records import SubtaskRecord
 from mediaeval.runs import write_record
 from mediaeval.steps.averaging import Average
 from mediaeval.steps.models import FIT, REFIT, Model
-from mediaeval.steps.out_of_fold import OutOfFold, Thresholds, hold_out, thresholds_by_fold, tuned, write_out_of_fold
+from mediaeval.steps.out_of_fold import (
+    OutOfFold,
+    Thresholds,
+    hold_out,
+    set_thresholds,
+    thresholds_by_fold,
+    tuned,
+    write_out_of_fold,
+)
 from mediaeval.steps.plots import plot_confusion, plot_curves
 from mediaeval.steps.tables import MODEL, SOURCE, decide, write_probabilities
 from mediaeval.steps.trainers import SubtaskTrainer, fold_file
@@ -106,80 +114,96 @@ def fit_subtask(
 ) -> TrainedSubtask:
     """Fit on the training side, score on the validation side, and fit once more on both unless `refit` is off.
 
-    Where the data have folds, every image is also predicted by a model of the other folds; `n_new` is of how many other
-    images the score is to be foretold (None: as many as these). The validation side chooses nothing: epochs are fixed
-    beforehand, and thresholds are tuned on the training side's images: left out of the fit where the classifier has a
-    closed form for that, else predicted by models of other folds. Those also learned from the validation side; how
-    little that flatters was measured (docs/benchmarks.md).
+    Where the data have folds, every image is also predicted by a model of the other folds; `n_new` is the number of
+    other images that `new_set` is for (None: as many as these). The validation side chooses nothing: epochs are fixed
+    beforehand, and thresholds are tuned on the training side's images (see `_tuned_thresholds`).
     """
-    task, settings = data.task, config.subtask(data.task.name)
-    train_ids, val_ids = data.ids("train"), data.ids("val")
+    task, labels, settings = data.task, data.labels, config.subtask(data.task.name)
+    train_ids, val_ids, all_ids = data.ids("train"), data.ids("val"), list(labels.index)
     model = trainer.fit(train_ids, FIT, val_ids)
     probabilities = model.predict_proba(data.images(val_ids))
-    table, average = None, Average.of(model) if data.folds is not None else None
-    of_each: Thresholds = []
-    if data.folds is not None:
-        table, of_each = _held_out(data, trainer, model, probabilities, average)
-    if table is not None and average is not None:
-        table = average.reweigh(table, data.labels)
-        average.weigh(model, train_ids, data.labels)
+    held_out = _HeldOut.predicted(data, trainer, model, probabilities) if data.folds is not None else None
+    average = held_out.average if held_out else None
+    if average:
+        average.weigh(model, train_ids, labels)
         probabilities = model.predict_proba(data.images(val_ids))
-    if not task.multi_label or settings.threshold != "tuned":
-        thresholds = [0.5 if settings.threshold == "tuned" else settings.threshold] * len(task.labels)
-    elif own := left_out_thresholds(model, data.labels.loc[train_ids]):
-        thresholds = own
-    elif table is None:
-        thresholds = trainer.tuned_thresholds(train_ids)
-    else:
-        thresholds = tuned(task, table.loc[train_ids], data.labels.loc[train_ids])
-    refitted = {REFIT: trainer.fit(list(data.labels.index), REFIT)} if refit else {}
-    if average is not None:
-        for whole in refitted.values():
-            average.weigh(whole, list(data.labels.index), data.labels)
-    of_folds = None
-    if table is not None:
-        if not of_each or settings.threshold != "tuned":
-            of_each = thresholds_by_fold(task, table, data.labels, settings.threshold)
-        baselines = _baselines(task, data.labels.mean(), data.labels)
-        of_folds = OutOfFold.scored(task, table, data.labels, of_each, baselines=baselines, n_new=n_new)
+    thresholds = set_thresholds(task, settings.threshold) or _tuned_thresholds(data, trainer, model, held_out)
+    models = {FIT: model}
+    if refit:
+        models[REFIT] = trainer.fit(all_ids, REFIT)
+        if average:
+            average.weigh(models[REFIT], all_ids, labels)
     return scored(
         task,
         settings=settings.model_dump(exclude_none=True) | trainer.chosen(),
         scale=config.features.scale,
-        models={FIT: model} | refitted,
+        models=models,
         probabilities=probabilities,
-        truth=data.labels.loc[val_ids],
+        truth=labels.loc[val_ids],
         thresholds=thresholds,
-        prior=data.labels.loc[train_ids].mean(),
+        prior=labels.loc[train_ids].mean(),
         n_train=len(train_ids),
-        out_of_fold=of_folds,
+        out_of_fold=held_out.scored(data, settings.threshold, n_new) if held_out else None,
     )
 
 
-def _held_out(
-    data: TrainingData, trainer: SubtaskTrainer, model: Model, validated: pd.DataFrame, average: Average | None
-) -> tuple[pd.DataFrame, Thresholds]:
-    """Return out-of-fold predictions, and each fold's thresholds where its model can leave images out, else none.
+def _tuned_thresholds(
+    data: TrainingData, trainer: SubtaskTrainer, model: Model, held_out: "_HeldOut | None"
+) -> list[float]:
+    """Return a threshold per label, tuned on the training side's images.
 
-    validated  the split model's predictions, which are those of a fold of its own images
-    average    collects what the members of an average predict
-
-    Everything is fitted inside of a fold, scaling included.
+    These are left out of the fit one by one where the classifier has a closed form for that, else predicted by models
+    of other folds. Those also learned from the validation side; how little that flatters was measured
+    (docs/benchmarks.md).
     """
-    assert data.folds is not None, "there are folds"
-    thresholds: Thresholds = []
+    train_ids = data.ids("train")
+    truth = data.labels.loc[train_ids]
+    if own := left_out_thresholds(model, truth):
+        return own
+    if held_out:
+        return tuned(data.task, held_out.table.loc[train_ids], truth)
+    return trainer.tuned_thresholds(train_ids)
 
-    def predict(fold: int, train_ids: list[str], held_out: list[str]) -> pd.DataFrame:
-        of_split = set(held_out) == set(validated.index)
-        fitted = model if of_split else trainer.fit(train_ids, fold_file(fold))
-        if average is not None:
-            average.collect(fitted, data.images(held_out))
-        if own := left_out_thresholds(fitted, data.labels.loc[data.ids("train") if of_split else train_ids]):
-            thresholds.append(own)
-        return validated if of_split else fitted.predict_proba(data.images(held_out))
 
-    table = hold_out(data.folds, dict(zip(data.labels.index, data.groups, strict=True)), predict)
-    return table, thresholds
+@dataclass(frozen=True)
+class _HeldOut:
+    """What the models of the folds predict for the images held out; see `steps.out_of_fold` for the table."""
+
+    table: pd.DataFrame
+    thresholds: Thresholds  # of each fold, on its model's own images left out; [] where models cannot leave them out
+    average: Average | None  # the source of the weights of an average; None for other classifiers
+
+    @classmethod
+    def predicted(
+        cls, data: TrainingData, trainer: SubtaskTrainer, of_split: Model, validated: pd.DataFrame
+    ) -> "_HeldOut":
+        """Fit a model for each fold, everything inside of the fold, scaling included; none is kept.
+
+        of_split   the split's model, which is taken for the fold that is the validation side, where there is one
+        validated  what it predicts for that side
+        """
+        assert data.folds is not None, "there are folds"
+        average, thresholds = Average.of(of_split), []
+
+        def predict(fold: int, train_ids: list[str], held_out: list[str]) -> pd.DataFrame:
+            is_split = set(held_out) == set(validated.index)
+            model = of_split if is_split else trainer.fit(train_ids, fold_file(fold))
+            if average:
+                average.collect(model, data.images(held_out))
+            if own := left_out_thresholds(model, data.labels.loc[data.ids("train") if is_split else train_ids]):
+                thresholds.append(own)
+            return validated if is_split else model.predict_proba(data.images(held_out))
+
+        table = hold_out(data.folds, dict(zip(data.labels.index, data.groups, strict=True)), predict)
+        return cls(average.reweigh(table, data.labels) if average else table, thresholds, average)
+
+    def scored(self, data: TrainingData, setting: float | str, n_new: int | None) -> OutOfFold:
+        """Return the score of all images. `setting`: the threshold that was set, or "tuned"; `n_new`: see there."""
+        task, labels = data.task, data.labels
+        own = self.thresholds if setting == "tuned" else []
+        of_each = own or thresholds_by_fold(task, self.table, labels, setting)
+        baselines = _baselines(task, labels.mean(), labels)
+        return OutOfFold.scored(task, self.table, labels, of_each, baselines=baselines, n_new=n_new)
 
 
 def left_out_thresholds(model: Model, truth: pd.DataFrame) -> list[float]:

@@ -51,10 +51,20 @@ def thresholds_by_fold(task: Subtask, table: pd.DataFrame, truth: pd.DataFrame, 
     setting  a probability, or "tuned"
     """
     n_folds = int(table[FOLD].max()) + 1
-    if not task.multi_label or setting != "tuned":
-        return [[0.5 if setting == "tuned" else float(setting)] * len(task.labels)] * n_folds
+    if fixed := set_thresholds(task, setting):
+        return [fixed] * n_folds
     others = [table.index[table[FOLD] != k] for k in range(n_folds)]
     return [tuned(task, table.loc[ids], truth.loc[ids]) for ids in others]
+
+
+def set_thresholds(task: Subtask, setting: float | str) -> list[float]:
+    """Return a threshold per label as it was set, a probability; none where they are to be tuned.
+
+    Labels of which an image has one are not tuned: the likeliest is taken, and ½ is recorded unless another was set.
+    """
+    if task.multi_label and setting == "tuned":
+        return []
+    return [0.5 if setting == "tuned" else float(setting)] * len(task.labels)
 
 
 def tuned(task: Subtask, probabilities: pd.DataFrame, truth: pd.DataFrame) -> list[float]:
@@ -91,7 +101,7 @@ class OutOfFold:
         """Score a table; see `submission.intervals` for the two intervals.
 
         baselines  name of a constant prediction → its weighted F1
-        n_new      of how many other images the score is to be foretold; None: as many as these
+        n_new      the number of other images that `new_set` is for; None: as many as these
         """
         truth, predicted = truth.loc[list(table.index)], decide_by_fold(task, table, thresholds)
         n_new = len(table) if n_new is None else n_new
