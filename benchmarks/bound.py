@@ -9,6 +9,7 @@ the ratio is that between the sound file and unrelated labels.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -111,16 +112,19 @@ class Table:
         return _labels(before, self.subtasks)
 
 
-def power(trials: list[Trial]) -> float | None:
-    """Return the share of costly faults that are noticed at the cut that 1 % of sound files fall below."""
-    costly = [trial.spoilt for trial in trials if trial.costly]
-    if not costly:
-        return None
-    return float(np.mean(np.array(costly) < np.quantile([trial.sound for trial in trials], FALSE_ALARMS)))
+def power(trials: Mapping[str, list[Trial]]) -> float | None:
+    """Return the share of costly faults that are noticed at the cut that 1 % of sound files fall below, by fault."""
+    noticed = []
+    for of_fault in trials.values():
+        costly = np.array([trial.spoilt for trial in of_fault if trial.costly])
+        if len(costly):
+            noticed.append(costly < np.quantile([trial.sound for trial in of_fault], FALSE_ALARMS))
+    return float(np.concatenate(noticed).mean()) if noticed else None
 
 
 def _id(i: int) -> str:
-    return f"i{i:05}"
+    """Return an id whose sorted order is not that of the rows."""
+    return f"i{i * 7919 % 100_003:06}"
 
 
 def _cells(labels: np.ndarray, subtasks: list[Subtask]) -> list[list[str]]:

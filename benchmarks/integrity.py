@@ -306,12 +306,15 @@ def report(name: str, splits: list[Split]) -> None:
     print("\n| costly fault | files | noticed, unknown origin | own answers | bound | by its name | cannot tell |")
     print("|---|---|---|---|---|---|---|")
     faults = [verdict for verdict in verdicts if not verdict.sound]
+    trials: dict[str, list[Trial]] = {}
+    for split in splits:
+        for fault, found in split.trials.items():
+            trials.setdefault(fault, []).extend(found)
     for what in [*dict.fromkeys(verdict.what for verdict in faults), "all"]:
         files = [verdict for verdict in faults if what in (verdict.what, "all")]
         if not files:
             continue
-        trials = [trial for split in splits for trial in split.trials.get(what, [])]
-        bound = power(trials)
+        bound = power({one: found for one, found in trials.items() if what in (one, "all")})
         limit = "" if bound is None else f"{bound:.1%}"
         kinds = sum(named(verdict.what, verdict.unknown) for verdict in files)
         cannot = sum(verdict.unknown == CANNOT_TELL for verdict in files)
