@@ -57,8 +57,9 @@ class TrainedSubtask:
     @property
     def warnings(self) -> list[str]:
         """What its images are too few to tell, in sentences."""
-        found = validation_warnings(self.task, self.truth.to_numpy())
-        return found + (self.out_of_fold.warnings(self.task) if self.out_of_fold else [])
+        of_all = self.out_of_fold
+        found = validation_warnings(self.task, self.truth.to_numpy(), n_out_of_fold=len(of_all.truth) if of_all else 0)
+        return found + (of_all.warnings(self.task) if of_all else [])
 
     @property
     def model(self) -> Model:

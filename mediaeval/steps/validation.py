@@ -8,23 +8,34 @@ from submission.wording import both, counted
 FEW_IMAGES = 30  # below it, a bootstrap interval of weighted F1 is about as wide as what is between good and useless
 
 
-def validation_warnings(subtask: Subtask, truth: np.ndarray) -> list[str]:
+def validation_warnings(subtask: Subtask, truth: np.ndarray, *, n_out_of_fold: int = 0) -> list[str]:
     """Return a sentence for each reason why a score says little: few images, labels that none of them has.
 
-    truth: 0/1 (n_images, n_labels), of the images that are scored, columns in the order of `subtask.labels`.
+    truth          0/1 (n_images, n_labels), of the images that are scored, columns in the order of `subtask.labels`
+    n_out_of_fold  dev images that have a score, too, which is the one to judge by
     """
     warnings = []
+    if n_out_of_fold:
+        remedy = "Judge by the out-of-fold score."
+        if n_out_of_fold < FEW_IMAGES:
+            warnings.append(_too_few(subtask, n_out_of_fold, "dev image{s}", "Use more images."))
+    else:
+        remedy = "Use more images, or a larger share for validation: --set split.val=0.4."
     if len(truth) < FEW_IMAGES:
-        are = "is" if len(truth) == 1 else "are"
-        warnings.append(
-            f"{subtask.name}: {counted(len(truth), 'validation image{s}')} {are} too few to judge by: below "
-            f"{FEW_IMAGES}, score and interval say little. Use more images, or a larger share for validation: "
-            "--set split.val=0.4."
-        )
+        warnings.append(_too_few(subtask, len(truth), "validation image{s}", remedy))
     absent = [subtask.short(label) for label, n in zip(subtask.labels, truth.sum(axis=0), strict=True) if not n]
     if absent:
+        score, them = "the split alone" if n_out_of_fold else "the score", "them" if len(absent) > 1 else "it"
         warnings.append(
-            f"{subtask.name}: no validation image has the label{'s' if len(absent) > 1 else ''} {both(absent)}: the "
-            f"score says nothing about {'them' if len(absent) > 1 else 'it'}."
+            f"{subtask.name}: no validation image has the label{'s' if len(absent) > 1 else ''} {both(absent)}: "
+            f"{score} says nothing about {them}."
         )
     return warnings
+
+
+def _too_few(subtask: Subtask, n_images: int, noun: str, remedy: str) -> str:
+    are = "is" if n_images == 1 else "are"
+    return (
+        f"{subtask.name}: {counted(n_images, noun)} {are} too few to judge by: below {FEW_IMAGES}, score and interval say "
+        f"little. {remedy}"
+    )

@@ -23,6 +23,12 @@ def test_few_images_and_labels_that_none_has_are_told():
     assert validation_warnings(SUBTASK1, one_hot(*[0, 1] * 20)) == [
         "subtask1: no validation image has the label positive: the score says nothing about it."
     ]
+    assert validation_warnings(SUBTASK1, one_hot(*[0, 1] * 3), n_out_of_fold=29) == [
+        "subtask1: 29 dev images are too few to judge by: below 30, score and interval say little. Use more images.",
+        "subtask1: 6 validation images are too few to judge by: below 30, score and interval say little. Judge by the "
+        "out-of-fold score.",
+        "subtask1: no validation image has the label positive: the split alone says nothing about it.",
+    ]
     few, absent = validation_warnings(SUBTASK1, one_hot(1))
     assert "1 validation image is too few" in few and "the labels negative and positive: the score" in absent
 
