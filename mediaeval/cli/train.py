@@ -91,7 +91,7 @@ def command(
     engine: Engine = None,
     json: Json = False,
 ) -> None:
-    """Train on the dev set, report the weighted F1 on all of its images, by models that never saw them, and keep the run.
+    """Train on the dev set, report the weighted F1 of models on images that they never saw, and keep the run.
 
     Five models are trained, each on four fifths of the dev set, and one on all of it, which predicts test images.
     """

@@ -34,8 +34,5 @@ def validation_warnings(subtask: Subtask, truth: np.ndarray, *, n_out_of_fold: i
 
 
 def _too_few(subtask: Subtask, n_images: int, noun: str, remedy: str) -> str:
-    are = "is" if n_images == 1 else "are"
-    return (
-        f"{subtask.name}: {counted(n_images, noun)} {are} too few to judge by: below {FEW_IMAGES}, score and interval say "
-        f"little. {remedy}"
-    )
+    images = f"{counted(n_images, noun)} {'is' if n_images == 1 else 'are'}"
+    return f"{subtask.name}: {images} too few to judge by: below {FEW_IMAGES}, score and interval say little. {remedy}"
