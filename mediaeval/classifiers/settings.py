@@ -89,9 +89,12 @@ class AutoSettings(ClassifierSettings):
 
     weights: Literal["folds", "equal"] = Field(
         default="folds",
-        description="Weights of the three; folds: from the log loss in a cross-validation within the training images.",
+        description="Weights of the three; folds: from the log loss in the folds of the run (split.folds) or, without "
+        "these, in a cross-validation within the training images.",
     )
-    folds: int = Field(default=5, ge=2, description="Folds of that cross-validation.")
+    folds: int = Field(
+        default=5, ge=2, description="Folds of that cross-validation, where the run has none of its own."
+    )
     shrink: float = Field(
         default=10.0, ge=0, description="Images that speak for each of the three beforehand, towards equal weights."
     )

@@ -37,8 +37,8 @@ class SplitSection(Settings):
     )
     folds: Annotated[int, Field(ge=0, le=50)] | None = Field(
         default=None,
-        description="Folds of the out-of-fold score, each held out once; 0: the split alone. Unset: 5 on features, 0 "
-        "for systems and the presets of papers.",
+        description="Folds of the out-of-fold score, each held out once: the validation side is one of them if it is "
+        "about as large; 0: the split alone. Unset: 5 on features, 0 for systems and the presets of papers.",
     )
 
     @field_validator("folds")

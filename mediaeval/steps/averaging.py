@@ -54,4 +54,5 @@ class Average:
     def _rows(self, ids: Sequence[str], truth: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
         """Return probabilities (n_members, n_ids, n_labels) and truth (n_ids, n_labels) of these images."""
         places = pd.Index(self.ids).get_indexer(list(ids))
+        assert (places >= 0).all(), "every image is held out once"
         return np.concatenate(self.parts, axis=1)[:, places], truth.loc[list(ids)].to_numpy()
