@@ -14,7 +14,8 @@ from mediaeval.cli.output import print_json, print_line, print_table
 from submission.errors import UserError
 
 if TYPE_CHECKING:
-    from mediaeval.proofs.align import AlignmentChecker
+    from mediaeval.proofs.align import AlignmentChecker, AlignmentReport
+    from submission.check import CheckReport
     from submission.task import Header
 
 logger = logging.getLogger(__name__)
@@ -85,7 +86,7 @@ def command(
     The latter needs no test labels: features that are computed for this check alone show whether rows and columns
     belong to the images, and what is unusual compared with the dev set is a warning. Exit status 0: no problems, and
     with --data every file is aligned; 1: problems (misaligned, suspicious, label-constant); 3: cannot-tell; 2: wrong
-    usage. Of several files 1 comes before 3.
+    usage, before the others. Of several files 1 comes before 3.
     """
     test_list = ids or data
     if test_list is None:
@@ -130,12 +131,20 @@ def command(
             if aligned:
                 print_line(aligned[position].text())
         if len(aligned) > 1:
-            tally = Counter(one.verdict if one.alignment else "not checked" for one in aligned)
-            print_line(f"{len(aligned)} files: {', '.join(f'{n} {verdict}' for verdict, n in sorted(tally.items()))}")
+            tally = Counter(_outcome(report, one) for report, one in zip(reports, aligned, strict=True))
+            print_line(f"{len(aligned)} files: {', '.join(f'{n} {outcome}' for outcome, n in sorted(tally.items()))}")
     if not (all(report.ok for report in reports) and all(one.ok for one in aligned)):
         raise typer.Exit(1)
     undecided = any(one.verdict == CANNOT_TELL for one in aligned) and not accept_cannot_tell
     raise typer.Exit(_CANNOT_TELL if undecided else 0)
+
+
+def _outcome(form: "CheckReport", found: "AlignmentReport") -> str:
+    """Return how a file is counted among several: its verdict, and whether anything else is wrong with it."""
+    if not found.alignment:
+        return "not checked"
+    other = found.alignment.ok and not (form.ok and found.ok)
+    return f"{found.verdict} with other problems" if other else found.verdict
 
 
 def _wrong_usage(message: object) -> typer.Exit:

@@ -11,12 +11,13 @@ from mediaeval.errors import DatasetError
 from mediaeval.proofs.evidence import evidence_of
 from mediaeval.proofs.evidence_features import MINUTES, of_best_at_hand, of_named
 from mediaeval.proofs.own_folder import held_out_answers, with_extractors_of
-from submission.alignment.align import CANNOT_TELL, Alignment, align
+from submission.alignment.align import CANNOT_TELL, SUSPICIOUS, Alignment, align
 from submission.alignment.orders import usual_orders
 from submission.alignment.plausibility import find_oddities
 from submission.errors import LabelFileError
 from submission.labels import read_labels
 from submission.problems import Problem, describe
+from submission.task import Label
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,7 @@ class AlignmentChecker:
             gathered = of_best_at_hand(dev_set, self.test_set, config, device, first=first, minutes=minutes)
         self.evidence = evidence_of(dev_set, self.dev_table, self.test_set, gathered, config)
         self.orders = usual_orders(self.test_set.ids, self._listing())
+        self._held_out: dict[Path, dict[str, dict[str, Label]]] = {}  # folder → `held_out_answers` of its files
 
     def __call__(self, path: Path) -> AlignmentReport:
         """Check one run file."""
@@ -121,14 +123,26 @@ class AlignmentChecker:
             run = read_labels(path, self.task).with_ids_as_in(self.test_set.ids)
         except LabelFileError as error:
             return AlignmentReport(path, None, (), f"its labels cannot be read ({error.problems[0]})")
-        held_out = held_out_answers(path, self.dev_table, self.task)
+        if path.parent not in self._held_out:
+            self._held_out[path.parent] = held_out_answers(path, self.dev_table, self.task)
+        held_out = self._held_out[path.parent]
         oddities = find_oddities(
             run, self.dev_table, self.task, held_out=held_out, accept_constant=self.accept_constant
         )
         alignment = align(run, self.evidence.expectation, self.orders, held_out or None)
+        reason = ""
         if self.evidence.doubt:
             reason = f"the evidence contradicts itself: {self.evidence.doubt}."
-            alignment = replace(alignment, verdict=CANNOT_TELL, reason=reason, problems=())
+        elif self.evidence.far and alignment.verdict == SUSPICIOUS:  # what a sound run would show is not known
+            reason = (
+                "labels and images show too little relation, but test and dev images seem to be of different kinds, so "
+                "a sound run may show no more. Check --dev."
+            )
+        if reason:
+            nothing = ("any rearrangement of rows or columns",)
+            alignment = replace(
+                alignment, verdict=CANNOT_TELL, reason=reason, problems=(), tested=(), not_tested=nothing
+            )
         return AlignmentReport(path, alignment, tuple(oddities))
 
     def _listing(self) -> list[str]:

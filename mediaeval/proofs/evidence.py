@@ -30,6 +30,7 @@ class Evidence:
     left_out  extractor → why it was not used
     notes     sentences on what the evidence rests on, and what weakens it
     doubt     why no verdict can rest on it, or ""
+    far       whether test and dev images seem to be of different kinds
     """
 
     expectation: Expectation
@@ -37,6 +38,7 @@ class Evidence:
     left_out: Mapping[str, str]
     notes: tuple[str, ...]
     doubt: str
+    far: bool = False
 
     @property
     def skill(self) -> float:
@@ -91,19 +93,22 @@ def evidence_of(dev: Dataset, dev_table: LabelTable, test: Dataset, gathered: Ga
             for name, (of_dev, of_test) in features.items()
         }
     )
-    if heaviest := max(combined.weights, key=lambda name: combined.weights[name], default=None):
-        notes += _far(*features[heaviest])
+    heaviest = max(combined.weights, key=lambda name: combined.weights[name], default=None)
+    far = _far(*features[heaviest]) if heaviest else []
+    notes += far
     if list(features) == [WITNESS_NAME]:
-        what = "no network could be used" if gathered.left_out else "the weights of no network are here"
+        what, better = "the weights of no network are here", _BETTER
+        if gathered.left_out:
+            what, better = "no network could be used", "remove one of these reasons (such as a short --evidence-time)"
         notes.append(
-            f"{what}, and colours and textures show little of photographs; for better evidence: {_BETTER}, or --use "
+            f"{what}, and colours and textures show little of photographs; for better evidence: {better}, or --use "
             "NAME with an extractor of your own"
         )
     doubt = _contradicted(combined)
     if doubt and combined.weights:  # the others agree
         notes, doubt = [*notes, doubt], ""
     left_out = dict(gathered.left_out) | dict.fromkeys(combined.left_out, "it contradicts another one")
-    return Evidence(combined.expectation, combined.weights, left_out, tuple(notes), doubt)
+    return Evidence(combined.expectation, combined.weights, left_out, tuple(notes), doubt, bool(far))
 
 
 def _decoded(dataset: Dataset, failures: Mapping[str, str]) -> tuple[list[str], str]:

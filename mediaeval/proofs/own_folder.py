@@ -20,7 +20,8 @@ logger = logging.getLogger(__name__)
 def with_extractors_of(config: Config, runs: Iterable[Path]) -> tuple[Config, list[str]]:
     """Return the configuration with the extractors of the runs' settings as well, and the names in use, its own first.
 
-    Where two settings have an extractor of one name, the configuration's counts, then the first run's.
+    Where two settings have an extractor of one name, the configuration's counts, then the first run's. A folder that is
+    damaged is passed over: `held_out_answers` reports it.
     """
     extractors, used = dict(config.extractors), list(config.features.use)
     for folder in dict.fromkeys(RunFolder(Path(path).parent) for path in runs):
@@ -28,8 +29,7 @@ def with_extractors_of(config: Config, runs: Iterable[Path]) -> tuple[Config, li
             continue
         try:
             settings = read_config(folder, config.task)
-        except UserError as error:
-            _go_on_without(folder, error)
+        except UserError:
             continue
         extractors = settings.extractors | extractors
         used += settings.features.use
@@ -60,10 +60,6 @@ def held_out_answers(path: Path, dev: LabelTable, task: Task) -> dict[str, dict[
                 return {}
             found[subtask.name] = subtask.from_matrix(table[list(subtask.labels)].to_numpy(), table.index)
     except UserError as error:
-        _go_on_without(folder, error)
+        logger.warning(f"{folder.path} is a run, but nothing of it is used: {str(error.problems[0]).rstrip('.')}.")
         return {}
     return found
-
-
-def _go_on_without(folder: RunFolder, error: UserError) -> None:
-    logger.warning(f"{folder.path} is a run, but nothing of it is used: {str(error.problems[0]).rstrip('.')}.")

@@ -28,6 +28,7 @@ from submission.alignment.strength import ALIGNED_Z, LEAST_HELD_OUT, Strength, m
 from submission.labels import LabelTable
 from submission.problems import Problem, describe
 from submission.task import Label, Subtask
+from submission.wording import counted
 
 if TYPE_CHECKING:
     import numpy as np
@@ -115,20 +116,17 @@ def align(
     columns = [expectation.columns[k] for k in kept]
     subtasks = list(dict.fromkeys(column.subtask for column in columns))
     if len(ids) < 3 or not subtasks:
-        reason = (
-            f"only {len(ids)} of its rows have features"
-            if subtasks
-            else "the dev set has labels for none of its subtasks"
-        )
-        return _cannot_tell(run.path, f"{reason}. Nothing can be compared.", len(ids))
+        few = f"{counted(len(ids), 'row{s}')} of test images with features; expected 3 or more"
+        reason = f"got {few}. Check its ids." if subtasks else "the dev set has labels for none of its subtasks."
+        return _cannot_tell(run.path, reason, len(ids))
     labels = label_matrix(subtasks, run.labels, ids)
     expected = expectation.expected[np.ix_([place[image_id] for image_id in ids], kept)]
     skill = expectation.skill[kept]
     if not skill.any():
         return _cannot_tell(
             run.path,
-            "from the features of this extractor no label of the dev set is predicted better than by chance (or none "
-            "of them varies). Choose another extractor with --use.",
+            "from these features no label of the dev set is predicted better than by chance (or none of them varies). "
+            "Choose another extractor with --use.",
             len(ids),
         )
     if not (labels.std(axis=0) * skill).any():

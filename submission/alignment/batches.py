@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from submission.alignment.assignment import best_assignment
 from submission.alignment.likelihood import RIVAL_QUALITIES, Affinity, Likelihood
 
-if TYPE_CHECKING:
-    pass
-
-MAX_ROWS = 3000  # of a longer file the first ones are looked at
+MAX_ROWS = 3000  # batches of a longer file are not put in order: it would take its square
 _ROUND = {8, 10, 12, *range(16, 129, 8), *range(20, 201, 10), *range(25, 513, 25), *range(144, 513, 16)}
 _ALL_SIZES = 600  # rows up to which every size to 64 is tried; in longer files the round ones are
 _SHUFFLED_SIZES = (8, 10, 16, 20, 25, 32, 50, 64, 100, 128, 200, 256, 500, 512)

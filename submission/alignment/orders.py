@@ -5,6 +5,7 @@ An arrangement is what the rows of a file then hold: row i has the labels of the
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -35,20 +36,21 @@ def arrangements(ids: Sequence[str], orders: Mapping[str, Sequence[str]]) -> dic
     import numpy as np
 
     row = {image_id: k for k, image_id in enumerate(ids)}
-    known = {"the file's order": list(ids)}
-    for name, sequence in orders.items():
-        common = [image_id for image_id in sequence if image_id in row]
-        if len(common) == len(ids):
-            known[name] = common
-    known |= {f"{name}, backwards": sequence[::-1] for name, sequence in known.items()}
-    found: dict[bytes, tuple[str, np.ndarray]] = {}
     identity = np.arange(len(ids))
-    for made, made_ids in known.items():
-        for written, written_ids in known.items():
+    known = {"the file's order": identity}
+    for name, sequence in orders.items():
+        common = [row[image_id] for image_id in sequence if image_id in row]
+        if len(common) == len(ids):
+            known[name] = np.array(common)
+    known |= {f"{name}, backwards": rows[::-1] for name, rows in known.items()}
+    found: dict[bytes, tuple[str, np.ndarray]] = {}
+    for made, made_rows in known.items():
+        for written, written_rows in known.items():
             order = np.empty(len(ids), dtype=np.int64)
-            order[[row[i] for i in written_ids]] = [row[i] for i in made_ids]
+            order[written_rows] = made_rows
             if not (order == identity).all():
-                found.setdefault(order.tobytes(), (f"labels in {made}, ids in {written}", order))
+                key = hashlib.blake2b(order.tobytes(), digest_size=16).digest()
+                found.setdefault(key, (f"labels in {made}, ids in {written}", order))
     return dict(found.values())
 
 

@@ -4,6 +4,7 @@ import errno
 import logging
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -90,6 +91,9 @@ def test_where_nothing_is_at_hand_the_witness_stands_alone_and_says_how_to_do_be
     found = evidence_of(sets[0], sets[0].table, sets[1], module.of_best_at_hand(*sets, "cpu"), sets[2])
     assert list(found.weights) == ["witness"]
     assert "mediaeval weights fetch small" in found.text() and "--use" in found.text()
+    left_out = module.Gathered(module.of_best_at_hand(*sets, "cpu").vectors, {"huge": "it would take long"})
+    found = evidence_of(sets[0], sets[0].table, sets[1], left_out, sets[2])
+    assert "remove one of these reasons" in found.text() and "fetch small" not in found.text(), "weights are here"
 
 
 def test_a_folder_that_cannot_be_written_to_is_no_obstacle(sets, monkeypatch, caplog):
@@ -121,6 +125,30 @@ def test_a_run_folder_that_is_damaged_is_no_reason_against_its_run_file(tmp_path
     assert held_out_answers(tmp_path / "elsewhere.csv", sets[0].table, TASK) == {}
 
 
+def test_files_of_one_damaged_run_folder_are_checked_with_one_warning(tmp_path, sets, caplog):
+    (tmp_path / "runs/bad").mkdir(parents=True)
+    (tmp_path / "runs/bad/manifest.json").write_text("{")
+    files = [tmp_path / f"runs/bad/{name}.csv" for name in "abc"]
+    for file in files:
+        file.write_bytes(sets[0].table.path.read_bytes())
+    with caplog.at_level(logging.WARNING):
+        check = AlignmentChecker(sets[1].folder, sets[0].folder, sets[2], device="cpu", runs=files)
+        assert all(check(file).alignment is not None for file in files)
+    assert caplog.text.count("runs/bad is a run, but nothing of it is used: ") == 1
+
+
+def test_no_file_is_suspicious_where_test_and_dev_images_are_of_different_kinds(tmp_path, sets, monkeypatch):
+    check = AlignmentChecker(sets[1].folder, sets[0].folder, sets[2], device="cpu")
+    file = tmp_path / "run.csv"
+    file.write_bytes(sets[0].table.path.read_bytes())
+    found = replace(check(file).alignment, verdict="suspicious")
+    monkeypatch.setattr("mediaeval.proofs.align.align", lambda *arguments: found)
+    assert check(file).verdict == "suspicious" and not check(file).ok
+    check.evidence = replace(check.evidence, far=True)
+    assert check(file).verdict == "cannot-tell" and "of different kinds" in check(file).alignment.reason
+    assert check(file).alignment.not_tested and not check(file).codes
+
+
 VERDICTS = {"good": (True, "aligned"), "bad": (False, "misaligned"), "odd": (False, "suspicious")}
 
 
@@ -138,7 +166,7 @@ VERDICTS = {"good": (True, "aligned"), "bad": (False, "misaligned"), "odd": (Fal
 def test_the_exit_status_is_that_of_the_worst_file(make_devset, run, monkeypatch, files, options, status):
     class Stub:
         def __init__(self, file):
-            self.alignment = True
+            self.alignment = self
             self.ok, self.verdict = VERDICTS.get(file.stem, (True, "cannot-tell"))
 
         def text(self):
