@@ -11,7 +11,7 @@ from mediaeval.errors import DatasetError
 from mediaeval.proofs.evidence import evidence_of
 from mediaeval.proofs.evidence_features import MINUTES, of_best_at_hand, of_named
 from mediaeval.proofs.own_folder import held_out_answers, with_extractors_of
-from submission.alignment.align import CANNOT_TELL, SUSPICIOUS, Alignment, align
+from submission.alignment.align import ANYTHING, CANNOT_TELL, SUSPICIOUS, Alignment, align
 from submission.alignment.orders import usual_orders
 from submission.alignment.plausibility import find_oddities
 from submission.errors import LabelFileError
@@ -139,9 +139,8 @@ class AlignmentChecker:
                 "a sound run may show no more. Check --dev."
             )
         if reason:
-            nothing = ("any rearrangement of rows or columns",)
             alignment = replace(
-                alignment, verdict=CANNOT_TELL, reason=reason, problems=(), tested=(), not_tested=nothing
+                alignment, verdict=CANNOT_TELL, reason=reason, problems=(), tested=(), not_tested=ANYTHING
             )
         return AlignmentReport(path, alignment, tuple(oddities))
 

@@ -1,5 +1,6 @@
 """Introducing every known fault into a sound run file, and reporting what detects it."""
 
+import logging
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from submission.check import find_problems
 from submission.faults import FORM, faults_of, spoil
 from submission.problems import describe
 from submission.task import Header
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,8 @@ def self_test(
     """Introduce each fault into a copy of a run file, and return the outcomes.
 
     `check_alignment`, if given, checks copies whose form is correct; without it only faults of form are tried. What it
-    finds in the file as it is does not count. Raises RunFileError when the file is not sound to begin with.
+    finds in the file as it is does not count, and a warning names it. Raises RunFileError when the file is not sound
+    to begin with.
     """
     path = Path(path)
     problems = [p for p in find_problems(path, ids, header, partial=partial) if p.severity == "error"]
@@ -58,6 +62,11 @@ def self_test(
         )
     data = path.read_bytes()
     before = set(check_alignment(path).codes) if check_alignment is not None else set()  # of no fault that is tried
+    if before:
+        logger.warning(
+            f"{path}: got {', '.join(sorted(before))} before any fault is introduced; expected a sound file. What is "
+            "found already does not count as detecting a fault."
+        )
     results = []
     with tempfile.TemporaryDirectory() as folder:
         for k, fault in enumerate(faults_of(header.task)):

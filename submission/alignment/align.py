@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 ALIGNED, MISALIGNED, SUSPICIOUS, CANNOT_TELL = "aligned", "misaligned", "suspicious", "cannot-tell"
+ANYTHING = ("any rearrangement of rows or columns",)  # `not_tested` where nothing could be tested
 
 _POOR = 0.3  # share of the expectation's strength that a poor run has, to say how many rows would be enough
 
@@ -263,5 +264,4 @@ def _sound(strength: Strength) -> float:
 
 
 def _cannot_tell(path: Path, reason: str, n_rows: int) -> Alignment:
-    nothing = ("any rearrangement of rows or columns",)
-    return Alignment(str(path), CANNOT_TELL, reason, n_rows, None, 0.0, 0.0, None, 0.0, (), (), nothing)
+    return Alignment(str(path), CANNOT_TELL, reason, n_rows, None, 0.0, 0.0, None, 0.0, (), (), ANYTHING)

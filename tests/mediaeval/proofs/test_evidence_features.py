@@ -6,10 +6,12 @@ import re
 import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from mediaeval.cli.check import _outcome
 from mediaeval.config import load_config
 from mediaeval.data.dataset import load_dataset
 from mediaeval.errors import ImageError, WeightsError
@@ -18,6 +20,8 @@ from mediaeval.proofs import evidence_features as module
 from mediaeval.proofs.align import AlignmentChecker
 from mediaeval.proofs.evidence import evidence_of
 from mediaeval.proofs.own_folder import held_out_answers
+from mediaeval.proofs.selftest import self_test
+from submission.check import expected_header
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021 as TASK
 
 pytestmark = pytest.mark.integration
@@ -147,6 +151,27 @@ def test_no_file_is_suspicious_where_test_and_dev_images_are_of_different_kinds(
     check.evidence = replace(check.evidence, far=True)
     assert check(file).verdict == "cannot-tell" and "of different kinds" in check(file).alignment.reason
     assert check(file).alignment.not_tested and not check(file).codes
+
+
+def test_a_self_test_of_a_file_that_is_accused_already_says_that_this_does_not_count(sets, caplog):
+    file, found = sets[0].table.path, SimpleNamespace(codes=["rows-unrelated"])
+    with caplog.at_level(logging.WARNING):
+        self_test(file, sets[0].ids, expected_header(file, TASK), lambda path: found, partial=True)
+    assert "got rows-unrelated before any fault is introduced; expected a sound file" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("verdict", "accused", "constant", "form", "outcome"),
+    [
+        ("aligned", False, False, True, "aligned"),
+        ("aligned", False, True, True, "aligned with other problems"),
+        ("cannot-tell", False, False, False, "cannot-tell with other problems"),
+        ("misaligned", True, False, True, "misaligned"),
+    ],
+)
+def test_of_several_files_those_with_other_problems_are_counted_apart(verdict, accused, constant, form, outcome):
+    found = SimpleNamespace(verdict=verdict, ok=not accused and not constant, alignment=SimpleNamespace(ok=not accused))
+    assert _outcome(SimpleNamespace(ok=form), found) == outcome
 
 
 VERDICTS = {"good": (True, "aligned"), "bad": (False, "misaligned"), "odd": (False, "suspicious")}
