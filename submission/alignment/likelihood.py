@@ -83,6 +83,7 @@ class Likelihood:
     def __init__(self, expected: np.ndarray, labels: np.ndarray, slopes: np.ndarray):
         import numpy as np
 
+        self.expected, self.slopes = expected, slopes
         centred = expected - expected.mean(axis=0)
         variances, directions = np.linalg.eigh(centred.T @ centred / len(centred))
         kept = variances > max(_LEAST_VARIANCE * variances[-1], 1e-12)
@@ -117,6 +118,10 @@ class Likelihood:
         w = np.add.reduceat(self.evidence, starts) / root
         m = np.add.reduceat(self.labels @ (quality.share * self.effects).T, starts) / root
         return float(_affinity(w, m, w, quality.share**2 * self.explained, 0.0).own.sum())
+
+    def without(self, columns: np.ndarray) -> Likelihood:
+        """Return the likelihood if the labels of some columns, boolean (n_columns,), said nothing of the images."""
+        return Likelihood(self.expected, self.labels * ~columns, self.slopes)
 
     def best(self) -> float:
         """Return the log-likelihood ratio of the file as it is, at the likeliest quality; at least 0."""

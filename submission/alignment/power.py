@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from submission.alignment.batches import sizes_of
 from submission.alignment.columns import ColumnPair
 from submission.alignment.likelihood import RIVAL_QUALITIES, Likelihood
-from submission.alignment.rows import ENOUGH, PRIORS, SEED
+from submission.alignment.rows import ENOUGH, PRIORS, SEED, as_it_is
 from submission.alignment.slips import prior_of_slip
 from submission.alignment.strength import Strength, measure
 from submission.wording import both
@@ -36,7 +36,9 @@ class Power:
 class _Trial:
     """Spoils the rows of a file, and tells whether their true arrangement would win against the file as it then is."""
 
-    def __init__(self, expected: np.ndarray, labels: np.ndarray, slopes: np.ndarray, subtasks: int):
+    def __init__(
+        self, expected: np.ndarray, labels: np.ndarray, slopes: np.ndarray, subtasks: Mapping[str, np.ndarray]
+    ):
         self.expected, self.labels, self.slopes, self.subtasks = expected, labels, slopes, subtasks
         sound = Likelihood(expected, labels, slopes)
         self.sound = max(float(sound.at(quality).own.sum()) for quality in RIVAL_QUALITIES)
@@ -47,10 +49,11 @@ class _Trial:
             labels = labels[order]
         else:
             labels[:, moved] = labels[order][:, moved]
-        if self.subtasks > 1:
-            prior -= math.log(2) + (math.log(self.subtasks) if moved is not None else 0.0)
+        if len(self.subtasks) > 1:
+            prior -= math.log(2) + (math.log(len(self.subtasks)) if moved is not None else 0.0)
         prior += math.log(PRIORS[kind]) - math.log(len(RIVAL_QUALITIES))
-        return self.sound + prior - Likelihood(self.expected, labels, self.slopes).best() > ENOUGH
+        spoilt = Likelihood(self.expected, labels, self.slopes)
+        return self.sound + prior - as_it_is(spoilt, self.subtasks) > ENOUGH
 
 
 def power(
@@ -71,7 +74,7 @@ def power(
     expected, labels = expected[:_ROWS], labels[:_ROWS]
     n = len(labels)
     rows, rng = np.arange(n), np.random.default_rng(SEED)
-    trial = _Trial(expected, labels, slopes, len(subtasks))
+    trial = _Trial(expected, labels, slopes, subtasks)
     tested: list[str] = []
     not_tested: list[str] = []
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 from submission.alignment.batches import MAX_ROWS, reordered_batches, shuffled_batches
@@ -56,7 +57,7 @@ def find_rival(likelihood: Likelihood, subtasks: Mapping[str, np.ndarray], order
 
     `subtasks`: name → which columns are its (n_columns,), boolean.
     """
-    base = likelihood.best()
+    base = as_it_is(likelihood, subtasks)
     everything = tuple(subtasks)
     best = max(_rivals(likelihood, subtasks, orders, base), key=lambda rival: rival.evidence)
     least = max(best.evidence, ENOUGH)
@@ -68,6 +69,18 @@ def find_rival(likelihood: Likelihood, subtasks: Mapping[str, np.ndarray], order
             least = evidence + change
             best = Rival("batches", least, everything, parts=_moved_batches(order, size), size=size)
     return best if best.evidence > ENOUGH else None
+
+
+def as_it_is(likelihood: Likelihood, subtasks: Mapping[str, np.ndarray]) -> float:
+    """Return the log-likelihood ratio of the file as it is, at the likeliest quality.
+
+    A poor run may say something of one subtask and nothing of another, or what contradicts it: then any other rows
+    would do as well for the labels of that subtask, and none is believed.
+    """
+    import numpy as np
+
+    poor = [some for count in range(1, len(subtasks)) for some in combinations(subtasks.values(), count)]
+    return max(likelihood.best(), *(likelihood.without(np.any(some, axis=0)).best() for some in poor), 0.0)
 
 
 def _rivals(likelihood: Likelihood, subtasks: Mapping[str, np.ndarray], orders: Orders, base: float) -> Iterator[Rival]:
