@@ -153,11 +153,34 @@ def align(
     if strength.unrelated:
         reason = "labels and images show no relation, though those of a poor run would"
         return _accused(SUSPICIOUS, reason, run.path, strength, ids, told_apart, [unrelated(strength, lines)])
+    parts = {} if len(subtasks) == 1 else _by_subtask(expected, skill, labels, held_out, places)
+    if problems := [unrelated(part, lines, name) for name, part in parts.items() if part.unrelated]:
+        reason = "labels of one subtask and images show no relation, though those of a poor run would"
+        return _accused(SUSPICIOUS, reason, run.path, strength, ids, told_apart, problems)
     if strength.below_own:
         reason = "the labels fit their images far less than the run's own answers for held-out images"
         return _accused(SUSPICIOUS, reason, run.path, strength, ids, told_apart, [below_own(strength, lines)])
-    seen = power(expected, skill, labels, slopes, places, pairs, strength)
+    seen = power(expected, skill, labels, slopes, places, pairs, strength, parts)
     return _conclude(run.path, strength, len(ids), told_apart, seen)
+
+
+def _by_subtask(
+    expected: np.ndarray,
+    skill: np.ndarray,
+    labels: np.ndarray,
+    held_out: tuple[np.ndarray, np.ndarray] | None,
+    places: Mapping[str, np.ndarray],
+) -> dict[str, Strength]:
+    """Return how well the labels of each subtask fit; `places`: name → which columns are its.
+
+    What to expect of a subtask is reduced by as much as the others fall short of what is expected of them.
+    """
+
+    def strength(columns: np.ndarray) -> Strength:
+        own = None if held_out is None else (held_out[0][:, columns], held_out[1][:, columns])
+        return measure(expected[:, columns], skill[columns], labels[:, columns], own)
+
+    return {name: strength(columns).beside(strength(~columns)) for name, columns in places.items()}
 
 
 def _held_out(

@@ -58,9 +58,12 @@ def _moved_rows(rival: Rival, lines: Sequence[int]) -> tuple[str, int, str]:
     return code, first, "; ".join([*told, *more])
 
 
-def unrelated(strength: Strength, lines: Sequence[int]) -> Problem:
-    """Return that labels and images of the whole file are unrelated."""
-    actual = f"labels that fit their images no better than any others ({strength.z:.1f} standard deviations)"
+def unrelated(strength: Strength, lines: Sequence[int], subtask: str = "") -> Problem:
+    """Return that labels and images of the whole file, or of one subtask, are unrelated."""
+    of_subtask = f"of {subtask} alone, " if subtask else ""
+    actual = (
+        f"{of_subtask}labels that fit their images no better than any others ({strength.z:.1f} standard deviations)"
+    )
     if strength.z_own is None:
         expected = (
             f"about {strength.z_sound:.0f}, as of good predictions; 19 in 20 runs that have {POOR:.0%} of that reach "

@@ -64,10 +64,12 @@ def power(
     subtasks: Mapping[str, np.ndarray],
     pairs: Sequence[ColumnPair],
     strength: Strength,
+    parts: Mapping[str, Strength],
 ) -> Power:
     """Return what would have been noticed in a file of these labels, whose rows are taken as sound.
 
-    `subtasks`: name → which columns are its. `pairs`: swaps of columns, of `judge_columns`.
+    `subtasks`: name → which columns are its. `pairs`: swaps of columns, of `judge_columns`. `parts`: the
+    strength of each of several subtasks.
     """
     import numpy as np
 
@@ -90,9 +92,11 @@ def power(
     if smallest and smallest > 2:
         not_tested.append(f"{slips}, if fewer than {smallest} rows do")
     if len(subtasks) > 1:
-        alone = {
-            name: trial.noticed(_slip(rows, n), "slip", prior_of_slip(n), moved) for name, moved in subtasks.items()
-        }
+        slip, alone = _slip(rows, n), {}
+        for name, columns in subtasks.items():
+            z = measure(expected[:, columns], skill[columns], labels[slip][:, columns]).z
+            unrelated = replace(parts[name], z=z).unrelated
+            alone[name] = unrelated or trial.noticed(slip, "slip", prior_of_slip(n), columns)
         for noticed in (True, False):
             if names := [name for name, found in alone.items() if found == noticed]:
                 add(noticed, f"rows of {both(names)} alone that slip")

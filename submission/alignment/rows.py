@@ -26,6 +26,7 @@ ALPHA = 0.02  # chance of a false alarm, at most, over all rivals; on real files
 ENOUGH = -math.log(ALPHA)  # evidence from which on a rival is accepted
 # Prior probability of each kind. Half of it is for all subtasks together, half for one of several alone.
 PRIORS = {"slip": 0.5, "unrelated": 0.1, "order": 0.1, "workers": 0.1, "batches": 0.1, "shuffled": 0.1}
+_SAYS_NOTHING = 0.05  # share of runs that say nothing of one subtask
 _OF_BATCHES = RIVAL_QUALITIES[1:3]  # at which batches are put in order, which takes longest
 SEED = 0  # of the rows drawn from a long file
 
@@ -75,12 +76,13 @@ def as_it_is(likelihood: Likelihood, subtasks: Mapping[str, np.ndarray]) -> floa
     """Return the log-likelihood ratio of the file as it is, at the likeliest quality.
 
     A poor run may say something of one subtask and nothing of another, or what contradicts it: then any other rows
-    would do as well for the labels of that subtask, and none is believed.
+    would do as well for the labels of that subtask, and none is believed. Few runs are like that.
     """
     import numpy as np
 
     poor = [some for count in range(1, len(subtasks)) for some in combinations(subtasks.values(), count)]
-    return max(likelihood.best(), *(likelihood.without(np.any(some, axis=0)).best() for some in poor), 0.0)
+    without = [likelihood.without(np.any(some, axis=0)).best() + math.log(_SAYS_NOTHING) for some in poor]
+    return max(likelihood.best(), *without, 0.0)
 
 
 def _rivals(likelihood: Likelihood, subtasks: Mapping[str, np.ndarray], orders: Orders, base: float) -> Iterator[Rival]:

@@ -7,7 +7,7 @@ by how well each label can be predicted at all. z is Σ a(i) · b(i) in standard
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -61,6 +61,12 @@ class Strength:
         """Whether a poor but honest run would have fitted better than in random order, and this one does not."""
         enough = self.unrelated_below >= _LEAST_UNRELATED_Z and self.n_rows >= _LEAST_ROWS
         return enough and self.z < self.unrelated_below
+
+    def beside(self, others: Strength) -> Strength:
+        """Return this strength of one subtask, to be expected as far as the others of the file are."""
+        reached = min(max(others.z / others.z_sound, 0.0), 1.0) if others.z_sound > 0 else 0.0
+        z_own = None if self.z_own is None else reached * self.z_own
+        return replace(self, z_sound=reached * self.z_sound, z_own=z_own)
 
     @property
     def below_own(self) -> bool:
