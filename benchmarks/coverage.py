@@ -192,7 +192,10 @@ def print_coverage(title: str, found: list[Found]) -> None:
 
 def print_shares(title: str, found: list[Found]) -> None:
     """Print what the shares of `submission.intervals` are on these halves, all on the scale arcsin √F1."""
-    scale = lambda f1: np.arcsin(np.sqrt(f1))  # noqa: E731
+
+    def scale(f1: float | np.ndarray) -> np.ndarray:
+        return np.arcsin(np.sqrt(f1))
+
     plain = np.mean([(np.diff(scale(one.limits["`interval`"])) / 2 / Z) ** 2 for one in found]) / (1 + REPEATED)
     first, second = found[::2], found[1::2]
     pairs = np.mean([(scale(a.f1) - scale(b.f1)) ** 2 / 2 for a, b in zip(first, second, strict=True)])

@@ -172,12 +172,12 @@ def _flaw(path: Path, role: str, size: int | None) -> str:
     if size is not None and path.stat().st_size != size:
         return f"{path.stat().st_size} of {size} bytes"
     if content is SAFETENSORS:
-        from safetensors import safe_open
+        from safetensors import SafetensorError, safe_open
 
         try:
             with safe_open(path, framework="numpy"):  # compares its size with the one that its header leads to
                 pass
-        except Exception:  # an error of its own for each language
+        except (SafetensorError, OSError):
             return "cut short or damaged"
     return ""
 
