@@ -1,28 +1,48 @@
-"""A task: its subtasks, the columns of its run files, and the forms of labels and headers.
+"""A task: its subtasks, the columns of its run files, and the forms of answers and headers.
 
-A label has three forms, and only `Subtask` converts between them:
+An answer has three forms, and only `Subtask` converts between them:
 
-    label   in a `LabelTable`: a class name, or a tuple of 0 and 1 in the order of `labels`
+    label   in a `LabelTable`: a class name, or a tuple of 0 and 1 in the order of `labels`; of a subtask with columns
+            of other kinds (kinds.py) a tuple of their values, one per column
     cells   in a run file: strings in the order of `headings`
-    row     in a matrix: 0 and 1 in the order of `labels`
+    row     in a matrix: 0 and 1 in the order of `labels`, of class names and flags alone
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from submission.errors import RunFileError
+from submission.kinds import (
+    Column,
+    ConstantKind,
+    DocumentKind,
+    FlagKind,
+    Kind,
+    LabelKind,
+    ProbabilityKind,
+    RankKind,
+    ScoreKind,
+    SetKind,
+    TextKind,
+    Value,
+    plain,
+)
+from submission.layout import Layout, RunKind
+from submission.rules import Rule, ThresholdRule
 from submission.wording import either
 
 if TYPE_CHECKING:
     import numpy as np
 
-Label = str | tuple[int, ...]
-Labels = Mapping[str, Mapping[str, str | Sequence[int]]]  # subtask → image id → label
+    from submission.metrics import Metric
+
+Label = str | tuple[Value, ...]
+Labels = Mapping[str, Mapping[str, str | Sequence[Any]]]  # subtask → image id → label
 
 
 @dataclass(frozen=True)
@@ -32,11 +52,14 @@ class Subtask:
     name          in commands and tables
     column        short name of its columns in messages, such as `T1`
     headings      of its columns, exactly as written: one column if it is single-label, otherwise one per label
-    labels        class names if it is single-label, otherwise the label of each column of 0 and 1, in order
+    labels        what a model answers, in order: class names if it is single-label, otherwise the label of each column
+                  of 0 and 1; the known items of a set; the heading of each probability or score
     multi_label   whether an image may have any number of the labels, rather than exactly one
     max_runs      number of runs that the organisers accept
     short_labels  labels without their numbers, for tables; empty if the labels are short already
     ordered       whether the class names are in order, from the lowest to the highest (negative, neutral, positive)
+    kinds         of its columns, in the order of `headings`; empty: class names or flags, by `multi_label`
+    metrics       by which it is scored; the first one ranks
     """
 
     name: str
@@ -47,13 +70,67 @@ class Subtask:
     max_runs: int = 2
     short_labels: tuple[str, ...] = ()
     ordered: bool = False
+    kinds: tuple[Kind, ...] = ()
+    metrics: tuple[Metric, ...] = ()
 
     def __post_init__(self) -> None:
-        n_columns = len(self.labels) if self.multi_label else 1
-        assert self.labels, f"{self.name} has no labels"
+        n_columns = len(self.kinds) or (len(self.labels) if self.multi_label else 1)
+        assert self.labels or self.kind in ("set", "rank"), f"{self.name} has no labels"
         assert len(self.headings) == n_columns, f"{self.name}: got {len(self.headings)} headings; expected {n_columns}"
         assert not (self.ordered and self.multi_label), f"{self.name}: only class names of one column have an order"
         assert len(self.short_labels) in (0, len(self.labels)), f"{self.name}: only some labels have a short one"
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """Its columns, in the order of `headings`."""
+        kinds = self.kinds
+        if not kinds and self.multi_label:
+            kinds = (FlagKind(),) * len(self.headings)
+        elif not kinds:
+            kinds = (LabelKind(self.labels, self.ordered),)
+        return tuple(map(Column, self.headings, kinds))
+
+    @cached_property
+    def kind(self) -> str:
+        """What it asks of an image: `label`, `flags`, `set`, `probability`, `score` or `rank`."""
+        if not self.kinds:
+            return "flags" if self.multi_label else "label"
+        present = {type(kind) for kind in self.kinds}
+        order = (
+            (RankKind, "rank"),
+            (ProbabilityKind, "probability"),
+            (SetKind, "set"),
+            (LabelKind, "label"),
+            (FlagKind, "flags"),
+            (ScoreKind, "score"),
+        )
+        found = next((name for kind, name in order if kind in present), None)
+        assert found, f"{self.name}: got columns of {present}; expected one that can be scored"
+        return found
+
+    @property
+    def plain(self) -> bool:
+        """Whether its answers are a class name, or 0 and 1, without further columns."""
+        return all(type(column.kind) in (LabelKind, FlagKind) for column in self.columns) and self.kind in (
+            "label",
+            "flags",
+        )
+
+    @cached_property
+    def truth_headings(self) -> tuple[str, ...]:
+        """The headings that a dev set or a truth must have, in order.
+
+        A probability beside its label, a constant and free text are answers of a run alone.
+        """
+        decided = any(isinstance(column.kind, LabelKind | FlagKind) for column in self.columns)
+        left_out: tuple[type[Kind], ...] = (ConstantKind, TextKind)
+        if decided and self.kind == "probability":
+            left_out = (*left_out, ProbabilityKind)
+        return tuple(
+            column.heading
+            for column in self.columns
+            if not isinstance(column.kind, left_out) or isinstance(column.kind, DocumentKind)
+        )
 
     def short(self, label: str) -> str:
         """Return a label without its number, for tables."""
@@ -61,7 +138,7 @@ class Subtask:
 
     @property
     def values(self) -> tuple[str, ...]:
-        """The values that a cell may have."""
+        """The values that a cell of a `plain` subtask may have."""
         return ("0", "1") if self.multi_label else self.labels
 
     @property
@@ -74,23 +151,52 @@ class Subtask:
 
         Raises ValueError whose message is what was expected; a float is refused, since it may be a probability.
         """
+        if not self.plain:
+            return self._cells_of(label)
         if not self.multi_label:
             if isinstance(label, str) and label in self.labels:
                 return (label,)
             raise ValueError(f"one of {', '.join(self.labels)}")
-        values = _plain(label)
+        values = plain(label)
         if not isinstance(values, Sequence) or isinstance(values, str) or len(values) != len(self.labels):
             raise ValueError(f"{len(self.labels)} values of 0 or 1")
-        bits = [value for value in map(_plain, values) if isinstance(value, int) and value in (0, 1)]
+        bits = [value for value in map(plain, values) if isinstance(value, int) and value in (0, 1)]
         if len(bits) < len(values):
             raise ValueError("integers of 0 or 1 (apply the threshold first)")
         return tuple(str(int(bit)) for bit in bits)
 
     def from_cells(self, cells: Sequence[str]) -> Label:
         """Return the label in these cells. Raises ValueError for a cell that is not one of `values`."""
+        if not self.plain:
+            return self._values_of(cells)
         if len(cells) != len(self.headings) or not set(cells) <= set(self.values):
             raise ValueError(f"{self.name}: got {list(cells)}; expected {len(self.headings)} of {self.expected}")
         return tuple(map(int, cells)) if self.multi_label else cells[0]
+
+    def _cells_of(self, label: object) -> tuple[str, ...]:
+        values = plain(label)
+        if not isinstance(values, Sequence) or isinstance(values, str) or len(values) != len(self.columns):
+            raise ValueError(f"a value of each of {', '.join(map(repr, self.headings))}")
+        cells, problems = [], []
+        for column, value in zip(self.columns, values, strict=True):
+            try:
+                cells.append(column.kind.write(value))
+            except ValueError as error:
+                problems.append(f"{column.heading!r}: {error}")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return tuple(cells)
+
+    def _values_of(self, cells: Sequence[str]) -> tuple[Value, ...]:
+        if len(cells) != len(self.columns):
+            raise ValueError(f"{self.name}: got {len(cells)} cells; expected {len(self.columns)}")
+        values = []
+        for column, cell in zip(self.columns, cells, strict=True):
+            try:
+                values.append(column.kind.read(cell))
+            except ValueError as error:
+                raise ValueError(f"{self.name}: {column.heading!r}: got {cell!r}; expected {error}") from None
+        return tuple(values)
 
     def to_row(self, label: str | Sequence[int]) -> tuple[int, ...]:
         """Return a label as 0 and 1 in the order of `labels`; a single-label subtask has exactly one 1.
@@ -124,11 +230,6 @@ class Subtask:
         return {image_id: self.from_row(row) for image_id, row in zip(ids, matrix.tolist(), strict=True)}
 
 
-def _plain(value: object) -> object:
-    """Return arrays and numbers of numpy and torch as Python's own, so that each kind is treated alike."""
-    return value.tolist() if hasattr(value, "tolist") else value
-
-
 @dataclass(frozen=True)
 class Task:
     """A task: its subtasks and the layout of its run files.
@@ -141,6 +242,13 @@ class Task:
                        numbers are compared as numbers. None: the whole heading identifies the column
     heading_variants   pairs (heading, how people rewrite it) for the self-test
     confusable_labels  pairs of labels of one subtask whose columns are easily swapped, for the self-test
+    layout             how its run files are written
+    columns            all columns of its run files behind that of the ids, in order; empty: those of its subtasks
+    rules              across the columns of a row
+    runs               kinds of runs that a team may send; empty: any
+    scoring            `lenient` (absent, unreadable and double answers count as wrong) or `strict` (a file with a
+                       problem is not scored)
+    title, source      what it is called, and where its organisers describe it
     """
 
     name: str
@@ -150,9 +258,21 @@ class Task:
     heading_pattern: str | None = None
     heading_variants: tuple[tuple[str, str], ...] = ()
     confusable_labels: tuple[tuple[str, str], ...] = ()
+    layout: Layout = field(default_factory=lambda: Layout(as_dev_set=True))
+    columns: tuple[Column, ...] = ()
+    rules: tuple[Rule, ...] = ()
+    runs: tuple[RunKind, ...] = ()
+    scoring: str = "lenient"
+    title: str = ""
+    source: str = ""
 
     def __post_init__(self) -> None:
-        headings = [heading for subtask in self.subtasks for heading in subtask.headings]
+        if not self.columns:
+            of_subtasks = tuple(column for subtask in self.subtasks for column in subtask.columns)
+            object.__setattr__(self, "columns", of_subtasks)
+        headings = [column.heading for column in self.columns]
+        known = {heading for subtask in self.subtasks for heading in subtask.headings}
+        assert known <= set(headings), f"{self.name}: its columns lack {sorted(known - set(headings))}"
         assert self.subtasks, f"{self.name} has no subtasks"
         assert len(self._by_name) == len(self.subtasks), f"{self.name}: two subtasks have one name"
         assert len(self._by_key) == len(headings), f"{self.name}: two headings cannot be told apart"
@@ -168,8 +288,24 @@ class Task:
 
     @property
     def header(self) -> Header:
-        """The official header: the column of ids, and the columns of all subtasks."""
-        return Header(self, (self.id_column, *(heading for subtask in self.subtasks for heading in subtask.headings)))
+        """The official header: the column of ids, and all others, in the order of the file."""
+        return Header(self, (self.id_column, *(column.heading for column in self.columns)))
+
+    @cached_property
+    def kind_of(self) -> dict[str, Kind]:
+        """Official heading → kind of the column; that of the ids is not among them."""
+        return {column.heading: column.kind for column in self.columns}
+
+    @property
+    def shared_columns(self) -> tuple[Column, ...]:
+        """The columns that belong to no subtask: constants, texts, a second key."""
+        of_subtasks = {heading for subtask in self.subtasks for heading in subtask.headings}
+        return tuple(column for column in self.columns if column.heading not in of_subtasks)
+
+    def threshold_rule(self, subtask: Subtask) -> ThresholdRule | None:
+        """Return the rule by which a subtask's label follows from its probability, None if it has none."""
+        rules = (rule for rule in self.rules if isinstance(rule, ThresholdRule))
+        return next((rule for rule in rules if rule.label in subtask.headings), None)
 
     @cached_property
     def id_columns(self) -> tuple[str, ...]:
@@ -192,7 +328,7 @@ class Task:
 
     @cached_property
     def _by_key(self) -> dict[tuple[str | int | None, ...], str]:
-        headings = [heading for subtask in self.subtasks for heading in subtask.headings]
+        headings = [column.heading for column in self.columns]
         return {key: heading for heading in headings if (key := self._key(heading)) is not None}
 
     def _key(self, heading: str) -> tuple[str | int | None, ...] | None:
@@ -228,7 +364,10 @@ class Header:
 
         Cells and their order are those of the dev set; columns that are not part of the task are left out. If the dev
         set lacks a subtask, that subtask gets its official headings, and the subtasks are in the order of the task.
+        Where the layout fixes the headings (not `as_dev_set`), it is the official header.
         """
+        if not task.layout.as_dev_set:
+            return task.header
         first, *others = [*dev_header] or [task.id_column]
         own = [cell for cell in others if task.official_heading(cell)]
         known = {task.official_heading(cell) for cell in own}
@@ -249,6 +388,7 @@ class Header:
             names = ", ".join(map(repr, unknown))
             raise RunFileError(f"got subtask {names}; expected {either(self.task.names)}. Choose from these.")
         kept = {heading for name in subtasks for heading in self.task[name].headings}
+        kept |= {column.heading for column in self.task.shared_columns}
         return Header(self.task, (*self.cells[:1], *(cell for cell in self.cells[1:] if self._official(cell) in kept)))
 
     @property
