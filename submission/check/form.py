@@ -73,8 +73,14 @@ class CheckReport:
 def check_file(path: Path, ids: Sequence[str] | None, header: Header, *, partial: bool = False) -> CheckReport:
     """Check a run file; arguments as for `find_problems`. A file that cannot be read is a problem, not an error."""
     found = Findings()
-    rows, subtasks = _check(Path(path), ids, header, partial, found)
-    return CheckReport(Path(path), rows, subtasks, tuple(found.problems()))
+    body = check_body(Path(path), ids, header, partial, found)
+    return report_of(Path(path), body, found)
+
+
+def report_of(path: Path, body: "Body | None", found: Findings) -> CheckReport:
+    """Return the report of a file whose lines were checked; None where they cannot be read."""
+    rows, subtasks = (body.rows, body.columns.subtasks) if body else (0, ())
+    return CheckReport(path, rows, subtasks, tuple(found.problems()))
 
 
 def find_problems(
@@ -87,31 +93,31 @@ def find_problems(
     leave out whole subtasks.
     """
     found = Findings()
-    _check(source, ids, header, partial, found)
+    check_body(source, ids, header, partial, found)
     return found.problems()
 
 
-def _check(
+def check_body(
     source: Path | bytes, ids: Sequence[str] | None, header: Header, partial: bool, found: Findings
-) -> tuple[int, tuple[str, ...]]:
-    """Report all problems; return the number of rows and the subtasks of the header."""
+) -> "Body | None":
+    """Report all problems; return the lines after the header as they were understood, None where there are none."""
     data = read_bytes(source, found)
     lines = None if data is None else read_lines(data, found, lambda cells: names_columns(cells, header.task))
     if lines is None:
-        return 0, ()
+        return None
     expected = frozenset(ids or ())
     columns = read_header(lines.header_cells, lines.header + 1, header, partial, expected, found)
-    body = _Body(lines, columns, header, expected, found)
+    body = Body(lines, columns, header, expected, found)
     body.read()
     if not body.rows:
         remedy = "Check that the run was written in full."
         found.add("no-rows", "a header and no rows", "a line for each image", remedy)
     elif columns.id_position is not None:
         check_ids(body.ids, body.numbers, ids, found)
-    return body.rows, columns.subtasks
+    return body
 
 
-class _Body:
+class Body:
     """The lines after the header. `ids` and `numbers` are the ids in the file and their lines, an entry per row."""
 
     def __init__(self, lines: Lines, columns: Columns, header: Header, expected: frozenset[str], found: Findings):
@@ -139,6 +145,19 @@ class _Body:
             self._read_cells()
         self._check_gathered()
         self.rows = len(self.ids)
+
+    def cells(self) -> Iterator[tuple[int, str, Sequence[str]]]:
+        """Yield the line, the id and the other cells of each row that was read, as they are in the file."""
+        if self.columns.id_position == 0 and not self.lines.quoted:
+            for number, image_id in zip(self.numbers, self.ids, strict=True):
+                yield number, image_id, self.lines.lines[number - 1].split(self.lines.delimiter)[1:]
+            return
+        numbers = set(self.numbers)
+        position = self.columns.id_position
+        for number, cells in self.lines.rows(self.start):
+            if number in numbers:
+                image_id = "" if position is None or position >= len(cells) else cells.pop(position)
+                yield number, image_id, cells
 
     def _read_plain(self) -> None:
         """Read lines that begin with their id and hold no quotes: a sound one is not split further than its id."""

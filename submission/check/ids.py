@@ -41,7 +41,7 @@ def check_ids(ids: list[str], lines: Sequence[int], expected: Sequence[str] | No
     first: dict[str, int] = {}  # image id, as the list has it → its first line
     in_file: dict[str, str] = {}  # the form in which names are compared → image id, of those that are not ASCII
     repeated = ""  # what to do about the first repeated id
-    known = _KnownIds(ids, expected)
+    known = KnownIds(ids, expected)
     codes: tuple[str, ...]
     for line, actual in zip(lines, ids, strict=True):
         codes, name = ((), actual) if actual in first else known.look_up(actual)
@@ -97,7 +97,7 @@ def _compare(first: dict[str, int], expected: Sequence[str], found: Findings) ->
             return
 
 
-class _KnownIds:
+class KnownIds:
     """Finds the id of the test list that an unknown one means; its tables are built for the first unknown one."""
 
     def __init__(self, ids: Sequence[str], expected: Sequence[str] | None):
