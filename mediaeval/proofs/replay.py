@@ -1,14 +1,15 @@
 """Spot replay: a few test images again, one by one, in a fresh process, from the JPEG to the label.
 
-    python -m mediaeval.proofs.replay    the run, the task, the test set and its ids as JSON on stdin; JSON on stdout
+    python -m mediaeval.proofs.replay    the run, the task, the test set and its ids on stdin; JSON on stdout
 
 Nothing is shared with the predictions that are checked: another process, an empty feature store, one image at a time.
 """
 
 import json
+import pickle
 import subprocess
 import sys
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from mediaeval.errors import FeaturesError, RunFileError, UserError
 from mediaeval.files import passing_folder
 from mediaeval.runs import RunFolder, open_run
 from submission.runfile import read_run
-from submission.task import Header, Subtask, Task
+from submission.task import Header, Task
 
 
 def replay(folder: RunFolder, task: Task, file: Path, k: int, *, seed: int = 0, device: str = "cpu") -> list[str]:
@@ -35,22 +36,15 @@ def replay(folder: RunFolder, task: Task, file: Path, k: int, *, seed: int = 0, 
         )
     rng = np.random.default_rng(seed)
     chosen = [ids[int(place)] for place in rng.choice(len(ids), min(k, len(ids)), replace=False)]
-    job = {
-        "run": str(folder.path),
-        "task": asdict(task),
-        "data": predicted.data,
-        "device": device,
-        "ids": chosen,
-    }
+    job = {"run": str(folder.path), "task": task, "data": predicted.data, "device": device, "ids": chosen}
     done = subprocess.run(
         [sys.executable, "-m", "mediaeval.proofs.replay"],
-        input=json.dumps(job),
+        input=pickle.dumps(job),  # for our own process, through a pipe: no file is read in this way
         capture_output=True,
-        text=True,
         check=False,
     )
     if done.returncode:
-        lines = done.stderr.strip().splitlines() or [f"exit status {done.returncode}"]
+        lines = done.stderr.decode(errors="replace").strip().splitlines() or [f"exit status {done.returncode}"]
         raise RunFileError(f"{folder.run_csv}: the replay failed: {lines[-1]}")
     anew = json.loads(done.stdout)
     labels = read_run(file, Header.complete(task, folder.read_manifest().header)).labels
@@ -90,22 +84,12 @@ def labels_anew(folder: RunFolder, task: Task, test: Path, ids: list[str], devic
     return found
 
 
-def _task(read: dict[str, Any]) -> Task:
-    """Return the task that `asdict` made a dictionary of, after its way through JSON, which knows no tuples."""
-    subtasks = tuple(Subtask(**{name: _tuples(value) for name, value in one.items()}) for one in read["subtasks"])
-    return Task(**{name: _tuples(value) for name, value in read.items()} | {"subtasks": subtasks})
-
-
-def _tuples(value: Any) -> Any:
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
-
-
 def _main() -> int:
-    job = json.load(sys.stdin)
+    job = pickle.load(sys.stdin.buffer)
     run = Path(job["run"])
     try:
         opened = open_run(run.name, run.parent)
-        print(json.dumps(labels_anew(opened, _task(job["task"]), Path(job["data"]), job["ids"], job["device"])))
+        print(json.dumps(labels_anew(opened, job["task"], Path(job["data"]), job["ids"], job["device"])))
     except UserError as error:
         print(error, file=sys.stderr)
         return 1
