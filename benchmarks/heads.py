@@ -102,7 +102,7 @@ def ours(classifier: TorchClassifier, X: np.ndarray, y: np.ndarray) -> float:
 @torch.no_grad()
 def decide_by(classifier: TorchClassifier, network: nn.Module, X: np.ndarray) -> np.ndarray:
     """Return the classifier's decisions with `network` in place of its own."""
-    return classifier._decide(classifier._normalised(network(torch.from_numpy(X))[0]))
+    return classifier._decide(classifier._answer(network(torch.from_numpy(X))[0]))
 
 
 def measure(title: str, runs: int, epochs: int) -> None:

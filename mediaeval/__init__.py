@@ -24,6 +24,7 @@ _API = (
     "extract_features",
     "load_dataset",
     "make_classifier",
+    "make_regressor",
     "predict",
     "score_run",
     "submit",

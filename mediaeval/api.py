@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from mediaeval.classifiers.base import Classifier
+    from mediaeval.classifiers.regressor import Regressor
     from mediaeval.data.dataset import Dataset
     from mediaeval.proofs.send import SubmissionReceipt
     from mediaeval.steps.fitting import TrainedSubtask
@@ -48,6 +49,7 @@ __all__ = [
     "extract_features",
     "load_dataset",
     "make_classifier",
+    "make_regressor",
     "predict",
     "score_run",
     "submit",
@@ -148,6 +150,20 @@ def make_classifier(name: str, *, random_state: int = 0, **settings: Any) -> "Cl
     from mediaeval.classifiers import make_classifier
 
     return make_classifier(name, settings, random_state)
+
+
+def make_regressor(name: str, *, random_state: int = 0, **settings: Any) -> "Regressor":
+    """Return a scikit-learn regressor, unfitted: `fit(X, y)`, `predict(X)` of the shape of `y`.
+
+    name          ridge, network, or best, which chooses between them
+    random_state  seed: equal seeds give equal results
+    settings      those of `mediaeval ls settings NAME`
+
+    `y` is a vector of scores or a matrix, (n_images, n_targets). Raises UserError as `make_classifier` does.
+    """
+    from mediaeval.classifiers import make_regressor
+
+    return make_regressor(name, settings, random_state)
 
 
 def train(

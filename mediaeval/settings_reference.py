@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from mediaeval.classifiers import CLASSIFIERS
+from mediaeval.classifiers import CLASSIFIERS, REGRESSORS
 from mediaeval.classifiers import settings_model as classifier_model
 from mediaeval.config.sections import DataSection, FeaturesSection, RunSection, SplitSection, SubtaskSection
 from mediaeval.errors import choose
@@ -49,7 +49,7 @@ class Setting:
 class SettingsGroup:
     """The settings of one thing.
 
-    kind     section, classifier, system, extractor kind, or network to pretrain
+    kind     section, classifier, regressor, system, extractor kind, or network to pretrain
     name     what `mediaeval ls settings` calls it
     place    where its settings are written
     """
@@ -76,8 +76,8 @@ class SettingsGroup:
 
 
 def all_groups() -> list[SettingsGroup]:
-    """Return the settings of every section, classifier, system, kind of extractor and network to pretrain."""
-    return [*_sections(), *_classifiers(), *_systems(), *_extractor_kinds(), *_pretrainers()]
+    """Return the settings of every section, classifier, regressor, system, extractor kind and network to pretrain."""
+    return [*_sections(), *_classifiers(), *_regressors(), *_systems(), *_extractor_kinds(), *_pretrainers()]
 
 
 def groups_named(name: str) -> list[SettingsGroup]:
@@ -109,6 +109,13 @@ def _classifiers() -> Iterator[SettingsGroup]:
         settings = _settings(properties(classifier_model(name)), "classifier.")
         place = f'in mediaeval.toml under `[subtask1.classifier]`, with `name = "{name}"`'
         yield SettingsGroup("classifier", name, record.summary, place, settings)
+
+
+def _regressors() -> Iterator[SettingsGroup]:
+    for name, record in REGRESSORS.items():
+        settings = _settings(properties(classifier_model(name)), "classifier.")
+        place = f'in mediaeval.toml under `[SUBTASK.classifier]` of a subtask with scores, with `name = "{name}"`'
+        yield SettingsGroup("regressor", name, record.summary, place, settings)
 
 
 def _systems() -> Iterator[SettingsGroup]:
@@ -160,6 +167,10 @@ _CHAPTERS = {
     "classifier": (
         "Classifiers",
         "Defaults are those of the classifier alone. Presets, also `default`, set others: `mediaeval ls presets`.",
+    ),
+    "regressor": (
+        "Regressors",
+        "They predict the scores of tasks that have such columns, in the place of classifiers.",
     ),
     "system": (
         "Systems",

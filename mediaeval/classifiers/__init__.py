@@ -1,11 +1,12 @@
-"""Classifiers on feature vectors: what exists, and how one is built from a configuration.
+"""Classifiers and regressors on feature vectors: what exists, and how one is built from a configuration.
 
 To add one, write a file with a subclass of `base.Classifier` (or `training.TorchClassifier`), its settings in
 `settings.py`, where they are checked before anything heavy is loaded, and a record in CLASSIFIERS. The tests run over
-the table.
+the table. A regressor is a subclass of `regressor.Regressor` and of a `Head`, with a record in REGRESSORS.
 
     classifier = make_classifier("moe", {"lr": 1e-5, "epochs": 300}, random_state=0)
     classifier.fit(X, y).predict_proba(X)  # (n_images, n_labels)
+    make_regressor("ridge", {}, random_state=0).fit(X, scores).predict(X)
 """
 
 from collections.abc import Mapping
@@ -19,16 +20,17 @@ from mediaeval.settings import parse_settings
 
 if TYPE_CHECKING:
     from mediaeval.classifiers.base import Classifier
+    from mediaeval.classifiers.regressor import Regressor
 
 
 @dataclass(frozen=True)
 class ClassifierRecord:
-    """One classifier: where it is, what can be chosen, what it is in a sentence, and who described it.
+    """One classifier or regressor: where it is, what can be chosen, what it is in a sentence, and who described it.
 
     Both paths are `module:class`; the modules are imported when they are used.
     """
 
-    estimator: str  # a subclass of `base.Classifier`
+    estimator: str  # a subclass of `base.Classifier` or `regressor.Regressor`
     settings: str  # a subclass of `ClassifierSettings`; its fields are the estimator's parameters but `random_state`
     summary: str
     source: str
@@ -80,6 +82,28 @@ CLASSIFIERS: dict[str, ClassifierRecord] = {
 }
 
 
+REGRESSORS: dict[str, ClassifierRecord] = {
+    "ridge": ClassifierRecord(
+        "mediaeval.classifiers.ridge:RidgeRegressor",
+        "mediaeval.classifiers.settings:RidgeSettings",
+        "scores: kernel ridge regression on blocks of unit length, chosen by leave-one-out error",
+        "Saunders et al. 1998 (ridge regression in dual variables)",
+    ),
+    "network": ClassifierRecord(
+        "mediaeval.classifiers.regression_network:RegressionNetwork",
+        "mediaeval.classifiers.settings:RegressionNetworkSettings",
+        "scores: one layer of 200 with dropout, three networks averaged",
+        "this toolkit",
+    ),
+    "best": ClassifierRecord(
+        "mediaeval.classifiers.best_regressor:BestRegressor",
+        "mediaeval.classifiers.settings:BestRegressorSettings",
+        "scores: ridge or network, whichever ranks better (Spearman) out of fold within the training images",
+        "this toolkit",
+    ),
+}
+
+
 def make_classifier(name: str, params: Mapping[str, Any], random_state: int) -> "Classifier":
     """Build the classifier called `name`, unfitted.
 
@@ -93,19 +117,37 @@ def make_classifier(name: str, params: Mapping[str, Any], random_state: int) -> 
     return estimator(**params, random_state=random_state)
 
 
-def classifier_settings(classifier: Mapping[str, Any], section: str = "classifier") -> ClassifierSettings:
+def make_regressor(name: str, params: Mapping[str, Any], random_state: int) -> "Regressor":
+    """Build the regressor called `name`, unfitted. Raises ConfigError as `make_classifier` does.
+
+    >>> make_regressor("ridge", {}, random_state=0)
+    RidgeRegressor()
+    """
+    classifier_settings({"name": name, **params}, scores=True)
+    estimator: type[Regressor] = resolve_name(REGRESSORS[name].estimator)
+    return estimator(**params, random_state=random_state)
+
+
+def classifier_settings(
+    classifier: Mapping[str, Any], section: str = "classifier", *, scores: bool = False
+) -> ClassifierSettings:
     """Return the checked settings of `{name = "moe", epochs = 5, …}`, defaults included.
 
-    `section`: where they are written. Raises ConfigError with every unknown setting and bad value.
+    section  where they are written
+    scores   whether it is to predict scores, and so one of REGRESSORS
+
+    Raises ConfigError with every unknown setting and bad value.
 
     >>> classifier_settings({"name": "logistic"})
     LogisticSettings(C=1.0)
     """
-    name = choose("classifier", classifier["name"], CLASSIFIERS)
+    table = REGRESSORS if scores else CLASSIFIERS
+    name = choose("regressor" if scores else "classifier", classifier["name"], table)
     own = {key: value for key, value in classifier.items() if key != "name"}
-    return parse_settings(settings_model(name), own, section, reference=name)
+    return parse_settings(resolve_name(table[name].settings), own, section, reference=name)
 
 
 def settings_model(name: str) -> type[ClassifierSettings]:
-    """Return the model of the settings of a classifier of the table."""
-    return resolve_name(CLASSIFIERS[choose("classifier", name, CLASSIFIERS)].settings)
+    """Return the model of the settings of a classifier of the table, or else of a regressor."""
+    known = REGRESSORS | CLASSIFIERS
+    return resolve_name(known[choose("classifier", name, CLASSIFIERS if name not in REGRESSORS else known)].settings)

@@ -42,8 +42,13 @@ class DenseNetwork(HeadNetwork):
         assert isinstance(layer, nn.Linear)
         return layer
 
+    def last(self, z: Tensor) -> Tensor:
+        """Return the output of the last layer (B, N) from that of the first (B, H)."""
+        output: Tensor = self.layers[1:](z)
+        return output
+
     def after(self, z: Tensor) -> tuple[Tensor, Tensor | None]:
-        z = self.layers[1:](z)  # (B, N)
+        z = self.last(z)
         return (z.log_softmax(dim=1), None) if self.softmax else (logsigmoid(z), logsigmoid(-z))
 
 

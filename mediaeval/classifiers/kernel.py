@@ -1,10 +1,10 @@
 """Kernel ridge regression on blocks of features: closed form, without epochs and without chance.
 
 Each block of each image gets unit length, and blocks are weighted so that each contributes as much to the mean squared
-distance between images. The kernel is exp(−γ d²); the targets are 0 and 1. One eigendecomposition for each γ gives the
-leave-one-out error of every penalty exactly.
+distance between images. The kernel is exp(−γ d²). One eigendecomposition for each γ gives the leave-one-out error of
+every penalty exactly.
 
-n training images, N labels.
+n training images, N targets.
 """
 
 from collections.abc import Hashable, Sequence
@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy.optimize import minimize, minimize_scalar
-from scipy.special import expit, log_softmax, softmax
+from scipy.special import expit, softmax
 
 from mediaeval.classifiers.base import Classifier
+from mediaeval.classifiers.calibration import platt, temperature
+from mediaeval.classifiers.head import Head
 from mediaeval.classifiers.scaling import block_slices, unit_length
 from mediaeval.classifiers.settings import KernelSettings
 from mediaeval.classifiers.state import ExpectedArrays
@@ -25,12 +26,93 @@ GAMMAS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0)  # candidates
 START = GAMMAS.index(1.0)  # where the search begins
 PENALTIES = tuple(10.0 ** (k / 2) for k in range(-6, 5))  # candidates; the kernel's eigenvalues sum to less than n
 CONSTANT = 1e-6  # total variance of unit vectors up to which a block is constant: rounding to float32 gives 1e-7
-SHARPEST = 1e3  # bound of the temperature's inverse; scores of classes are about 0 to 1
 TINY = 1e-12  # what an image has at least of its own residual
-STEEPEST = 50.0  # bound of a sigmoid's slope per standard deviation of the scores
 
 
-class KernelRidge(Classifier):
+class KernelHead(Head):
+    """An estimator on kernel ridge regression; it has the parameters `gamma`, `penalty` and `widths`.
+
+    Views are accepted and change nothing: four of them would make the kernel 25 times as large, and on photographs the
+    plain vectors alone do about as well as a network does with views. Nor do validation and on_epoch.
+
+    "Left out" is an image together with its group, where `fit` is given `groups`.
+
+    Fitted: `gamma_` and `penalty_`, those chosen; `left_out_`, exact but for what all images chose together, γ and λ;
+    None after `load_state`.
+    """
+
+    own_scale = True
+
+    def _regress(self, X: np.ndarray, T: np.ndarray, groups: Sequence[Hashable]) -> "Ridge":
+        """Return the regression of T, (n, N), and keep the vectors that it is on.
+
+        `coef_` and `intercept_` are left to the caller, since what is linear after the kernel can be part of them.
+        """
+        vectors = unit_length(X, self.widths)
+        weights = _equalising(vectors, self.widths)
+        _weight(vectors, weights, self.widths)
+        squares = _squares(vectors)
+        d2 = _squared_distances(vectors, squares, vectors, squares)
+        fit = self._choose(d2, T.astype(np.float64), _several(groups))
+        self.gamma_, self.penalty_ = fit.gamma, fit.penalty
+        root = np.float32(np.sqrt(fit.gamma))
+        vectors *= root
+        self.vectors_, self.weights_, self.squares_ = vectors, weights * root, _squares(vectors)
+        return fit
+
+    def _choose(self, d2: np.ndarray, T: np.ndarray, groups: list[np.ndarray]) -> "Ridge":
+        """Return the regression with the least leave-one-out squared error.
+
+        Every penalty is tried. γ is searched along `GAMMAS` from the middle to where the error grows: one
+        eigendecomposition each, 3 s for 2,432 images, and seldom more than three.
+        """
+        penalties = PENALTIES if self.penalty == "loo" else (float(self.penalty),)
+        if self.gamma != "loo":
+            return ridge(d2, T, float(self.gamma), penalties, groups)
+        best = ridge(d2, T, GAMMAS[START], penalties, groups)
+        for candidates in (GAMMAS[START + 1 :], GAMMAS[:START][::-1]):
+            for gamma in candidates:
+                other = ridge(d2, T, gamma, penalties, groups)
+                if other.error >= best.error:
+                    break
+                best = other
+            if best.gamma != GAMMAS[START]:
+                break
+        return best
+
+    def _linear(self, X: np.ndarray) -> np.ndarray:
+        """Return k(x)ᵀ coef + intercept of each image, float64 (n_images, N)."""
+        vectors = unit_length(X, self.widths)
+        _weight(vectors, self.weights_, self.widths)
+        kernel = np.exp(-_squared_distances(vectors, _squares(vectors), self.vectors_, self.squares_))
+        found: np.ndarray = kernel @ self.coef_ + self.intercept_
+        return found
+
+    def _arrays(self) -> dict[str, np.ndarray]:
+        chosen = {"gamma": np.array(self.gamma_), "penalty": np.array(self.penalty_)}
+        learned = {"vectors": self.vectors_, "weights": self.weights_, "coef": self.coef_, "intercept": self.intercept_}
+        return learned | chosen
+
+    def _expected_arrays(self) -> ExpectedArrays:
+        n_targets, n_blocks = self._n_targets(), len(self.widths or [0])
+        return {
+            "vectors": (("n_images", self.n_features_in_), "float32"),
+            "weights": ((n_blocks,), "float32"),
+            "coef": (("n_images", n_targets), "float64"),
+            "intercept": ((n_targets,), "float64"),
+            "gamma": ((), "float64"),
+            "penalty": ((), "float64"),
+        }
+
+    def _set_arrays(self, arrays: dict[str, np.ndarray]) -> None:
+        self.vectors_, self.weights_ = arrays["vectors"].copy(), arrays["weights"].copy()
+        self.squares_ = _squares(self.vectors_)
+        self.coef_, self.intercept_ = arrays["coef"].copy(), arrays["intercept"].copy()
+        self.gamma_, self.penalty_ = float(arrays["gamma"]), float(arrays["penalty"])
+        self.left_out_ = None
+
+
+class KernelRidge(KernelHead, Classifier):
     """Kernel ridge regression, one per label; parameters: see `KernelSettings`.
 
     widths  columns of each block, in order; None is one block
@@ -40,17 +122,10 @@ class KernelRidge(Classifier):
     Probabilities of a single-label subtask are the softmax of the scores by a temperature, those of a multi-label one a
     sigmoid per label (Platt 1999), both fitted on leave-one-out scores.
 
-    Views are accepted and change nothing: four of them would make the kernel 25 times as large, and on photographs the
-    plain vectors alone do about as well as a network does with views. Nor do validation and on_epoch.
-
-    "Left out" is an image together with its group, where `fit` is given `groups`.
-
-    Fitted: `gamma_` and `penalty_`, those chosen; `left_out_`, exact but for γ, λ and the sigmoids, which all images
-    chose together; None after `load_state`.
+    `left_out_` is exact but for γ, λ and the sigmoids, which all images chose together.
     """
 
     settings = KernelSettings
-    own_scale = True
 
     def __init__(
         self,
@@ -78,22 +153,13 @@ class KernelRidge(Classifier):
         groups: Sequence[Hashable],
     ) -> None:
         to_scores = self._to_scores(T)
-        vectors = unit_length(X, self.widths)
-        weights = _equalising(vectors, self.widths)
-        _weight(vectors, weights, self.widths)
-        squares = _squares(vectors)
-        d2 = _squared_distances(vectors, squares, vectors, squares)
-        fit = self._choose(d2, T.astype(np.float64), _several(groups))
+        fit = self._regress(X, T, groups)
         left_out = fit.left_out @ to_scores
-        slope, shift = (_platt if self.multi_label_ else _temperature)(left_out, T)
+        slope, shift = (platt if self.multi_label_ else temperature)(left_out, T)
         self.left_out_ = self._activate(left_out * slope + shift)
-        # all that is linear after the kernel is one matrix; √γ is in the vectors
+        # all that is linear after the kernel is one matrix
         self.coef_ = fit.coef @ to_scores * slope
         self.intercept_ = fit.intercept @ to_scores * slope + shift
-        self.gamma_, self.penalty_ = fit.gamma, fit.penalty
-        root = np.float32(np.sqrt(fit.gamma))
-        vectors *= root
-        self.vectors_, self.weights_, self.squares_ = vectors, weights * root, _squares(vectors)
 
     def _to_scores(self, T: np.ndarray) -> np.ndarray:
         """Return the matrix (N, N) that makes scores of the regressions' outputs.
@@ -112,57 +178,11 @@ class KernelRidge(Classifier):
         own = positions[[list(self.order).index(name) for name in self.classes_]]
         return identity + self.ordinal * np.outer(own - T.mean(axis=0) @ own, own)
 
-    def _choose(self, d2: np.ndarray, T: np.ndarray, groups: list[np.ndarray]) -> "Ridge":
-        """Return the regression with the least leave-one-out squared error.
-
-        Every penalty is tried. γ is searched along `GAMMAS` from the middle to where the error grows: one
-        eigendecomposition each, 3 s for 2,432 images, and seldom more than three.
-        """
-        penalties = PENALTIES if self.penalty == "loo" else (float(self.penalty),)
-        if self.gamma != "loo":
-            return ridge(d2, T, float(self.gamma), penalties, groups)
-        best = ridge(d2, T, GAMMAS[START], penalties, groups)
-        for candidates in (GAMMAS[START + 1 :], GAMMAS[:START][::-1]):
-            for gamma in candidates:
-                other = ridge(d2, T, gamma, penalties, groups)
-                if other.error >= best.error:
-                    break
-                best = other
-            if best.gamma != GAMMAS[START]:
-                break
-        return best
-
     def _activate(self, z: np.ndarray) -> np.ndarray:
         return np.asarray(expit(z) if self.multi_label_ else softmax(z, axis=1))
 
     def _probabilities(self, X: np.ndarray) -> np.ndarray:
-        vectors = unit_length(X, self.widths)
-        _weight(vectors, self.weights_, self.widths)
-        kernel = np.exp(-_squared_distances(vectors, _squares(vectors), self.vectors_, self.squares_))
-        return self._activate(kernel @ self.coef_ + self.intercept_)
-
-    def _arrays(self) -> dict[str, np.ndarray]:
-        chosen = {"gamma": np.array(self.gamma_), "penalty": np.array(self.penalty_)}
-        learned = {"vectors": self.vectors_, "weights": self.weights_, "coef": self.coef_, "intercept": self.intercept_}
-        return learned | chosen
-
-    def _expected_arrays(self) -> ExpectedArrays:
-        n_labels, n_blocks = len(self.classes_), len(self.widths or [0])
-        return {
-            "vectors": (("n_images", self.n_features_in_), "float32"),
-            "weights": ((n_blocks,), "float32"),
-            "coef": (("n_images", n_labels), "float64"),
-            "intercept": ((n_labels,), "float64"),
-            "gamma": ((), "float64"),
-            "penalty": ((), "float64"),
-        }
-
-    def _set_arrays(self, arrays: dict[str, np.ndarray]) -> None:
-        self.vectors_, self.weights_ = arrays["vectors"].copy(), arrays["weights"].copy()
-        self.squares_ = _squares(self.vectors_)
-        self.coef_, self.intercept_ = arrays["coef"].copy(), arrays["intercept"].copy()
-        self.gamma_, self.penalty_ = float(arrays["gamma"]), float(arrays["penalty"])
-        self.left_out_ = None
+        return self._activate(self._linear(X))
 
 
 @dataclass(frozen=True)
@@ -268,47 +288,3 @@ def _squared_distances(A: np.ndarray, squares_A: np.ndarray, B: np.ndarray, squa
 def _squares(A: np.ndarray) -> np.ndarray:
     """Return the squared lengths of the rows of A, float64, without a copy of A in float64."""
     return np.array([np.square(row, dtype=np.float64).sum() for row in A])
-
-
-def _temperature(scores: np.ndarray, T: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the factor of scores (n, N), and 0, with which their softmax has the least log loss.
-
-    Each image also counts 1 / n towards each class, so that scores without an error keep a finite factor.
-    """
-    n_images, n_labels = T.shape
-    targets = (n_images * T + 1) / (n_images + n_labels)
-
-    def loss(log_factor: float) -> float:
-        return -float((targets * log_softmax(np.exp(log_factor) * scores, axis=1)).mean())
-
-    found = minimize_scalar(loss, bounds=(-np.log(SHARPEST), np.log(SHARPEST)), method="bounded")
-    return np.full(n_labels, np.exp(found.x)), np.zeros(n_labels)
-
-
-def _platt(scores: np.ndarray, T: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return slope and shift of each label, (N,), with which the sigmoids of scores (n, N) have the least log loss.
-
-    Platt's targets are (images with it + 1) / (images with it + 2) and 1 / (images without it + 2). A slope is at least
-    0, since scores that say nothing come out against the truth when an image is left out; a label that all images have,
-    or none, gets the constant probability (images with it + ½) / (images + 1), as in logistic regression.
-    """
-    n_images = len(T)
-    slopes, shifts = np.zeros(T.shape[1]), np.zeros(T.shape[1])
-    for label, (score, truth) in enumerate(zip(scores.T, T.T, strict=True)):
-        n_with = float(truth.sum())
-        shifts[label] = np.log((n_with + 0.5) / (n_images - n_with + 0.5))
-        deviation = score.std()
-        if not 0 < n_with < n_images or deviation < 1e-9:
-            continue
-        z = (score - score.mean()) / deviation
-        target = np.where(truth > 0, (n_with + 1) / (n_with + 2), 1 / (n_images - n_with + 2))
-
-        def loss(line: np.ndarray, z: np.ndarray = z, target: np.ndarray = target) -> tuple[float, np.ndarray]:
-            x = line[0] * z + line[1]
-            error = expit(x) - target
-            return float(np.mean(np.logaddexp(0, x) - target * x)), np.array([np.mean(error * z), np.mean(error)])
-
-        found = minimize(loss, [1.0, shifts[label]], jac=True, method="L-BFGS-B", bounds=[(0, STEEPEST), (None, None)])
-        slopes[label] = found.x[0] / deviation
-        shifts[label] = found.x[1] - slopes[label] * score.mean()
-    return slopes, shifts

@@ -12,7 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from mediaeval.classifiers import make_classifier
-from mediaeval.classifiers.base import HistoryRow, OnEpoch
+from mediaeval.classifiers.head import HistoryRow, OnEpoch
 from mediaeval.classifiers.scaling import BlockScaler
 from mediaeval.errors import FeaturesError, UserError, WeightsError, first_line
 from mediaeval.features.images import Images

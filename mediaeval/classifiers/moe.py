@@ -14,8 +14,8 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
-from mediaeval.classifiers.base import in_chunks, usable_features
 from mediaeval.classifiers.first_layer import HeadNetwork
+from mediaeval.classifiers.inputs import in_chunks, usable_features
 from mediaeval.classifiers.settings import MoESettings
 from mediaeval.classifiers.training import TorchClassifier
 

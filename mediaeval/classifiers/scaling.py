@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, OneToOneFeatureMixin, TransformerMixin
 from sklearn.utils import Tags
 from sklearn.utils.validation import check_is_fitted
 
-from mediaeval.classifiers.base import UnusableFeaturesError, checked_parameters, usable_features
+from mediaeval.classifiers.inputs import UnusableFeaturesError, checked_parameters, usable_features
 from mediaeval.classifiers.settings import ScalerSettings
 from mediaeval.classifiers.state import check_arrays, check_same, pack, unpack
 

@@ -62,17 +62,24 @@ class LogisticSettings(ClassifierSettings):
     )
 
 
+Gamma = Annotated[
+    Annotated[float, Field(gt=0)] | Literal["loo"],
+    Field(
+        description="How quickly the kernel exp(−gamma · d²) falls with the squared distance d² of two images, whose "
+        "mean over the training images is 1; loo: the best of 0.125 to 4 by leave-one-out squared error."
+    ),
+]
+Penalty = Annotated[
+    Annotated[float, Field(gt=0)] | Literal["loo"],
+    Field(description="Ridge penalty; loo: the best of 0.001 to 100 by leave-one-out squared error."),
+]
+
+
 class KernelSettings(ClassifierSettings):
     """Kernel ridge regression; it gives each block of each image unit length itself, whatever `features.scale` is."""
 
-    gamma: Annotated[float, Field(gt=0)] | Literal["loo"] = Field(
-        default="loo",
-        description="How quickly the kernel exp(−gamma · d²) falls with the squared distance d² of two images, whose "
-        "mean over the training images is 1; loo: the best of 0.125 to 4 by leave-one-out squared error.",
-    )
-    penalty: Annotated[float, Field(gt=0)] | Literal["loo"] = Field(
-        default="loo", description="Ridge penalty; loo: the best of 0.001 to 100 by leave-one-out squared error."
-    )
+    gamma: Gamma = "loo"
+    penalty: Penalty = "loo"
     ordinal: float = Field(
         default=0.25,
         ge=0,
@@ -104,6 +111,13 @@ class AutoSettings(ClassifierSettings):
     device: Device = "auto"
 
 
+class RidgeSettings(ClassifierSettings):
+    """Kernel ridge regression of scores, on blocks of unit length as `kernel` has them."""
+
+    gamma: Gamma = "loo"
+    penalty: Penalty = "loo"
+
+
 # Of all networks. What a paper chose differs from network to network, so each class below has defaults of its own.
 Dropout = Annotated[float, Field(ge=0, lt=1, description="Share of hidden units dropped in training.")]
 LearningRate = Annotated[float, Field(gt=0, description="Adam's learning rate in the first epoch.")]
@@ -122,6 +136,26 @@ StepEpochs = Annotated[
 ]
 
 
+# coupled: what torch.optim.Adam did in 2021 and does today; this is not AdamW
+WeightDecay = Annotated[
+    float, Field(ge=0, description="Coupled L2 penalty, added to the gradient before Adam scales it.")
+]
+Precision = Annotated[
+    Literal["auto", "float32", "bfloat16"],
+    Field(
+        description="Type in which the first layer is multiplied in training, while all else stays float32; auto: "
+        "bfloat16 where it is quicker."
+    ),
+]
+Basis = Annotated[
+    Literal["span"] | None,
+    Field(
+        description="What the network is trained on; span: images that are fewer than their features, in a basis of "
+        "the space that they span, which is quicker; unset: the features."
+    ),
+]
+
+
 class NetworkSettings(ClassifierSettings):
     """What all classifiers have that are networks."""
 
@@ -129,10 +163,7 @@ class NetworkSettings(ClassifierSettings):
     lr: LearningRate
     epochs: Epochs
     batch_size: BatchSize = 64
-    # coupled: what torch.optim.Adam did in 2021 and does today; this is not AdamW
-    weight_decay: float = Field(
-        default=0.0, ge=0, description="Coupled L2 penalty, added to the gradient before Adam scales it."
-    )
+    weight_decay: WeightDecay = 0.0
     schedule: Schedule = "step"
     lr_step: StepEpochs = 70
     lr_gamma: float = Field(default=0.5, gt=0, description="Factor of the rate per step.")
@@ -146,17 +177,8 @@ class NetworkSettings(ClassifierSettings):
         default=1, ge=1, description="Networks with seeds of their own whose probabilities are averaged."
     )
     device: Device = "auto"
-    precision: Literal["auto", "float32", "bfloat16"] = Field(
-        default="auto",
-        description="Type in which the first layer is multiplied in training, while all else stays float32; auto: "
-        "bfloat16 where it is quicker.",
-    )
-
-    basis: Literal["span"] | None = Field(
-        default=None,
-        description="What the network is trained on; span: images that are fewer than their features, in a basis of "
-        "the space that they span, which is quicker; unset: the features.",
-    )
+    precision: Precision = "auto"
+    basis: Basis = None
 
 
 class MoESettings(NetworkSettings):
@@ -198,3 +220,33 @@ class SmallSettings(DenseSettings):
     batch_size: BatchSize = 8
     schedule: Schedule = "constant"
     lr_step: StepEpochs = None
+
+
+class RegressionNetworkSettings(ClassifierSettings):
+    """The network that predicts scores, by the squared error of targets of mean 0 and standard deviation 1."""
+
+    hidden: WholeNumbers = Field(
+        default=(200,), description="Units of each hidden layer; an empty list is a linear regression."
+    )
+    dropout: Dropout = 0.4
+    lr: LearningRate = 1e-3
+    epochs: Epochs = 30
+    batch_size: BatchSize = 64
+    weight_decay: WeightDecay = 0.0
+    schedule: Literal["cosine", "constant"] = Field(
+        default="cosine", description="How the rate falls: cosine: from lr towards 0 in half a wave; constant: not."
+    )
+    ensemble: int = Field(default=3, ge=1, description="Networks with seeds of their own whose scores are averaged.")
+    device: Device = "auto"
+    precision: Precision = "auto"
+    basis: Basis = None
+
+
+class BestRegressorSettings(ClassifierSettings):
+    """Ridge regression or the network, chosen by Spearman's correlation out of fold within the training images."""
+
+    folds: int = Field(default=5, ge=2, description="Folds of that cross-validation.")
+    lr: float = Field(default=1e-3, gt=0, description="The network's learning rate, which falls to 0 by a cosine.")
+    epochs: int = Field(default=30, ge=1, description="The network's passes over the training images.")
+    ensemble: int = Field(default=3, ge=1, description="Networks with seeds of their own, averaged to be the one.")
+    device: Device = "auto"

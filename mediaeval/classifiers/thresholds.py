@@ -15,6 +15,7 @@ import numpy as np
 from sklearn.base import clone
 
 from mediaeval.classifiers.base import Classifier
+from mediaeval.classifiers.regressor import Regressor
 from mediaeval.classifiers.scaling import BlockScaler
 from mediaeval.errors import DatasetError
 
@@ -52,7 +53,7 @@ def _tune(y: np.ndarray, p: np.ndarray) -> float:
 
 
 def out_of_fold(
-    make_estimator: Callable[[], Classifier],
+    make_estimator: Callable[[], Classifier | Regressor],
     X: np.ndarray,
     Y: np.ndarray,
     groups: Sequence[Hashable],
@@ -65,7 +66,7 @@ def out_of_fold(
 ) -> np.ndarray:
     """Return probabilities, float64 (n_images, n_labels), each row of a model not trained on that row's group.
 
-    make_estimator  gives a new classifier for each fold
+    make_estimator  gives a new classifier for each fold; or a regressor, which gives scores (n_images, n_targets)
     X, Y, views     as for `Classifier.fit`; held-out images are predicted from their plain vectors
     groups          one per image (near-duplicates share one): a group is never divided
     scaler          fitted anew on each fold's training images; None: features are left as they are
@@ -89,8 +90,10 @@ def out_of_fold(
             augmented = None if augmented is None else fitted.transform_views(augmented)
         inner = [group for group, held_out in zip(groups, held, strict=True) if not held_out]
         model = make_estimator().fit(train, Y[~held], views=augmented, groups=inner)
-        # a class that a fold's training images lack keeps probability 0
-        P[np.ix_(held, np.searchsorted(classes, model.classes_))] = model.predict_proba(test)
+        if isinstance(model, Regressor):
+            P[held] = model.outputs(test)
+        else:  # a class that a fold's training images lack keeps probability 0
+            P[np.ix_(held, np.searchsorted(classes, model.classes_))] = model.predict_proba(test)
         on_fold(k + 1, n_folds)
     return P
 

@@ -1,181 +1,36 @@
-"""The training loop of the classifiers that are networks.
-
-Features are small (2,432 × 11,414 float32 is 111 MB), so they are one tensor in memory and a minibatch is an index into
-it: no loader, no workers. All that is random in an epoch follows from (seed, epoch) alone, so nothing that happens
-between epochs (validation, a progress bar) can change what is learned, and torch's global generators are left as they
-were.
-"""
+"""The classifiers that are networks; how they are trained: `torch_head`."""
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike
 from sklearn.metrics import f1_score
 from torch import Tensor
 
-from mediaeval.classifiers.base import (
-    CHUNK,
-    Classifier,
-    HistoryRow,
-    OnEpoch,
-    chunks,
-    usable_features,
-    usable_targets,
-)
-from mediaeval.classifiers.first_layer import HeadNetwork, NetworkOptimiser, choose_dtype
-from mediaeval.classifiers.span import Span
-from mediaeval.classifiers.state import ExpectedArrays
-from mediaeval.devices import resolve_device
-from mediaeval.errors import ConfigError
-from mediaeval.seeding import seeded
+from mediaeval.classifiers.base import Classifier, usable_targets
+from mediaeval.classifiers.first_layer import HeadNetwork
+from mediaeval.classifiers.torch_head import TorchHead
 
 
-class TorchClassifier(Classifier):
+class TorchClassifier(TorchHead, Classifier):
     """A classifier that is a network, trained with Adam on minibatches.
 
     A subclass writes `_build` (the network, whose output is log p and log(1 − p) of every label; its layer `first`
     reads the features, its method `after` does the rest) and `_categorical`. The model of its settings derives from
     `NetworkSettings`, which states what each parameter means; its `__init__` lists the same parameters, with the
-    paper's values as defaults. The networks of an ensemble have the seeds random_state, random_state + 1, …
+    paper's values as defaults.
 
-    The same parameters, data, machine and number of threads give the same weights to the bit.
-
-    Fitted: `networks_`, and `history_`: for each epoch a dict of epoch (from 0), lr, train_loss (mean per image, as
-    seen in training, dropout and smoothing included), val_loss (without either) and val_f1 (weighted, 0..1; multi-label
-    at ½); the last two are None without validation. In an ensemble the losses are means over its networks, the F1 that
-    of the mean probability.
+    Its score in `history_` is val_f1 (weighted, 0..1; multi-label at ½). The second output may be None where
+    `_categorical`, whose loss does not use it.
     """
 
-    networks_: list[HeadNetwork]
-
-    def _build(self, n_features: int, n_labels: int) -> HeadNetwork:
-        """Return a new network: (B, n_features) → log p, log(1 − p), each (B, n_labels).
-
-        The second may be None where `_categorical`, whose loss does not use it.
-        """
-        raise NotImplementedError
+    MEASURE = "val_f1"
 
     def _categorical(self) -> bool:
         """Whether the loss is over all classes together, one of which is right, rather than a yes or no per label."""
         raise NotImplementedError
 
-    def lr_at(self, epoch: int) -> float:
-        """Return the learning rate of `epoch`, counted from 0.
-
-        With the 2021 schedule (halved every 70 epochs) epochs 0 to 69 have lr, 70 to 139 lr/2, 140 to 209 lr/4.
-        """
-        lr = float(self.lr)
-        if self.schedule == "cosine":
-            return lr * (1 + math.cos(math.pi * epoch / self.epochs)) / 2
-        if self.schedule == "step" and self.lr_step is not None:
-            return lr * float(self.lr_gamma ** (epoch // self.lr_step))
-        return lr
-
-    def _fit(
-        self,
-        X: np.ndarray,
-        T: np.ndarray,
-        views: np.ndarray | None,
-        validation: tuple[ArrayLike, ArrayLike] | None,
-        on_epoch: OnEpoch | None,
-    ) -> None:
-        device = torch.device(resolve_device(self.device, "classifier.device"))
-        span = _span(X, views, self.random_state) if self.basis == "span" else None
-        if span is not None:
-            X, views = _in_basis(span, X, views)
-        seeds = range(self.random_state, self.random_state + self.ensemble)
-        networks = [self._new_network(seed, X.shape[1], T.shape[1]).to(device) for seed in seeds]
-        dtype = choose_dtype(self.precision, device, networks[0].first.weight.numel())
-        optimisers = [NetworkOptimiser(network, dtype, self.weight_decay) for network in networks]
-        if validation is not None:
-            X_val = usable_features(self, validation[0], reset=False)
-            X_val = X_val if span is None else span.rotate(X_val)
-            y_val = usable_targets(validation[1], X_val)
-            assert y_val.shape[1:] == (T.shape[1:] if self.multi_label_ else ()), (
-                "validation targets of another subtask"
-            )
-        # views can be gigabytes: they stay float32 and become dtype a minibatch at a time
-        view_tensor = None if views is None else _tensor(views, device)
-        data = _tensor(X, device).to(dtype), _tensor(self._smooth(T), device), view_tensor
-
-        n_weights = sum(tensor.numel() for tensor in networks[0].parameters())
-        for epoch in range(self.epochs):
-            lr = self.lr_at(epoch)
-            with _one_thread(n_weights < 1_000_000 or dtype == torch.bfloat16):
-                losses = [
-                    self._train_epoch(optimiser, lr, *data, _epoch_seeds(seed, epoch))
-                    for optimiser, seed in zip(optimisers, seeds, strict=True)
-                ]
-            loss = float(np.mean(losses))
-            row: HistoryRow = {"epoch": epoch, "lr": lr, "train_loss": loss, "val_loss": None, "val_f1": None}
-            if not math.isfinite(loss):
-                raise self._diverged("the loss", loss, epoch)
-            if validation is not None:
-                row["val_loss"], row["val_f1"] = self._validate(networks, X_val, y_val)
-            self.history_.append(row)
-            if on_epoch is not None:
-                on_epoch(dict(row))
-        # the very last step comes after the last loss
-        if not all(tensor.isfinite().all() for network in networks for tensor in network.parameters()):
-            raise self._diverged("a weight", math.nan, epoch)
-        self.networks_ = [self._folded(network, span).eval() for network in networks]
-
-    def _folded(self, network: HeadNetwork, span: Span | None) -> HeadNetwork:
-        """Return the network on the features themselves, of one that was trained on the basis of their span."""
-        if span is None:
-            return network
-        weights = network.state_dict()
-        first = next(name for name, weight in network.named_parameters() if weight is network.first.weight)
-        folded = span.fold(weights[first].cpu().numpy())
-        weights[first] = torch.from_numpy(folded).to(network.first.weight.device)
-        wide = self._empty_network()
-        wide.load_state_dict(weights, assign=True)
-        return wide
-
-    def _new_network(self, seed: int, n_features: int, n_labels: int) -> HeadNetwork:
-        # PyTorch's default initialisation of Linear, drawn on the CPU whatever the device
-        with seeded(seed, torch.device("cpu")):
-            try:
-                return self._build(n_features, n_labels)
-            except (RuntimeError, MemoryError) as error:  # what PyTorch's allocator raises
-                raise ConfigError(
-                    f"classifier: a network of {n_features} features and these layers cannot be built "
-                    f"({str(error).splitlines()[0][:120]}). Make its layers smaller."
-                ) from error
-
-    def _train_epoch(
-        self,
-        optimiser: NetworkOptimiser,
-        lr: float,
-        X: Tensor,
-        T: Tensor,
-        views: Tensor | None,
-        seeds: tuple[int, int],
-    ) -> float:
-        """Take one pass over the images; return the mean loss per image."""
-        draw_seed, dropout_seed = seeds
-        draw = torch.Generator().manual_seed(draw_seed)
-        order = torch.randperm(len(X), generator=draw).to(X.device)
-        # 0 is the plain vector, v > 0 the view v − 1
-        version = None if views is None else torch.randint(views.shape[1] + 1, (len(X),), generator=draw).to(X.device)
-        optimiser.network.train()
-        total = torch.zeros((), dtype=torch.float64, device=X.device)
-        with seeded(dropout_seed, X.device):
-            for rows in order.split(self.batch_size):
-                x = X.index_select(0, rows)  # (B, n_features), a copy; a third of the time of X[rows]
-                if version is not None and views is not None:
-                    augmented = version[rows] > 0
-                    x[augmented] = views[rows[augmented], version[rows[augmented]] - 1].to(x.dtype)
-                loss = self._losses(*optimiser.output(x), T[rows]).mean()
-                optimiser.learn(loss, lr)
-                total += loss.detach() * len(rows)
-        return total.item() / len(X)
-
     def _losses(self, log_p: Tensor, log_not_p: Tensor | None, T: Tensor) -> Tensor:
-        """Return the loss of each image (B,) for targets T (B, n_labels)."""
         if self._categorical():  # negative log-likelihood of p / Σp
             return -(T * log_p.log_softmax(dim=1)).sum(dim=1)
         assert log_not_p is not None, "a network that is not categorical returns log(1 − p) too"
@@ -186,108 +41,26 @@ class TorchClassifier(Classifier):
         smoothed: np.ndarray = (1 - self.label_smoothing) * T + self.label_smoothing * centre
         return smoothed.astype(np.float32)
 
-    def _diverged(self, what: str, value: float, epoch: int) -> ConfigError:
-        return ConfigError(
-            f"{what} became {value} in epoch {epoch + 1} of {self.epochs}. Lower classifier.lr (it is {self.lr:g}), or "
-            "scale the features."
+    def _usable_validation(self, y: ArrayLike, X: np.ndarray) -> np.ndarray:
+        targets = usable_targets(y, X)
+        assert targets.shape[1:] == (self.classes_.shape if self.multi_label_ else ()), (
+            "validation targets of another subtask"
         )
+        return targets
 
-    @torch.no_grad()
     def _validate(self, networks: list[HeadNetwork], X: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-        """Return the loss, a mean over images and networks, and the weighted F1 of the networks' mean probability."""
         T = self._encode(y)
-        losses, P = np.zeros((len(networks), len(X))), np.zeros((len(networks), *T.shape))
-        for k, network in enumerate(networks):
-            network.eval()
-            for start, (x, rows), (target, _) in zip(range(0, len(X), CHUNK), chunks(X), chunks(T), strict=True):
-                output = self._output(network, x)
-                losses[k, start : start + rows] = self._losses(*output, torch.from_numpy(target))[:rows]
-                P[k, start : start + rows] = self._normalised(output[0])[:rows]
+        losses, P = self._evaluated(networks, X, T)
         # a class that was not in the training data has no loss; for the F1 it is simply missed
         known = T.any(axis=1) | self.multi_label_
         f1 = f1_score(y, self._decide(P.mean(axis=0)), average="weighted", zero_division=0)
         return float(losses[:, known].mean()) if known.any() else math.nan, float(f1)
 
-    @torch.no_grad()
-    def _output(self, network: HeadNetwork, X: np.ndarray) -> tuple[Tensor, Tensor | None]:
-        log_p, log_not_p = network(_tensor(X, next(network.parameters()).device))
-        return log_p.cpu(), None if log_not_p is None else log_not_p.cpu()
-
-    def _normalised(self, log_p: Tensor) -> np.ndarray:
+    def _answer(self, log_p: Tensor) -> np.ndarray:
         """Return probabilities, float64: p / Σp for single-label, p for multi-label."""
         log_p = log_p.double()
         P: np.ndarray = (log_p if self.multi_label_ else log_p.log_softmax(dim=1)).exp().numpy()
         return P
 
     def _probabilities(self, X: np.ndarray) -> np.ndarray:
-        each = [self._normalised(self._output(network, X)[0]) for network in self.networks_]
-        return np.asarray(np.mean(each, axis=0))
-
-    def _arrays(self) -> dict[str, np.ndarray]:
-        return {
-            f"network{k}.{name}": tensor.cpu().numpy()
-            for k, network in enumerate(self.networks_)
-            for name, tensor in network.state_dict().items()
-        }
-
-    def _expected_arrays(self) -> ExpectedArrays:
-        return {
-            f"network{k}.{name}": (tuple(tensor.shape), "float32")
-            for k in range(self.ensemble)
-            for name, tensor in self._empty_network().state_dict().items()
-        }
-
-    def _set_arrays(self, arrays: dict[str, np.ndarray]) -> None:
-        device = torch.device(resolve_device(self.device, "classifier.device"))
-        self.networks_ = []
-        for k in range(self.ensemble):
-            network = self._empty_network()
-            weights = {name: torch.tensor(arrays[f"network{k}.{name}"]) for name in network.state_dict()}
-            network.load_state_dict(weights, assign=True)
-            self.networks_.append(network.to(device).eval())
-
-    def _empty_network(self) -> HeadNetwork:
-        """Return a network of this width and these classes that has shapes but no numbers."""
-        with torch.device("meta"):
-            return self._build(self.n_features_in_, len(self.classes_))
-
-
-@contextmanager
-def _one_thread(limited: bool) -> Iterator[None]:
-    """Let torch compute on one thread within, if `limited`: for small networks, and beside the threads of `FirstLayer`.
-
-    Under a million weights a second thread saves milliseconds per epoch; where the cores are busy with something else,
-    its waiting at every step was seen to take forty times as long as the epoch.
-    """
-    before = torch.get_num_threads()
-    if limited:
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def _epoch_seeds(seed: int, epoch: int) -> tuple[int, int]:
-    """Return the seeds of one epoch: for the order and the views, and for dropout."""
-    draw, dropout = np.random.SeedSequence((seed, epoch)).generate_state(2, np.uint64)
-    return int(draw), int(dropout)
-
-
-def _tensor(array: np.ndarray, device: torch.device) -> Tensor:
-    return torch.from_numpy(np.require(array, requirements=["C", "W"])).to(device)  # copies only what is read-only
-
-
-def _span(X: np.ndarray, views: np.ndarray | None, seed: int) -> Span | None:
-    """Return the span of images and views; None where they are too many to span less than all dimensions."""
-    n_versions = len(X) * (1 if views is None else 1 + views.shape[1])
-    if n_versions >= X.shape[1]:
-        return None
-    versions = X if views is None else np.concatenate([X, views.reshape(-1, X.shape[1])])
-    return Span(versions, np.random.default_rng(seed))
-
-
-def _in_basis(span: Span, X: np.ndarray, views: np.ndarray | None) -> tuple[np.ndarray, np.ndarray | None]:
-    """Return the images and views that `span` was made of, in its basis."""
-    rest = span.rotated[len(X) :]
-    return span.rotated[: len(X)], None if views is None else rest.reshape(*views.shape[:2], -1)
+        return self._mean_answer(X)

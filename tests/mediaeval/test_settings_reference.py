@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from mediaeval.classifiers import CLASSIFIERS, classifier_settings
+from mediaeval.classifiers import CLASSIFIERS, REGRESSORS, classifier_settings
 from mediaeval.config import load_config
 from mediaeval.errors import ConfigError
 from mediaeval.features.kinds import KINDS
@@ -22,6 +22,7 @@ def test_everything_that_has_settings_is_there():
     assert names == {
         "section": ["run", "data", "split", "features", "extractors", "subtask"],
         "classifier": list(CLASSIFIERS),
+        "regressor": list(REGRESSORS),
         "system": list(SYSTEMS),
         "extractor kind": list(KINDS),
         "network to pretrain": list(PRETRAINERS),
