@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from submission.errors import UserError
+from submission.layout import RULES
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021 as TASK
 from submission.wording import json_shown, shown
 
@@ -51,10 +52,21 @@ def check(options: argparse.Namespace) -> int:
 
 
 def score(options: argparse.Namespace) -> int:
-    """Score a run file against the truth and print weighted F1, its interval, and F1 per label."""
+    """Score run files against the truth: of one, weighted F1, its interval and F1 per label; of several, a ranking."""
+    from submission.desk.commands import wants_leaderboard, write_leaderboard
+
+    if wants_leaderboard(options.runs, options.rule, options.csv, options.out):
+        board = write_leaderboard(
+            options.runs, options.truth, TASK, dev=options.dev, rule=options.rule, out=options.out
+        )
+        if options.json:
+            _print_json(board.to_dict())
+        else:
+            print(board.csv() if options.csv else shown(board.text()), end="" if options.csv else "\n")
+        return 0
     from submission.score import as_text, score_file
 
-    scores = score_file(options.run, options.truth, TASK, dev=options.dev)
+    scores = score_file(options.runs[0], options.truth, TASK, dev=options.dev)
     if options.json:
         _print_json({name: of_subtask.to_dict() for name, of_subtask in scores.items()})
     else:
@@ -90,12 +102,21 @@ def _parser() -> argparse.ArgumentParser:
 
     scoring = commands.add_parser(
         "score",
-        help="weighted F1 of a run file",
-        description="Weighted F1 (0..1) of a run file with its 95 %% interval, and F1 per label, tab-separated.",
+        help="weighted F1 of a run file, or a leaderboard of several",
+        description="Weighted F1 (0..1) of a run file with its 95 %% interval, and F1 per label, tab-separated. Of "
+        "several files, a folder or a zip: a leaderboard, whatever is wrong with the files.",
         epilog="Example: python -m submission score run.csv --truth truth.csv",
     )
-    scoring.add_argument("run", metavar="RUN.csv", type=Path, help="the run file")
+    scoring.add_argument("runs", metavar="RUN", type=Path, nargs="+", help="run files, folders or zips of them")
     scoring.add_argument("--truth", metavar="TRUTH.csv", type=Path, required=True, help="the labels as released")
+    scoring.add_argument(
+        "--rule",
+        choices=RULES,
+        help="of a leaderboard: what is absent, unreadable or double counts as wrong (lenient), or a file with any "
+        "error of check is not scored (strict); without it, the task's own",
+    )
+    scoring.add_argument("--csv", action="store_true", help="print the leaderboard as CSV")
+    scoring.add_argument("--out", metavar="DIR", type=Path, help="write a text for each run file, for its team")
     scoring.set_defaults(command=score)
 
     for command in (checking, scoring):

@@ -13,6 +13,8 @@ SEPARATORS = (",", "\t", ";", ", ", " ")
 LINE_ENDS = ("lf", "crlf", "any")
 ORDERS = ("any", "list", "sorted")
 COVERAGES = ("all", "subset", "extra")
+LENIENT, STRICT = "lenient", "strict"
+RULES = (LENIENT, STRICT)  # of scoring: see `Task.scoring`
 
 
 @dataclass(frozen=True)

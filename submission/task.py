@@ -302,6 +302,11 @@ class Task:
         of_subtasks = {heading for subtask in self.subtasks for heading in subtask.headings}
         return tuple(column for column in self.columns if column.heading not in of_subtasks)
 
+    def places_of(self, subtask: Subtask) -> tuple[int, ...]:
+        """Return where the columns of a subtask are among `columns`, in the order of its headings."""
+        headings = [column.heading for column in self.columns]
+        return tuple(headings.index(heading) for heading in subtask.headings)
+
     def threshold_rule(self, subtask: Subtask) -> ThresholdRule | None:
         """Return the rule by which a subtask's label follows from its probability, None if it has none."""
         rules = (rule for rule in self.rules if isinstance(rule, ThresholdRule))

@@ -1,0 +1,222 @@
+"""A leaderboard: many run files scored on one truth, with ranks that runs share which differ by no more than the noise.
+
+board = leaderboard(run_sources([Path("runs")]), Path("truth.csv"), task)
+print(board.text())
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from submission.check import expected_header
+from submission.desk.measures import Measure, Score, measures_of
+from submission.desk.noise import Rank, p_values, ranks
+from submission.desk.scoring import ScoredRun, score_run
+from submission.desk.sources import RunSource
+from submission.errors import LabelFileError
+from submission.labels import read_labels
+from submission.layout import RULES
+from submission.task import Task
+from submission.wording import both, cut, printable
+
+if TYPE_CHECKING:
+    pass
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A run of a leaderboard: `rank` over all subtasks, `places` in each of those that it answers."""
+
+    run: ScoredRun
+    rank: Rank
+    places: dict[str, Rank]  # subtask → rank
+
+    @property
+    def name(self) -> str:
+        """The name of the run file, for people."""
+        return printable(str(self.run.report.file))
+
+    @property
+    def problems(self) -> str:
+        """The kinds of its problems, and how many there are of each: `ids-missing, cell-case 2`."""
+        kinds = self.run.kinds_of_problems.items()
+        return ", ".join(code if times == 1 else f"{code} {times}" for code, times in kinds)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the entry for `json.dumps`."""
+        return {
+            "file": str(self.run.report.file),
+            "rank": self.rank.place,
+            "valid": self.run.valid,
+            "scores": {
+                key: {"value": score.value, "interval": score.interval} for key, score in self.run.scores.items()
+            },
+            "problems": [problem.to_dict() for problem in self.run.report.problems],
+            "ranks": {subtask: place.place for subtask, place in self.places.items()},
+            "answers": {subtask: counts.to_dict() for subtask, counts in self.run.counts.items()},
+        }
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """Runs on one truth, the best first; those without a score last."""
+
+    task: Task
+    n_images: int
+    rule: str
+    measures: tuple[Measure, ...]
+    entries: tuple[Entry, ...]
+
+    @property
+    def signature(self) -> dict[str, str]:
+        """Key of a score → everything that its value depends on."""
+        return {measure.key: measure.signature for measure in self.measures}
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the leaderboard for `json.dumps`."""
+        return {
+            "task": self.task.name,
+            "signature": self.signature,
+            "rule": self.rule,
+            "images": self.n_images,
+            "runs": [entry.to_dict() for entry in self.entries],
+        }
+
+    def rows(self) -> tuple[list[str], list[list[str]]]:
+        """Return headings and a row per run, for people; a rank beside a score is that in its subtask."""
+        rows = []
+        ranking = {measure.key for measure in self.ranking}
+        for entry in self.entries:
+            cells = [str(entry.rank), entry.name]
+            for measure in self.measures:
+                place = entry.places.get(measure.subtask.name) if len(self.ranking) > 1 else None
+                cells.append(_cell(entry.run.scores.get(measure.key), place if measure.key in ranking else None))
+            rows.append([*cells, entry.problems])
+        return ["rank", "file", *(measure.key for measure in self.measures), "problems"], rows
+
+    @property
+    def ranking(self) -> tuple[Measure, ...]:
+        """The measures that rank: the first one of each subtask."""
+        return tuple({measure.subtask.name: measure for measure in reversed(self.measures)}.values())[::-1]
+
+    def notes(self) -> list[str]:
+        """Return what a reader of the table must know, a line each."""
+        lines = [f"{self.task.name}: {len(self.entries)} runs on {self.n_images} images, rule {self.rule}"]
+        if len(self.ranking) > 1:
+            names = both([measure.key for measure in self.ranking])
+            lines.append(f"rank: by the mean of {names}, in which one without an answer counts as the worst there is")
+        shared = [entry.rank.shared or any(place.shared for place in entry.places.values()) for entry in self.entries]
+        if any(shared):
+            lines.append(
+                "=: the run does not differ from the best one of this rank by more than the noise (paired exchanges of "
+                "answers, 5 % over all pairs by Holm)"
+            )
+        return lines
+
+    def text(self) -> str:
+        """Return the leaderboard as tab-separated lines with a header, after notes that begin with `#`."""
+        headings, rows = self.rows()
+        lines = [f"# {note}" for note in self.notes()]
+        return "\n".join([*lines, *("\t".join(map(_on_one_line, cells)) for cells in (headings, *rows))])
+
+    def csv(self) -> str:
+        """Return the leaderboard as a CSV, a column for each number, each line with its end."""
+        table = io.StringIO()
+        writer = csv.writer(table, lineterminator="\n")
+        of_scores = [f"{one.key}{suffix}" for one in self.measures for suffix in ("", "_low", "_high")]
+        of_ranks = [f"{one.subtask.name}_rank" for one in self.ranking]
+        writer.writerow(["rank", "file", "valid", *of_scores, *of_ranks, "problems"])
+        for entry in self.entries:
+            cells: list[object] = [str(entry.rank), _not_a_formula(entry.name), int(entry.run.valid)]
+            for measure in self.measures:
+                score = entry.run.scores.get(measure.key)
+                cells += ["", "", ""] if score is None else [score.value, *score.interval]
+            cells += [str(entry.places.get(measure.subtask.name, "")) for measure in self.ranking]
+            writer.writerow([*cells, entry.problems])
+        return table.getvalue()
+
+
+def leaderboard(
+    sources: Sequence[RunSource], truth_file: Path, task: Task, *, dev: Path | None = None, rule: str | None = None
+) -> Leaderboard:
+    """Score run files and rank them; `dev` is the dev set whose header they must have, `rule` one of `RULES`.
+
+    Without `rule` the task's own is followed. Runs are ranked by the mean over the subtasks of the truth of what ranks
+    in each, in which a subtask that a run leaves out counts as the worst value there is.
+
+    Raises LabelFileError for a truth or a dev set that cannot be used; what is wrong with a run file is in its entry.
+    """
+    rule = rule or task.scoring
+    assert rule in RULES, f"got {rule!r}; expected one of {RULES}"
+    truth, header = read_labels(truth_file, task), expected_header(dev, task)
+    measures = measures_of(task, truth)
+    if not measures:
+        raise LabelFileError(
+            f"{truth.path}: got no column of labels ({both([cut(cell) for cell in truth.header])} only); expected the "
+            "labels of at least one subtask. Give the truth as released, not a list of ids."
+        )
+    runs = [score_run(source, truth, measures, header, rule) for source in sources]
+    board = Leaderboard(task, len(truth.ids), rule, measures, ())
+    return replace(board, entries=tuple(_ranked(runs, board.ranking)))
+
+
+def _ranked(runs: Sequence[ScoredRun], ranking: Sequence[Measure]) -> list[Entry]:
+    """Return the runs with their ranks, the best first, equal ones in the order given."""
+    import numpy as np
+
+    places: dict[str, list[Rank]] = {}
+    for measure in ranking:
+        scores = [run.scores.get(measure.key) for run in runs]
+        places[measure.subtask.name] = _ranks_of(scores, greater_is_better=measure.greater_is_better)
+    means: list[Score | None] = []
+    for run in runs:
+        found = [run.scores.get(measure.key) for measure in ranking]
+        groups = next((len(score.shares) for score in found if score), 0)
+        if not groups:
+            means.append(None)
+            continue
+        all_ = [
+            score or Score(measure.lowest, (0, 0), np.full(groups, measure.lowest / groups))
+            for score, measure in zip(found, ranking, strict=True)
+        ]
+        value = float(np.mean([score.value for score in all_]))
+        means.append(Score(value, (value, value), np.mean([score.shares for score in all_], axis=0)))
+    greater = ranking[0].greater_is_better
+    overall = _ranks_of(means, greater_is_better=greater)
+    entries = [
+        Entry(run, rank, {one.subtask.name: places[one.subtask.name][k] for one in ranking if one.key in run.scores})
+        for k, (run, rank) in enumerate(zip(runs, overall, strict=True))
+    ]
+    worst = -np.inf if greater else np.inf
+    by_mean = sorted(range(len(runs)), key=lambda k: one.value if (one := means[k]) else worst, reverse=greater)
+    return [entries[k] for k in by_mean]
+
+
+def _ranks_of(scores: Sequence[Score | None], *, greater_is_better: bool) -> list[Rank]:
+    import numpy as np
+
+    found = [score for score in scores if score]
+    p = p_values([score.value for score in found], np.stack([score.shares for score in found], axis=1)) if found else {}
+    return ranks([score.value if score else None for score in scores], p, greater_is_better=greater_is_better)
+
+
+def _cell(score: Score | None, place: Rank | None) -> str:
+    if score is None:
+        return "-"
+    low, high = score.interval
+    of_many = "" if place is None else f" {place}"
+    return f"{score.value:.4f} ({low:.4f}-{high:.4f}){of_many}"
+
+
+def _on_one_line(cell: str) -> str:
+    return cell.replace("\t", "\\t").replace("\n", "\\n")
+
+
+def _not_a_formula(name: str) -> str:
+    """Return a name that no spreadsheet takes for a formula."""
+    return f"'{name}" if name.startswith(("=", "+", "-", "@")) else name
