@@ -13,7 +13,7 @@ UserError
 from collections.abc import Iterable, Sequence
 
 from submission.errors import LabelFileError, RunFileError, UserError
-from submission.wording import printable
+from submission.wording import nearest, printable
 
 __all__ = [
     "ConfigError",
@@ -65,14 +65,6 @@ def choose(kind: str, name: str, known: Iterable[str]) -> str:
         return name
     shown = printable(name if len(name) <= 100 else f"{name[:99]}…")
     raise ConfigError(f"unknown {kind} '{shown}'.{nearest(name, known)} Known: {', '.join(known)}.")
-
-
-def nearest(name: str, known: Iterable[str]) -> str:
-    """Return ` Did you mean 'X'?` with the name that is most like `name`, or nothing."""
-    from difflib import get_close_matches
-
-    near = get_close_matches(name, list(known), n=1)
-    return f" Did you mean '{near[0]}'?" if near else ""
 
 
 def first_few(items: Iterable[object], n: int = 3) -> str:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from submission.metrics import Metric
 
 Label = str | tuple[Value, ...]
+HeadingKey = tuple[str | int | None, ...]
 Labels = Mapping[str, Mapping[str, str | Sequence[Any]]]  # subtask → image id → label
 
 
@@ -55,7 +56,7 @@ class Subtask:
     labels        what a model answers, in order: class names if it is single-label, otherwise the label of each column
                   of 0 and 1; the known items of a set; the heading of each probability or score
     multi_label   whether an image may have any number of the labels, rather than exactly one
-    max_runs      number of runs that the organisers accept
+    max_runs      number of runs that the organisers accept; 0: any number
     short_labels  labels without their numbers, for tables; empty if the labels are short already
     ordered       whether the class names are in order, from the lowest to the highest (negative, neutral, positive)
     kinds         of its columns, in the order of `headings`; empty: class names or flags, by `multi_label`
@@ -332,18 +333,23 @@ class Task:
         return {subtask.name: subtask for subtask in self.subtasks}
 
     @cached_property
-    def _by_key(self) -> dict[tuple[str | int | None, ...], str]:
+    def _by_key(self) -> dict[HeadingKey, str]:
         headings = [column.heading for column in self.columns]
         return {key: heading for heading in headings if (key := self._key(heading)) is not None}
 
-    def _key(self, heading: str) -> tuple[str | int | None, ...] | None:
-        """Return what identifies a heading; None if `heading_pattern` does not match."""
-        if self.heading_pattern is None:
-            return (" ".join(heading.lower().split()),)
-        match = re.match(self.heading_pattern, heading, re.IGNORECASE)
-        if not match:
-            return None
-        return tuple(map(_number_or_lower, match.groups()))
+    def _key(self, heading: str) -> HeadingKey | None:
+        return heading_key(heading, self.heading_pattern)
+
+
+def heading_key(heading: str, pattern: str | None) -> HeadingKey | None:
+    """Return what identifies a heading: the groups of `pattern`, numbers as numbers, None where it does not match.
+
+    Without a pattern it is the whole heading, in lower case and with single blanks.
+    """
+    if pattern is None:
+        return (" ".join(heading.lower().split()),)
+    match = re.match(pattern, heading, re.IGNORECASE)
+    return tuple(map(_number_or_lower, match.groups())) if match else None
 
 
 def _number_or_lower(group: str | None) -> str | int | None:

@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 LONGEST_LINE = 2000  # characters of a message; a stranger's heading may be as long as the file
 _UNPRINTABLE = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")  # Unicode categories: controls, format characters, surrogates
@@ -16,6 +16,14 @@ def either(values: Sequence[str]) -> str:
 def both(values: Sequence[str]) -> str:
     """Return a list in words: `a, b and c`."""
     return _listed(values, "and")
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """Return ` Did you mean 'X'?` with the name that is most like `name`, or nothing."""
+    from difflib import get_close_matches  # slow to import, and of errors alone
+
+    near = get_close_matches(name, list(known), n=1)
+    return f" Did you mean '{near[0]}'?" if near else ""
 
 
 def quoted_list(items: Collection[object], limit: int = 5) -> str:

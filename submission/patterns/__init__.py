@@ -31,12 +31,13 @@ class Pattern:
     """A pattern that has been read: `Pattern.parse("run[0-9]{1,2}.csv").matches("run7.csv")`.
 
     text    as it was written
+    nodes   what it is made of
     regex   the same as a regular expression, anchored at both ends
     """
 
     def __init__(self, text: str, nodes: tuple[Node, ...]):
         self.text = text
-        self._nodes = nodes
+        self.nodes = nodes
         self.regex = regex_of(nodes)
 
     @classmethod
@@ -71,7 +72,7 @@ class Pattern:
         anything else open, such as `*`.
         """
         parts = []
-        for node in self._nodes:
+        for node in self.nodes:
             if isinstance(node, Slot):
                 kind, value = SLOTS[node.name], values.get(node.name, "")
                 if not re.fullmatch(f"{kind.one}{{1,{kind.most}}}", value):
@@ -95,7 +96,7 @@ class Pattern:
         ['run1.csv', 'run1.txt', 'run2.csv']
         """
         texts = []
-        for node in reversed(self._nodes):
+        for node in reversed(self.nodes):
             if isinstance(node, Slot):
                 text = SLOTS[node.name].example
             elif isinstance(node, Choice):
@@ -109,7 +110,7 @@ class Pattern:
     @property
     def slots(self) -> tuple[str, ...]:
         """The placeholders that occur."""
-        return tuple(node.name for node in self._nodes if isinstance(node, Slot))
+        return tuple(node.name for node in self.nodes if isinstance(node, Slot))
 
     @cached_property
     def _compiled(self) -> re.Pattern[str]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from difflib import get_close_matches
 
 from submission.patterns.nodes import ANY, LONGEST_COUNT, SLOTS, Choice, Node, PatternError, Repeated, Slot, Star
-from submission.wording import quoted
+from submission.wording import nearest, quoted
 
 _COUNT = re.compile(r"\{([0-9]{1,9})(?:,([0-9]{1,9}))?\}")
 _IN_LIST = re.compile(r"(.)-(.)|(.)", re.DOTALL)
@@ -115,11 +114,10 @@ class Parser:
         inner = self.text[start + 1 : self.at]
         self.at, end = start, self.at + 1
         if len(options) == 1 and inner not in SLOTS:
-            near = get_close_matches(inner, SLOTS, 1)
             raise self._error(
                 f"got {quoted('{' + inner + '}')}",
                 "{team}, {kind}, {run}, or several texts such as {csv,txt}",
-                f"Did you mean {{{near[0]}}}?" if near else "",
+                nearest(inner, SLOTS).strip(),
             )
         seen = {tuple((one.ranges, one.low, one.high) for one in option) for option in options}
         if len(seen) < len(options):

@@ -62,7 +62,7 @@ def test_what_cannot_be_filled_in_is_named():
         ("{a,b", 1, "got '{' without '}'"),
         ("{a,{b,c}}", 4, "got braces within braces"),
         ("{*.csv,*.txt}", 2, "got '*' within braces"),
-        ("{teem}.csv", 1, "{kind}, {run}, or several texts such as {csv,txt}. Did you mean {team}?"),
+        ("{teem}.csv", 1, "{kind}, {run}, or several texts such as {csv,txt}. Did you mean 'team'?"),
         ("{a,b,a}", 1, "got one text twice in '{a,b,a}'; expected each once."),
         ("{team}{run}", 7, "got two placeholders in a row"),
         ("{run}_{run}", 7, "got {run} again; expected each placeholder once."),

@@ -1,0 +1,57 @@
+"""What is wrong with a task file: all of it at once, each with its line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from itertools import groupby
+
+from submission.errors import UserError
+from submission.taskfile.lines import Place, line_of, lines_of
+from submission.wording import cut
+
+_SHOWN = 50  # more are counted
+
+
+class TaskFileError(UserError):
+    """A task file that cannot be read, or that describes no task; a problem for each thing that is wrong."""
+
+
+class Problems:
+    """What is wrong with a task file, as far as it has been found.
+
+    `add` takes the place in the file and a sentence: `got X; expected Y. Do Z.`
+    """
+
+    def __init__(self) -> None:
+        self._found: list[tuple[Place, str]] = []
+        self._others = 0
+
+    def add(self, place: Place, sentence: str) -> None:
+        """Add a problem of the key, or the table, at a place."""
+        if len(self._found) >= _SHOWN:
+            self._others += 1
+        elif (place, sentence) not in self._found:
+            self._found.append((place, sentence))
+
+    @property
+    def full(self) -> bool:
+        """Whether further ones will only be counted."""
+        return len(self._found) >= _SHOWN
+
+    def __len__(self) -> int:
+        return len(self._found) + self._others
+
+    def raise_any(self, text: str, source: str) -> None:
+        """Raise TaskFileError with all problems, by line, if there are any; `text`: of the file."""
+        if not self._found:
+            return
+        lines: Mapping[Place, int] = lines_of(text)
+        sentences = []
+        placed = [(line_of(place, lines) or 0, place, sentence) for place, sentence in self._found]
+        for line, place, sentence in sorted(placed, key=lambda one: one[0]):
+            name = ".".join(cut(key) for key in place if isinstance(key, str))
+            sentences.append(f"{source}{f':{line}' if line else ''}: {f'{name}: ' if name else ''}{sentence}")
+        sentences = [sentence for sentence, _ in groupby(sentences)]
+        if self._others:
+            sentences.append(f"… and {self._others} more")
+        raise TaskFileError(*sentences)
