@@ -78,3 +78,8 @@ class Layout:
     def is_table(self) -> bool:
         """Whether a run file consists of lines of cells, not of JSON."""
         return self.container in ("csv", "tsv")
+
+    @property
+    def largest(self) -> int:
+        """How many bytes a run file may have: of JSON more, where each row repeats the headings."""
+        return 100_000_000 if self.is_table else 250_000_000

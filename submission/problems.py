@@ -66,6 +66,14 @@ CODES: dict[str, str] = {
     "row-order": "the rows are in another order than the test list",
 }
 
+# Reported of other containers than tables of text (check/json_rows.py).
+CONTAINER_CODES: dict[str, str] = {
+    "json-invalid": "the text, or a line of it, is not JSON",
+    "json-layout": "JSON is laid out otherwise: a list, an object a line, or one object of all ids",
+    "json-duplicate-key": "an object has a key twice",
+    "json-type": "a value is of another type of JSON, such as a number written as text",
+}
+
 # Reported of a well-formed file that is checked against the images (alignment/).
 IMAGE_CODES: dict[str, str] = {
     "rows-shifted": "labels are some rows away from their images, from a line to the end",
@@ -150,7 +158,7 @@ class Findings:
         self, code: str, actual: str, expected: str, remedy: str, *, line: int | None = None, column: str | None = None
     ) -> None:
         """Add a problem that occurs once."""
-        assert code in CODES, f"{code!r} is not in the table of codes"
+        assert code in CODES or code in CONTAINER_CODES, f"{code!r} is not in the table of codes"
         severity = "warning" if code in WARNINGS else "error"
         self._problems.append(Problem(code, severity, line, column, actual, expected, remedy))
 

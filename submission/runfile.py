@@ -5,11 +5,10 @@ A run is written as bytes, those bytes are checked like any other run file, and 
 
 import hashlib
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 
 from submission.check import find_problems
-from submission.csvfile import LARGEST
 from submission.errors import RunFileError
 from submission.labels import LabelTable
 from submission.names import in_another_form
@@ -45,8 +44,12 @@ def format_run(header: Header, ids: Sequence[str], labels: Labels) -> bytes:
         for subtask in header.subtasks
         if heading in subtask.headings
     ]
-    lines = [",".join(header.cells)]
-    lines += [",".join([image_id, *(cells[name][image_id][place] for name, place in places)]) for image_id in ids]
+    rows = ((image_id, [cells[name][image_id][place] for name, place in places]) for image_id in ids)
+    if not header.task.layout.is_table:
+        from submission.jsonrun import format_json
+
+        return format_json(header, rows)
+    lines = [",".join(header.cells), *(",".join([image_id, *of_row]) for image_id, of_row in rows)]
     return ("\n".join(lines) + "\n").encode()
 
 
@@ -87,29 +90,39 @@ def read_run(path: Path, header: Header) -> LabelTable:
     path = Path(path)
     # read once: what was checked is what is taken
     try:
-        data: Path | bytes = read_regular(path, LARGEST)
+        data: Path | bytes = read_regular(path, header.task.layout.largest)
     except (OSError, ValueError):
         data = path  # the check reports what prevents it
     problems = [problem for problem in find_problems(data, None, header, partial=True) if problem.severity == "error"]
     if problems:
         raise RunFileError(*(describe(problem, path) for problem in problems))
     assert isinstance(data, bytes), "a file that could not be read passed its check"
-    first, *lines = data.decode().removesuffix("\n").split("\n")
-    own = Header(header.task, tuple(first.split(",")))
+    own, rows = _rows(data, header)
     places = {subtask: [place - 1 for place in own.places(subtask)] for subtask in own.subtasks}
     labels: dict[str, dict[str, Label]] = {subtask.name: {} for subtask in places}
-    known: dict[str, dict[str, Label]] = {}  # what follows the id → subtask → label
-    for line in lines:
-        image_id, _, rest = line.partition(",")
+    known: dict[tuple[str, ...], dict[str, Label]] = {}  # the cells behind the id → subtask → label
+    ids = []
+    for image_id, *cells in rows:
+        ids.append(image_id)
+        rest = tuple(cells)
         if rest not in known:
-            cells = rest.split(",")
             known[rest] = {
                 subtask.name: subtask.from_cells([cells[place] for place in of_subtask])
                 for subtask, of_subtask in places.items()
             }
         for name, label in known[rest].items():
             labels[name][image_id] = label
-    return LabelTable(path, own.cells, tuple(line.partition(",")[0] for line in lines), labels)
+    return LabelTable(path, own.cells, tuple(ids), labels)
+
+
+def _rows(data: bytes, header: Header) -> tuple[Header, Iterable[Sequence[str]]]:
+    """Return the header of a sound run file, and the cells of each row, the id first."""
+    if not header.task.layout.is_table:
+        from submission.jsonrun import read_json_rows
+
+        return read_json_rows(data, header)
+    first, *lines = data.decode().removesuffix("\n").split("\n")
+    return Header(header.task, tuple(first.split(","))), (line.split(",") for line in lines)
 
 
 def _heading_problems(header: Header) -> list[str]:

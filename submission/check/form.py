@@ -101,24 +101,46 @@ def check_body(
     source: Path | bytes, ids: Sequence[str] | None, header: Header, partial: bool, found: Findings
 ) -> "Body | None":
     """Report all problems; return the lines after the header as they were understood, None where there are none."""
-    data = read_bytes(source, found)
-    lines = None if data is None else read_lines(data, found, lambda cells: names_columns(cells, header.task))
-    if lines is None:
+    layout = header.task.layout
+    data = read_bytes(source, found, layout.largest)
+    if data is None:
         return None
     expected = frozenset(ids or ())
-    columns = read_header(lines.header_cells, lines.header + 1, header, partial, expected, found)
-    body = Body(lines, columns, header, expected, found)
-    body.read()
+    if layout.is_table:
+        body = _read_table(data, header, partial, expected, found)
+    else:
+        from submission.check.json_body import read_json
+
+        body = read_json(data, header, partial, expected, found)
+    if body is None:
+        return None
     if not body.rows:
         remedy = "Check that the run was written in full."
-        found.add("no-rows", "a header and no rows", "a line for each image", remedy)
-    elif columns.id_position is not None:
+        actual = "a header and no rows" if layout.is_table else "no answers"
+        found.add("no-rows", actual, "a line for each image", remedy)
+    elif body.columns.id_position is not None and body.complete:
         check_ids(body.ids, body.numbers, ids, found)
     return body
 
 
+def _read_table(data: bytes, header: Header, partial: bool, expected: frozenset[str], found: Findings) -> "Body | None":
+    """Return the lines after the header as they were understood, and report what is wrong with them and the header."""
+    lines = read_lines(data, found, lambda cells: names_columns(cells, header.task))
+    if lines is None:
+        return None
+    columns = read_header(lines.header_cells, lines.header + 1, header, partial, expected, found)
+    body = Body(lines, columns, header, expected, found)
+    body.read()
+    return body
+
+
 class Body:
-    """The lines after the header. `ids` and `numbers` are the ids in the file and their lines, an entry per row."""
+    """The lines after the header. `ids` and `numbers` are the ids in the file and their lines, an entry per row.
+
+    `complete`: whether all of the file could be read.
+    """
+
+    complete = True
 
     def __init__(self, lines: Lines, columns: Columns, header: Header, expected: frozenset[str], found: Findings):
         self.lines = lines

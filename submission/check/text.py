@@ -55,12 +55,12 @@ class Lines:
             yield start + reader.line_num, cells
 
 
-def read_bytes(source: Path | bytes, found: Findings) -> bytes | None:
-    """Return the bytes of the file; None where it cannot be read, which is reported."""
+def read_bytes(source: Path | bytes, found: Findings, limit: int = LARGEST) -> bytes | None:
+    """Return the bytes of the file, up to `limit`; None where it cannot be read, which is reported."""
     if isinstance(source, bytes):
         return source
     try:
-        return read_regular(Path(source), LARGEST)
+        return read_regular(Path(source), limit)
     except FileNotFoundError:
         found.add("file-absent", "no file", "a run file", "Check the path.")
     except IsADirectoryError:
@@ -82,7 +82,7 @@ def read_lines(data: bytes, found: Findings, is_header: Callable[[Sequence[str]]
     if excess := too_much(data):
         found.add("file-unreadable", excess[0], excess[1], "Check that it is the run file.")
         return None
-    text = _text(data, found)
+    text = decoded(data, found)
     if "\0" in text:
         line = text.count("\n", 0, text.index("\0")) + 1
         remedy = "The file is damaged, or was saved in an encoding of two bytes per character: write it again as UTF-8."
@@ -135,7 +135,8 @@ def _header_place(lines: list[str], found: Findings, is_header: Callable[[Sequen
     return places[0] if places else None
 
 
-def _text(data: bytes, found: Findings) -> str:
+def decoded(data: bytes, found: Findings) -> str:
+    """Return the text of a file, and report in what it is no UTF-8 without mark."""
     if encoding := encoding_of(data):
         found.add("not-utf8", encoding, "UTF-8", "Save the file as 'CSV UTF-8', or write it with encoding='utf-8'.")
         return data.decode(encoding, errors="replace")

@@ -24,10 +24,11 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 def problem_codes() -> str:
     """Every code of a problem, and what it means."""
-    from submission.problems import CODES, IMAGE_CODES, ODDITY_CODES
+    from submission.problems import CODES, CONTAINER_CODES, IMAGE_CODES, ODDITY_CODES
 
     parts = {
         "Form, found by `check` always:": CODES,
+        "Other containers than tables, found by `check`:": CONTAINER_CODES,
         "Meaning, found by `check --data --dev`:": IMAGE_CODES,
         "Oddities, warnings of `check --data --dev`:": ODDITY_CODES,
     }
