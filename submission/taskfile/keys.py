@@ -8,6 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from submission.layout import CONTAINERS, COVERAGES, LINE_ENDS, ORDERS
+from submission.metrics.definition import ABSENT, EMPTY, MEASURES
+from submission.metrics.definition import ORDERS as RANKED_BY
 from submission.taskfile.types import (
     ANY_TEXT,
     FILE_NAME,
@@ -37,12 +39,8 @@ COLUMN_TYPES = {  # type → what its cells hold
     "constant": "the same in every row",
     "text": "free text that is not scored, such as the name of a run",
 }
-AVERAGES, MEASURES, ABSENT, EMPTY, RANKED_BY = (
-    ("weighted", "macro", "micro", "samples", "label-macro", "positive"),
-    ("f1", "accuracy", "auc", "ap", "eer", "mae", "rmse", "spearman", "pearson", "mrr", "precision-at", "ndcg"),
-    ("zero", "one", "skip"),
-    ("one", "zero", "skip"),
-    ("trec_eval", "msmarco", "rank"),
+AVERAGES = tuple(
+    dict.fromkeys(name for measure in MEASURES.values() for names in measure.averages.values() for name in names)
 )
 SEPARATORS = (",", ";", ", ", " ", "\t")
 
@@ -188,17 +186,16 @@ METRICS = Table(
     "by what the task, or a subtask, is scored; the first one ranks",
     (
         Key("metric", one_of(*MEASURES), "which one: see the metrics", required=True),
-        Key(
-            "average", one_of(*AVERAGES), "over several labels or columns: see the metrics", "the first of the metric's"
-        ),
+        Key("average", one_of(*AVERAGES), "over labels or columns: see the metrics", "by metric and columns"),
         Key("columns", TEXTS, "headings of the columns that it reads", "those that fit it"),
-        Key("positive", TEXT, "the positive class, with average = positive", "1"),
+        Key("truth", TEXTS, "headings of the true labels, where columns are probabilities", "the labels beside them"),
+        Key("positive", TEXT, "the positive class", "1"),
         Key("absent", one_of(*ABSENT), "what F1 a label counts that neither truth nor run has", "zero"),
-        Key("empty", one_of(*EMPTY), "with average = samples: what an image counts that has no label in both", "one"),
+        Key("empty", one_of(*EMPTY), "with average = 'samples': what an image without labels in both counts", "one"),
         Key("k", _MANY, "how many places of a ranked list count", "all"),
-        Key("threshold", NUMBER, "a probability of at least this counts as 1", "columns hold decisions"),
-        Key("order", one_of(*RANKED_BY), "what orders a ranked list", "as ir_measures does"),
-        Key("name", FILE_NAME, "what it is called in tables and in JSON", "made from the others"),
+        Key("threshold", NUMBER, "a probability of at least this counts as 1", "the columns hold decisions"),
+        Key("order", one_of(*RANKED_BY), "what orders a ranked list: see the metrics", "as ir_measures orders it"),
+        Key("name", TEXT, "its name in tables and in JSON: small letters, digits and _", "made from the others"),
     ),
     several=True,
 )

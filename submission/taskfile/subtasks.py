@@ -17,6 +17,7 @@ from submission.kinds import (
 from submission.rules import Rule, ThresholdRule
 from submission.task import Subtask
 from submission.taskfile.columns import Columns, WrittenColumn
+from submission.taskfile.metrics import read_metrics
 from submission.taskfile.problems import Problems
 from submission.taskfile.sections import Section
 from submission.wording import both, nearest, quoted
@@ -44,6 +45,9 @@ def read_subtasks(top: Section, columns: Columns, rules: tuple[Rule, ...], probl
             problems.add((), "got no column that can be scored; expected one of type label, flag, score or another.")
         _refuse_reserved(top, "name", problems)
         return (subtask,) if subtask else ()
+    if top.tables["metrics"]:
+        problem = "got [[metrics]] beside [[subtasks]]; expected them in a subtask. Write [[subtasks.metrics]] there."
+        problems.add(top.at("metrics"), problem)
     subtasks: dict[str, Subtask] = {}
     taken: dict[str, str] = {}  # heading → subtask
     for section in written:
@@ -134,6 +138,7 @@ def _subtask(
         short = tuple(text for one in answered for text in one.short)
     headings = tuple(one.column.heading for one in own)
     plain = kinds == [LabelKind] * len(own) or kinds == [FlagKind] * len(own)
+    written = [one.column for one in own]
     return Subtask(
         name,
         section.get("column", headings[0] if len(headings) == 1 else name),
@@ -144,6 +149,7 @@ def _subtask(
         short_labels=short if len(short) == len(labels) else (),
         ordered=ordered,
         kinds=() if plain else tuple(one.column.kind for one in own),
+        metrics=read_metrics(section.tables["metrics"], written, section.get("column", ""), problems),
     )
 
 

@@ -102,3 +102,27 @@ def test_a_ranked_list_is_one_subtask_of_document_rank_and_score():
     task = load_task("ranked")
     assert task["ranked"].headings == ("doc", "rank", "score")
     assert [column.heading for column in task.shared_columns] == ["Q0", "tag"]
+
+
+SIGNATURES = {
+    "flood2020": ["f1|average:positive|positive:1|absent:zero|columns:relevant|v:1"],
+    "memorability2026": ["spearman|columns:memorability_score|v:1", "spearman|columns:brand_memorability|v:1"],
+    "ranked": [
+        "mrr|k:100|order:msmarco|columns:doc,rank,score|v:1",
+        "precision-at|k:10|order:trec_eval|columns:doc,rank,score|v:1",
+    ],
+    "synthim2025": [
+        "f1|average:positive|positive:1|absent:zero|columns:label|v:1",
+        "auc|average:positive|positive:1|columns:prob|truth:label|v:1",
+        "ap|average:positive|positive:1|columns:prob|truth:label|v:1",
+        "eer|average:positive|positive:1|columns:prob|truth:label|v:1",
+        "accuracy|average:samples|columns:label|v:1",
+    ],
+    "visualsentiment2021": [f"f1|average:weighted|absent:zero|columns:{column}|v:1" for column in ("T1", "T2", "T3")],
+}
+
+
+@pytest.mark.parametrize("name", SIGNATURES)
+def test_metrics_are_those_by_which_the_organisers_rank(name):
+    metrics = [metric for subtask in load_task(name).subtasks for metric in subtask.metrics]
+    assert [metric.signature for metric in metrics] == SIGNATURES[name]
