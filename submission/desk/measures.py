@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING
 
-from submission.check.answers import Answers
+from submission.check.answers import Cells
+from submission.desk.forms import Column, answer_columns, metric_forms, truth_columns
 from submission.desk.noise import contributions
 from submission.labels import LabelTable
-from submission.score import counts, score_decisions, weighted_of_counts
+from submission.metrics.definition import Metric
+from submission.metrics.evaluation import prepare, value_of
+from submission.metrics.reading import read_metrics
+from submission.metrics.sample import Sample
 from submission.task import Subtask, Task
 
 if TYPE_CHECKING:
     import numpy as np
+
+_RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
@@ -30,60 +35,80 @@ class Score:
     shares: np.ndarray
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Measure:
-    """A metric of a subtask.
+    """A metric of a subtask on a truth.
 
-    key                in JSON and leaderboards
-    title              for people
-    signature          everything that its values depend on
-    lowest             the worst value
-    greater_is_better  whether a higher value is a better one
+    key    in JSON and leaderboards
+    truth  heading → the true values, in the order of the truth
     """
 
     key: str
+    task: Task
     subtask: Subtask
-    title: str
-    signature: str
-    lowest: float = 0.0
-    greater_is_better: bool = True
+    metric: Metric
+    truth: Mapping[str, Column]
 
-    def score(self, truth: LabelTable, answers: Answers, task: Task) -> Score:
-        """Return the score of some answers, in which those that are absent or cannot be understood are wrong."""
-        true = self.subtask.to_matrix(truth.labels[self.subtask.name], truth.ids)
-        predicted = _decisions(self.subtask, true, answers, truth.ids, task)
-        found = score_decisions(self.subtask, true, predicted)
-        cells = counts(true, predicted).astype("float32")
-        return Score(found.weighted_f1, found.interval, contributions(partial(_weighted_f1, cells), len(cells)))
+    @property
+    def title(self) -> str:
+        """Its name for people."""
+        return self.metric.title
+
+    @property
+    def signature(self) -> str:
+        """Everything that its values depend on."""
+        return self.metric.signature
+
+    @property
+    def lowest(self) -> float:
+        """The worst value; of an error without bounds, that of answers as far from the truth as any of it."""
+        if self.metric.lowest not in (float("inf"), float("-inf")):
+            return self.metric.lowest
+        return self.value([None] * len(next(iter(self.truth.values()))))
+
+    @property
+    def greater_is_better(self) -> bool:
+        """Whether a higher value is a better one."""
+        return self.metric.greater_is_better
+
+    def sample(self, rows: Sequence[Cells | None]) -> Sample:
+        """Return what the metric is computed from; `rows`: a value per column of the task for each image."""
+        answers = answer_columns(self.task, self.subtask, rows)
+        return prepare(self.metric, *metric_forms(self.metric, self.subtask, self.truth, answers))
+
+    def value(self, rows: Sequence[Cells | None]) -> float:
+        """Return the metric of some answers."""
+        return value_of(self.metric, self.sample(rows))
+
+    def score(self, rows: Sequence[Cells | None]) -> Score:
+        """Return the metric of some answers, with what tells how sure it is."""
+        sample = self.sample(rows)
+        return Score(value_of(self.metric, sample), interval(sample), contributions(sample.values, sample.n))
+
+
+def interval(sample: Sample, *, seed: int = 0) -> tuple[float, float]:
+    """Return the interval that 95 % of 1,000 bootstrap samples over the images fall in."""
+    import numpy as np
+
+    # images with the same truth and the same answer are interchangeable: how often each such pattern is drawn is
+    # multinomial, which gives the bootstrap over images at the cost of one over patterns
+    order = np.lexsort(sample.keys.T)
+    keys = sample.keys[order]
+    starts = np.flatnonzero(np.append(True, (keys[1:] != keys[:-1]).any(axis=1)))
+    times = np.diff(starts, append=sample.n)
+    draws = np.random.default_rng(seed).multinomial(sample.n, times / sample.n, size=_RESAMPLES)
+    low, high = np.nanquantile(sample.take(order[starts]).values(draws), (0.025, 0.975))
+    return float(low), float(high)
 
 
 def measures_of(task: Task, truth: LabelTable) -> tuple[Measure, ...]:
     """Return the measures of the subtasks that a truth has, in order; the first one of each subtask ranks."""
-    return tuple(
-        Measure(subtask.name, subtask, "weighted F1", f"f1|average:weighted|columns:{subtask.column}")
-        for subtask in task.subtasks
-        if subtask.name in truth.labels
-    )
-
-
-def _weighted_f1(cells: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    import numpy as np
-
-    return weighted_of_counts(*np.split((weights @ cells).astype(np.float64), 3, axis=1))
-
-
-def _decisions(subtask: Subtask, true: np.ndarray, answers: Answers, ids: Sequence[str], task: Task) -> np.ndarray:
-    """Return decisions, 0/1 (n_images, n_labels): none of the classes, or the opposite label, where there is none."""
-    places = task.places_of(subtask)
-    number = {label: k for k, label in enumerate(subtask.labels)}
-    predicted = 1 - true if subtask.multi_label else true * 0
-    for k, image_id in enumerate(ids):
-        for column, place in enumerate(places):
-            value = answers.values[image_id][place] if image_id in answers.values else None
-            if value is None:
-                continue
-            if subtask.multi_label:
-                predicted[k, column] = value
-            else:
-                predicted[k, number[str(value)]] = 1
-    return predicted
+    found = []
+    for subtask in task.subtasks:
+        if subtask.name not in truth.labels:
+            continue
+        columns = truth_columns(subtask, truth)
+        for metric in subtask.metrics or read_metrics([], subtask.columns, short=subtask.column)[0]:
+            key = metric.key if len(task.subtasks) == 1 else f"{subtask.name}_{metric.key}"
+            found.append(Measure(key, task, subtask, metric, columns))
+    return tuple(found)

@@ -83,7 +83,8 @@ def score_run(
     if not answers.values or (rule == STRICT and not answers.report.ok):
         return ScoredRun(answers.report)
     answered = [measure for measure in measures if measure.subtask.name in answers.subtasks]
-    scores = {measure.key: measure.score(truth, answers, header.task) for measure in answered}
+    rows = [answers.values.get(image_id) for image_id in truth.ids]
+    scores = {measure.key: measure.score(rows) for measure in answered}
     subtasks = dict.fromkeys(measure.subtask for measure in answered)
     return ScoredRun(answers.report, scores, {one.name: _counts(one, answers, truth, header.task) for one in subtasks})
 

@@ -60,17 +60,21 @@ def test_a_row_a_run_the_best_first_whatever_is_wrong_with_a_file(files):
         ("empty.csv", "3", "file-empty"),
         ("web.csv", "3", "not-csv"),
     ]
-    assert found.entries[0].run.scores["mood"].value == 1.0
+    assert found.entries[0].run.scores["mood_f1_weighted"].value == 1.0
     assert found.text().splitlines()[-1] == f"3\t{folder}/runs/web.csv\t-\t-\tnot-csv"
 
 
 def test_a_sound_file_has_the_score_that_it_has_alone(files):
-    folder = files(one=TRUTH.replace("b,bad,1,0", "b,good,1,1"))
+    rng = np.random.default_rng(2)
+    rows = [f"i{k},{rng.choice(['bad', 'good'])},{rng.integers(2)},{rng.integers(2)}\n" for k in range(100)]
+    folder = files(one="id,mood,rain,sun\n" + "".join(rows))
+    other = "".join(row.replace("bad", "good") if k % 3 else row for k, row in enumerate(rows))
+    (folder / "truth.csv").write_text("id,mood,rain,sun\n" + other)
     alone = score_file(folder / "runs/one.csv", folder / "truth.csv", MOOD)
     scores = board(folder).entries[0].run.scores
-    assert {name: (one.value, one.interval) for name, one in scores.items()} == {
-        name: (one.weighted_f1, one.interval) for name, one in alone.items()
-    }
+    for name, one in alone.items():
+        of_board = scores[f"{name}_f1_weighted"]
+        assert (of_board.value, *of_board.interval) == pytest.approx((one.weighted_f1, *one.interval), abs=1e-9)
 
 
 UNREADABLE = """\
@@ -90,9 +94,9 @@ def test_what_is_absent_unreadable_or_double_counts_as_wrong_and_what_is_extra_i
     (folder / "decided.csv").write_text(decided)
     alone = score_file(folder / "decided.csv", folder / "truth.csv", MOOD)
     (entry,) = board(folder).entries
-    assert entry.run.scores["signs"].value == alone["signs"].weighted_f1
+    assert entry.run.scores["signs_f1_weighted"].value == alone["signs"].weighted_f1
     # of mood no class at all is predicted: good has tp 1, fn 1; bad has fn 2: (2·1/3 · 2 + 0) / 4
-    assert entry.run.scores["mood"].value == pytest.approx(1 / 3)
+    assert entry.run.scores["mood_f1_weighted"].value == pytest.approx(1 / 3)
     assert entry.run.counts["mood"].to_dict() == {"images": 4, "absent": 1, "unreadable": 1, "double": 1, "extra": 1}
     assert not entry.run.valid
 
@@ -200,8 +204,8 @@ def test_the_command_prints_json_and_csv_of_several_files(tmp_path, capsys):
     first = printed["runs"][0]
     assert {"file", "rank", "valid", "scores", "problems"} <= first.keys()
     assert (first["rank"], first["valid"], first["problems"]) == (1, True, [])
-    assert first["scores"]["subtask1"]["value"] == 0.5
+    assert first["scores"]["subtask1_f1_weighted"]["value"] == 0.5
     assert main(["score", str(tmp_path), *truth, "--csv"]) == 0
     assert capsys.readouterr().out.splitlines()[0] == (
-        "rank,file,valid,subtask1,subtask1_low,subtask1_high,subtask1_rank,problems"
+        "rank,file,valid,subtask1_f1_weighted,subtask1_f1_weighted_low,subtask1_f1_weighted_high,subtask1_rank,problems"
     )

@@ -1,0 +1,148 @@
+"""The truth and the answers of a run in the form that a metric reads, with a wrong answer where there is none.
+
+Wrong is: none of the classes; the opposite of a 0 or 1; no item of a set, or an unknown one where none is right; a
+score below every other for a 1 and above every other for a 0; an error as large as can be; in a correlation, the other
+end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from submission.check.answers import Cells
+from submission.kinds import LabelKind, SetKind, Value
+from submission.labels import LabelTable
+from submission.metrics.definition import Metric
+from submission.task import Subtask, Task
+
+if TYPE_CHECKING:
+    import numpy as np
+
+_CURVES, _ERRORS, _CORRELATIONS = ("auc", "ap", "eer"), ("mae", "rmse"), ("spearman", "pearson")
+_UNKNOWN_ITEM = "\0"
+
+Column = Sequence[Value | None]  # a value per image; None where there is none
+
+
+def truth_columns(subtask: Subtask, truth: LabelTable) -> dict[str, Column]:
+    """Return heading → the values of the truth, in its order, of the columns that a truth has."""
+    labels = truth.labels[subtask.name]
+    rows = [labels[image_id] for image_id in truth.ids]
+    if subtask.kind == "label" and subtask.plain:
+        return {subtask.headings[0]: [str(row) for row in rows]}
+    headings = subtask.headings if rows and len(rows[0]) == len(subtask.headings) else subtask.truth_headings
+    return {heading: [row[place] for row in rows] for place, heading in enumerate(headings)}
+
+
+def answer_columns(task: Task, subtask: Subtask, rows: Sequence[Cells | None]) -> dict[str, Column]:
+    """Return heading → the values that a run answers; `rows`: cells per image, in the order of the truth."""
+    places = dict(zip(subtask.headings, task.places_of(subtask), strict=True))
+    return {heading: [None if cells is None else cells[place] for cells in rows] for heading, place in places.items()}
+
+
+def metric_forms(
+    metric: Metric, subtask: Subtask, truth: Mapping[str, Column], answers: Mapping[str, Column]
+) -> tuple[Any, Any]:
+    """Return truth and answers as `metrics.evaluation.prepare` takes them."""
+    kinds = {column.heading: column.kind for column in subtask.columns}
+    kind = kinds[metric.columns[0]]
+    if isinstance(kind, SetKind):
+        true = [tuple(map(str, _items(value))) for value in truth[metric.columns[0]]]
+        return true, [
+            _wrong_set(items) if value is None else tuple(map(str, _items(value)))
+            for items, value in zip(true, answers[metric.columns[0]], strict=True)
+        ]
+    if isinstance(kind, LabelKind):
+        names, given = truth[metric.columns[0]], answers[metric.columns[0]]
+        if metric.average == "positive":
+            decided = _decisions([[name == metric.positive for name in names]])
+            return decided, _filled([[_is(value, metric.positive) for value in given]], 1 - decided)
+        table = _decisions([[name == label for name in names] for label in kind.labels])
+        return table, _decisions([[value == label for value in given] for label in kind.labels])
+    given_columns = [answers[heading] for heading in metric.columns]
+    if metric.metric in _CURVES or metric.threshold is not None:
+        true_columns = [truth[heading] for heading in metric.truth or metric.columns]
+        of_class = [isinstance(kinds[heading], LabelKind) for heading in metric.truth or metric.columns]
+        decided = _decisions(
+            [
+                [value == metric.positive for value in column] if is_class else _bits(column, metric.threshold)
+                for column, is_class in zip(true_columns, of_class, strict=True)
+            ]
+        )
+        return decided, _filled(given_columns, _beyond(decided))
+    if metric.metric in _ERRORS or metric.metric in _CORRELATIONS:
+        numbers = _numbers([truth[heading] for heading in metric.columns])
+        wrong = _farthest(numbers, metric) if metric.metric in _ERRORS else _other_end(numbers, given_columns)
+        return numbers, _filled(given_columns, wrong)
+    bits = _decisions([_bits(truth[heading], None) for heading in metric.columns])
+    return bits, _filled(given_columns, 1 - bits)
+
+
+def _items(value: Value | None) -> Sequence[str]:
+    return value if isinstance(value, tuple) else ()
+
+
+def _wrong_set(true: Sequence[str]) -> tuple[str, ...]:
+    return () if true else (_UNKNOWN_ITEM,)
+
+
+def _is(value: Value | None, positive: str | None) -> float | None:
+    return None if value is None else float(value == positive)
+
+
+def _bits(column: Column, threshold: float | None) -> list[bool]:
+    return [float(str(value)) >= (0.5 if threshold is None else threshold) for value in column]
+
+
+def _decisions(columns: Sequence[Sequence[bool]]) -> np.ndarray:
+    """Return columns as 0 and 1, int8 (n_images, n_columns)."""
+    import numpy as np
+
+    return np.array(columns, dtype=np.int8).T
+
+
+def _numbers(columns: Sequence[Column]) -> np.ndarray:
+    """Return columns as float64 (n_images, n_columns), nan where there is no value."""
+    import numpy as np
+
+    return np.array([[np.nan if value is None else value for value in column] for column in columns], dtype=float).T
+
+
+def _filled(columns: Sequence[Column], wrong: np.ndarray) -> np.ndarray:
+    """Return columns as float64 (n_images, n_columns), with what is wrong where there is no value."""
+    import numpy as np
+
+    numbers = _numbers(columns)
+    filled: np.ndarray = np.where(np.isnan(numbers), wrong, numbers)
+    return filled
+
+
+def _beyond(decided: np.ndarray) -> np.ndarray:
+    """Return scores that are wrong at every threshold."""
+    import numpy as np
+
+    return np.where(decided == 1, -np.inf, np.inf)
+
+
+def _farthest(truth: np.ndarray, metric: Metric) -> np.ndarray:
+    """Return the bound that is farthest from each number; without bounds, the farthest number of the truth."""
+    import numpy as np
+
+    bounds = metric.bounds or ((None, None),) * truth.shape[1]
+    low = np.array([truth[:, k].min() if one is None else one for k, (one, _) in enumerate(bounds)])
+    high = np.array([truth[:, k].max() if one is None else one for k, (_, one) in enumerate(bounds)])
+    farthest: np.ndarray = np.where(truth - low > high - truth, low, high)
+    return farthest
+
+
+def _other_end(truth: np.ndarray, columns: Sequence[Column]) -> np.ndarray:
+    """Return the least of a column's answers for what is above the middle of the truth, and the greatest below it."""
+    import numpy as np
+
+    answers = _numbers(columns)
+    answered = [column[~np.isnan(column)] for column in answers.T]
+    low = np.array([column.min() if len(column) else 0.0 for column in answered])
+    high = np.array([column.max() if len(column) else 0.0 for column in answered])
+    other: np.ndarray = np.where(truth > np.median(truth, axis=0), low, high)
+    return other
