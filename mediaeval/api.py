@@ -14,6 +14,10 @@ this module imports neither torch nor pandas.
 
 Errors that the caller can correct are `mediaeval.UserError`: the message says what was given, what was expected, and
 what to do. Progress and warnings are logged below the logger `mediaeval`.
+
+`task` may be a task, the name of one that mediaeval has, or a task file. Without it, a function is of the task of its
+run; otherwise of the task of its settings or of mediaeval.toml in the current folder, section [task]; otherwise of
+Visual Sentiment 2021.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,6 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mediaeval.tasks import decide_task
 from submission.check import CheckReport, check_files, expected_header
 from submission.errors import UserError
 from submission.score import SubtaskScore
@@ -58,6 +63,7 @@ __all__ = [
 ]
 
 RUNS_DIR = Path("runs")
+TaskLike = Task | str | Path | None
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,7 @@ class Predictions:
     trained_on: tuple[str, ...]
 
 
-def load_dataset(folder: str | Path, *, labelled: bool = True, task: Task = VISUAL_SENTIMENT_2021) -> "Dataset":
+def load_dataset(folder: str | Path, *, labelled: bool = True, task: TaskLike = None) -> "Dataset":
     """Read a dataset folder: image ids, image files and labels.
 
     folder    `images/<id>.jpg` and a CSV, or a folder of images alone; or the CSV itself
@@ -88,7 +94,7 @@ def load_dataset(folder: str | Path, *, labelled: bool = True, task: Task = VISU
     """
     from mediaeval.data.dataset import load_dataset
 
-    return load_dataset(Path(folder), task, labelled=labelled)
+    return load_dataset(Path(folder), decide_task(task), labelled=labelled)
 
 
 def extract_features(
@@ -99,7 +105,7 @@ def extract_features(
     engine: str | None = None,
     device: str = "auto",
     skip_bad: bool = False,
-    task: Task = VISUAL_SENTIMENT_2021,
+    task: TaskLike = None,
 ) -> "pd.DataFrame":
     """Return the features of a dataset: float32, image ids × (extractor, number), computing what the store lacks.
 
@@ -122,9 +128,10 @@ def extract_features(
     from mediaeval.steps.prepare import build_networks, features_of
 
     names = [use] if isinstance(use, str) else list(use)
-    config = load_config(_path(settings), use=",".join(names), engine=engine, task=task)
+    of = decide_task(task, settings=_path(settings))
+    config = load_config(_path(settings), use=",".join(names), engine=engine, task=of)
     if isinstance(dataset, str | Path):
-        dataset = load_dataset(Path(dataset), task, labelled=False)
+        dataset = load_dataset(Path(dataset), of, labelled=False)
     config = with_chosen_features(config, [dataset.folder])
     networks = build_networks(config, resolve_device(device, "device"))
     found = features_of(dataset, config, networks, skip_bad=skip_bad)
@@ -185,7 +192,7 @@ def train(
     resume: bool = False,
     skip_bad: bool = False,
     device: str = "auto",
-    task: Task = VISUAL_SENTIMENT_2021,
+    task: TaskLike = None,
 ) -> "dict[str, TrainedSubtask]":
     """Train on the dev set, score on images held out, and write the run to `runs_dir / run`.
 
@@ -211,8 +218,10 @@ def train(
     from mediaeval.runs import run_folder
     from mediaeval.steps.subtasks import ALL, labelled_subtasks, named_subtasks
 
-    names = named_subtasks(subtasks, task)
     folder = run_folder(run, Path(runs_dir))
+    runs = [folder.path] if folder.path.is_dir() else []
+    of = decide_task(task, runs=runs, settings=_path(settings), replace=replace)
+    names = named_subtasks(subtasks, of)
     config = load_config(
         _path(settings),
         preset=preset,
@@ -225,12 +234,12 @@ def train(
             *([] if folds is None else [_as_set("split.folds", folds)]),
         ],
         subtasks=names,
-        task=task,
+        task=of,
     )
     if not config.data.dev:
         raise ConfigError("data: got no dev set; expected its folder. Pass data=FOLDER, or set [data] dev in the file.")
     if subtasks == ALL:
-        names = labelled_subtasks(Path(config.data.dev), task)
+        names = labelled_subtasks(Path(config.data.dev), of)
     config = config.for_training(names)
 
     from mediaeval.steps.train import train  # imports torch: after everything that can be refused without it
@@ -257,7 +266,7 @@ def predict(
     runs_dir: str | Path = RUNS_DIR,
     skip_bad: bool = False,
     device: str = "auto",
-    task: Task = VISUAL_SENTIMENT_2021,
+    task: TaskLike = None,
 ) -> Predictions:
     """Predict a test set with a run's models, and store the probabilities in the run.
 
@@ -272,9 +281,10 @@ def predict(
     from mediaeval.steps.trained_run import TrainedRun
 
     folder = open_run(run, Path(runs_dir))
-    test = test_set_of(folder, task) if data is None else Path(data)
-    result = predict(folder, task, test, skip_bad=skip_bad, device=device)
-    trained = TrainedRun.open(folder, task)
+    of = decide_task(task, runs=[folder.path])
+    test = test_set_of(folder, of) if data is None else Path(data)
+    result = predict(folder, of, test, skip_bad=skip_bad, device=device)
+    trained = TrainedRun.open(folder, of)
     tables = {one.name: read_probabilities(folder.test / f"{one.name}.csv", one) for one in trained.subtasks}
     labels = {one.name: trained.labels(one, tables[one.name]) for one in trained.subtasks}
     return Predictions(tables, labels, result.failures, result.trained_on)
@@ -288,7 +298,7 @@ def submit(
     rehearsal: bool = True,
     replays: int = 0,
     device: str = "auto",
-    task: Task = VISUAL_SENTIMENT_2021,
+    task: TaskLike = None,
 ) -> "SubmissionReceipt":
     """Write `runs_dir / run / run.csv` and prove that it says what the models predicted.
 
@@ -302,7 +312,8 @@ def submit(
     from mediaeval.runs import open_run
 
     folder = open_run(run, Path(runs_dir))
-    return send(folder, task, partial=partial, rehearsal=rehearsal, replays=replays, device=device)
+    of = decide_task(task, runs=[folder.path])
+    return send(folder, of, partial=partial, rehearsal=rehearsal, replays=replays, device=device)
 
 
 def check_run(
@@ -311,7 +322,7 @@ def check_run(
     ids: str | Path,
     dev: str | Path | None = None,
     partial: bool = False,
-    task: Task = VISUAL_SENTIMENT_2021,
+    task: TaskLike = None,
 ) -> CheckReport:
     """Check the form of a run file: all problems at once. `report.ok`, `report.problems`, `print(report.text())`.
 
@@ -321,7 +332,7 @@ def check_run(
 
     Raises UserError when the test list or the dev set cannot be read.
     """
-    return check_files([Path(file)], Path(ids), task, dev=_path(dev), partial=partial)[0]
+    return check_files([Path(file)], Path(ids), decide_task(task), dev=_path(dev), partial=partial)[0]
 
 
 def score_run(
@@ -329,7 +340,7 @@ def score_run(
     truth: str | Path,
     *,
     dev: str | Path | None = None,
-    task: Task = VISUAL_SENTIMENT_2021,
+    task: TaskLike = None,
 ) -> dict[str, SubtaskScore]:
     """Score a run file against the true labels: subtask → `.weighted_f1`, `.interval` (95 %), `.per_label`; 0..1.
 
@@ -343,7 +354,8 @@ def score_run(
     from submission.runfile import read_run
     from submission.score import score
 
-    return score(read_labels(Path(truth), task), read_run(Path(file), expected_header(_path(dev), task)), task)
+    of = decide_task(task)
+    return score(read_labels(Path(truth), of), read_run(Path(file), expected_header(_path(dev), of)), of)
 
 
 def write_run(
@@ -353,7 +365,7 @@ def write_run(
     *,
     dev: str | Path | None = None,
     partial: bool = False,
-    task: Task = VISUAL_SENTIMENT_2021,
+    task: TaskLike = None,
 ) -> str:
     """Write a checked run file from labels of any origin, and return its sha256.
 
@@ -368,10 +380,11 @@ def write_run(
     from submission.errors import RunFileError
     from submission.runfile import write_run
 
-    header = expected_header(_path(dev), task).only(labels)
+    of = decide_task(task)
+    header = expected_header(_path(dev), of).only(labels)
     rows: dict[str, dict[str, Any]] = {}
     for name, frame in labels.items():
-        subtask = task[name]
+        subtask = of[name]
         if sorted(frame.columns) != sorted(subtask.labels):
             raise RunFileError(
                 f"{name}: got columns {', '.join(map(str, frame.columns))}; expected {', '.join(subtask.labels)}."

@@ -1,9 +1,9 @@
 """The digests of a run folder: manifest.json holds the sha256 of every file that predict, submit or reproduce reads.
 
 They show accidents and edits by hand: a changed threshold, exchanged files, a byte that a disk lost. They do not guard
-against someone who computes them anew. Covered are run.toml, split.csv, run.csv, the predictions in test/, and of each
-subtask its models, records, validation and out-of-fold probabilities; manifest.json covers itself. Pictures, training
-histories, explain/ and run.superseded.csv are not read again, and not covered.
+against someone who computes them anew. Covered are run.toml, task.toml, split.csv, run.csv, the predictions in test/,
+and of each subtask its models, records, validation and out-of-fold probabilities; manifest.json covers itself.
+Pictures, training histories, explain/ and run.superseded.csv are not read again, and not covered.
 """
 
 import hashlib
@@ -16,11 +16,12 @@ from pathlib import Path
 
 from mediaeval.files import file_digest, write_atomically
 from mediaeval.records import EnsembleRecord, RunManifest, SubtaskRecord
+from mediaeval.tasks import TASK_FILE
 
 RUN_CSV = "run.csv"  # the official run file
 TEST = "test"  # the folder of the predictions
 
-_IN_RUN = ("run.toml", "split.csv", RUN_CSV)
+_IN_RUN = ("run.toml", "split.csv", TASK_FILE, RUN_CSV)
 _NOT_READ = ("history.csv",)
 _SUFFIXES = (".csv", ".json", ".safetensors")
 # manifest.json ends with its own digest, computed with zeros in its place

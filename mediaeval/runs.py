@@ -2,6 +2,7 @@
 
 runs/NAME/
     run.toml          every choice that changes a number, resolved
+    task.toml         the task file; absent from runs of Visual Sentiment 2021
     split.csv         id,side
     manifest.json     command, versions, header and images of the dev set, identity and width of each feature block;
                       digests of all files that are read again
@@ -171,6 +172,11 @@ class RunFolder:
     def subtasks(self, task: Task) -> tuple[str, ...]:
         """Return the names of the task's subtasks that were trained in this run, in the task's order."""
         return tuple(name for name in task.names if self.subtask(name).is_dir())
+
+    @property
+    def trained(self) -> tuple[str, ...]:
+        """The names of all subtasks that were trained in this run, of whichever task, sorted."""
+        return tuple(sorted(path.parent.name for path in self.path.glob(f"*/{SubtaskRecord.FILE}")))
 
     @property
     def runs_dir(self) -> Path:

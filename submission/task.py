@@ -250,6 +250,7 @@ class Task:
     scoring            `lenient` (absent, unreadable and double answers count as wrong) or `strict` (a file with a
                        problem is not scored)
     title, source      what it is called, and where its organisers describe it
+    text               the task file that it was read from, byte for byte; empty for a task made in Python
     """
 
     name: str
@@ -266,6 +267,7 @@ class Task:
     scoring: str = "lenient"
     title: str = ""
     source: str = ""
+    text: str = field(default="", repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.columns:

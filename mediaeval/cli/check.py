@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mediaeval.cli.completion import complete_extractors
-from mediaeval.cli.options import ConfigFile, Device, Json, Partial
+from mediaeval.cli.options import ConfigFile, Device, Json, Partial, TaskName
 from mediaeval.cli.output import print_json, print_line, print_table
 from submission.errors import UserError
 
 if TYPE_CHECKING:
     from mediaeval.proofs.align import AlignmentChecker, AlignmentReport
     from submission.check import CheckReport
-    from submission.task import Header
+    from submission.task import Header, Task
 
 logger = logging.getLogger(__name__)
 
@@ -77,6 +77,7 @@ def command(
         typer.Option("--self-test", help="Corrupt the file in every known way, and report what detects each fault."),
     ] = False,
     partial: Partial = False,
+    task: TaskName = None,
     config: ConfigFile = None,
     device: Device = "auto",
     json: Json = False,
@@ -96,21 +97,20 @@ def command(
     if self_test and len(runs) != 1:
         raise _wrong_usage("--self-test takes one run file.")
 
+    from mediaeval.tasks import decide_task
     from submission.alignment.align import CANNOT_TELL
     from submission.check import check_file, expected_header
     from submission.labels import read_ids
-    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
-
-    task = VISUAL_SENTIMENT_2021
 
     try:
+        of = decide_task(task, settings=config)
         check_alignment = (
-            _alignment_checker(data, dev, runs, config, use, device, evidence_time, accept_constant)
+            _alignment_checker(of, data, dev, runs, config, use, device, evidence_time, accept_constant)
             if data and dev
             else None
         )
-        test_ids, header = read_ids(test_list, task), expected_header(dev, task)
-    except UserError as error:  # in the test list, the dev set or a setting: wrong usage, not a wrong run file
+        test_ids, header = read_ids(test_list, of), expected_header(dev, of)
+    except UserError as error:  # in the task, test list, dev set or a setting: wrong usage, not a wrong run file
         raise _wrong_usage(error) from None
     if self_test:
         _self_test(runs[0], test_ids, header, partial, check_alignment, json)
@@ -154,6 +154,7 @@ def _wrong_usage(message: object) -> typer.Exit:
 
 
 def _alignment_checker(
+    task: "Task",
     data: Path,
     dev: Path,
     runs: Sequence[Path],
@@ -167,9 +168,8 @@ def _alignment_checker(
     from mediaeval.config import load_config
     from mediaeval.devices import resolve_device
     from mediaeval.proofs.align import AlignmentChecker
-    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
-    settings = load_config(config, task=VISUAL_SENTIMENT_2021, use=use)
+    settings = load_config(config, task=task, use=use)
     return AlignmentChecker(
         data,
         dev,

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING
 
-from mediaeval.cli.options import Json, Runs, Seed
+from mediaeval.cli.options import Json, Runs, Seed, TaskName
 from mediaeval.cli.output import counted, print_json, print_table
 
 if TYPE_CHECKING:
@@ -12,16 +12,18 @@ EXAMPLE = "Example: mediaeval compare first second"
 NEEDS_ARGUMENTS = True
 
 
-def command(runs: Runs, seed: Seed = 0, json: Json = False) -> None:
+def command(runs: Runs, seed: Seed = 0, task: TaskName = None, json: Json = False) -> None:
     """Compare runs on the same images: weighted F1 with intervals, and whether they differ significantly.
 
     The images are all of the dev set, out of fold, or the validation images where a run has none such.
     """
     from mediaeval.runs import open_run
     from mediaeval.steps.compare import compare_runs
-    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
+    from mediaeval.tasks import decide_task
 
-    results = compare_runs([open_run(run) for run in runs], VISUAL_SENTIMENT_2021, seed=seed)
+    folders = [open_run(run) for run in runs]
+    of = decide_task(task, runs=[folder.path for folder in folders])
+    results = compare_runs(folders, of, seed=seed)
     if json:
         print_json(
             [

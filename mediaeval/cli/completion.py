@@ -32,17 +32,22 @@ def _runs() -> list[str]:
 
 
 def _subtasks() -> list[str]:
-    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
+    """Those of the task of mediaeval.toml."""
+    from mediaeval.tasks import decide_task
 
-    return list(VISUAL_SENTIMENT_2021.names)
+    return list(decide_task().names)
+
+
+def _tasks() -> list[str]:
+    return ["visualsentiment2021"]
 
 
 def _extractors() -> list[str]:
     """The published ones and those of mediaeval.toml."""
     from mediaeval.config import load_config
-    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
+    from mediaeval.tasks import decide_task
 
-    return list(load_config(task=VISUAL_SENTIMENT_2021).all_extractors())
+    return list(load_config(task=decide_task()).all_extractors())
 
 
 def _systems() -> list[str]:
@@ -98,6 +103,7 @@ def _lists() -> list[str]:
 complete_runs = _completion(_runs)
 complete_subtasks = _completion(_subtasks)
 complete_subtasks_or_all = _completion(lambda: [*_subtasks(), "all"])
+complete_tasks = _completion(_tasks)
 complete_extractors = _completion(_extractors, separator=",")
 complete_systems = _completion(_systems)
 complete_presets = _completion(_presets)

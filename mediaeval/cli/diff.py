@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mediaeval.cli.options import Json
+from mediaeval.cli.options import Json, TaskName
 from mediaeval.cli.output import print_json, print_line, print_table
 
 EXAMPLE = "Example: mediaeval diff runs/first/run.csv runs/second/run.csv"
@@ -15,17 +15,17 @@ NEEDS_ARGUMENTS = True
 def command(
     first: Annotated[Path, typer.Argument(metavar="A.csv", help="A run file.")],
     second: Annotated[Path, typer.Argument(metavar="B.csv", help="Another run file.")],
+    task: TaskName = None,
     json: Json = False,
 ) -> None:
     """List the ids and labels that differ between two run files, joined by id. Exit status 1 when any differ."""
     from mediaeval.errors import first_few
+    from mediaeval.tasks import decide_task
     from submission.compare import difference
     from submission.labels import read_labels
-    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
-    task = VISUAL_SENTIMENT_2021
-
-    found = difference(read_labels(first, task), read_labels(second, task), task)
+    of = decide_task(task)
+    found = difference(read_labels(first, of), read_labels(second, of), of)
     if json:
         print_json(found.to_dict())
     else:

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from mediaeval.cli.options import Json, Replace, Runs, command_line
+from mediaeval.cli.options import Json, Replace, Runs, TaskName, command_line
 from mediaeval.cli.output import counted, print_json, print_line, print_table
 
 EXAMPLE = "Example: mediaeval ensemble first second third --run all3 --how vote"
@@ -19,16 +19,18 @@ def command(
         typer.Option("--how", help="Average the probabilities, or take the majority of the predictions."),
     ] = "mean",
     replace: Replace = False,
+    task: TaskName = None,
     json: Json = False,
 ) -> None:
     """Combine runs into a new one, each subtask from the runs that have it; predict and submit take it like any run."""
     from mediaeval.runs import open_run, run_folder
     from mediaeval.steps.ensemble import make_ensemble
-    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
+    from mediaeval.tasks import decide_task
 
     folder = run_folder(run)
     members = [open_run(name) for name in runs]
-    fitted = make_ensemble(members, folder, VISUAL_SENTIMENT_2021, how=how, replace=replace, command=command_line())
+    of = decide_task(task, runs=[member.path for member in members])
+    fitted = make_ensemble(members, folder, of, how=how, replace=replace, command=command_line())
     if json:
         warnings = [warning for one in fitted for warning in one.warnings]
         summaries = [one.record().summary() for one in fitted]
@@ -40,7 +42,9 @@ def command(
         records[f"{folder.name} ({how})"] = one.record()
         if one.out_of_fold:
             title = f"{name}: {counted(len(one.out_of_fold.truth), 'dev image')}, out of fold"
-            scores = {run: (of.f1, *of.interval) for run, record in records.items() if (of := record.out_of_fold)}
+            scores = {
+                run: (folds.f1, *folds.interval) for run, record in records.items() if (folds := record.out_of_fold)
+            }
         else:
             title = f"{name}: {counted(len(one.truth), 'validation image')}"
             scores = {run: (record.score.weighted_f1, *record.score.interval) for run, record in records.items()}

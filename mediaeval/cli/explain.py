@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mediaeval.cli.options import Device, Json, Subtask, run_argument
+from mediaeval.cli.options import Device, Json, Subtask, TaskName, run_argument
 from mediaeval.cli.output import print_json, print_line, print_table
 
 logger = logging.getLogger(__name__)
@@ -41,6 +41,7 @@ def command(
             "--out", metavar="FOLDER", help="Folder to write to.", show_default="explain/ in the folder of the subtask"
         ),
     ] = None,
+    task: TaskName = None,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
@@ -50,15 +51,16 @@ def command(
     with one label per image are drawn, and the three most probable of each image in the others.
     """
     from mediaeval.runs import open_run
-    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
+    from mediaeval.tasks import decide_task
 
     folder = open_run(run)
+    of = decide_task(task, runs=[folder.path])
 
     from mediaeval.interpret.explain import explain
 
     result = explain(
         folder,
-        VISUAL_SENTIMENT_2021,
+        of,
         images,
         subtask,
         labels=labels or [],

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mediaeval.cli.options import ConfigFile, Device, Engine, Json, Preset, SkipBad, Use, choose_data
+from mediaeval.cli.options import ConfigFile, Device, Engine, Json, Preset, SkipBad, TaskName, Use, choose_data
 from mediaeval.cli.output import counted, print_json, print_records, print_table
 
 EXAMPLE = "Example: mediaeval features devset testset --use mobilenetv2,squeezenet"
@@ -17,6 +17,7 @@ def command(
     use: Use = None,
     preset: Preset = None,
     skip_bad: SkipBad = False,
+    task: TaskName = None,
     config: ConfigFile = None,
     device: Device = "auto",
     engine: Engine = None,
@@ -31,11 +32,12 @@ def command(
     from mediaeval.devices import resolve_device
     from mediaeval.steps.chosen_features import with_chosen_features
     from mediaeval.steps.prepare import build_networks, features_of
-    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
+    from mediaeval.tasks import decide_task
 
-    settings = load_config(config, task=VISUAL_SENTIMENT_2021, preset=preset, use=use, engine=engine)
-    folders = data or [choose_data(settings.data.dev), *([settings.data.test] if settings.data.test else [])]
-    datasets = [load_dataset(Path(folder), VISUAL_SENTIMENT_2021) for folder in folders]
+    of = decide_task(task, settings=config)
+    settings = load_config(config, task=of, preset=preset, use=use, engine=engine)
+    folders = data or [choose_data(settings.data.dev, of), *([settings.data.test] if settings.data.test else [])]
+    datasets = [load_dataset(Path(folder), of) for folder in folders]
     settings = with_chosen_features(settings, [dataset.folder for dataset in datasets])
     networks = build_networks(settings, resolve_device(device))
     rows, failures = [], []

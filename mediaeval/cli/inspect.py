@@ -5,9 +5,8 @@ from typing import Annotated
 
 import typer
 
-from mediaeval.cli.options import Json
+from mediaeval.cli.options import Json, TaskName
 from mediaeval.cli.output import print_json, print_table
-from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
 EXAMPLE = "Example: mediaeval inspect sample/devset"
 NEEDS_ARGUMENTS = True
@@ -15,6 +14,7 @@ NEEDS_ARGUMENTS = True
 
 def command(
     data: Annotated[Path, typer.Argument(metavar="DATA", help="Dataset folder: images/ and a CSV.")],
+    task: TaskName = None,
     json: Json = False,
 ) -> None:
     """Count images and labels; report missing, damaged and duplicate images, and conflicting labels.
@@ -22,8 +22,9 @@ def command(
     Exit status 1 when an image is missing or cannot be decoded.
     """
     from mediaeval.data.inspect import inspect
+    from mediaeval.tasks import decide_task
 
-    report = inspect(data, VISUAL_SENTIMENT_2021)
+    report = inspect(data, decide_task(task))
     if json:
         print_json(report.to_dict())
     else:

@@ -1,13 +1,18 @@
 """mediaeval ls."""
 
 import logging
-from typing import Annotated
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mediaeval.cli.completion import complete_lists, complete_settings_names
-from mediaeval.cli.options import ConfigFile, Json
+from mediaeval.cli.options import ConfigFile, Json, TaskName
 from mediaeval.cli.output import print_json, print_records, print_table
+
+if TYPE_CHECKING:
+    from mediaeval.runs import RunFolder
+    from submission.task import Task
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +37,7 @@ def command(
             autocompletion=complete_settings_names,
         ),
     ] = None,
+    task: TaskName = None,
     config: ConfigFile = None,
     json: Json = False,
 ) -> None:
@@ -43,7 +49,7 @@ def command(
         return
     if name is not None:
         raise ConfigError(f"mediaeval ls {what}: got the name '{name}'; expected none. Only settings have one.")
-    rows = LISTS[what](config)
+    rows = LISTS[what](task, config)
     if json:
         print_json(rows)
     elif rows:
@@ -75,8 +81,8 @@ def _print_settings(name: str | None, json: bool) -> None:
         logger.info("Defaults of classifiers are their own; a preset sets others: mediaeval ls presets")
 
 
-def _tasks(config) -> list[dict]:
-    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
+def _tasks(task: str | None, config: Path | None) -> list[dict]:
+    from mediaeval.tasks import decide_task
 
     return [
         {
@@ -85,14 +91,15 @@ def _tasks(config) -> list[dict]:
             "labels": ", ".join(subtask.short(label) for label in subtask.labels),
             "an image": "any number of labels" if subtask.multi_label else "one label",
         }
-        for subtask in VISUAL_SENTIMENT_2021.subtasks
+        for subtask in decide_task(task, settings=config).subtasks
     ]
 
 
-def _extractors(config) -> list[dict]:
+def _extractors(task: str | None, config: Path | None) -> list[dict]:
     from mediaeval.config import load_config
-    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
+    from mediaeval.tasks import decide_task
 
+    settings = load_config(config, task=decide_task(task, settings=config))
     return [
         {
             "extractor": name,
@@ -105,33 +112,34 @@ def _extractors(config) -> list[dict]:
             "licence": entry.licence,
             "about": entry.summary,
         }
-        for name, entry in load_config(config, task=VISUAL_SENTIMENT_2021).all_extractors().items()
+        for name, entry in settings.all_extractors().items()
     ]
 
 
-def _classifiers(config) -> list[dict]:
+def _classifiers(_task: str | None, _config: Path | None) -> list[dict]:
     from mediaeval.classifiers import CLASSIFIERS
 
     return [{"classifier": name, "about": entry.summary, "source": entry.source} for name, entry in CLASSIFIERS.items()]
 
 
-def _systems(config) -> list[dict]:
+def _systems(_task: str | None, _config: Path | None) -> list[dict]:
     from mediaeval.finetune import SYSTEMS
 
     return [{"system": name, "about": entry.summary, "source": entry.source} for name, entry in SYSTEMS.items()]
 
 
-def _experiments(config) -> list[dict]:
+def _experiments(_task: str | None, _config: Path | None) -> list[dict]:
     from mediaeval.experiments import EXPERIMENTS
 
     return [{"experiment": name, "about": entry.summary, "source": entry.source} for name, entry in EXPERIMENTS.items()]
 
 
-def _presets(config) -> list[dict]:
+def _presets(task: str | None, config: Path | None) -> list[dict]:
     """A preset as a block of rows: what it is, its blocks of features in their order, how it trains."""
     from mediaeval.config import AUTO, PRESETS, blocks_of, load_config
-    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
+    from mediaeval.tasks import decide_task
 
+    of = decide_task(task, settings=config)
     rows: list[dict] = []
 
     def row(part: str, about: str, width: int | str = "", weights: str = "", licence: str = "") -> None:
@@ -142,29 +150,32 @@ def _presets(config) -> list[dict]:
     for name, preset in PRESETS.items():
         # the preset's own blocks, whatever mediaeval.toml uses; the user's own extractors of the same names
         blocks = blocks_of(name) or [AUTO]
-        settings = load_config(config, task=VISUAL_SENTIMENT_2021, preset=name, use=",".join(blocks))
+        settings = load_config(config, task=of, preset=name, use=",".join(blocks))
         used = {} if settings.chooses_features else settings.used_extractors()
         row("", preset.summary, sum(extractor.width or 0 for extractor in used.values()) or "")
         if not used:
             row(AUTO, "the strongest networks at hand, two at most, or else handcrafted")
         for block, extractor in used.items():
             row(block, extractor.summary, extractor.width or "", extractor.weights_in_words(), extractor.licence)
-        for subtask in VISUAL_SENTIMENT_2021.subtasks:
+        for subtask in of.subtasks:
             section = preset.section(subtask)
             settings = section["classifier"] | {k: v for k, v in section.items() if k != "classifier"}
             row(subtask.name, " ".join([settings["name"], *(f"{k}={v}" for k, v in settings.items() if k != "name")]))
     return rows
 
 
-def _runs(config) -> list[dict]:
+def _runs(task: str | None, config: Path | None) -> list[dict]:
     from mediaeval.errors import RunFolderError
     from mediaeval.runs import all_runs
-    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
+    from mediaeval.tasks import decide_task
 
+    of = decide_task(task, settings=config)
+    trained = {run: _trained(run, of) for run in all_runs()}
+    names = dict.fromkeys([*of.names, *(name for in_run in trained.values() for name in in_run)])
     rows = []
-    for run in all_runs():
+    for run, in_run in trained.items():
         scores: dict[str, float | str] = {}
-        for name in run.subtasks(VISUAL_SENTIMENT_2021):
+        for name in in_run:
             try:
                 scores[name] = run.read_subtask(name).score.weighted_f1
             except RunFolderError:
@@ -172,12 +183,23 @@ def _runs(config) -> list[dict]:
         rows.append(
             {
                 "run": run.name,
-                **{name: scores.get(name, "") for name in VISUAL_SENTIMENT_2021.names},
+                **{name: scores.get(name, "") for name in names},
                 "predicted": "yes" if run.test.is_dir() else "",
                 "run.csv": "yes" if run.run_csv.exists() else "",
             }
         )
     return rows
+
+
+def _trained(run: "RunFolder", task: "Task") -> tuple[str, ...]:
+    """Return the subtasks that were trained in a run, whatever its task; of `task`, where it is damaged."""
+    from mediaeval.errors import RunFolderError
+    from mediaeval.tasks import task_of_run
+
+    try:
+        return run.subtasks(task_of_run(run.path))
+    except RunFolderError:
+        return run.subtasks(task)
 
 
 LISTS = {

@@ -4,7 +4,7 @@ import logging
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,7 +15,11 @@ from mediaeval.cli.completion import (
     complete_presets,
     complete_runs,
     complete_subtasks,
+    complete_tasks,
 )
+
+if TYPE_CHECKING:
+    from submission.task import Task
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +35,16 @@ ConfigFile = Annotated[
     Path | None,
     typer.Option(
         "--config", metavar="FILE", help="Configuration file.", show_default="mediaeval.toml in this folder, if any"
+    ),
+]
+TaskName = Annotated[
+    str | None,
+    typer.Option(
+        "--task",
+        metavar="NAME|FILE",
+        autocompletion=complete_tasks,
+        help="The task: a name or a task file. List the names with: mediaeval ls tasks",
+        show_default="the run's, else that of mediaeval.toml, else Visual Sentiment 2021",
     ),
 ]
 Use = Annotated[
@@ -72,7 +86,7 @@ Subtask = Annotated[
         "--subtask",
         metavar="NAME",
         autocompletion=complete_subtasks,
-        help="subtask1, subtask2 or subtask3.",
+        help="A subtask of the task, such as subtask1.",
         show_default="the run's first",
     ),
 ]
@@ -94,12 +108,21 @@ def split_names(names: str) -> list[str]:
     return [name.strip() for name in names.split(",") if name.strip()]
 
 
-def choose_data(dev: str) -> str:
-    """Return the dev set to work on: the one given, else the drawn sample, which is drawn if it is not there yet."""
+def choose_data(dev: str, task: "Task") -> str:
+    """Return the dev set to work on: the one given, else the drawn sample, which is drawn if it is not there yet.
+
+    Raises ConfigError where the sample would be of another task.
+    """
     if dev:
         return dev
-    from mediaeval.sample.draw import draw_sample, is_sample
+    from mediaeval.errors import ConfigError
+    from mediaeval.sample.draw import TASK, draw_sample, is_sample
 
+    if task != TASK:
+        raise ConfigError(
+            f"--data: got no dev set of '{task.name}'; expected its folder, since the drawn sample is of "
+            f"'{TASK.name}'. Give --data FOLDER, or set [data] dev in mediaeval.toml."
+        )
     folder = Path("sample")
     logger.info(f"No --data and no mediaeval.toml with [data] dev: using the drawn sample in {folder}/.")
     if not is_sample(folder):  # one of another size or seed is what the user drew

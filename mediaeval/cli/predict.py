@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mediaeval.cli.options import Device, Json, SkipBad, run_argument
+from mediaeval.cli.options import Device, Json, SkipBad, TaskName, run_argument
 from mediaeval.cli.output import print_json, print_line
 
 logger = logging.getLogger(__name__)
@@ -27,6 +27,7 @@ def command(
         ),
     ] = None,
     skip_bad: SkipBad = False,
+    task: TaskName = None,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
@@ -36,14 +37,15 @@ def command(
     """
     from mediaeval.errors import first_few
     from mediaeval.runs import open_run
-    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
+    from mediaeval.tasks import decide_task
 
     folder = open_run(run)
+    of = decide_task(task, runs=[folder.path])
 
     from mediaeval.steps.predict import predict, test_set_of
 
-    test = data or test_set_of(folder, VISUAL_SENTIMENT_2021)
-    result = predict(folder, VISUAL_SENTIMENT_2021, test, skip_bad=skip_bad, device=device)
+    test = data or test_set_of(folder, of)
+    result = predict(folder, of, test, skip_bad=skip_bad, device=device)
     for image_id, reason in result.failures.items():
         logger.warning(f"{image_id}: {reason}; it gets the label frequencies of the training data.")
     if result.trained_on:
@@ -63,5 +65,5 @@ def command(
         return
     for name, model in result.models.items():
         print_line(f"{name}\t{result.n_images} images by {model}")
-    partial = "" if len(result.models) == len(VISUAL_SENTIMENT_2021.names) else " --partial"
+    partial = "" if len(result.models) == len(of.names) else " --partial"
     print_line(f"next: mediaeval submit {folder.name}{partial}")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mediaeval.cli.options import Device, Json, Seed, SkipBad, Subtask, run_argument, split_names
+from mediaeval.cli.options import Device, Json, Seed, SkipBad, Subtask, TaskName, run_argument, split_names
 from mediaeval.cli.output import print_json, print_table
 
 if TYPE_CHECKING:
@@ -56,6 +56,7 @@ def command(
     folds: Annotated[int, typer.Option("--folds", metavar="N", min=2, help="Number of folds.")] = 5,
     seed: Seed = 0,
     skip_bad: SkipBad = False,
+    task: TaskName = None,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
@@ -66,16 +67,17 @@ def command(
     """
     from mediaeval.errors import choose, first_few
     from mediaeval.runs import open_run
-    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
+    from mediaeval.tasks import decide_task
 
     folder = open_run(run)
+    of = decide_task(task, runs=[folder.path])
     choose("kind of probe", probe, ["svm", "softmax", "both"])
 
     from mediaeval.interpret.probe import probe as probe_run
 
     result = probe_run(
         folder,
-        VISUAL_SENTIMENT_2021,
+        of,
         subtask,
         taps=split_names(taps),
         kinds=["svm", "softmax"] if probe == "both" else [probe],

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from mediaeval.cli.options import Device, Json, run_argument
+from mediaeval.cli.options import Device, Json, TaskName, run_argument
 from mediaeval.cli.output import print_json, print_line, print_table
 
 EXAMPLE = "Example: mediaeval reproduce first"
@@ -16,6 +16,7 @@ def command(
     seal: Annotated[
         bool, typer.Option("--seal", help="Add digests to a run made before 0.2, if its run file is reproduced.")
     ] = False,
+    task: TaskName = None,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
@@ -27,10 +28,10 @@ def command(
     from mediaeval.proofs.reproduce import reproduce
     from mediaeval.proofs.reproduce import seal as add_digests
     from mediaeval.runs import open_run
-    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
+    from mediaeval.tasks import decide_task
 
     folder = open_run(run)
-    result = reproduce(folder, VISUAL_SENTIMENT_2021, device=device)
+    result = reproduce(folder, decide_task(task, runs=[folder.path]), device=device)
     if seal and not result.damaged:
         add_digests(folder, result)
     if json:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from mediaeval.cli.check import Dev
-from mediaeval.cli.options import Json
+from mediaeval.cli.options import Json, TaskName
 from mediaeval.cli.output import counted, print_json, print_line, print_table
 from submission.layout import RULES
 
@@ -35,6 +35,7 @@ def command(
     out: Annotated[
         Path | None, typer.Option("--out", metavar="DIR", help="Write a text for each run file, for its team.")
     ] = None,
+    task: TaskName = None,
     json: Json = False,
 ) -> None:
     """Score a run file, or rank several.
@@ -42,14 +43,15 @@ def command(
     Of one file: weighted F1 with its 95 % interval, and the F1 and support of each label, tab-separated. Of several, of
     a folder or a zip: a leaderboard of all of them, whatever is wrong with the files.
     """
+    from mediaeval.tasks import decide_task
     from submission.desk.commands import wants_leaderboard, write_leaderboard
     from submission.score import as_text, score_file
-    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
+    of = decide_task(task)
     if rule is not None and rule not in RULES:
         raise typer.BadParameter(f"got {rule!r}; expected {' or '.join(RULES)}.", param_hint="--rule")
     if wants_leaderboard(runs, rule, csv, out):
-        board = write_leaderboard(runs, truth, VISUAL_SENTIMENT_2021, dev=dev, rule=rule, out=out)
+        board = write_leaderboard(runs, truth, of, dev=dev, rule=rule, out=out)
         if out is not None:
             logger.info(f"{counted(len(board.entries), 'text')} in {out}")
         if json:
@@ -59,7 +61,7 @@ def command(
         else:
             print_table("\n".join(board.notes()), *board.rows())
         return
-    scores = score_file(runs[0], truth, VISUAL_SENTIMENT_2021, dev=dev)
+    scores = score_file(runs[0], truth, of, dev=dev)
     if json:
         print_json({name: of_subtask.to_dict() for name, of_subtask in scores.items()})
     else:

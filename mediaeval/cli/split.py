@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from mediaeval.cli.options import ConfigFile, Groups, Json, SkipBad
+from mediaeval.cli.options import ConfigFile, Groups, Json, SkipBad, TaskName
 from mediaeval.cli.output import print_json, print_line, print_table
 
 EXAMPLE = "Example: mediaeval split sample/devset --out split.csv"
@@ -37,6 +37,7 @@ def command(
     ] = None,
     groups: Groups = None,
     skip_bad: SkipBad = False,
+    task: TaskName = None,
     config: ConfigFile = None,
     json: Json = False,
 ) -> None:
@@ -44,11 +45,11 @@ def command(
     from mediaeval.config import load_config
     from mediaeval.data.split import SIDES, largest_gap, write_split
     from mediaeval.steps.split import split_dataset
-    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
+    from mediaeval.tasks import decide_task
 
     given = {"val": val, "seed": seed, "how": how, "groups": groups}  # the others are as in mediaeval.toml
     sets = [f"split.{key}={_toml(value)}" for key, value in given.items() if value is not None]
-    settings = load_config(config, task=VISUAL_SENTIMENT_2021, data=data, sets=sets)
+    settings = load_config(config, task=decide_task(task, settings=config), data=data, sets=sets)
     labels, sides = split_dataset(settings, skip_bad=skip_bad)
     write_split(out, sides)
     counts = {side: int((sides == side).sum()) for side in SIDES}

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mediaeval.cli.options import Device, Json, Partial, run_argument
+from mediaeval.cli.options import Device, Json, Partial, TaskName, run_argument
 from mediaeval.cli.output import print_json, print_line
 
 logger = logging.getLogger(__name__)
@@ -23,6 +23,7 @@ def command(
     replay: Annotated[
         int, typer.Option("--replay", min=0, metavar="K", help="Predict K test images again in a fresh process.")
     ] = 0,
+    task: TaskName = None,
     device: Device = "auto",
     json: Json = False,
 ) -> None:
@@ -32,11 +33,11 @@ def command(
     """
     from mediaeval.proofs.send import send
     from mediaeval.runs import open_run
-    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
+    from mediaeval.tasks import decide_task
 
-    receipt = send(
-        open_run(run), VISUAL_SENTIMENT_2021, partial=partial, rehearsal=rehearsal, replays=replay, device=device
-    )
+    folder = open_run(run)
+    of = decide_task(task, runs=[folder.path])
+    receipt = send(folder, of, partial=partial, rehearsal=rehearsal, replays=replay, device=device)
     result, rehearsed = receipt.submitted, receipt.rehearsed
     for image_id, reason in result.fallback.items():
         logger.warning(f"{image_id}: {reason}; its labels come from the label frequencies of the training data.")

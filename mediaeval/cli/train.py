@@ -15,6 +15,7 @@ from mediaeval.cli.options import (
     Preset,
     Replace,
     SkipBad,
+    TaskName,
     Use,
     choose_data,
     command_line,
@@ -38,7 +39,9 @@ def command(
     subtask: Annotated[
         str,
         typer.Argument(
-            metavar="SUBTASK", autocompletion=complete_subtasks_or_all, help="subtask1, subtask2, subtask3 or all."
+            metavar="SUBTASK",
+            autocompletion=complete_subtasks_or_all,
+            help="A subtask of the task, such as subtask1, or all.",
         ),
     ],
     data: Annotated[
@@ -86,6 +89,7 @@ def command(
     replace: Replace = False,
     resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted training of a system.")] = False,
     skip_bad: SkipBad = False,
+    task: TaskName = None,
     config: ConfigFile = None,
     device: Device = "auto",
     engine: Engine = None,
@@ -98,14 +102,15 @@ def command(
     from mediaeval.config import load_config
     from mediaeval.runs import run_folder
     from mediaeval.steps.subtasks import ALL, labelled_subtasks, named_subtasks
-    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
+    from mediaeval.tasks import decide_task
 
-    task = VISUAL_SENTIMENT_2021
-    subtasks = named_subtasks(subtask, task)
     folder = run_folder(run)
+    runs = [folder.path] if folder.path.is_dir() else []
+    of = decide_task(task, runs=runs, settings=config, replace=replace)
+    subtasks = named_subtasks(subtask, of)
     settings = load_config(
         config,
-        task=task,
+        task=of,
         preset=preset,
         data=data,
         use=use,
@@ -114,9 +119,9 @@ def command(
         sets=[*(sets or []), *([] if folds is None else [f"split.folds={folds}"])],
         subtasks=subtasks,
     )
-    settings.data.dev = choose_data(settings.data.dev)
+    settings.data.dev = choose_data(settings.data.dev, of)
     if subtask == ALL:
-        subtasks = labelled_subtasks(Path(settings.data.dev), task)
+        subtasks = labelled_subtasks(Path(settings.data.dev), of)
     settings = settings.for_training(subtasks, use)
 
     from mediaeval.steps.train import train  # imports torch: after everything that can be refused without it

@@ -22,7 +22,7 @@ from mediaeval.features.kinds import KINDS
 from mediaeval.finetune import settings_of
 from mediaeval.settings import Settings, parse_settings, unknown_key
 from submission.task import Subtask, Task
-from submission.wording import quoted
+from submission.wording import both, quoted
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -174,6 +174,20 @@ def _completed(name: str, extractor: ExtractorConfig) -> ExtractorConfig:
     return extractor.model_copy(update={key: getattr(EXTRACTORS[name], key) for key in left_out})
 
 
+# What stands in a settings file, in a run folder or on the command line in the place of a subtask's name
+_RESERVED = ("preset", "seed", "data", "split", "features", "task", "extractors", "all", "test", "explain")
+
+
+def require_names(task: Task) -> None:
+    """Raise ConfigError for a task whose subtasks cannot be named in settings: something else has that name."""
+    reserved = [*_RESERVED, *SubtaskSection.model_fields]
+    if taken := [name for name in task.names if name.lower() in reserved]:
+        raise ConfigError(
+            f"task '{task.name}': got {both(list(map(repr, taken)))} as names of subtasks; expected others than "
+            f"{', '.join(reserved)}, which settings use. Rename them in the task file."
+        )
+
+
 _SECTIONS: dict[str, type[Settings]] = {"data": DataSection, "split": SplitSection, "features": FeaturesSection}
 
 
@@ -185,7 +199,9 @@ def parse_config(tree: Mapping[str, Any], task: Task, source: Path | str) -> Con
     """
     parser = _Parser()
     known = [*RunSection.model_fields, *_SECTIONS, "extractors", *task.names]
-    parser.problems += [unknown_key("key", key, known) for key in tree if key not in known]
+    parser.problems += [unknown_key("key", key, known) for key in tree if key not in [*known, "task"]]
+    if "task" in tree:
+        parser.problems.append("task: got it as a setting; expected a section [task] of a settings file, or --task.")
     run = parser.parse(RunSection, {key: tree[key] for key in RunSection.model_fields if key in tree}, "")
     sections = {name: parser.parse(model, tree.get(name, {}), name) for name, model in _SECTIONS.items()}
     extractors = parser.parse_extractors(tree.get("extractors", {}))

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from mediaeval.classifiers import settings_model as classifier_settings_model
-from mediaeval.config.config import Config, parse_config
+from mediaeval.config.config import Config, parse_config, require_names
 from mediaeval.config.presets import PRESETS
 from mediaeval.config.sections import DataSection, FeaturesSection, SplitSection, SubtaskSection
 from mediaeval.errors import ConfigError, choose
@@ -21,13 +21,13 @@ from mediaeval.features.kinds import KINDS
 from mediaeval.finetune import SYSTEMS, settings_model
 from mediaeval.records import RunManifest
 from mediaeval.settings import parse_assignment, path_settings, properties
+from mediaeval.tasks import CONFIG_FILE, task_of_settings
 from mediaeval.toml_text import read_toml, require_plausible
 from submission.task import Task
 from submission.wording import quoted
 
 logger = logging.getLogger(__name__)
 
-CONFIG_FILE = "mediaeval.toml"
 STORE_VARIABLE = "MEDIAEVAL_FEATURES"  # environment variable: the feature store of all commands, such as a shared one
 
 
@@ -51,9 +51,10 @@ def load_config(
               `classifier.epochs`, goes to each of `subtasks`
     subtasks  those that are trained, None for all: `system` and the keys written alone are theirs
 
-    Raises ConfigError with every unknown key and bad value, and for a feature store that the file puts elsewhere than
-    into its folder or the working folder.
+    Raises ConfigError with every unknown key and bad value, for a file whose [task] is another, and for a feature store
+    that the file puts elsewhere than into its folder or the working folder.
     """
+    require_names(task)
     path, written, groups = _read_toml(file, task)
     trained = task.names if subtasks is None else subtasks
     name = preset or written.get("preset", "default")
@@ -132,10 +133,20 @@ def _read_toml(file: Path | None, task: Task) -> tuple[Path | None, dict[str, An
     if not file and not os.path.lexists(path):
         return None, {}, ("", "")
     tree = read_toml(path)
+    _require_task(path, task, tree.pop("task", None))
     as_written = _groups_of(tree)
     if not _is_of_a_run(path):  # a run records paths as they held where it was trained: in the working folder
         _resolve_paths(path.parent, tree, task)
     return path, tree, (_groups_of(tree), as_written)
+
+
+def _require_task(path: Path, task: Task, section: object) -> None:
+    """Raise ConfigError where a settings file is for another task: its sections are of the subtasks of that one."""
+    if section is not None and (own := task_of_settings(path)) not in (None, task):
+        raise ConfigError(
+            f"{path}: [task] is '{own.name}', while this command is of '{task.name}' (its --task, or its run's own). "
+            "Give settings of that task with --config, or leave --task out."
+        )
 
 
 def _is_of_a_run(path: Path) -> bool:

@@ -28,6 +28,7 @@ from mediaeval.steps.out_of_fold import FILE as OUT_OF_FOLD
 from mediaeval.steps.out_of_fold import FOLD, GROUP, OutOfFold
 from mediaeval.steps.tables import F1_TOLERANCE, rows_of
 from mediaeval.steps.trained_run import TrainedRun
+from mediaeval.tasks import write_task
 from submission.score import score_decisions
 from submission.task import Subtask, Task
 from submission.wording import both, quoted
@@ -79,6 +80,7 @@ def make_ensemble(
             new.subtask(one.task.name).mkdir()
             one.write(new.subtask(one.task.name), run.name)
         write_atomically(new.config, tomli_w.dumps(config.to_dict()).encode())
+        write_task(new.path, task)
         shutil.copy2(first.folder.split, new.split)
         write_record(new.path, manifest)
     for warning in (warning for one in trained for warning in one.warnings):

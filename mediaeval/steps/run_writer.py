@@ -17,6 +17,7 @@ from mediaeval.records import ExtractorRecord, RunManifest
 from mediaeval.runs import RunFolder, versions, write_record
 from mediaeval.steps.fitting import TrainedSubtask
 from mediaeval.steps.trained_run import read_config
+from mediaeval.tasks import is_of_task, require_task, write_task
 from submission.task import Header
 
 SHARED_SECTIONS = ("seed", "data", "split", "features", "extractors")  # one for all subtasks of a run
@@ -31,6 +32,9 @@ def require_room(run: RunFolder, config: Config, subtasks: list[str], replace: b
             f"{run.path} exists and is not a finished run. Give another name with --run, or pass --replace to "
             "write over it."
         )
+    if not is_of_task(run.path, config.task):
+        _require_replaceable(run, config, subtasks, replace)
+        return
     taken = [name for name in subtasks if name in run.subtasks(config.task)]
     rest = [name for name in subtasks if name not in taken]
     if taken and not replace:
@@ -50,6 +54,17 @@ def require_room(run: RunFolder, config: Config, subtasks: list[str], replace: b
         raise RunFolderError(
             f"{run.path} holds {', '.join(others)}, made with another {', '.join(differing)}. One run's subtasks share "
             "these. Give another name with --run."
+        )
+
+
+def _require_replaceable(run: RunFolder, config: Config, subtasks: list[str], replace: bool) -> None:
+    """Raise RunFolderError unless all that a run of another task holds is to be trained anew."""
+    if not replace:
+        require_task(run.path, config.task)
+    if others := [name for name in run.trained if name not in subtasks]:
+        raise RunFolderError(
+            f"{run.path} holds {', '.join(others)}, trained for another task or another version of its task file. "
+            "Give another name with --run, or train all of it again: train all --replace."
         )
 
 
@@ -117,12 +132,15 @@ class RunWriter:
             config = self.config.with_subtasks(sections)
             unchecked = {*self.subtasks} - self.written | {self.run.run_csv.name}
             replaced = {*stale, self.run.test.name}
+            if anew and not is_of_task(self.run.path, self.config.task):
+                replaced |= {path.name for path in self.run.path.iterdir()} - {self.run.run_csv.name}
             with self.run.rewritten(replaced=replaced, unchecked=unchecked, trusted=self.written, anew=anew) as new:
                 if new.run_csv.exists():
                     new.run_csv.replace(new.superseded)
                 new.subtask(name).mkdir()
                 trained.write(new.subtask(name), self.run.name)
                 write_atomically(new.config, tomli_w.dumps(config.to_dict()).encode())
+                write_task(new.path, self.config.task)
                 write_split(new.split, self.sides)
                 write_record(new.path, self._manifest())
             self.written.add(name)
@@ -135,6 +153,7 @@ class RunWriter:
         """Return whether the run on disk is absent, damaged, or was made from other inputs."""
         try:
             manifest = self.run.read_manifest()
+            require_task(self.run.path, self.config.task)
             self.run.require_unchanged(manifest, leave_out={self.run.test.name, self.run.run_csv.name})
             read_config(self.run, self.config.task)
             return bool(self._differences())

@@ -27,6 +27,7 @@ from mediaeval.steps.out_of_fold import FILE as OUT_OF_FOLD
 from mediaeval.steps.out_of_fold import decide_by_fold, read_out_of_fold
 from mediaeval.steps.prepare import build_networks, features_of
 from mediaeval.steps.tables import FALLBACK, MODEL, SOURCE, decide, read_probabilities
+from mediaeval.tasks import require_task
 from mediaeval.toml_text import read_toml
 from submission.task import Header, Subtask, Task
 
@@ -79,13 +80,14 @@ class TrainedRun:
     ) -> "TrainedRun":
         """Open a run folder of a task. `device`: auto, cpu or cuda, where its networks and models compute.
 
-        Raises RunFolderError for a run that is half written, holds no subtask of the task, has records that do not fit
-        the task or is part of itself, or, when `checked`, whose files are not those that were recorded; ConfigError for
-        a device that is not there.
+        Raises RunFolderError for a run that is half written, is of another task, holds no subtask of the task, has
+        records that do not fit the task or is part of itself, or, when `checked`, whose files are not those that were
+        recorded; ConfigError for a device that is not there.
         """
         if folder.name in part_of:
             raise RunFolderError(f"{folder.path} is an ensemble that is part of itself: make it again, with --replace.")
         manifest = folder.read_manifest()
+        require_task(folder.path, task)
         records = {name: folder.read_subtask(name) for name in folder.subtasks(task)}
         if not records:
             raise RunFolderError(

@@ -16,6 +16,7 @@ LEAVES = {
     "mediaeval.progress",
     "mediaeval.seeding",
     "mediaeval.settings",
+    "mediaeval.tasks",
     "mediaeval.toml_text",
 }
 MAY_IMPORT = {
@@ -28,6 +29,13 @@ MAY_IMPORT = {
     "mediaeval.seeding": set(),
     "mediaeval.toml_text": {"submission", "mediaeval.errors"},
     "mediaeval.settings": {"submission", "mediaeval.errors", "mediaeval.toml_text"},
+    "mediaeval.tasks": {
+        "submission",
+        "mediaeval.errors",
+        "mediaeval.files",
+        "mediaeval.settings",
+        "mediaeval.toml_text",
+    },
     "mediaeval.formats": {"submission"} | LEAVES,
     "mediaeval.data": {"submission"} | LEAVES,
     "mediaeval.sample": {"submission"} | LEAVES,

@@ -47,5 +47,5 @@ def command(
 
     from mediaeval.experiments.certh2021 import run  # imports torch: after everything that can be refused without it
 
-    dev = Path(choose_data(data or settings.data.dev))
+    dev = Path(choose_data(data or settings.data.dev, settings.task))
     print_report(run(settings, dev, test, truth, device=device, epochs=epochs, skip_bad=skip_bad), folder, json)

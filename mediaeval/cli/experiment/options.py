@@ -83,7 +83,7 @@ def drawn_sample(settings: "Config") -> list["Source"]:
     """Return what is used where no `--dataset` is given: the dev set of mediaeval.toml, or the drawn sample."""
     from mediaeval.experiments.inputs import Source
 
-    return [Source("dev", Path(choose_data(settings.data.dev)))]
+    return [Source("dev", Path(choose_data(settings.data.dev, settings.task)))]
 
 
 def network_choices(

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from mediaeval.cli.completion import complete_presets_and_extractors
-from mediaeval.cli.options import ConfigFile, Json
+from mediaeval.cli.options import ConfigFile, Json, TaskName
 from mediaeval.cli.weights.list_files import print_files
 
 EXAMPLE = "Example: mediaeval weights fetch open2026 --mirror /media/usb/weights"
@@ -27,6 +27,7 @@ def command(
     replace: Annotated[
         bool, typer.Option("--replace", help="Fetch published files again, though others were recorded before.")
     ] = False,
+    task: TaskName = None,
     config: ConfigFile = None,
     json: Json = False,
 ) -> None:
@@ -41,10 +42,11 @@ def command(
 
     from mediaeval.config import load_config
     from mediaeval.steps.weight_files import extractors_named, fetch_files
+    from mediaeval.tasks import decide_task
     from mediaeval.weights.cache import cache_folder
-    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
-    extractors = extractors_named(load_config(config, task=VISUAL_SENTIMENT_2021), name)
+    settings = load_config(config, task=decide_task(task, settings=config))
+    extractors = extractors_named(settings, name)
     files, problems = fetch_files(extractors, mirror, replace_recorded=replace)
     print_files(files, name, json)
     if problems:

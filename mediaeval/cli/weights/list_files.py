@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from mediaeval.cli.completion import complete_presets_and_extractors
-from mediaeval.cli.options import ConfigFile, Json
+from mediaeval.cli.options import ConfigFile, Json, TaskName
 from mediaeval.cli.output import print_json, print_records
 
 if TYPE_CHECKING:
@@ -30,15 +30,16 @@ def command(
             show_default="all extractors",
         ),
     ] = None,
+    task: TaskName = None,
     config: ConfigFile = None,
     json: Json = False,
 ) -> None:
     """List weight files: whether each is in the cache, its sha256, its licence and where it comes from."""
     from mediaeval.config import load_config
     from mediaeval.steps.weight_files import extractors_named, files_of_extractors
-    from submission.visual_sentiment import VISUAL_SENTIMENT_2021
+    from mediaeval.tasks import decide_task
 
-    settings = load_config(config, task=VISUAL_SENTIMENT_2021)
+    settings = load_config(config, task=decide_task(task, settings=config))
     print_files(list(files_of_extractors(extractors_named(settings, name))), name, json)
 
 
