@@ -15,15 +15,8 @@ from mediaeval.files import write_atomically
 from mediaeval.settings import PathText, Settings, parse_settings
 from mediaeval.toml_text import read_toml
 from submission.task import Task
+from submission.taskfile import load_task
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021
-
-
-def load_task(given: "str | Path") -> Task:
-    """Stand-in until submission.taskfile is there."""
-    if str(given) == "visualsentiment2021":
-        return VISUAL_SENTIMENT_2021
-    raise ConfigError(f"unknown task '{given}'. Known: visualsentiment2021.")
-
 
 CONFIG_FILE = "mediaeval.toml"
 TASK_FILE = "task.toml"  # of a run folder
@@ -133,7 +126,7 @@ def require_task(folder: Path, task: Task) -> None:
         )
     raise RunFolderError(
         f"{folder} is of the task '{own.name}'; expected one of '{task.name}'. Give another run, or the task of this "
-        f"one: --task {own.name if not own.text else Path(folder) / TASK_FILE}."
+        f"one: --task {Path(folder) / TASK_FILE if has_file else own.name}."
     )
 
 

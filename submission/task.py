@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -267,7 +267,7 @@ class Task:
     scoring: str = "lenient"
     title: str = ""
     source: str = ""
-    text: str = field(default="", repr=False, compare=False)
+    text: str = field(default="", init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if not self.columns:
@@ -279,6 +279,12 @@ class Task:
         assert self.subtasks, f"{self.name} has no subtasks"
         assert len(self._by_name) == len(self.subtasks), f"{self.name}: two subtasks have one name"
         assert len(self._by_key) == len(headings), f"{self.name}: two headings cannot be told apart"
+
+    def read_from(self, text: str) -> Task:
+        """Return the task with the task file that it was read from; one that `dataclasses.replace` changes has none."""
+        task = replace(self)
+        object.__setattr__(task, "text", text)
+        return task
 
     def __getitem__(self, name: str) -> Subtask:
         """Return the subtask with this name. Raises KeyError for another name."""

@@ -39,7 +39,9 @@ def _subtasks() -> list[str]:
 
 
 def _tasks() -> list[str]:
-    return ["visualsentiment2021"]
+    from submission.taskfile import task_names
+
+    return list(task_names())
 
 
 def _extractors() -> list[str]:

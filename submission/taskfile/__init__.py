@@ -77,7 +77,7 @@ def parse_task(text: str, source: str) -> Task:
     task = build_task(tree, problems)
     problems.raise_any(text, source)
     assert task, "a task file without problems gave no task"
-    return task
+    return task.read_from(text)
 
 
 @cache
