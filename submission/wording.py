@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Collection, Iterable, Sequence
+from itertools import islice
 
 LONGEST_LINE = 2000  # characters of a message; a stranger's heading may be as long as the file
 _UNPRINTABLE = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")  # Unicode categories: controls, format characters, surrogates
@@ -22,7 +23,7 @@ def nearest(name: str, known: Iterable[str]) -> str:
     """Return ` Did you mean 'X'?` with the name that is most like `name`, or nothing."""
     from difflib import get_close_matches  # slow to import, and of errors alone
 
-    near = get_close_matches(name, list(known), n=1)
+    near = get_close_matches(name[:100], islice(known, 1000), n=1)  # of more it takes seconds
     return f" Did you mean '{near[0]}'?" if near else ""
 
 

@@ -19,6 +19,18 @@ from submission.wording import nearest, quoted
 __all__ = ["TaskFileError", "load_task", "parse_task", "read_task", "task_names", "task_path"]
 
 LIMITS = Limits(most_bytes=2**20, most_dots=2000, file="a task file", key="task")  # 20,000 items of a set fit
+_REMEDIES = (
+    ("Invalid value", "Put text in quotes; true and false are written in small letters, lists in [ ]."),
+    ("Cannot overwrite a value", "The key is there already: remove one of the two."),
+    ("twice", "Write [[…]] above each of several tables of one name, such as [[columns]]."),
+    ("Cannot mutate", "Write [[…]] above each of several tables of one name, such as [[columns]]."),
+    ("after a key", "Write key = value; a key with blanks or other signs goes into quotes."),
+    ("after a statement", "Write each key on a line of its own, and lists with commas between the items."),
+    ("Illegal character", "Close the quotes on the same line."),
+    ("Unterminated string", "Close the quotes."),
+    ("Unclosed array", "Close the list with ], and write commas between its items."),
+    ("Unescaped", "Within quotes, write \\ for a backslash, or use single quotes."),
+)
 _SHIPPED = Path(__file__).parents[1] / "tasks"
 
 
@@ -70,7 +82,7 @@ def parse_task(text: str, source: str) -> Task:
         tree = parse_toml(text, source, LIMITS)
     except NotTomlError as error:
         place = f"{source}:{error.line}" if error.line else source
-        raise TaskFileError(f"{place}: is not TOML: {error.reason}. Correct this line.") from None
+        raise TaskFileError(f"{place}: is not TOML: {error.reason}. {_remedy(error.reason)}") from None
     except TomlError as error:
         raise TaskFileError(*error.problems) from None
     problems = Problems()
@@ -78,6 +90,11 @@ def parse_task(text: str, source: str) -> Task:
     problems.raise_any(text, source)
     assert task, "a task file without problems gave no task"
     return task.read_from(text)
+
+
+def _remedy(reason: str) -> str:
+    """Return what to do about text that is no TOML; `reason`: of Python's reader."""
+    return next((remedy for words, remedy in _REMEDIES if words in reason), "Correct this line.")
 
 
 @cache

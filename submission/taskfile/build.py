@@ -25,7 +25,7 @@ def build_task(tree: Mapping[str, Any], problems: Problems) -> Task | None:
     subtasks = read_subtasks(top, columns, rules, problems)
     (ids,), (scoring,), (selftest,) = (top.tables[name] for name in ("id", "scoring", "selftest"))
     variants = _variants(selftest, columns, problems)
-    confusable = _confusable(selftest, subtasks, problems)
+    confusable = _confusable(selftest, subtasks, columns, problems)
     if problems:
         return None
     return Task(
@@ -49,16 +49,19 @@ def build_task(tree: Mapping[str, Any], problems: Problems) -> Task | None:
 def _variants(selftest: Section, columns: Columns, problems: Problems) -> tuple[tuple[str, str], ...]:
     pairs = [tuple(pair) for pair in selftest.get("heading_variants", ())]
     for heading, _ in pairs:
-        if heading not in columns.names:
+        if heading not in columns.names and columns.complete:
             problem = f"got {quoted(heading)}; expected the heading of a column first.{nearest(heading, columns.names)}"
             problems.add(selftest.at("heading_variants"), problem)
     return tuple((first, second) for first, second in pairs)
 
 
-def _confusable(selftest: Section, subtasks: tuple[Subtask, ...], problems: Problems) -> tuple[tuple[str, str], ...]:
+def _confusable(
+    selftest: Section, subtasks: tuple[Subtask, ...], columns: Columns, problems: Problems
+) -> tuple[tuple[str, str], ...]:
     pairs = [tuple(pair) for pair in selftest.get("confusable_labels", ())]
+    labels = [set(subtask.labels) for subtask in subtasks]
     for pair in pairs:
-        if not any(set(pair) <= set(subtask.labels) for subtask in subtasks):
+        if columns.complete and not any(set(pair) <= own for own in labels):
             problem = f"got {quoted(list(pair))}; expected two labels of one subtask."
             problems.add(selftest.at("confusable_labels"), problem)
     return tuple((first, second) for first, second in pairs)

@@ -46,10 +46,15 @@ class WrittenColumn:
 
 @dataclass
 class Columns:
-    """The columns that could be read, by heading; `names`: also of those that could not."""
+    """The columns that could be read, by heading.
+
+    names     also of columns that could not
+    complete  whether all could be read: what is missing for want of one is no problem of its own
+    """
 
     by_heading: dict[str, WrittenColumn] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
+    complete: bool = True
 
     def kind(self, heading: str) -> Kind | None:
         """Return the kind of a column, None for one that is absent, or that could not be read."""
@@ -89,9 +94,11 @@ def read_columns(top: Section, problems: Problems) -> Columns:
             else:
                 keys[key] = f"{heading!r}"
         columns.names.update(headings)
+        columns.complete &= bool(headings)
         kind = _kind(section, sign, problems)
         short = _short(section, headings, kind, problems)
         if kind is None:
+            columns.complete = False
             continue
         for place, heading in enumerate(headings):
             own = short if isinstance(kind, LabelKind) else short[place : place + 1]
@@ -205,9 +212,8 @@ def _set(section: Section, sign: str, problems: Problems) -> Kind:
         problem = f"got {{{pattern.slots[0]}}}; expected a pattern of items. Placeholders are for file names."
         problems.add(section.at("pattern"), problem)
     if pattern and (others := [item for item in items if pattern.matches(item) is None]):
-        problems.add(
-            section.at("items"), f"got {quoted_list(others, 3)}, which do not fit pattern = {quoted(pattern.text)}."
-        )
+        problem = f"got {quoted_list(others, 3)}; expected items that fit pattern = {quoted(pattern.text)}."
+        problems.add(section.at("items"), problem)
     if joined := [item for item in items if separator in item]:
         problems.add(
             section.at("items"), f"got {quoted_list(joined, 3)}; expected none with the separator {separator!r}."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from submission.image_files import IMAGE_SUFFIXES
 from submission.kinds import RankKind
 from submission.layout import Layout, RunKind
 from submission.patterns import Pattern
@@ -35,7 +36,7 @@ def read_layout(top: Section, columns: Columns, problems: Problems) -> Layout:
             "got 'json' with a column of ranks; expected csv, tsv or jsonl, which hold several rows an id.",
         )
     pattern = Pattern.parse(ids.get("pattern")) if "pattern" in ids else None
-    if pattern and (problem := _fits_no_id(pattern, separator_of(top))):
+    if pattern and (problem := _fits_no_id(pattern, separator_of(top), ids.get("extension", False))):
         problems.add(ids.at("pattern"), problem)
     return Layout(
         container,
@@ -50,10 +51,13 @@ def read_layout(top: Section, columns: Columns, problems: Problems) -> Layout:
     )
 
 
-def _fits_no_id(pattern: Pattern, sign: str) -> str:
+def _fits_no_id(pattern: Pattern, sign: str, extension: bool) -> str:
     """Return why no id can look like a pattern, or nothing."""
     if pattern.slots:
         return f"got {{{pattern.slots[0]}}}; expected a pattern of ids. Placeholders are for file names."
+    if not extension and pattern.text.lower().endswith(IMAGE_SUFFIXES):
+        got = f"got {quoted(pattern.text)}, which ends in an extension, with extension = false"
+        return f"{got}; expected ids without. Write extension = true, or leave it out of the pattern."
     texts = "".join(node.text for node in pattern.nodes if isinstance(node, Repeated) and node.is_text)
     if sign and sign in texts:
         return f"got {quoted(pattern.text)}, which matches no id: {sign!r} separates cells. Choose another separator."

@@ -104,6 +104,8 @@ def _fits(
 ) -> bool:
     """Return whether a column is there and of one of these kinds; add what it is instead."""
     if heading not in columns.names:
+        if not columns.complete:
+            return False
         problem = f"got {quoted(heading)}; expected the heading of a column.{nearest(heading, columns.names)}"
         problems.add(section.at(key), problem)
         return False

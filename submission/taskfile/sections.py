@@ -57,6 +57,7 @@ def _section(
     for name, value in tree.items():
         if name in tables:
             section.tables[name] = _tables(value, tables[name], (*place, name), problems)
+            section.wrong |= {name} if not section.tables[name] else set()
         elif key := table.key(name):
             _take(section, key, value, chosen, table, problems)
         else:
@@ -74,7 +75,8 @@ def _take(section: Section, key: Key, value: Any, chosen: str | None, table: Tab
     """Put a value into its section, if it is one that the key may have."""
     if key.of and chosen is not None and chosen not in key.of:
         which = " or ".join(f"{table.by} = {quoted(one)}" for one in key.of)
-        problem = f"got a key of {which}, with {table.by} = {quoted(chosen)}. Remove it, or correct the {table.by}."
+        problem = f"got a key of {table.name} with {which}; expected none, with {table.by} = {quoted(chosen)}."
+        problem += f" Remove it, or correct the {table.by}."
         problems.add(section.at(key.name), problem)
         section.wrong.add(key.name)
     elif problem := "" if problems.full else key.type.problem(value) or "":

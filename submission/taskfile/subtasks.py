@@ -40,8 +40,8 @@ def read_subtasks(top: Section, columns: Columns, rules: tuple[Rule, ...], probl
     written = top.tables["subtasks"]
     if not written:
         whole = _whole(columns, rules)
-        subtask = _subtask(top, top.get("name", "task"), whole, rules, problems) if whole else None
-        if not whole and columns.by_heading:
+        subtask = _subtask(top, top.get("name", "task"), whole, rules, problems) if whole and columns.complete else None
+        if not whole and columns.by_heading and columns.complete:
             problems.add((), "got no column that can be scored; expected one of type label, flag, score or another.")
         _refuse_reserved(top, "name", problems)
         return (subtask,) if subtask else ()
@@ -56,11 +56,12 @@ def read_subtasks(top: Section, columns: Columns, rules: tuple[Rule, ...], probl
         if name in subtasks:
             problems.add(section.at("name"), f"got {name!r} again; expected another name for each subtask.")
         own = _own(section, columns, taken, problems)
-        if own and (subtask := _subtask(section, name or "subtask", own, rules, problems)):
+        if own and columns.complete and (subtask := _subtask(section, name or "subtask", own, rules, problems)):
             subtasks.setdefault(subtask.name, subtask)
+    all_known = not any("columns" in section.wrong for section in written)
     for one in columns:
         heading = one.column.heading
-        if heading not in taken and _is_scored(one.column.kind):
+        if all_known and heading not in taken and _is_scored(one.column.kind):
             problem = f"got {quoted(heading)}, a column of no subtask; expected it in the columns of one."
             problems.add(one.section.place, f"{problem} Add it there, or give it type = 'text'.")
     return tuple(subtasks.values())
@@ -92,8 +93,10 @@ def _whole(columns: Columns, rules: tuple[Rule, ...]) -> list[WrittenColumn]:
 def _own(section: Section, columns: Columns, taken: dict[str, str], problems: Problems) -> list[WrittenColumn]:
     """Return the columns that a subtask names, in the order of the file."""
     place, name = section.at("columns"), section.get("name", "")
-    headings = section.get("columns", [])
+    headings = dict.fromkeys(section.get("columns", []))
     for heading in headings:
+        if heading not in columns.names and not columns.complete:
+            continue
         if heading not in columns.names:
             near = nearest(heading, columns.names)
             problems.add(place, f"got {quoted(heading)}; expected the heading of a column.{near}")
