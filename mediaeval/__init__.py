@@ -26,6 +26,7 @@ _API = (
     "make_classifier",
     "make_regressor",
     "predict",
+    "ranked_list",
     "score_run",
     "submit",
     "train",

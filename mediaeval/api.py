@@ -56,6 +56,7 @@ __all__ = [
     "make_classifier",
     "make_regressor",
     "predict",
+    "ranked_list",
     "score_run",
     "submit",
     "train",
@@ -288,6 +289,27 @@ def predict(
     tables = {one.name: read_probabilities(folder.test / f"{one.name}.csv", one) for one in trained.subtasks}
     labels = {one.name: trained.labels(one, tables[one.name]) for one in trained.subtasks}
     return Predictions(tables, labels, result.failures, result.trained_on)
+
+
+def ranked_list(
+    scores: Mapping[str, Mapping[str, float]], *, task: Task, subtask: str = ""
+) -> dict[str, tuple[tuple[str, int, float], ...]]:
+    """Return query → (document, rank, score) rows from scores: sorted, ranked, and as long as the task allows.
+
+    scores   query → document → how relevant it is, the higher the better; equal ones are ordered by document id
+    task     whose answers are ranked lists
+    subtask  which one, where it has several
+
+    Raises UserError for scores that are not finite numbers, and for a task without ranked lists.
+    """
+    from mediaeval.answers.ranking import ranked_list
+    from mediaeval.errors import ConfigError
+
+    ranked = [one for one in task.subtasks if one.kind == "rank" and subtask in ("", one.name)]
+    if len(ranked) != 1:
+        names = ", ".join(one.name for one in task.subtasks if one.kind == "rank") or "none"
+        raise ConfigError(f"subtask: got {subtask!r}; expected one whose answers are ranked lists ({names}).")
+    return ranked_list(ranked[0], scores)
 
 
 def submit(

@@ -57,6 +57,11 @@ class ImageFiles:
         key = same_name_key(image_id)
         return self.read.get(key) or self._twice_named.get(key) or []
 
+    def called(self, name: str) -> list[Path]:
+        """Return the file of a name, with its extension, among those that are read; none where there is none."""
+        key, stem = same_name_key(name), same_name_key(stem_and_suffix(name)[0])
+        return [path for path in self.read.get(stem, ()) if same_name_key(path.name) == key]
+
     def instead(self, image_id: str) -> Path | None:
         """Return the file that lies in the place of an id's image, and does not end as images do."""
         found = self.unread.get(same_name_key(image_id), ())

@@ -11,12 +11,14 @@ from pathlib import Path
 from submission.csvfile import CsvFile, Problems
 from submission.errors import LabelFileError
 from submission.image_files import IMAGE_SUFFIXES, USUAL_SUFFIXES, VIDEO_SUFFIXES, ImageFiles, names_of
+from submission.kinds import FlagKind, Kind, Value
 from submission.names import same_name_key
 from submission.task import Label, Subtask, Task
 from submission.wording import counted, cut, either, in_ascii, quoted
 
 _FLOATS = {"0.0": "0", "1.0": "1"}  # pandas writes 1.0 once a column has held a missing value
 _MOST_VALUES = 1000  # distinct wrong cells that are kept; the others count with the first of them
+_MOST_KNOWN = 100_000  # distinct answers that are kept, so that each is read once
 _UNSAFE = "/\\\0\r\n"
 
 
@@ -25,9 +27,10 @@ class LabelTable:
     """A CSV of image ids and labels, read by column name.
 
     `header` is the id column and then the label columns, cells verbatim, in file order; other columns are left out.
-    `ids` are in file order, without extension, each once.
-    `labels` is subtask name → image id → a class name, or a tuple of 0 and 1 in the order of `Subtask.labels`. It has
-    no key for a subtask that is not in the file.
+    `ids` are in file order, each once, without extension unless the task has ids with it.
+    `labels` is subtask name → image id → a class name, or a tuple of 0 and 1 in the order of `Subtask.labels`; of a
+    subtask that is not `plain` a tuple of values, in the order of `Subtask.truth_headings`. It has no key for a subtask
+    that is not in the file.
     """
 
     path: Path
@@ -59,8 +62,9 @@ def read_labels(path: Path, task: Task) -> LabelTable:
     file = CsvFile(path, task.id_columns)
     positions = _label_positions(file, task)
     labels: dict[str, dict[str, Label]] = {subtask: {} for subtask in positions}
+    kinds = {name: _kinds(task[name]) for name in positions}
     known: dict[str, dict[tuple[str, ...], Label]] = {subtask: {} for subtask in positions}  # few distinct ones exist
-    ids = Ids(file)
+    ids = Ids(file, extension=task.layout.extension)
     wrong = _WrongCells(file)
     for line, cells in file.rows():
         name = ids.take(line, cells[file.id_position]) if file.id_position is not None else None
@@ -68,10 +72,11 @@ def read_labels(path: Path, task: Task) -> LabelTable:
             key = tuple([cells[place] for place in places])
             label = known[subtask].get(key)
             if label is None:
-                label = _label(task[subtask], key, line, wrong)
+                label = _label(task[subtask], kinds[subtask], key, line, wrong)
                 if label is None:
                     continue
-                known[subtask][key] = label
+                if len(known[subtask]) < _MOST_KNOWN:  # of scores there are as many as images
+                    known[subtask][key] = label
             if name is not None:
                 labels[subtask][name] = label
     ids.finish()
@@ -96,13 +101,13 @@ def read_ids(path: Path, task: Task) -> list[str]:
     if path.is_dir():
         table = find_csv(path)
         if table is None:
-            return _image_ids(path / "images" if (path / "images").is_dir() else path)
+            return _image_ids(path / "images" if (path / "images").is_dir() else path, task.layout.extension)
         path = table
     file = CsvFile(path, task.id_columns)
     file.problems.raise_any()
     place = file.id_position
     assert place is not None, "a file without ids passed"
-    ids = Ids(file)
+    ids = Ids(file, extension=task.layout.extension)
     if not ids.take_all([cells[place] for _, cells in file.rows()]):
         file.problems.clear()  # read again, one by one, to report the line of each problem
         for line, cells in file.rows():
@@ -144,10 +149,12 @@ class Ids:
 
     lines  image id → its line, in file order
     known  ids that are taken as they are, even where they seem to have an extension
+    extension  whether all are, since they are names of files
     """
 
-    def __init__(self, file: CsvFile, known: Collection[str] = ()):
+    def __init__(self, file: CsvFile, known: Collection[str] = (), *, extension: bool = False):
         self._known = frozenset(known)
+        self._extension = extension
         self.path = file.path
         self.problems = file.problems
         self.lines: dict[str, int] = {}
@@ -160,7 +167,7 @@ class Ids:
         """Return the id in a cell, None where it is a problem."""
         self._rows += 1
         name = cell.strip()
-        if name not in self._known:
+        if not self._extension and name not in self._known:
             name = image_id(name)
         if not name:
             self.problems.append(
@@ -184,7 +191,7 @@ class Ids:
     def take_all(self, cells: Sequence[str]) -> bool:
         """Take all cells at once, several times as fast as one by one; nothing is taken where one has a problem."""
         together = "".join(cells)
-        stripped = map(image_id, cells) if "." in together else map(str.strip, cells)
+        stripped = map(image_id, cells) if "." in together and not self._extension else map(str.strip, cells)
         names = dict.fromkeys(stripped, 0)
         if len(names) < len(cells) or {"", ".", ".."} & names.keys() or _unsafe(together):
             return False
@@ -247,11 +254,12 @@ def _label_positions(file: CsvFile, task: Task) -> dict[str, list[int]]:
             places[heading] = place
     positions = {}
     for subtask in task.subtasks:
-        missing = [heading for heading in subtask.headings if heading not in places]
+        headings = subtask.truth_headings
+        missing = [heading for heading in headings if heading not in places]
         if not missing:
-            positions[subtask.name] = [places[heading] for heading in subtask.headings]
-        elif len(missing) < len(subtask.headings):
-            n_columns = len(subtask.headings)
+            positions[subtask.name] = [places[heading] for heading in headings]
+        elif len(missing) < len(headings):
+            n_columns = len(headings)
             file.problems.append(
                 f"{file.where}: {subtask.name}: got {n_columns - len(missing)} columns; expected {n_columns}. "
                 f"Add {', '.join(map(repr, missing))}, or remove the subtask's other columns."
@@ -288,9 +296,25 @@ class _WrongCells:
             )
 
 
-def _label(subtask: Subtask, cells: tuple[str, ...], line: int, found: _WrongCells) -> Label | None:
+def _kinds(subtask: Subtask) -> list[Kind]:
+    """Return the kinds of a subtask's columns that a truth has."""
+    kinds = {column.heading: column.kind for column in subtask.columns}
+    return [kinds[heading] for heading in subtask.truth_headings]
+
+
+def _label(
+    subtask: Subtask, kinds: Sequence[Kind], cells: tuple[str, ...], line: int, found: _WrongCells
+) -> Label | None:
     """Return the label in the cells; None if the subtask does not allow one of them, which is counted."""
     values = [cell.strip() for cell in cells]
+    if not subtask.plain:
+        read: list[Value] = []
+        for kind, heading, value, cell in zip(kinds, subtask.truth_headings, values, cells, strict=True):
+            try:
+                read.append(kind.read(_FLOATS.get(value, value) if isinstance(kind, FlagKind) else value))
+            except ValueError as error:
+                found.add(line, heading, cell, str(error))
+        return tuple(read) if len(read) == len(values) else None
     if subtask.multi_label:
         values = [_FLOATS.get(value, value) for value in values]
     wrong = [place for place, value in enumerate(values) if value not in subtask.values]
@@ -299,8 +323,8 @@ def _label(subtask: Subtask, cells: tuple[str, ...], line: int, found: _WrongCel
     return None if wrong else subtask.from_cells(values)
 
 
-def _image_ids(folder: Path) -> list[str]:
-    """Return the names of the image files in a folder, without extension, sorted."""
+def _image_ids(folder: Path, extension: bool) -> list[str]:
+    """Return the names of the image files in a folder, sorted; without extension unless ids have it."""
     listed = _listed(folder)
     files = ImageFiles(listed)
     problems = Problems()
@@ -323,7 +347,7 @@ def _image_ids(folder: Path) -> list[str]:
             f"{folder}: got {actual}; expected a CSV, or files that end in {either(USUAL_SUFFIXES)}.{remedy}"
         )
     problems.raise_any()
-    return sorted(paths[0].stem for paths in files.read.values())
+    return sorted(paths[0].name if extension else paths[0].stem for paths in files.read.values())
 
 
 def _listed(folder: Path) -> list[Path]:

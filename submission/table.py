@@ -22,17 +22,20 @@ class Table:
     rows: dict[str, list[str]]
 
 
-def read_table(path: Path, id_columns: Sequence[str] = ID_COLUMNS, known: Collection[str] = ()) -> Table:
+def read_table(
+    path: Path, id_columns: Sequence[str] = ID_COLUMNS, known: Collection[str] = (), *, extension: bool = False
+) -> Table:
     """Read a CSV that has a column of ids.
 
     id_columns  the headings that this column may have, in lower case
     known       ids that are taken as they are, even where they seem to have an extension
+    extension   whether all are
 
     Raises LabelFileError with every problem of the file, as `submission.labels.read_labels` does.
     """
     file = CsvFile(path, id_columns)
     columns = [cell.strip() for cell in file.header]
-    ids = Ids(file, known)
+    ids = Ids(file, known, extension=extension)
     rows: dict[str, list[str]] = {}
     for line, cells in file.rows():
         if file.id_position is None:

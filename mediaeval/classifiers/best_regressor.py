@@ -89,7 +89,7 @@ class BestRegressor(Regressor, ChosenHead):
     def __init__(
         self,
         folds: int = 5,
-        lr: float = 1e-3,
+        lr: float = 3e-4,
         epochs: int = 30,
         ensemble: int = 3,
         device: str = "auto",

@@ -33,7 +33,7 @@ class RegressionNetwork(Regressor, TorchHead):
         self,
         hidden: Sequence[int] = (200,),
         dropout: float = 0.4,
-        lr: float = 1e-3,
+        lr: float = 3e-4,
         epochs: int = 30,
         batch_size: int = 64,
         weight_decay: float = 0.0,

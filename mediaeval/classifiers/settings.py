@@ -229,7 +229,7 @@ class RegressionNetworkSettings(ClassifierSettings):
         default=(200,), description="Units of each hidden layer; an empty list is a linear regression."
     )
     dropout: Dropout = 0.4
-    lr: LearningRate = 1e-3
+    lr: LearningRate = 3e-4
     epochs: Epochs = 30
     batch_size: BatchSize = 64
     weight_decay: WeightDecay = 0.0
@@ -246,7 +246,7 @@ class BestRegressorSettings(ClassifierSettings):
     """Ridge regression or the network, chosen by Spearman's correlation out of fold within the training images."""
 
     folds: int = Field(default=5, ge=2, description="Folds of that cross-validation.")
-    lr: float = Field(default=1e-3, gt=0, description="The network's learning rate, which falls to 0 by a cosine.")
+    lr: float = Field(default=3e-4, gt=0, description="The network's learning rate, which falls to 0 by a cosine.")
     epochs: int = Field(default=30, ge=1, description="The network's passes over the training images.")
     ensemble: int = Field(default=3, ge=1, description="Networks with seeds of their own, averaged to be the one.")
     device: Device = "auto"

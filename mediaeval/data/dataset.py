@@ -1,10 +1,13 @@
-"""Datasets in the official layout: `images/<id>.jpg` and a CSV, or a folder of images alone as a test set."""
+"""Datasets: `images/<id>.jpg` and a CSV, a folder of images alone as a test set, or a folder for each class."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pandas as pd
 
+from mediaeval.answers.learned import items_seen, learned_task
+from mediaeval.answers.targets import target_matrix
+from mediaeval.data.class_folders import find_class_folders, read_class_folders
 from mediaeval.errors import DatasetError
 from submission.image_files import ImageFiles, names_of
 from submission.labels import LabelTable, find_csv, read_ids, read_labels
@@ -17,7 +20,8 @@ class Dataset:
     """Image ids with their files and, where the CSV holds them, their labels.
 
     `ids` are in the order of the CSV (of the file names, without one). `image_paths` has an entry for every id; a file
-    that is absent is listed in `missing`. `table` is the CSV as read, None for a folder without one.
+    that is absent is listed in `missing`. `table` is the CSV as read, None for a folder without one; where there is a
+    folder for each class, it holds what these say. `task` is as it is learned: sets have the items that occur.
     """
 
     folder: Path
@@ -33,7 +37,7 @@ class Dataset:
         return tuple(name for name in self.task.names if name in self.table.labels) if self.task and self.table else ()
 
     def labels(self, subtask: str) -> pd.DataFrame:
-        """Return the labels of one subtask as 0/1 int8, (n_images, n_labels): ids × `Subtask.labels`.
+        """Return the labels of one subtask as 0/1 int8, ids × `Subtask.labels`; of scores float64, ids × headings.
 
         A single-label subtask has exactly one 1 per row. Raises DatasetError when the CSV does not hold the subtask.
         """
@@ -44,8 +48,9 @@ class Dataset:
                 f"{self.folder} has no labels for {subtask} (it has: {have}). "
                 f"Train another subtask, or give a dev set{columns}."
             )
-        matrix = self.task[subtask].to_matrix(self.table.labels[subtask], self.ids)
-        return pd.DataFrame(matrix, index=pd.Index(self.ids, name="id"), columns=list(self.task[subtask].labels))
+        learned = self.task[subtask]
+        matrix = target_matrix(learned, self.table.labels[subtask], self.ids)
+        return pd.DataFrame(matrix, index=pd.Index(self.ids, name="id"), columns=list(learned.labels))
 
 
 def load_dataset(folder: Path, task: Task, *, labelled: bool = True) -> Dataset:
@@ -66,14 +71,20 @@ def load_dataset(folder: Path, task: Task, *, labelled: bool = True) -> Dataset:
     except (OSError, ValueError) as error:  # a name that is too long
         raise DatasetError(f"{quoted(str(folder))}: {getattr(error, 'strerror', error)}. Check the path.") from None
     named = folder if is_file and folder.suffix.lower() == ".csv" else None
+    task = learned_task(task)
     if named:
         folder = named.parent
     if not folder.is_dir():
         what = "is a file, not a folder" if folder.exists() else "does not exist"
         raise DatasetError(f"{folder} {what}. Give the folder that holds images/ and devset.csv or testset.csv.")
     csv = named or find_csv(folder)
+    if not csv and not (folder / "images").is_dir() and (classes := find_class_folders(folder)):
+        named_after, paths = read_class_folders(folder, classes, task, labelled=labelled)
+        return Dataset(folder, named_after.ids, paths, (), named_after if labelled else None, task)
     images = folder / "images" if (folder / "images").is_dir() else folder
     table = read_labels(csv, task) if csv and labelled else None
+    if table:
+        task = learned_task(task, {name: items_seen(task[name], of) for name, of in table.labels.items()})
     ids = table.ids if table else tuple(read_ids(csv or folder, task))
     if not ids:
         raise DatasetError(f"{csv} lists no images. Expected a row per image below the header.")
@@ -81,7 +92,7 @@ def load_dataset(folder: Path, task: Task, *, labelled: bool = True) -> Dataset:
         files = ImageFiles(sorted(path for path in images.iterdir() if not path.name.startswith(".")))
     except OSError as error:
         raise DatasetError(f"{images} cannot be listed ({error.strerror}). Check its permissions.") from None
-    found = {i: files.of(i) for i in ids}
+    found = {i: (files.called(i) if task.layout.extension else []) or files.of(i) for i in ids}
     if problems := [
         f"{i}: {'two' if len(paths) == 2 else len(paths)} image files ({names_of(paths)}); keep one"
         for i, paths in found.items()

@@ -248,7 +248,8 @@ def read_csv_by_id(path: Path, task: Task | None = None, ids: Collection[str] = 
     Raises DatasetError when it cannot be read, with every problem; see `submission.table.read_table`.
     """
     try:
-        table = read_table(Path(path), tuple(dict.fromkeys((*ID_COLUMNS, *(task.id_columns if task else ())))), ids)
+        headings = tuple(dict.fromkeys((*ID_COLUMNS, *(task.id_columns if task else ()))))
+        table = read_table(Path(path), headings, ids, extension=task is not None and task.layout.extension)
     except LabelFileError as error:
         raise DatasetError(*error.problems) from None
     # every cell is text: `NA` and `1e5` are valid ids

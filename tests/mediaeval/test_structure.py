@@ -37,11 +37,12 @@ MAY_IMPORT = {
         "mediaeval.toml_text",
     },
     "mediaeval.formats": {"submission"} | LEAVES,
-    "mediaeval.data": {"submission"} | LEAVES,
+    "mediaeval.answers": {"submission"} | LEAVES,
+    "mediaeval.data": {"submission", "mediaeval.answers"} | LEAVES,
     "mediaeval.sample": {"submission"} | LEAVES,
     "mediaeval.weights": {"submission", "mediaeval.formats"} | LEAVES,
     "mediaeval.features": {"submission", "mediaeval.data", "mediaeval.formats", "mediaeval.weights"} | LEAVES,
-    "mediaeval.classifiers": {"submission", "mediaeval.features"} | LEAVES,
+    "mediaeval.classifiers": {"submission", "mediaeval.answers", "mediaeval.features"} | LEAVES,
     "mediaeval.training": {"mediaeval.formats"} | LEAVES,
     "mediaeval.pretrain": {
         "submission",
@@ -64,6 +65,7 @@ MAY_IMPORT = {
     "mediaeval.records": {"submission"},
     "mediaeval.config": {
         "submission",
+        "mediaeval.answers",
         "mediaeval.features",
         "mediaeval.classifiers",
         "mediaeval.finetune",
