@@ -35,7 +35,8 @@ from mediaeval.classifiers.thresholds import tune_thresholds
 from mediaeval.data.split import make_folds
 from mediaeval.steps.tables import decide
 from submission.intervals import REPEATED, Z, intervals, sums_by_group
-from submission.score import counts, score_decisions, weighted_f1, weighted_of_counts
+from submission.metrics.decisions import counts, weighted_of_counts
+from submission.score import score_decisions, weighted_f1
 
 RESEEDED, MORE = 10, 4  # halves that are cross-validated again, and how often
 

@@ -34,7 +34,8 @@ from mediaeval.steps.predict import predict
 from mediaeval.steps.tables import decide, read_probabilities
 from mediaeval.steps.train import train
 from submission.labels import read_labels
-from submission.score import counts, score_decisions, weighted_of_counts
+from submission.metrics.decisions import counts, weighted_of_counts
+from submission.score import score_decisions
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021 as TASK
 
 SUBTASKS = ("subtask2", "subtask3")

@@ -1,25 +1,22 @@
 """Comparing runs: which labels flip between two files, and whether a difference in weighted F1 is more than noise.
 
-Bootstrap (intervals) and permutation (p-values) are both paired: the same images for all runs. Counts of true and false
-positives are linear in the images, so ten thousand resamples are one matrix product.
+Bootstrap (intervals) and permutation (p-values) are both paired: the same images for all runs.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
-from submission.intervals import sums_by_group
 from submission.labels import LabelTable
-from submission.score import counts, score_decisions, weighted_of_counts
+from submission.metrics.evaluation import prepare
+from submission.metrics.resampling import compared
+from submission.score import WEIGHTED_F1, score_decisions
 from submission.task import Subtask, Task
 
 if TYPE_CHECKING:
     import numpy as np
-
-_CHUNK = 2000  # resamples at once
 
 
 @dataclass(frozen=True)
@@ -137,44 +134,16 @@ def compare(
     twice the share of resamples in which the gap has the other sign. Holm's correction is of the permutation p-values.
     `groups`: one per image, of images that resemble each other, which are drawn and exchanged together; None: none do.
     """
-    import numpy as np
-
-    names = list(runs)
-    table = np.concatenate([counts(truth, runs[name]) for name in names], axis=1).astype(np.float32)
-    if groups is not None:  # counts are linear in the images: a group is one row
-        table = sums_by_group(table, groups)
-    n = len(table)
-    width = 3 * truth.shape[1]
-    samples = np.concatenate(
-        [
-            _f1_of(draw_counts(n, min(_CHUNK, resamples - start), rng) @ table, width)
-            for start in range(0, resamples, _CHUNK)
-        ]
-    )  # (resamples, n_runs)
-    found = _f1_of(table.sum(axis=0, dtype=np.float64)[None], width)[0]
-    raw = []
-    for a, b in combinations(range(len(names)), 2):
-        gaps = samples[:, a] - samples[:, b]
-        gap = float(found[a] - found[b])
-        other_sign = min((gaps <= 0).mean(), (gaps >= 0).mean())
-        one, other = (table[:, k * width : (k + 1) * width] for k in (a, b))
-        p_permutation = _permutation(one, other, gap, rng, resamples)
-        least, most = (float(q) for q in np.quantile(gaps, (0.025, 0.975)))
-        raw.append((names[a], names[b], gap, (least, most), float(min(2 * other_sign, 1)), p_permutation))
-    corrected = holm([pair[5] for pair in raw])
-    pairs = tuple(Pair(*pair, p) for pair, p in zip(raw, corrected, strict=True))
-    alone = {name: score_decisions(subtask, truth, runs[name]) for name in names}
+    samples = {name: prepare(WEIGHTED_F1, truth, answers) for name, answers in runs.items()}
+    raw = compared(WEIGHTED_F1, samples, rng=rng, groups=groups, resamples=resamples)
+    corrected = holm([gap.p_permutation for gap in raw])
+    pairs = tuple(
+        Pair(gap.first, gap.second, gap.gap, gap.interval, gap.p_bootstrap, gap.p_permutation, p)
+        for gap, p in zip(raw, corrected, strict=True)
+    )
+    alone = {name: score_decisions(subtask, truth, answers) for name, answers in runs.items()}
     scores = {name: (score.weighted_f1, *score.interval) for name, score in alone.items()}
     return Comparison(subtask.name, len(truth), scores, pairs)
-
-
-def draw_counts(n: int, resamples: int, rng: np.random.Generator) -> np.ndarray:
-    """Return how often each of n images is drawn in each resample with replacement, float32 (resamples, n)."""
-    import numpy as np
-
-    drawn = rng.integers(0, n, (resamples, n), dtype=np.int32)
-    drawn += (np.arange(resamples, dtype=np.int32) * n)[:, None]
-    return np.bincount(drawn.ravel(), minlength=resamples * n).reshape(resamples, n).astype(np.float32)
 
 
 def holm(p: Sequence[float]) -> list[float]:
@@ -185,24 +154,3 @@ def holm(p: Sequence[float]) -> list[float]:
         least = max(least, min(1.0, p[k] * (len(p) - rank)))
         corrected[k] = least
     return corrected
-
-
-def _f1_of(sums: np.ndarray, width: int) -> np.ndarray:
-    """Return weighted F1, (n, n_runs), of counts of several runs side by side, (n, n_runs × width)."""
-    import numpy as np
-
-    runs = sums.astype(np.float64).reshape(len(sums), -1, width)
-    return weighted_of_counts(*np.split(runs, 3, axis=2))
-
-
-def _permutation(one: np.ndarray, other: np.ndarray, gap: float, rng: np.random.Generator, resamples: int) -> float:
-    """Return the share of random exchanges, image by image, with a gap at least as large (the one found included)."""
-    import numpy as np
-
-    change, hits = other - one, 0
-    for start in range(0, resamples, _CHUNK):
-        swapped = rng.integers(0, 2, (min(_CHUNK, resamples - start), len(one)), dtype=np.int8).astype(np.float32)
-        moved = (swapped @ change).astype(np.float64)
-        a, b = one.sum(axis=0) + moved, other.sum(axis=0) - moved
-        hits += int((np.abs(_f1_of(a, a.shape[1]) - _f1_of(b, b.shape[1])) >= abs(gap) - 1e-12).sum())
-    return (hits + 1) / (resamples + 1)

@@ -11,7 +11,8 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from submission.score import counts, weighted_of_counts
+from submission.metrics.decisions import counts, weighted_of_counts
+from submission.metrics.resampling import group_places
 
 if TYPE_CHECKING:
     import numpy as np
@@ -77,9 +78,8 @@ def sums_by_group(cells: np.ndarray, groups: Sequence[Hashable]) -> np.ndarray:
     """Return the sums of rows over each group, of the same type, (n_groups, n_columns)."""
     import numpy as np
 
-    places: dict[Hashable, int] = {}
-    place = [places.setdefault(group, len(places)) for group in groups]
-    sums = np.zeros((len(places), cells.shape[1]), cells.dtype)
+    place = group_places(groups)
+    sums = np.zeros((place.max() + 1, cells.shape[1]), cells.dtype)
     np.add.at(sums, place, cells)
     return sums
 

@@ -1,7 +1,6 @@
 """Weighted F1, by which the organisers rank, with a 95 % interval, and F1 per label.
 
-F1 is 0..1, and equals scikit-learn's `f1_score(average="weighted", zero_division=0)`. Here it is computed from counts,
-so that a thousand bootstrap samples are one matrix product.
+F1 is 0..1, and equals scikit-learn's `f1_score(average="weighted", zero_division=0)`.
 """
 
 from __future__ import annotations
@@ -14,12 +13,18 @@ from typing import TYPE_CHECKING, Any
 from submission.check import expected_header
 from submission.errors import RunFileError
 from submission.labels import LabelTable, read_labels
+from submission.metrics import Metric
+from submission.metrics.decisions import counts, f1_of_counts
+from submission.metrics.evaluation import evaluate, prepare, value_of
+from submission.metrics.resampling import interval
 from submission.runfile import read_run
 from submission.task import Subtask, Task
 from submission.wording import both, cut, quoted, quoted_list
 
 if TYPE_CHECKING:
     import numpy as np
+
+WEIGHTED_F1 = Metric("f1", average="weighted")
 
 
 @dataclass(frozen=True)
@@ -136,8 +141,7 @@ def weighted_f1(truth: np.ndarray, predicted: np.ndarray) -> float:
         classes = np.unique(truth)  # a class that is not in the truth has no weight
         truth, predicted = truth[:, None] == classes, predicted[:, None] == classes
     assert all(((table == 0) | (table == 1)).all() for table in (truth, predicted)), "decisions are 0 or 1"
-    tp, fp, fn = (cells.sum(axis=0) for cells in _cells(truth.astype(bool), predicted.astype(bool)))
-    return float(weighted_of_counts(tp, fp, fn))
+    return evaluate(WEIGHTED_F1, truth, predicted)
 
 
 def as_text(scores: dict[str, SubtaskScore]) -> str:
@@ -161,62 +165,15 @@ def score_decisions(
     """Score decisions against the truth, both 0/1 (n_images, n_labels), columns in the order of `subtask.labels`."""
     import numpy as np
 
-    true, predicted = np.asarray(true, dtype=bool), np.asarray(predicted, dtype=bool)
-    tp, fp, fn = (cells.sum(axis=0) for cells in _cells(true, predicted))
-    samples = _bootstrap(true, predicted, np.random.default_rng(seed), resamples)
-    low, high = np.quantile(samples, (0.025, 0.975))
+    sample = prepare(WEIGHTED_F1, np.asarray(true), np.asarray(predicted))
+    tp, fp, fn = np.split(counts(true, predicted).sum(axis=0), 3)
     return SubtaskScore(
         subtask=subtask.name,
-        weighted_f1=float(weighted_of_counts(tp, fp, fn)),
-        interval=(float(low), float(high)),
+        weighted_f1=value_of(WEIGHTED_F1, sample),
+        interval=interval(WEIGHTED_F1, sample, seed=seed, resamples=resamples),
         per_label=[
             LabelScore(label, float(f1), int(support))
-            for label, f1, support in zip(subtask.labels, _f1(tp, fp, fn), tp + fn, strict=True)
+            for label, f1, support in zip(subtask.labels, f1_of_counts(tp, fp, fn), tp + fn, strict=True)
         ],
         n_images=len(true),
     )
-
-
-def _cells(true: np.ndarray, predicted: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return true positives, false positives and false negatives, each bool of the shape of `true`."""
-    return true & predicted, ~true & predicted, true & ~predicted
-
-
-def _f1(tp: np.ndarray, fp: np.ndarray, fn: np.ndarray) -> np.ndarray:
-    """Return F1 = 2 tp / (2 tp + fp + fn), elementwise; 0 where a label is neither in the truth nor predicted."""
-    import numpy as np
-
-    f1: np.ndarray = 2 * tp / np.maximum(2 * tp + fp + fn, 1)
-    return f1
-
-
-def counts(true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
-    """Return true positives, false positives and false negatives side by side, bool (n_images, 3 n_labels)."""
-    import numpy as np
-
-    return np.hstack(_cells(np.asarray(true, dtype=bool), np.asarray(predicted, dtype=bool)))
-
-
-def weighted_of_counts(tp: np.ndarray, fp: np.ndarray, fn: np.ndarray) -> np.ndarray:
-    """Return F1 averaged over the last axis, weighted by the support tp + fn; 0 where there is none."""
-    import numpy as np
-
-    support = tp + fn
-    f1: np.ndarray = (_f1(tp, fp, fn) * support).sum(axis=-1) / np.maximum(support.sum(axis=-1), 1)
-    return f1
-
-
-def _bootstrap(true: np.ndarray, predicted: np.ndarray, rng: np.random.Generator, resamples: int) -> np.ndarray:
-    """Return weighted F1 of `resamples` samples drawn from the images with replacement, (resamples,)."""
-    import numpy as np
-
-    # Images with the same truth and the same answer are interchangeable: how often each such pattern is drawn is
-    # multinomial, which gives the bootstrap over images at the cost of one over patterns.
-    n_labels = true.shape[1]
-    bits = 1 << np.arange(2 * n_labels)
-    codes = np.hstack([true, predicted]) @ bits  # (n_images,)
-    _, where, times = np.unique(codes, return_index=True, return_counts=True)
-    patterns = counts(true[where], predicted[where]).astype(float)  # (n_patterns, 3 n_labels)
-    draws = rng.multinomial(len(true), times / len(true), size=resamples)  # (resamples, n_patterns)
-    tp, fp, fn = np.split(draws @ patterns, 3, axis=1)  # (resamples, n_labels) each
-    return weighted_of_counts(tp, fp, fn)

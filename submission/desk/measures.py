@@ -13,13 +13,12 @@ from submission.labels import LabelTable
 from submission.metrics.definition import Metric
 from submission.metrics.evaluation import prepare, value_of
 from submission.metrics.reading import read_metrics
+from submission.metrics.resampling import interval
 from submission.metrics.sample import Sample
 from submission.task import Subtask, Task
 
 if TYPE_CHECKING:
     import numpy as np
-
-_RESAMPLES = 1000
 
 
 @dataclass(frozen=True)
@@ -83,22 +82,9 @@ class Measure:
     def score(self, rows: Sequence[Cells | None]) -> Score:
         """Return the metric of some answers, with what tells how sure it is."""
         sample = self.sample(rows)
-        return Score(value_of(self.metric, sample), interval(sample), contributions(sample.values, sample.n))
-
-
-def interval(sample: Sample, *, seed: int = 0) -> tuple[float, float]:
-    """Return the interval that 95 % of 1,000 bootstrap samples over the images fall in."""
-    import numpy as np
-
-    # images with the same truth and the same answer are interchangeable: how often each such pattern is drawn is
-    # multinomial, which gives the bootstrap over images at the cost of one over patterns
-    order = np.lexsort(sample.keys.T)
-    keys = sample.keys[order]
-    starts = np.flatnonzero(np.append(True, (keys[1:] != keys[:-1]).any(axis=1)))
-    times = np.diff(starts, append=sample.n)
-    draws = np.random.default_rng(seed).multinomial(sample.n, times / sample.n, size=_RESAMPLES)
-    low, high = np.nanquantile(sample.take(order[starts]).values(draws), (0.025, 0.975))
-    return float(low), float(high)
+        return Score(
+            value_of(self.metric, sample), interval(self.metric, sample), contributions(sample.values, sample.n)
+        )
 
 
 def measures_of(task: Task, truth: LabelTable) -> tuple[Measure, ...]:

@@ -21,8 +21,7 @@ _EXACT = 1 << 24  # whole numbers up to here are exact in 32 bits, which are twi
 def decisions(metric: Metric, truth: np.ndarray, answers: np.ndarray) -> Sums:
     """Prepare F1 or accuracy of decisions, both 0/1 (n_images, n_labels).
 
-    A single-label subtask has a column per class and at most one 1 in a row. Average "positive" is of one column; in
-    the other averages one column is two classes, 0 and 1.
+    A single-label subtask has a column per class and at most one 1 in a row. Average "positive" is of one column.
     """
     import numpy as np
 
@@ -35,8 +34,6 @@ def decisions(metric: Metric, truth: np.ndarray, answers: np.ndarray) -> Sums:
         images = [right.all(axis=1)[:, None], cells > 0]
         of_cells = np.hstack(images if metric.average == "samples" else [_summed(right), cells])
         return Sums(keys, of_cells.astype(float), mean_of_counted)
-    if true.shape[1] == 1 and metric.average in ("macro", "micro", "weighted"):
-        true, predicted = (np.hstack([~table, table]) for table in (true, predicted))
     tp, fp, fn = cells_of(true, predicted)
     if metric.average == "samples":
         return Sums(keys, per_image(np.hstack([_summed(tp), _summed(fp), _summed(fn)]), metric.empty), mean_of_counted)

@@ -83,7 +83,7 @@ class _Reading:
             columns=columns,
             truth=truth,
             positive=self._positive(average, truth or columns),
-            absent=self._one_of("absent", ABSENT, average not in ("", "samples"), "average = samples has `empty`"),
+            absent=self._absent(average, types),
             empty=self._one_of("empty", EMPTY, average == "samples", "only average = samples has empty sets"),
             k=self._k(),
             threshold=self._threshold(types),
@@ -92,10 +92,6 @@ class _Reading:
             name=self._name(),
             short=self.short if columns == self._default_columns() else "",
         )
-        if found.absent == "skip" and average not in ("macro", "label-macro"):
-            self._problem(
-                "absent", f"got skip with average = {average}; expected zero or one. Only a plain mean can skip labels."
-            )
         return None if self.problems else found
 
     def _problem(self, key: str, message: str) -> None:
@@ -220,6 +216,18 @@ class _Reading:
         elif given not in known:
             self._problem(key, f"got {quoted(given)}; expected {either(known)}. Choose one of these.")
         return str(given)
+
+    def _absent(self, average: str, types: set[str]) -> str:
+        if "set" in types:  # whose labels are the items that occur
+            self._one_of("absent", ABSENT, False, "no label of a set is absent")
+            return "skip" if average == "macro" else "zero"
+        absent = self._one_of("absent", ABSENT, average != "samples", "average = samples has `empty`")
+        if absent == "skip" and average not in ("macro", "label-macro"):
+            self._problem(
+                "absent",
+                f"got 'skip' with average = {average}; expected zero or one. Only a plain mean leaves out labels.",
+            )
+        return absent
 
     def _k(self) -> int | None:
         k = self.table.get("k")

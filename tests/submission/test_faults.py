@@ -8,11 +8,12 @@ from sklearn.metrics import f1_score
 
 from submission.alignment.plausibility import find_oddities
 from submission.check import find_problems
-from submission.compare import compare, difference, draw_counts, holm
+from submission.compare import compare, difference, holm
 from submission.errors import RunFileError
 from submission.faults import FORM, MEANING, faults_of, spoil
 from submission.labels import LabelTable
 from submission.ledger import Ledger, LedgerEntry
+from submission.metrics.resampling import draw_counts
 from submission.runfile import format_run
 from submission.score import weighted_f1
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021 as TASK

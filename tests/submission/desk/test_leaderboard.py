@@ -15,7 +15,8 @@ from submission.desk.noise import Rank, contributions, p_values, ranks
 from submission.desk.sources import run_sources
 from submission.errors import LabelFileError, RunFileError
 from submission.faults import FORM, faults_of, spoil
-from submission.score import counts, score_file, weighted_of_counts
+from submission.metrics.decisions import counts, weighted_of_counts
+from submission.score import score_file
 from submission.task import Subtask, Task
 
 MOOD = Task(

@@ -54,9 +54,10 @@ def test_f1_of_decisions(tables, average, absent):
     assume(absent != "skip" or average == "macro")
     truth, answers = tables
     expected = sk.f1_score(truth, answers, average=average, zero_division=NOUGHT_OVER_NOUGHT[absent])
-    if truth.shape[1] == 1:  # two classes, 0 and 1
+    if truth.shape[1] == 1:  # which scikit-learn takes for two classes, 0 and 1
         pair, nought = (truth.ravel(), answers.ravel()), NOUGHT_OVER_NOUGHT[absent]
         expected = sk.f1_score(*pair, average=average, labels=[0, 1], zero_division=nought)
+        truth, answers = (np.hstack([1 - table, table]) for table in tables)
     expected = 0.0 if math.isnan(expected) else expected  # no label is left
     assert equals(evaluate(Metric("f1", average, absent=absent), truth, answers), expected)
 
