@@ -23,6 +23,7 @@ _API = (
     "check_run",
     "extract_features",
     "load_dataset",
+    "load_task",
     "make_classifier",
     "make_regressor",
     "predict",

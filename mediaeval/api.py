@@ -30,6 +30,7 @@ from submission.check import CheckReport, check_files, expected_header
 from submission.errors import UserError
 from submission.score import SubtaskScore
 from submission.task import Header, Subtask, Task
+from submission.taskfile import load_task
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ __all__ = [
     "check_run",
     "extract_features",
     "load_dataset",
+    "load_task",
     "make_classifier",
     "make_regressor",
     "predict",

@@ -22,6 +22,7 @@ from mediaeval.finetune.settings import TrainingSettings
 from mediaeval.pretrain import PRETRAINERS
 from mediaeval.pretrain import settings_model as pretrainer_model
 from mediaeval.settings import JsonSchema, properties, range_in_words, type_in_words
+from mediaeval.tasks import TaskSection
 
 NOT_SET, REQUIRED = "not set", "required"
 
@@ -94,6 +95,7 @@ def _sections() -> Iterator[SettingsGroup]:
     of_all_kinds = {key: schema for key, schema in properties(ExtractorConfig).items() if key in OF_ALL_KINDS}
     for name, model, schemas, prefix, place in (
         ("run", RunSection, properties(RunSection), "", "before all sections"),
+        ("task", TaskSection, properties(TaskSection), "task.", "under `[task]`"),
         ("data", DataSection, properties(DataSection), "data.", "under `[data]`"),
         ("split", SplitSection, properties(SplitSection), "split.", "under `[split]`"),
         ("features", FeaturesSection, properties(FeaturesSection), "features.", "under `[features]`"),

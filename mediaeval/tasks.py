@@ -25,8 +25,11 @@ TASK_FILE = "task.toml"  # of a run folder
 class TaskSection(Settings):
     """Which task the commands in this folder are of; without it, Visual Sentiment 2021."""
 
-    name: str = Field(default="", description="Name of a task that mediaeval has: mediaeval ls tasks.")
-    file: PathText = Field(default="", description="A task file, in place of a name.")
+    name: str = Field(
+        default="",
+        description="Name of a task of mediaeval ls tasks. Not for --set.",
+    )
+    file: PathText = Field(default="", description="A task file, in place of a name. Not for --set.")
 
 
 def decide_task(

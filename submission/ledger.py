@@ -35,6 +35,7 @@ class LedgerEntry:
     validation  subtask → weighted F1 of the validation images, 0..1
     out_of_fold  subtask → {"f1", "low", "high"}: weighted F1 of the dev images out of fold, with its 95 % interval;
                  empty where the split alone was scored
+    task        name of the run's task; empty: Visual Sentiment 2021, or written before there were others
     manifest    sha256 of the run's manifest.json, which holds the digests of its files; None for a run without them
     others      keys of other versions
     """
@@ -47,6 +48,7 @@ class LedgerEntry:
     n_images: int
     manifest: str | None = None
     out_of_fold: dict[str, dict[str, float]] = field(default_factory=dict)
+    task: str = ""
     others: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -58,7 +60,7 @@ class LedgerEntry:
         if not isinstance(subtasks, list):
             raise TypeError("expected a list of subtasks")
         scores = "validation" if "validation" in read else "expected"
-        known = {"format", "run", "sha256", "time", "subtasks", scores, "n_images", "manifest", "out_of_fold"}
+        known = {"format", "run", "sha256", "time", "subtasks", scores, "n_images", "manifest", "out_of_fold", "task"}
         entry = cls(
             run=read["run"],
             sha256=read["sha256"],
@@ -68,9 +70,10 @@ class LedgerEntry:
             n_images=read["n_images"],
             manifest=read.get("manifest"),
             out_of_fold=read.get("out_of_fold", {}),
+            task=read.get("task", ""),
             others={key: value for key, value in read.items() if key not in known},
         )
-        texts = (entry.run, entry.sha256, entry.time, *entry.subtasks, entry.manifest or "")
+        texts = (entry.run, entry.sha256, entry.time, *entry.subtasks, entry.manifest or "", entry.task)
         if not all(isinstance(text, str) for text in texts):
             raise TypeError("expected text")
         if not isinstance(entry.validation, dict) or not all(map(_is_number, entry.validation.values())):
@@ -86,6 +89,7 @@ class LedgerEntry:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the entry for `json.dumps`."""
+        named = {"task": self.task} if self.task else {}
         return {
             "format": FORMAT,
             "run": self.run,
@@ -96,6 +100,7 @@ class LedgerEntry:
             "n_images": self.n_images,
             "manifest": self.manifest,
             "out_of_fold": self.out_of_fold,
+            **named,
         } | self.others
 
 
@@ -204,10 +209,12 @@ class Ledger:
     def _too_many(self, entry: LedgerEntry) -> list[str]:
         warnings = []
         for name in entry.subtasks:
-            before = {known.sha256: known.run for known in self.entries if name in known.subtasks}
+            before = {
+                known.sha256: known.run for known in self.entries if known.task == entry.task and name in known.subtasks
+            }
             before.pop(entry.sha256, None)  # the same file under another name
             max_runs = self.task[name].max_runs
-            if len(before) >= max_runs:
+            if max_runs and len(before) >= max_runs:
                 warnings.append(
                     f"{name}: this is run {len(before) + 1}, after {', '.join(dict.fromkeys(before.values()))}; the "
                     f"organisers accept {max_runs} per subtask. Choose which to send."

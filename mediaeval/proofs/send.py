@@ -13,6 +13,7 @@ from mediaeval.proofs.submit import Submitted, submit
 from mediaeval.runs import RunFolder
 from submission.ledger import Ledger, LedgerEntry
 from submission.task import Task
+from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +72,7 @@ def send(
             for name, record in records.items()
             if record.out_of_fold
         },
+        task="" if task == VISUAL_SENTIMENT_2021 else task.name,
         manifest=None if folder.read_manifest().files is None else file_digest(folder.manifest),
     )
     return SubmissionReceipt(submitted, rehearsed, replayed, ledger.record(entry))

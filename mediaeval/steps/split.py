@@ -14,6 +14,8 @@ from mediaeval.data.split import Groups, find_groups, read_groups, split
 from mediaeval.errors import DatasetError
 from mediaeval.features.extract import Features
 from mediaeval.steps.prepare import features_of
+from submission.task import Subtask
+from submission.wording import either
 
 
 def given_groups(config: Config, dataset: Dataset, *, skip_bad: bool) -> Groups | None:
@@ -48,8 +50,17 @@ def groups_of(features: Features, ids: Sequence[str], groups: Groups | None) -> 
 def all_labels(dataset: Dataset, ids: Sequence[str]) -> pd.DataFrame:
     """Return the labels of all the dataset's subtasks side by side, 0/1: ids × labels."""
     if not dataset.subtasks:
-        raise DatasetError(f"{dataset.folder} has no labels. Give a dev set, with the columns T1, T2.k or T3.k.")
+        columns = either([_columns(subtask) for subtask in dataset.task.subtasks]) if dataset.task else "of labels"
+        raise DatasetError(f"{dataset.folder} has no labels. Give a dev set, with the columns {columns}.")
     return pd.concat([dataset.labels(name) for name in dataset.subtasks], axis=1).loc[list(ids)]
+
+
+def _columns(subtask: Subtask) -> str:
+    """Return the headings of a subtask in words; numbered ones as `T2.k`."""
+    numbered = len(subtask.headings) > 1 and all(
+        heading.startswith(f"{subtask.column}.") for heading in subtask.headings
+    )
+    return f"{subtask.column}.k" if numbered else ", ".join(subtask.truth_headings)
 
 
 def make_split(dataset: Dataset, ids: Sequence[str], groups: Sequence[str], settings: SplitSection) -> pd.Series:

@@ -20,7 +20,7 @@ GROUPS = {(group.kind, group.name): group for group in all_groups()}
 def test_everything_that_has_settings_is_there():
     names = {kind: [name for of, name in GROUPS if of == kind] for kind, _ in GROUPS}
     assert names == {
-        "section": ["run", "data", "split", "features", "extractors", "subtask"],
+        "section": ["run", "task", "data", "split", "features", "extractors", "subtask"],
         "classifier": list(CLASSIFIERS),
         "regressor": list(REGRESSORS),
         "system": list(SYSTEMS),

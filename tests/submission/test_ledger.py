@@ -4,11 +4,13 @@ import errno
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pytest
 
 from submission.errors import RunFileError
 from submission.ledger import Ledger, LedgerEntry
+from submission.taskfile import load_task
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021 as TASK
 
 OLD = {"run": "old", "sha256": "0" * 64, "time": "2021-11-01", "subtasks": ["subtask1"], "expected": {"subtask1": 0.5}}
@@ -38,6 +40,21 @@ def test_lines_of_other_versions_are_read_and_stay_as_they_are(tmp_path):
     (warning,) = Ledger(path, TASK).record(entry("third"))
     assert "run 3, after old, later" in warning
     assert path.read_text().startswith(lines)
+
+
+def test_a_line_names_another_task_and_its_runs_are_counted_apart(tmp_path):
+    path = tmp_path / "ledger.jsonl"
+    for run in ("a", "b"):
+        Ledger(path, TASK).record(entry(run))
+    assert '"task"' not in path.read_text(), "lines of 2021 stay as they are"
+    flood = load_task("flood2020")
+    sent = replace(entry("c"), subtasks=("flood2020",), task="flood2020")
+    assert Ledger(path, flood).record(sent) == [], "its organisers do not limit the number of runs"
+    assert json.loads(path.read_text().splitlines()[-1])["task"] == "flood2020"
+    other = replace(entry("d"), task="other")
+    assert Ledger(path, TASK).record(other) == [] and Ledger(path, TASK).entries[-1] == other
+    (warning,) = Ledger(path, TASK).record(entry("e"))
+    assert "run 3, after a, b" in warning
 
 
 @pytest.mark.parametrize("cut", [b'{"run": "lost", "sha2', b"{", b"\0\0\0\0"])
