@@ -36,10 +36,14 @@ def main(arguments: list[str] | None = None) -> int:
 
 def check(options: argparse.Namespace) -> int:
     """Check each run file, print its problems, return 1 where a file has any."""
-    from submission.check import check_files
+    from submission.check import CheckReport, TeamReport, check_files, check_teams, run_paths
 
     try:
-        reports = check_files(options.runs, options.ids, TASK, dev=options.dev, partial=options.partial)
+        runs = run_paths(options.runs, TASK)
+        reports: list[CheckReport | TeamReport] = [
+            *check_files(runs, options.ids, TASK, dev=options.dev, partial=options.partial),
+            *check_teams(runs, TASK),
+        ]
     except UserError as error:  # of the test list or the dev set: a wrong call, not a wrong run file
         print(shown(str(error)), file=sys.stderr)
         return 2

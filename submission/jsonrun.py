@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import groupby
-from operator import itemgetter
 
 from submission.check.json_cells import json_type
 from submission.check.json_rows import JsonRows
 from submission.jsonfile import Number
-from submission.kinds import Kind, RankKind, SetKind
+from submission.kinds import Kind, SetKind
 from submission.problems import Findings
 from submission.task import Header
 
@@ -36,9 +34,7 @@ def format_json(header: Header, rows: Iterable[Row]) -> bytes:
 
     if header.task.layout.container == "jsonl":
         return "".join(of_row(*row) + "\n" for row in rows).encode()
-    if any(isinstance(kind, RankKind) for kind in kinds):
-        of_ids = ((name, f"[{', '.join(of_row(*row) for row in same)}]") for name, same in groupby(rows, itemgetter(0)))
-    elif len(header.task.columns) == 1:
+    if len(header.task.columns) == 1:
         of_ids = ((name, _value(kinds[0], cell)) for name, (cell,) in rows)
     else:
         of_ids = ((name, of_row(name, cells)) for name, cells in rows)

@@ -66,12 +66,28 @@ CODES: dict[str, str] = {
     "row-order": "the rows are in another order than the test list",
 }
 
-# Reported of other containers than tables of text (check/json_rows.py).
+# Reported of run files in JSON (check/json_rows.py), as they are sent (check/sent.py), and of a team (check/team.py).
 CONTAINER_CODES: dict[str, str] = {
     "json-invalid": "the text, or a line of it, is not JSON",
     "json-layout": "JSON is laid out otherwise: a list, an object a line, or one object of all ids",
     "json-duplicate-key": "an object has a key twice",
     "json-type": "a value is of another type of JSON, such as a number written as text",
+    # the name and the archive in which a run is sent
+    "file-name": "a name fits no kind of run of the task",
+    "zip-invalid": "the archive is damaged",
+    "zip-empty": "the archive holds no file",
+    "zip-files": "the archive holds more than the run file",
+    "zip-system-files": "the archive holds files that a system adds, such as __MACOSX",
+    "zip-folder": "the run file is in a folder of the archive, or the archive holds one",
+    "zip-path": "a path in the archive leads out of it",
+    "zip-link": "the archive holds a link",
+    "zip-encrypted": "the file in the archive is encrypted",
+    "zip-method": "the file is packed by a method that not every program reads",
+    "zip-too-large": "the file unpacks to more than a run may have",
+    "zip-inner-name": "the file in the archive has another name than the task wants",
+    # the runs of a team
+    "runs-kind-missing": "a kind of run that every team must send is absent",
+    "runs-too-many": "there are more runs of a kind than a team may send",
 }
 
 # Reported of a well-formed file that is checked against the images (alignment/).

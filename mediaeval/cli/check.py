@@ -99,11 +99,12 @@ def command(
 
     from mediaeval.tasks import decide_task
     from submission.alignment.align import CANNOT_TELL
-    from submission.check import check_file, expected_header
+    from submission.check import check_file, check_teams, expected_header, run_paths
     from submission.labels import read_ids
 
     try:
         of = decide_task(task, settings=config)
+        runs = run_paths(runs, of)
         check_alignment = (
             _alignment_checker(of, data, dev, runs, config, use, device, evidence_time, accept_constant)
             if data and dev
@@ -117,12 +118,13 @@ def command(
         return
     reports = [check_file(path, test_ids, header, partial=partial) for path in runs]
     aligned = [check_alignment(path) for path in runs] if check_alignment else []
+    teams = check_teams(runs, of)
     if json:
         form = [report.to_dict() for report in reports]
         if check_alignment:
             rest = {"evidence": check_alignment.evidence.to_dict()}
             form = [one | more.to_dict() | rest for one, more in zip(form, aligned, strict=True)]
-        print_json(form)
+        print_json(form + [team.to_dict() for team in teams])
     else:
         if check_alignment:
             print_line(check_alignment.evidence.text())
@@ -133,7 +135,9 @@ def command(
         if len(aligned) > 1:
             tally = Counter(_outcome(report, one) for report, one in zip(reports, aligned, strict=True))
             print_line(f"{len(aligned)} files: {', '.join(f'{n} {outcome}' for outcome, n in sorted(tally.items()))}")
-    if not (all(report.ok for report in reports) and all(one.ok for one in aligned)):
+        for team in teams:
+            print_line(team.text())
+    if not all(all(one.ok for one in found) for found in (reports, aligned, teams)):
         raise typer.Exit(1)
     undecided = any(one.verdict == CANNOT_TELL for one in aligned) and not accept_cannot_tell
     raise typer.Exit(_CANNOT_TELL if undecided else 0)

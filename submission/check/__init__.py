@@ -5,5 +5,15 @@ problems = find_problems(Path("run.csv"), read_ids(Path("testset.csv"), task), t
 
 from submission.check.files import check_files, expected_header
 from submission.check.form import CheckReport, check_file, find_problems
+from submission.check.team import TeamReport, check_teams, run_paths
 
-__all__ = ["CheckReport", "check_file", "check_files", "expected_header", "find_problems"]
+__all__ = [
+    "CheckReport",
+    "TeamReport",
+    "check_file",
+    "check_files",
+    "check_teams",
+    "expected_header",
+    "find_problems",
+    "run_paths",
+]

@@ -30,12 +30,16 @@ _MOST_COLUMNS = 200  # of which a regular expression is made: that takes longer 
 
 @dataclass(frozen=True)
 class CheckReport:
-    """A run file checked: `rows` is the number of its lines with an answer, `subtasks` those of its header."""
+    """A run file checked: `rows` is the number of its lines with an answer, `subtasks` those of its header.
+
+    `inner`: where the file is an archive, the name of the run file in it.
+    """
 
     file: Path
     rows: int
     subtasks: tuple[str, ...]
     problems: tuple[Problem, ...]
+    inner: str | None = None
 
     @property
     def ok(self) -> bool:
@@ -44,7 +48,7 @@ class CheckReport:
 
     def text(self) -> str:
         """Return a line for each problem, and a summary, for people."""
-        lines = [describe(problem, self.file) for problem in self.problems]
+        lines = [describe(problem, self._place(problem)) for problem in self.problems]
         subtasks = both(self.subtasks) or "no subtask"
         lines.append(f"{printable(str(self.file))}: {counted(self.rows, 'row{s}')} of {subtasks}, {self._summary()}")
         return "\n".join(lines)
@@ -53,11 +57,16 @@ class CheckReport:
         """Return the report for `json.dumps`."""
         return {
             "file": str(self.file),
+            **({} if self.inner is None else {"inner": self.inner}),
             "ok": self.ok,
             "rows": self.rows,
             "subtasks": list(self.subtasks),
             "problems": [problem.to_dict() for problem in self.problems],
         }
+
+    def _place(self, problem: Problem) -> Path:
+        of_archive = problem.code.startswith("zip-") or problem.code == "file-name"
+        return self.file if self.inner is None or of_archive else self.file / self.inner
 
     def _summary(self) -> str:
         warnings = sum(problem.severity == "warning" for problem in self.problems)
@@ -71,7 +80,14 @@ class CheckReport:
 
 
 def check_file(path: Path, ids: Sequence[str] | None, header: Header, *, partial: bool = False) -> CheckReport:
-    """Check a run file; arguments as for `find_problems`. A file that cannot be read is a problem, not an error."""
+    """Check a run file; arguments as for `find_problems`. A file that cannot be read is a problem, not an error.
+
+    Where the task says how run files are called and in which archives they are sent, that is checked as well.
+    """
+    if header.task.runs:
+        from submission.check.sent import check_sent
+
+        return check_sent(Path(path), ids, header, partial=partial)
     found = Findings()
     body = check_body(Path(path), ids, header, partial, found)
     return report_of(Path(path), body, found)

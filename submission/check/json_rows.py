@@ -4,8 +4,8 @@
     {"a.jpg": {"prob": 0.73, "label": 1}, …}                   json
     {"a.jpg": "positive", …}                                   json, of a task with a single column
 
-Numbers and flags are JSON numbers, class names and other text is text, a set is a list of text, and a ranked list of
-`json` is a list of objects. Each fault of these is reported; what is left are rows of cells as of any other container.
+Numbers and flags are JSON numbers, class names and other text is text, and a set is a list of text. Each fault of these
+is reported; what is left are rows of cells as of any other container.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from submission.check.json_cells import JsonCells
 from submission.check.json_keys import JsonKeys
 from submission.check.json_usual import UsualForm
 from submission.jsonfile import JsonError, JsonText, Pairs
-from submission.kinds import RankKind
 from submission.problems import Findings
 from submission.task import Header
 from submission.wording import counted
@@ -44,14 +43,13 @@ class JsonRows:
         self._by_id = header.task.layout.container == "json"
         kinds = header.task.kind_of
         self._scalar = self._by_id and len(kinds) == 1
-        self._ranked = self._by_id and any(isinstance(kind, RankKind) for kind in kinds.values())
         self._invalid: list[JsonError] = []  # the first one
         self._n_invalid = 0
         self._objects = self._all_objects()
         self._first = list(islice(self._objects, _PEEKED))
         self._keys = JsonKeys(header, not self._by_id, found)
-        objects = [] if self._scalar else [one for _, _, answer in self._first for one in self._answers(answer)]
-        self.columns: Columns = self._keys.find_columns((one for one in objects if isinstance(one, Pairs)), partial)
+        objects = [answer for _, _, answer in self._first if isinstance(answer, Pairs) and not self._scalar]
+        self.columns: Columns = self._keys.find_columns(objects, partial)
         self._headings = [one for one in self._keys.meanings if one != ID]
         self._cells = JsonCells([(self.columns.names[one], kinds[one]) for one in self._headings], found)
 
@@ -63,8 +61,7 @@ class JsonRows:
             if usual and isinstance(answer, re.Match):
                 yield (line, *usual.row(answer))
                 continue
-            for one in self._answers(answer):
-                yield (line, *self._row(line, image_id, one))
+            yield (line, *self._row(line, image_id, answer))
         self._keys.report()
         self._report_invalid()
         if self._source.blank_lines:
@@ -86,10 +83,6 @@ class JsonRows:
         except JsonError as error:
             self._count_invalid(error)
             self.complete = False
-
-    def _answers(self, answer: Any) -> list[Any]:
-        """Return the answers of an id: one, or those of its ranked list."""
-        return answer if self._ranked and type(answer) is list else [answer]
 
     def _row(self, line: int, image_id: str, answer: Any) -> tuple[str, Sequence[str] | None]:
         """Return the id and the cells of one answer."""
@@ -135,7 +128,7 @@ class JsonRows:
         kinds = dict(zip(self._headings, self._cells.kinds, strict=True))
         if self._scalar:
             return UsualForm([(None, kinds[self._headings[0]])], (0,), self._by_id)
-        if self._ranked or not isinstance(answer, Pairs):
+        if not isinstance(answer, Pairs):
             return None
         keys = [key for key, _ in answer]
         expected = [self.columns.names[meaning] for meaning in self._keys.meanings]

@@ -28,7 +28,7 @@ def problem_codes() -> str:
 
     parts = {
         "Form, found by `check` always:": CODES,
-        "Other containers than tables, found by `check`:": CONTAINER_CODES,
+        "JSON, archives, and names of files, found by `check` where the task has them:": CONTAINER_CODES,
         "Meaning, found by `check --data --dev`:": IMAGE_CODES,
         "Oddities, warnings of `check --data --dev`:": ODDITY_CODES,
     }

@@ -1,0 +1,62 @@
+"""A run file as a team sends it: what it is called, the archive that it may be in, and then what it holds."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from submission.archive import Opened, base_name, open_archive
+from submission.check.form import CheckReport, check_body, report_of
+from submission.check.run_names import inner_pattern, name_of, name_problem, takes_archives
+from submission.check.text import read_bytes
+from submission.filekind import file_kind
+from submission.problems import Findings, Problem
+from submission.task import Header, Task
+from submission.wording import either, quoted
+
+
+def check_sent(path: Path, ids: Sequence[str] | None, header: Header, *, partial: bool = False) -> CheckReport:
+    """Check a run file of a task that says what its files are called; arguments as for `check_file`."""
+    task, found = header.task, Findings()
+    data = read_bytes(path, found, task.layout.largest)
+    if data is None:
+        return report_of(path, None, found)
+    zipped = _is_archive(data)
+    named = name_problem(task, path, zipped=zipped)
+    problems = [named] if named else []
+    inner = None
+    if zipped and takes_archives(task):
+        opened = open_run_archive(data, task, path.name)
+        problems += [
+            Problem(one.code, "error", None, None, one.actual, one.expected, one.remedy) for one in opened.faults
+        ]
+        if opened.content is None:
+            return CheckReport(path, 0, (), tuple(problems))
+        inner, data = opened.name, opened.content
+    body = check_body(data, ids, header, partial, found)
+    report = report_of(path, body, found)
+    return CheckReport(path, report.rows, report.subtasks, (*problems, *report.problems), inner)
+
+
+def open_run_archive(data: bytes, task: Task, name: str) -> Opened:
+    """Return the run file in an archive of this name, and everything that is wrong with the archive."""
+    fitting = name_of(task, name, zipped=True)
+    kinds = [kind for kind in task.runs if kind.zip and (fitting is None or kind.kind in fitting.kinds)]
+    patterns = [inner_pattern(kind) for kind in kinds]
+    expected = [pattern for pattern in patterns if pattern]
+
+    def fits(inner: str) -> bool:
+        return len(expected) < len(patterns) or any(one.matches(inner) is not None for one in expected)
+
+    opened = open_archive(data, task.layout.largest, fits)
+    if opened.name is not None and not fits(base_name(opened.name)):
+        wanted = either([quoted(one.text) for one in dict.fromkeys(expected)])
+        opened.add(
+            "zip-inner-name", f"the file {quoted(opened.name)}", wanted, "Rename the file, and make the archive anew."
+        )
+    return opened
+
+
+def _is_archive(data: bytes) -> bool:
+    kind = file_kind(data[:4])
+    return kind is not None and kind.name == "a zip archive"
