@@ -130,11 +130,11 @@ SIGN = _of_kind(
 FILE_NAME = Type("a name for files", _name_problem, {"type": "string", "pattern": f"^{NAME.pattern}$"})
 PATTERN = Type("a pattern", _pattern_problem, {"type": "string", "minLength": 1})
 FILE_PATTERN = Type("a pattern of file names", _file_pattern_problem, {"type": "string", "pattern": r"^[^/\\]+$"})
-TEXTS = texts("a list of texts, such as ['a', 'b']")
-TWO_TEXTS = texts("a list of at least two texts, such as ['a', 'b']", least=2)
+TEXTS = texts('a list of texts, such as ["a", "b"]')
+TWO_TEXTS = texts('a list of at least two texts, such as ["a", "b"]', least=2)
 PAIRS = Type(
-    "a list of pairs, such as [['a', 'b']]",
-    _list_problem("a list of pairs, such as [['a', 'b']]", _is_pair, 1),
+    'a list of pairs, such as [["a", "b"]]',
+    _list_problem('a list of pairs, such as [["a", "b"]]', _is_pair, 1),
     {
         "type": "array",
         "items": {"type": "array", "items": {"type": "string"}, "minItems": 2, "maxItems": 2},

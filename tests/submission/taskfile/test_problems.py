@@ -60,7 +60,7 @@ def test_the_good_one_is_good():
         ("[id]", "[[id]]", "task.toml:2: id: got [{'column': 'image'}]; expected a table. Write [id] above its keys, once."),
         ('["clear", "cloudy"]', '["clear", "clear"]', "task.toml:7: columns.labels: got 'clear' twice in the list; expected each once."),
         ('["clear", "cloudy"]', '["clear,", "cloudy"]', "task.toml:7: columns.labels: got 'clear,', which holds ','; expected text without it, since it separates cells."),
-        ('["clear", "cloudy"]', '["clear"]', "task.toml:7: columns.labels: got ['clear']; expected a list of at least two texts, such as ['a', 'b']."),
+        ('["clear", "cloudy"]', '["clear"]', "task.toml:7: columns.labels: got ['clear']; expected a list of at least two texts, such as [\"a\", \"b\"]."),
         ('["clear", "cloudy"]', '["clear", "cloudy"]\nlow = 0', "task.toml:8: columns.low: got a key of columns with type = 'score'; expected none, with type = 'label'. Remove it, or correct the type."),
         ('["clear", "cloudy"]', '["clear", "cloudy"]\nshort = ["c"]', "task.toml:8: columns.short: got 1 short names of 2 labels; expected one for each, in the same order."),
         ('"prob"\ntype', '"SKY"\ntype', "task.toml:9: columns.heading: got 'SKY'; expected another heading than 'sky'. Case and blanks do not count."),
