@@ -10,16 +10,24 @@ import io
 import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from submission.errors import UserError
 from submission.layout import RULES
-from submission.visual_sentiment import VISUAL_SENTIMENT_2021 as TASK
+from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 from submission.wording import json_shown, shown
+
+if TYPE_CHECKING:
+    from submission.desk.arrangement import Arrangement
+    from submission.task import Task
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command and return its exit status; what the user can put right is printed to stderr."""
-    options = _parser().parse_args(arguments)
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if options.command is check and not (options.ids or options.truth):
+        parser.error("check needs --ids TESTSET.csv, or --truth TRUTH.csv.")
     try:
         status: int = options.command(options)
         sys.stdout.flush()
@@ -36,23 +44,34 @@ def main(arguments: list[str] | None = None) -> int:
 
 def check(options: argparse.Namespace) -> int:
     """Check each run file, print its problems, return 1 where a file has any."""
-    from submission.check import CheckReport, TeamReport, check_files, check_teams, run_paths
+    from submission.check import check_files, check_teams, run_paths
 
+    arranged: list[Arrangement] = []
     try:
-        runs = run_paths(options.runs, TASK)
-        reports: list[CheckReport | TeamReport] = [
-            *check_files(runs, options.ids, TASK, dev=options.dev, partial=options.partial),
-            *check_teams(runs, TASK),
-        ]
-    except UserError as error:  # of the test list or the dev set: a wrong call, not a wrong run file
+        task = _task(options)
+        runs = run_paths(options.runs, task)
+        reports = check_files(runs, options.ids or options.truth, task, dev=options.dev, partial=options.partial)
+        if options.truth:
+            from submission.desk.arrangement import ArrangementChecker
+
+            arranged = list(map(ArrangementChecker(options.truth, task, dev=options.dev), runs))
+        teams = check_teams(runs, task)
+    except UserError as error:  # of the task, the test list or the dev set: a wrong call, not a wrong run file
         print(shown(str(error)), file=sys.stderr)
         return 2
     if options.json:
-        _print_json([report.to_dict() for report in reports])
+        form = [report.to_dict() for report in reports]
+        if arranged:
+            form = [one | more.to_dict() for one, more in zip(form, arranged, strict=True)]
+        _print_json(form + [team.to_dict() for team in teams])
     else:
-        for report in reports:
+        for place, report in enumerate(reports):
             print(shown(report.text()))
-    return 0 if all(report.ok for report in reports) else 1
+            if arranged:
+                print(shown(arranged[place].text()))
+        for team in teams:
+            print(shown(team.text()))
+    return 0 if all(all(one.ok for one in found) for found in (reports, arranged, teams)) else 1
 
 
 def score(options: argparse.Namespace) -> int:
@@ -61,7 +80,7 @@ def score(options: argparse.Namespace) -> int:
 
     if wants_leaderboard(options.runs, options.rule, options.csv, options.out):
         board = write_leaderboard(
-            options.runs, options.truth, TASK, dev=options.dev, rule=options.rule, out=options.out
+            options.runs, options.truth, _task(options), dev=options.dev, rule=options.rule, out=options.out
         )
         if options.json:
             _print_json(board.to_dict())
@@ -70,12 +89,21 @@ def score(options: argparse.Namespace) -> int:
         return 0
     from submission.score import as_text, score_file
 
-    scores = score_file(options.runs[0], options.truth, TASK, dev=options.dev)
+    scores = score_file(options.runs[0], options.truth, _task(options), dev=options.dev)
     if options.json:
         _print_json({name: of_subtask.to_dict() for name, of_subtask in scores.items()})
     else:
         print(shown(as_text(scores)))
     return 0
+
+
+def _task(options: argparse.Namespace) -> Task:
+    """Return the task of a command: a name or a file."""
+    if options.task is None:
+        return VISUAL_SENTIMENT_2021
+    from submission.taskfile import load_task
+
+    return load_task(options.task)
 
 
 def _print_json(value: object) -> None:
@@ -98,8 +126,13 @@ def _parser() -> argparse.ArgumentParser:
         "--ids",
         metavar="TESTSET.csv|FOLDER",
         type=Path,
-        required=True,
         help="the test list, or the folder of the images",
+    )
+    checking.add_argument(
+        "--truth",
+        metavar="TRUTH.csv",
+        type=Path,
+        help="the labels: report as well which other arrangement of the answers would score higher",
     )
     checking.add_argument("--partial", action="store_true", help="allow runs that cover only some subtasks")
     checking.set_defaults(command=check)
@@ -124,6 +157,7 @@ def _parser() -> argparse.ArgumentParser:
     scoring.set_defaults(command=score)
 
     for command in (checking, scoring):
+        command.add_argument("--task", metavar="NAME|FILE", help="the task (default: Visual Sentiment 2021)")
         command.add_argument(
             "--dev", metavar="DEV", type=Path, help="your dev set, CSV or folder: runs must have its header"
         )

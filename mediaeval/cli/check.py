@@ -44,6 +44,14 @@ def command(
         Path | None,
         typer.Option("--data", metavar="TEST", help="Test set folder: check the labels against its images as well."),
     ] = None,
+    truth: Annotated[
+        Path | None,
+        typer.Option(
+            "--truth",
+            metavar="TRUTH.csv",
+            help="The labels: report as well which other arrangement of the answers would score higher.",
+        ),
+    ] = None,
     dev: Dev = None,
     use: Annotated[
         str | None,
@@ -89,9 +97,9 @@ def command(
     with --data every file is aligned; 1: problems (misaligned, suspicious, label-constant); 3: cannot-tell; 2: wrong
     usage, before the others. Of several files 1 comes before 3.
     """
-    test_list = ids or data
+    test_list = ids or data or truth
     if test_list is None:
-        raise _wrong_usage("--ids TESTSET.csv or --data TEST is required.")
+        raise _wrong_usage("--ids TESTSET.csv, --data TEST or --truth TRUTH.csv is required.")
     if data is not None and dev is None:
         raise _wrong_usage("--data needs --dev DEV, the dev set folder, to learn which labels to expect of images.")
     if self_test and len(runs) != 1:
@@ -100,6 +108,7 @@ def command(
     from mediaeval.tasks import decide_task
     from submission.alignment.align import CANNOT_TELL
     from submission.check import check_file, check_teams, expected_header, run_paths
+    from submission.desk.arrangement import ArrangementChecker
     from submission.labels import read_ids
 
     try:
@@ -111,6 +120,7 @@ def command(
             else None
         )
         test_ids, header = read_ids(test_list, of), expected_header(dev, of)
+        check_arrangement = ArrangementChecker(truth, of, dev=dev) if truth else None
     except UserError as error:  # in the task, test list, dev set or a setting: wrong usage, not a wrong run file
         raise _wrong_usage(error) from None
     if self_test:
@@ -118,12 +128,15 @@ def command(
         return
     reports = [check_file(path, test_ids, header, partial=partial) for path in runs]
     aligned = [check_alignment(path) for path in runs] if check_alignment else []
+    arranged = [check_arrangement(path) for path in runs] if check_arrangement else []
     teams = check_teams(runs, of)
     if json:
         form = [report.to_dict() for report in reports]
         if check_alignment:
             rest = {"evidence": check_alignment.evidence.to_dict()}
             form = [one | more.to_dict() | rest for one, more in zip(form, aligned, strict=True)]
+        if arranged:
+            form = [one | more.to_dict() for one, more in zip(form, arranged, strict=True)]
         print_json(form + [team.to_dict() for team in teams])
     else:
         if check_alignment:
@@ -132,12 +145,14 @@ def command(
             print_line(report.text())
             if aligned:
                 print_line(aligned[position].text())
+            if arranged:
+                print_line(arranged[position].text())
         if len(aligned) > 1:
             tally = Counter(_outcome(report, one) for report, one in zip(reports, aligned, strict=True))
             print_line(f"{len(aligned)} files: {', '.join(f'{n} {outcome}' for outcome, n in sorted(tally.items()))}")
         for team in teams:
             print_line(team.text())
-    if not all(all(one.ok for one in found) for found in (reports, aligned, teams)):
+    if not all(all(one.ok for one in found) for found in (reports, aligned, arranged, teams)):
         raise typer.Exit(1)
     undecided = any(one.verdict == CANNOT_TELL for one in aligned) and not accept_cannot_tell
     raise typer.Exit(_CANNOT_TELL if undecided else 0)
