@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from mediaeval.data.dataset import Dataset
     from mediaeval.proofs.send import SubmissionReceipt
     from mediaeval.steps.fitting import TrainedSubtask
+    from submission.score import Scores
 
 __all__ = [
     "VISUAL_SENTIMENT_2021",
@@ -365,8 +366,11 @@ def score_run(
     *,
     dev: str | Path | None = None,
     task: TaskLike = None,
-) -> dict[str, SubtaskScore]:
+) -> "Scores":
     """Score a run file against the true labels: subtask → `.weighted_f1`, `.interval` (95 %), `.per_label`; 0..1.
+
+    Of a task with other metrics: subtask → `.metrics`, each with `.metric.title`, `.value` and `.interval`, and
+    `.value` and `.interval` of the one that ranks. What a value depends on is in `.signature`.
 
     truth  CSV with the labels of the test images
     dev    as in `check_run`

@@ -1,6 +1,6 @@
-"""Weighted F1, by which the organisers rank, with a 95 % interval, and F1 per label.
+"""What a run scores: weighted F1, by which the organisers of 2021 rank, or the metrics of another task.
 
-F1 is 0..1, and equals scikit-learn's `f1_score(average="weighted", zero_division=0)`.
+Each has a 95 % interval. F1 is 0..1, and equals scikit-learn's `f1_score(average="weighted", zero_division=0)`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from submission.check import expected_header
 from submission.errors import RunFileError
 from submission.labels import LabelTable, read_labels
+from submission.metric_scores import MetricScores, metrics_as_text, metrics_of, score_metrics
 from submission.metrics import Metric
 from submission.metrics.decisions import counts, f1_of_counts
 from submission.metrics.evaluation import evaluate, prepare, value_of
@@ -50,6 +51,7 @@ class SubtaskScore:
     per_label: list[LabelScore]
     n_images: int
     absent: tuple[str, ...] = ()  # images without an answer, each of which counts as wrong
+    signature: str = ""  # everything that `weighted_f1` depends on; empty in the records of runs
 
     def to_dict(self) -> dict[str, Any]:
         """Return the score for `json.dumps`; `absent` is left out where no image is without an answer."""
@@ -60,10 +62,14 @@ class SubtaskScore:
             "per_label": [label.to_dict() for label in self.per_label],
             "n_images": self.n_images,
         }
-        return read | ({"absent": list(self.absent)} if self.absent else {})
+        read |= {"absent": list(self.absent)} if self.absent else {}
+        return read | ({"signature": self.signature} if self.signature else {})
 
 
-def score_file(run: Path, truth: Path, task: Task, *, dev: Path | None = None) -> dict[str, SubtaskScore]:
+Scores = dict[str, SubtaskScore] | dict[str, MetricScores]  # by subtask
+
+
+def score_file(run: Path, truth: Path, task: Task, *, dev: Path | None = None) -> Scores:
     """Score a run file; `dev` is the dev set whose header it must have, without one the official header is expected.
 
     Raises as `read_labels`, `read_run` and `score` do.
@@ -71,14 +77,15 @@ def score_file(run: Path, truth: Path, task: Task, *, dev: Path | None = None) -
     return score(read_labels(truth, task), read_run(run, expected_header(dev, task)), task)
 
 
-def score(
-    truth: LabelTable, run: LabelTable, task: Task, *, seed: int = 0, resamples: int = 1000
-) -> dict[str, SubtaskScore]:
+def score(truth: LabelTable, run: LabelTable, task: Task, *, seed: int = 0, resamples: int = 1000) -> Scores:
     """Score the subtasks that both tables have; rows are joined by id, whatever their order and their Unicode form.
 
+    Where weighted F1 is the one metric of all of them, as in 2021, the scores are of the class `SubtaskScore`, and
+    `MetricScores` otherwise.
+
     An image without an answer counts as wrong, never as left out: it has none of the classes, and the opposite of each
-    label that may occur beside others. Raises RunFileError when the tables share no subtask or no id, or when the run
-    has ids that the truth lacks.
+    label that may occur beside others; of other kinds of answers see `submission.desk.forms`. Raises RunFileError when
+    the tables share no subtask or no id, or when the run has ids that the truth lacks.
     """
     run = run.with_ids_as_in(truth.ids)
     subtasks = [subtask for subtask in task.subtasks if subtask.name in truth.labels and subtask.name in run.labels]
@@ -108,13 +115,35 @@ def score(
         )
     if problems:
         raise RunFileError(*problems)
+    chances = {"seed": seed, "resamples": resamples}
+    by_f1 = {subtask: metric for subtask in subtasks if (metric := _weighted_f1_alone(subtask))}
+    of_f1 = {}
+    for subtask, metric in by_f1.items():
+        true = subtask.to_matrix(truth.labels[subtask.name], truth.ids)
+        found = score_decisions(subtask, true, _with_absent(subtask, true, run, truth.ids), **chances)
+        of_f1[subtask.name] = replace(found, absent=tuple(missing), signature=metric.signature)
+    if len(by_f1) == len(subtasks):
+        return of_f1
     scores = {}
     for subtask in subtasks:
-        true = subtask.to_matrix(truth.labels[subtask.name], truth.ids)
-        predicted = _with_absent(subtask, true, run, truth.ids)
-        of_subtask = score_decisions(subtask, true, predicted, seed=seed, resamples=resamples)
-        scores[subtask.name] = replace(of_subtask, absent=tuple(missing))
+        metrics = score_metrics(subtask, metrics_of(subtask), truth, run, **chances)
+        per_label = _per_label(subtask, truth, run) if subtask.plain and len(subtask.labels) > 1 else ()
+        scores[subtask.name] = MetricScores(subtask.name, metrics, len(truth.ids), per_label, tuple(missing))
     return scores
+
+
+def _weighted_f1_alone(subtask: Subtask) -> Metric | None:
+    """Return the metric of a subtask that is scored by the weighted F1 of its labels alone, None for other metrics."""
+    usual = replace(WEIGHTED_F1, columns=subtask.headings, short=subtask.column)
+    if not subtask.plain or subtask.metrics not in ((), (usual,)):
+        return None
+    # one column of 0 and 1 that has a metric is two classes
+    return usual if not subtask.metrics or len(subtask.labels) > 1 else None
+
+
+def _per_label(subtask: Subtask, truth: LabelTable, run: LabelTable) -> tuple[LabelScore, ...]:
+    true = subtask.to_matrix(truth.labels[subtask.name], truth.ids)
+    return tuple(label_scores(subtask, true, _with_absent(subtask, true, run, truth.ids)))
 
 
 def _with_absent(subtask: Subtask, true: np.ndarray, run: LabelTable, ids: Sequence[str]) -> np.ndarray:
@@ -144,36 +173,47 @@ def weighted_f1(truth: np.ndarray, predicted: np.ndarray) -> float:
     return evaluate(WEIGHTED_F1, truth, predicted)
 
 
-def as_text(scores: dict[str, SubtaskScore]) -> str:
+def as_text(scores: Scores) -> str:
     """Return the scores as tab-separated lines with a header: a line per subtask, then one per label.
 
-    Images without an answer are named before them, in a line that begins with `#`.
+    Images without an answer are named before them, in a line that begins with `#`, and signatures behind them.
     """
     absent = next((of_subtask.absent for of_subtask in scores.values()), ())
     lines = [f"# no answer for {quoted_list(absent)}: each counts as wrong"] if absent else []
-    lines.append("subtask\tlabel\tf1\tlow\thigh\timages")
+    if others := {name: one for name, one in scores.items() if isinstance(one, MetricScores)}:
+        lines += metrics_as_text(others)
+        signatures = [(name, one.metric.signature) for name, of in others.items() for one in of.metrics]
+    else:
+        lines.append("subtask\tlabel\tf1\tlow\thigh\timages")
+        signatures = []
     for name, of_task in scores.items():
+        if isinstance(of_task, MetricScores):
+            continue
         low, high = of_task.interval
         lines.append(f"{name}\tweighted\t{of_task.weighted_f1:.4f}\t{low:.4f}\t{high:.4f}\t{of_task.n_images}")
         lines += [f"{name}\t{label.label}\t{label.f1:.4f}\t\t\t{label.support}" for label in of_task.per_label]
-    return "\n".join(lines)
+        signatures += [(name, of_task.signature)] if of_task.signature else []
+    return "\n".join([*lines, *(f"# {name}: {signature}" for name, signature in signatures)])
 
 
 def score_decisions(
     subtask: Subtask, true: np.ndarray, predicted: np.ndarray, *, seed: int = 0, resamples: int = 1000
 ) -> SubtaskScore:
     """Score decisions against the truth, both 0/1 (n_images, n_labels), columns in the order of `subtask.labels`."""
-    import numpy as np
-
-    sample = prepare(WEIGHTED_F1, np.asarray(true), np.asarray(predicted))
-    tp, fp, fn = np.split(counts(true, predicted).sum(axis=0), 3)
+    sample = prepare(WEIGHTED_F1, true, predicted)
     return SubtaskScore(
         subtask=subtask.name,
         weighted_f1=value_of(WEIGHTED_F1, sample),
         interval=interval(WEIGHTED_F1, sample, seed=seed, resamples=resamples),
-        per_label=[
-            LabelScore(label, float(f1), int(support))
-            for label, f1, support in zip(subtask.labels, f1_of_counts(tp, fp, fn), tp + fn, strict=True)
-        ],
+        per_label=label_scores(subtask, true, predicted),
         n_images=len(true),
     )
+
+
+def label_scores(subtask: Subtask, true: np.ndarray, predicted: np.ndarray) -> list[LabelScore]:
+    """Return F1 and support of each label of decisions, both 0/1 (n_images, n_labels)."""
+    import numpy as np
+
+    tp, fp, fn = np.split(counts(true, predicted).sum(axis=0), 3)
+    of_labels = zip(subtask.labels, f1_of_counts(tp, fp, fn), tp + fn, strict=True)
+    return [LabelScore(label, float(f1), int(support)) for label, f1, support in of_labels]

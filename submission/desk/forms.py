@@ -27,12 +27,17 @@ Column = Sequence[Value | None]  # a value per image; None where there is none
 
 def truth_columns(subtask: Subtask, truth: LabelTable) -> dict[str, Column]:
     """Return heading → the values of the truth, in its order, of the columns that a truth has."""
-    labels = truth.labels[subtask.name]
-    rows = [labels[image_id] for image_id in truth.ids]
-    if subtask.kind == "label" and subtask.plain:
-        return {subtask.headings[0]: [str(row) for row in rows]}
-    headings = subtask.headings if rows and len(rows[0]) == len(subtask.headings) else subtask.truth_headings
-    return {heading: [row[place] for row in rows] for place, heading in enumerate(headings)}
+    return table_columns(subtask, truth, truth.ids)
+
+
+def table_columns(subtask: Subtask, table: LabelTable, ids: Sequence[str]) -> dict[str, Column]:
+    """Return heading → the values of these images, of the columns that the table has of a subtask; None: no answer."""
+    labels = table.labels[subtask.name]
+    rows = [labels.get(image_id) for image_id in ids]
+    width = next((1 if isinstance(row, str) else len(row) for row in labels.values()), len(subtask.headings))
+    headings = subtask.headings if width == len(subtask.headings) else subtask.truth_headings
+    values = [(row,) if isinstance(row, str) else row for row in rows]
+    return {heading: [None if row is None else row[place] for row in values] for place, heading in enumerate(headings)}
 
 
 def answer_columns(task: Task, subtask: Subtask, rows: Sequence[Cells | None]) -> dict[str, Column]:
@@ -66,17 +71,21 @@ def metric_forms(
         of_class = [isinstance(kinds[heading], LabelKind) for heading in metric.truth or metric.columns]
         decided = _decisions(
             [
-                [value == metric.positive for value in column] if is_class else _bits(column, metric.threshold)
+                [value == metric.positive for value in column] if is_class else _bits(column, metric)
                 for column, is_class in zip(true_columns, of_class, strict=True)
             ]
         )
-        return decided, _filled(given_columns, _beyond(decided))
+        filled = _filled(given_columns, _beyond(decided))
+        if metric.threshold is None or not _of_two_classes(metric):
+            return decided, filled
+        return _both_classes(decided), _beyond(1 - _both_classes(filled >= metric.threshold))
     if metric.metric in _ERRORS or metric.metric in _CORRELATIONS:
         numbers = _numbers([truth[heading] for heading in metric.columns])
         wrong = _farthest(numbers, metric) if metric.metric in _ERRORS else _other_end(numbers, given_columns)
         return numbers, _filled(given_columns, wrong)
-    bits = _decisions([_bits(truth[heading], None) for heading in metric.columns])
-    return bits, _filled(given_columns, 1 - bits)
+    bits = _decisions([_bits(truth[heading], metric) for heading in metric.columns])
+    given_bits = _filled([_as_positive(column, metric) for column in given_columns], 1 - bits)
+    return (_both_classes(bits), _both_classes(given_bits)) if _of_two_classes(metric) else (bits, given_bits)
 
 
 def _items(value: Value | None) -> Sequence[str]:
@@ -91,8 +100,29 @@ def _is(value: Value | None, positive: str | None) -> float | None:
     return None if value is None else float(value == positive)
 
 
-def _bits(column: Column, threshold: float | None) -> list[bool]:
-    return [float(str(value)) >= (0.5 if threshold is None else threshold) for value in column]
+def _bits(column: Column, metric: Metric) -> list[bool]:
+    """Return which values of the truth are positive."""
+    least = 0.5 if metric.threshold is None else metric.threshold
+    return [(float(str(value)) >= least) is (metric.positive != "0") for value in column]
+
+
+def _as_positive(column: Column, metric: Metric) -> Column:
+    """Return flags with 1 for the positive class."""
+    if metric.positive != "0":
+        return column
+    return [None if value is None else 1 - int(str(value)) for value in column]
+
+
+def _of_two_classes(metric: Metric) -> bool:
+    """Return whether one column of 0 and 1 is averaged over its two classes, as scikit-learn does."""
+    return metric.metric == "f1" and len(metric.columns) == 1 and metric.average in ("macro", "micro", "weighted")
+
+
+def _both_classes(table: np.ndarray) -> np.ndarray:
+    """Return a column of 0 and 1 as two, of 0 and of 1, int8 (n_images, 2)."""
+    import numpy as np
+
+    return np.hstack([1 - table, table]).astype(np.int8)
 
 
 def _decisions(columns: Sequence[Sequence[bool]]) -> np.ndarray:

@@ -166,4 +166,5 @@ def test_a_score_as_text_has_a_line_for_each_subtask_and_label():
         "subtask1\tnegative\t0.6667\t\t\t1",
         "subtask1\tneutral\t0.6667\t\t\t2",
         "subtask1\tpositive\t0.0000\t\t\t0",
+        "# subtask1: f1|average:weighted|absent:zero|columns:T1|v:1",
     ]
