@@ -33,7 +33,8 @@ def _of_kind(words: str, fits: Callable[[Any], bool], schema: dict[str, Any]) ->
     return Type(words, lambda value: None if fits(value) else f"got {quoted(value)}; expected {words}.", schema)
 
 
-def _is_text(value: Any) -> bool:
+def is_text(value: Any) -> bool:
+    """Return whether a value is text that a heading, a label or an item may be: one line, no blanks around it."""
     return isinstance(value, str) and value != "" and value == value.strip() and value.isprintable()
 
 
@@ -87,7 +88,7 @@ def _list_problem(words: str, fits: Callable[[Any], bool], least: int) -> Callab
 def texts(words: str, least: int = 1) -> Type:
     """Return the type of a list of texts, each once."""
     schema = {"type": "array", "items": {"type": "string", "minLength": 1}, "uniqueItems": True, "minItems": least}
-    return Type(words, _list_problem(words, _is_text, least), schema)
+    return Type(words, _list_problem(words, is_text, least), schema)
 
 
 def one_of(*values: str) -> Type:
@@ -112,10 +113,10 @@ def whole(low: int, high: int) -> Type:
 
 
 def _is_pair(value: Any) -> bool:
-    return isinstance(value, list) and len(value) == 2 and all(map(_is_text, value)) and value[0] != value[1]
+    return isinstance(value, list) and len(value) == 2 and all(map(is_text, value)) and value[0] != value[1]
 
 
-TEXT = _of_kind("text in quotes, on one line", _is_text, {"type": "string", "minLength": 1})
+TEXT = _of_kind("text in quotes, on one line", is_text, {"type": "string", "minLength": 1})
 ANY_TEXT = _of_kind("text in quotes", lambda value: isinstance(value, str), {"type": "string"})
 YES_NO = _of_kind("true or false", lambda value: isinstance(value, bool), {"type": "boolean"})
 NUMBER = _of_kind("a number", _is_number, {"type": "number"})
