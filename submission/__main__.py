@@ -10,7 +10,7 @@ import io
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from submission.errors import UserError
 from submission.layout import RULES
@@ -20,6 +20,8 @@ from submission.wording import json_shown, shown
 if TYPE_CHECKING:
     from submission.desk.arrangement import Arrangement
     from submission.task import Task
+
+_Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -55,7 +57,7 @@ def check(options: argparse.Namespace) -> int:
             from submission.desk.arrangement import ArrangementChecker
 
             arranged = list(map(ArrangementChecker(options.truth, task, dev=options.dev), runs))
-        teams = check_teams(runs, task)
+        teams = check_teams(options.runs, task)
     except UserError as error:  # of the task, the test list or the dev set: a wrong call, not a wrong run file
         print(shown(str(error)), file=sys.stderr)
         return 2
@@ -72,6 +74,29 @@ def check(options: argparse.Namespace) -> int:
         for team in teams:
             print(shown(team.text()))
     return 0 if all(all(one.ok for one in found) for found in (reports, arranged, teams)) else 1
+
+
+def pack(options: argparse.Namespace) -> int:
+    """Write the file that is sent of a run file, and print which it is."""
+    from submission.check import expected_header
+    from submission.labels import read_ids
+    from submission.pack import RunSlot, pack_run
+
+    task = _task(options)
+    packed = pack_run(
+        options.run,
+        expected_header(options.dev, task),
+        read_ids(options.ids, task),
+        RunSlot(options.kind, options.team, options.number, options.name),
+        options.out,
+        partial=options.partial,
+        replace=options.replace,
+    )
+    if options.json:
+        _print_json(packed.to_dict())
+    else:
+        print(shown(packed.text()))
+    return 0
 
 
 def score(options: argparse.Namespace) -> int:
@@ -112,7 +137,7 @@ def _print_json(value: object) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m submission", description="Check and score official run files.")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="check | score")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="check | pack | score")
 
     checking = commands.add_parser(
         "check",
@@ -156,13 +181,33 @@ def _parser() -> argparse.ArgumentParser:
     scoring.add_argument("--out", metavar="DIR", type=Path, help="write a text for each run file, for its team")
     scoring.set_defaults(command=score)
 
-    for command in (checking, scoring):
+    for command in (checking, _pack_parser(commands), scoring):
         command.add_argument("--task", metavar="NAME|FILE", help="the task (default: Visual Sentiment 2021)")
         command.add_argument(
             "--dev", metavar="DEV", type=Path, help="your dev set, CSV or folder: runs must have its header"
         )
         command.add_argument("--json", action="store_true", help="print JSON")
     return parser
+
+
+def _pack_parser(commands: _Commands) -> argparse.ArgumentParser:
+    packing = commands.add_parser(
+        "pack",
+        help="write the file that is sent",
+        description="Check a run file, and write the file that is sent: called and zipped as the task wants it.",
+        epilog="Example: python -m submission pack run.csv --task synthim2025 --team us --kind open --ids testset.csv",
+    )
+    packing.add_argument("run", metavar="RUN.csv", type=Path, help="the run file")
+    packing.add_argument("--team", metavar="NAME", required=True, help="your team")
+    packing.add_argument("--kind", metavar="KIND", required=True, help="which kind of run of the task it is")
+    packing.add_argument("--ids", metavar="TESTSET.csv|FOLDER", type=Path, required=True, help="the test list")
+    packing.add_argument("--out", metavar="DIR", type=Path, default=Path("sent"), help="where to write it (sent)")
+    packing.add_argument("--number", metavar="N", type=int, help="its number, where names have one (the next)")
+    packing.add_argument("--name", metavar="NAME", help="its name, where the task leaves that open")
+    packing.add_argument("--partial", action="store_true", help="allow a run that covers only some subtasks")
+    packing.add_argument("--replace", action="store_true", help="replace a file that was packed before")
+    packing.set_defaults(command=pack)
+    return packing
 
 
 if __name__ == "__main__":

@@ -76,7 +76,7 @@ def write_run(
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors:
         raise RunFileError(*(describe(problem, path) for problem in errors))
-    _replace(path, data, prove)
+    replace_file(path, data, prove)
     return hashlib.sha256(data).hexdigest()
 
 
@@ -217,7 +217,7 @@ def _cells_by_id(
     return cells
 
 
-def _replace(path: Path, data: bytes, prove: Callable[[Path], object] | None) -> None:
+def replace_file(path: Path, data: bytes, prove: Callable[[Path], object] | None = None) -> None:
     """Write the bytes beside the target under a temporary name, then give them the target's in one step.
 
     Raises RunFileError where the disk refuses.

@@ -113,6 +113,7 @@ def command(
 
     try:
         of = decide_task(task, settings=config)
+        teams = check_teams(runs, of)
         runs = run_paths(runs, of)
         check_alignment = (
             _alignment_checker(of, data, dev, runs, config, use, device, evidence_time, accept_constant)
@@ -129,7 +130,6 @@ def command(
     reports = [check_file(path, test_ids, header, partial=partial) for path in runs]
     aligned = [check_alignment(path) for path in runs] if check_alignment else []
     arranged = [check_arrangement(path) for path in runs] if check_arrangement else []
-    teams = check_teams(runs, of)
     if json:
         form = [report.to_dict() for report in reports]
         if check_alignment:

@@ -53,6 +53,10 @@ class CheckReport:
         lines.append(f"{printable(str(self.file))}: {counted(self.rows, 'row{s}')} of {subtasks}, {self._summary()}")
         return "\n".join(lines)
 
+    def errors(self) -> list[str]:
+        """Return a line for each problem for which the run cannot be sent."""
+        return [describe(problem, self._place(problem)) for problem in self.problems if problem.severity == "error"]
+
     def to_dict(self) -> dict[str, Any]:
         """Return the report for `json.dumps`."""
         return {

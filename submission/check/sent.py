@@ -17,10 +17,18 @@ from submission.wording import either, quoted
 
 def check_sent(path: Path, ids: Sequence[str] | None, header: Header, *, partial: bool = False) -> CheckReport:
     """Check a run file of a task that says what its files are called; arguments as for `check_file`."""
-    task, found = header.task, Findings()
-    data = read_bytes(path, found, task.layout.largest)
+    found = Findings()
+    data = read_bytes(path, found, header.task.layout.largest)
     if data is None:
         return report_of(path, None, found)
+    return check_bytes(data, path, ids, header, partial=partial)
+
+
+def check_bytes(
+    data: bytes, path: Path, ids: Sequence[str] | None, header: Header, *, partial: bool = False
+) -> CheckReport:
+    """Check the bytes of a file that is, or will be, called `path`."""
+    task, found = header.task, Findings()
     zipped = _is_archive(data)
     named = name_problem(task, path, zipped=zipped)
     problems = [named] if named else []

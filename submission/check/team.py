@@ -70,13 +70,14 @@ def run_paths(paths: Sequence[Path], task: Task) -> list[Path]:
     return found
 
 
-def check_teams(files: Sequence[Path], task: Task) -> list[TeamReport]:
-    """Return a report for each team on its runs together, in the order of the files.
+def check_teams(paths: Sequence[Path], task: Task) -> list[TeamReport]:
+    """Return a report for each team on its runs together, in the order of the files at these paths.
 
     A file whose name fits no kind counts for none, nor does one that is still to be packed. Without kinds of runs, or
-    of a single file, there is nothing to say.
+    of a single file that is no folder's, there is nothing to say. Raises as `run_paths` does.
     """
-    if len(files) < 2 or not task.runs or not is_named(task):
+    files = run_paths(paths, task)
+    if not is_named(task) or (len(files) < 2 and files == list(paths)):
         return []
     teams: dict[str | None, list[tuple[Path, RunName]]] = {}
     for file in files:

@@ -157,6 +157,12 @@ def test_the_runs_of_each_team_are_counted_by_kind():
     assert check_teams([Path("me_open.zip")], ZIPPED) == [], "of one file nothing is known of the others"
 
 
+def test_a_folder_is_all_that_a_team_sends(tmp_path):
+    (tmp_path / "me_open.zip").write_bytes(b"")
+    (report,) = check_teams([tmp_path], ZIPPED)
+    assert [one.code for one in report.problems] == ["runs-kind-missing"]
+
+
 def test_a_folder_is_the_run_files_in_it(tmp_path):
     for name in ("b.csv", "a.csv", ".hidden"):
         (tmp_path / name).write_bytes(SOUND)

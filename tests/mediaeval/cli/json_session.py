@@ -45,6 +45,21 @@ VECTORS = (
     *("--system", "multigap", "--set", "system.streams=[]", "--set", "system.anp=handcrafted"),
     *("--set", "system.epochs=1", "--set", "system.precision=float32"),
 )
+FLOOD = """\
+name = "flood"
+[[columns]]
+heading = "flood"
+type = "flag"
+[[runs]]
+kind = "open"
+file = "*.csv"
+zip = "{team}_open.zip"
+[[runs]]
+kind = "closed"
+file = "*.csv"
+zip = "{team}_closed.zip"
+required = true
+"""
 IMAGES = ("--data", "testset", "--dev", "devset", *CPU)
 RUN = "runs/first/run.csv"
 
@@ -167,6 +182,12 @@ def _checks(session: _Session) -> None:
     session.mediaeval("check-self-test-images", "check", "truth.csv", "--self-test", *IMAGES)
     session.mediaeval("check-usage", "check", RUN)
     session.mediaeval("check-no-list", "check", RUN, "--ids", "nowhere.csv")
+    Path("flood.toml").write_text(FLOOD)
+    Path("flood.csv").write_text("id,flood\na,1\nb,0\n")
+    of_flood = ("--task", "flood.toml", "--team", "us", "--kind", "open", "--ids", "flood.csv")
+    session.mediaeval("pack", "pack", "flood.csv", *of_flood)
+    session.mediaeval("pack-refused", "pack", "first", "--team", "us", "--kind", "open")
+    session.mediaeval("check-sent", "check", "sent", "--task", "flood.toml", "--ids", "flood.csv")
     session.mediaeval("score", "score", RUN, "--truth", "truth.csv")
     session.mediaeval("score-partial", "score", "runs/logistic/run.csv", "--truth", "truth.csv", "--dev", "devset")
     session.mediaeval("score-refused", "score", RUN, "--truth", "nowhere.csv")
@@ -174,6 +195,7 @@ def _checks(session: _Session) -> None:
     session.submission("submission-check", "check", RUN, "--ids", "testset", "--dev", "devset")
     session.submission("submission-check-problems", "check", "bad.csv", "shifted.csv", "--ids", "testset")
     session.submission("submission-check-usage", "check", RUN)
+    session.submission("submission-pack", "pack", "flood.csv", *of_flood)
     session.submission("submission-score", "score", RUN, "--truth", "truth.csv")
     session.submission("submission-score-refused", "score", RUN, "--truth", "nowhere.csv")
 
