@@ -124,7 +124,7 @@ def _number(counts: Counter[str], n: int, nothing: str) -> Guess:
     whole = all(cell.lstrip("+-").isdigit() for cell in counts)
     seen = f"numbers of {low:g} to {high:g} in {n:,} rows{nothing}"
     classes = {"labels": sorted(counts, key=float), "ordered": True}
-    if whole and len(counts) <= min(_MOST_CLASSES, n / 2):
+    if whole and 1 < len(counts) <= min(_MOST_CLASSES, n / 2):
         return Guess("label", f"whole numbers of {low:g} to {high:g}", classes, ('type = "score"',))
     if not whole and low >= 0 and high <= 1:
         return Guess("probability", seen, {}, ('type = "score"',))
