@@ -22,7 +22,7 @@ from mediaeval.features.kinds import KINDS
 from mediaeval.finetune import settings_of
 from mediaeval.settings import Settings, parse_settings, unknown_key
 from submission.task import Subtask, Task
-from submission.wording import both, quoted
+from submission.wording import quoted
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -172,20 +172,6 @@ def _completed(name: str, extractor: ExtractorConfig) -> ExtractorConfig:
         return extractor
     left_out = [key for key in ("width", "order", "seconds") if getattr(extractor, key) is None]
     return extractor.model_copy(update={key: getattr(EXTRACTORS[name], key) for key in left_out})
-
-
-# What stands in a settings file, in a run folder or on the command line in the place of a subtask's name
-_RESERVED = ("preset", "seed", "data", "split", "features", "task", "extractors", "all", "test", "explain")
-
-
-def require_names(task: Task) -> None:
-    """Raise ConfigError for a task whose subtasks cannot be named in settings: something else has that name."""
-    reserved = [*_RESERVED, *SubtaskSection.model_fields]
-    if taken := [name for name in task.names if name.lower() in reserved]:
-        raise ConfigError(
-            f"task '{task.name}': got {both(list(map(repr, taken)))} as names of subtasks; expected others than "
-            f"{', '.join(reserved)}, which settings use. Rename them in the task file."
-        )
 
 
 _SECTIONS: dict[str, type[Settings]] = {"data": DataSection, "split": SplitSection, "features": FeaturesSection}

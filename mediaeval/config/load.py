@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from mediaeval.classifiers import settings_model as classifier_settings_model
-from mediaeval.config.config import Config, parse_config, require_names
+from mediaeval.config.config import Config, parse_config
 from mediaeval.config.presets import PRESETS
 from mediaeval.config.sections import DataSection, FeaturesSection, SplitSection, SubtaskSection
 from mediaeval.errors import ConfigError, choose
@@ -54,7 +54,6 @@ def load_config(
     Raises ConfigError with every unknown key and bad value, for a file whose [task] is another, and for a feature store
     that the file puts elsewhere than into its folder or the working folder.
     """
-    require_names(task)
     path, written, groups = _read_toml(file, task)
     trained = task.names if subtasks is None else subtasks
     name = preset or written.get("preset", "default")

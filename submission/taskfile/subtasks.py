@@ -22,15 +22,23 @@ from submission.taskfile.problems import Problems
 from submission.taskfile.sections import Section
 from submission.wording import both, nearest, quoted
 
-RESERVED = (  # sections and keys of mediaeval.toml, and what `train` takes in place of a subtask
+# Sections and keys of mediaeval.toml, settings of a subtask that --set takes by themselves, what `train` takes in place
+# of a subtask, and the folder of predictions in a run
+RESERVED = (
     "all",
+    "augment",
+    "classifier",
     "data",
+    "ensemble",
     "extractors",
     "features",
     "preset",
     "seed",
     "split",
+    "system",
     "task",
+    "test",
+    "threshold",
 )
 _RANKED = (DocumentKind, RankKind, ScoreKind)
 
@@ -72,7 +80,7 @@ def _is_scored(kind: Kind) -> bool:
 
 
 def _refuse_reserved(section: Section, key: str, problems: Problems) -> None:
-    if section.get(key) in RESERVED:
+    if str(section.get(key)).lower() in RESERVED:
         problem = (
             f"got {section.get(key)!r}; expected another name, since mediaeval.toml has a section or key of this one."
         )

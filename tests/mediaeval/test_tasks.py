@@ -4,10 +4,14 @@ from pathlib import Path
 
 import pytest
 
+from mediaeval.config.sections import RunSection, SubtaskSection
+from mediaeval.digests import TEST
 from mediaeval.errors import ConfigError, RunFolderError, UserError
+from mediaeval.steps.subtasks import ALL
 from mediaeval.tasks import decide_task, is_of_task, require_task, task_of_run, task_of_settings, write_task
 from submission.task import Subtask, Task
-from submission.taskfile import load_task
+from submission.taskfile import load_task, parse_task
+from submission.taskfile.subtasks import RESERVED
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
 SKY = """
@@ -120,3 +124,10 @@ def test_a_wrong_section_is_one_sentence(sky, section, problem):
 def test_what_is_given_must_be_a_task(workdir):
     with pytest.raises(UserError, match="unknown task 'fl'"):
         decide_task("fl")
+
+
+def test_no_subtask_of_a_task_file_is_called_like_a_section_a_setting_or_a_folder_of_a_run():
+    taken = [*RunSection.model_fields, *SubtaskSection.model_fields, "data", "split", "features", "task", "extractors"]
+    assert {*taken, ALL, TEST} == set(RESERVED)
+    with pytest.raises(UserError, match=r"^sky:18: subtasks.name: got 'Test'; expected another name"):
+        parse_task(SKY.replace('name = "seen"', 'name = "Test"'), "sky")
