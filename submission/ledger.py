@@ -37,6 +37,7 @@ class LedgerEntry:
                  empty where the split alone was scored
     task        name of the run's task; empty: Visual Sentiment 2021, or written before there were others
     manifest    sha256 of the run's manifest.json, which holds the digests of its files; None for a run without them
+    signatures  subtask → signature of the metric of both scores; empty in lines of earlier versions
     others      keys of other versions
     """
 
@@ -49,6 +50,7 @@ class LedgerEntry:
     manifest: str | None = None
     out_of_fold: dict[str, dict[str, float]] = field(default_factory=dict)
     task: str = ""
+    signatures: dict[str, str] = field(default_factory=dict)
     others: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -60,7 +62,8 @@ class LedgerEntry:
         if not isinstance(subtasks, list):
             raise TypeError("expected a list of subtasks")
         scores = "validation" if "validation" in read else "expected"
-        known = {"format", "run", "sha256", "time", "subtasks", scores, "n_images", "manifest", "out_of_fold", "task"}
+        known = {"format", "run", "sha256", "time", "subtasks", scores, "n_images", "manifest", "out_of_fold"}
+        known |= {"task", "metrics"}
         entry = cls(
             run=read["run"],
             sha256=read["sha256"],
@@ -71,6 +74,7 @@ class LedgerEntry:
             manifest=read.get("manifest"),
             out_of_fold=read.get("out_of_fold", {}),
             task=read.get("task", ""),
+            signatures=read.get("metrics", {}),
             others={key: value for key, value in read.items() if key not in known},
         )
         texts = (entry.run, entry.sha256, entry.time, *entry.subtasks, entry.manifest or "", entry.task)
@@ -83,6 +87,8 @@ class LedgerEntry:
             isinstance(one, dict) and all(map(_is_number, one.values())) for one in of_folds.values()
         ):
             raise TypeError("expected numbers for each subtask")
+        if not isinstance(entry.signatures, dict) or not all(isinstance(one, str) for one in entry.signatures.values()):
+            raise TypeError("expected text for each subtask")
         if not _is_number(entry.n_images):
             raise TypeError("expected a number of images")
         return entry
@@ -101,6 +107,7 @@ class LedgerEntry:
             "manifest": self.manifest,
             "out_of_fold": self.out_of_fold,
             **named,
+            **({"metrics": self.signatures} if self.signatures else {}),
         } | self.others
 
 

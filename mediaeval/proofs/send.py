@@ -12,6 +12,7 @@ from mediaeval.proofs.replay import replay
 from mediaeval.proofs.submit import Submitted, submit
 from mediaeval.runs import RunFolder
 from submission.ledger import Ledger, LedgerEntry
+from submission.metric_scores import metrics_of
 from submission.task import Task
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 
@@ -74,5 +75,6 @@ def send(
         },
         task="" if task == VISUAL_SENTIMENT_2021 else task.name,
         manifest=None if folder.read_manifest().files is None else file_digest(folder.manifest),
+        signatures={name: metrics_of(task[name])[0].signature for name in records},
     )
     return SubmissionReceipt(submitted, rehearsed, replayed, ledger.record(entry))

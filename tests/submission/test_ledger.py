@@ -57,6 +57,16 @@ def test_a_line_names_another_task_and_its_runs_are_counted_apart(tmp_path):
     assert "run 3, after a, b" in warning
 
 
+def test_a_line_ends_with_what_its_scores_depend_on(tmp_path):
+    path, signatures = tmp_path / "ledger.jsonl", {"subtask1": "f1|average:weighted|absent:zero|columns:T1|v:1"}
+    Ledger(path, TASK).record(replace(entry("a"), signatures=signatures))
+    assert path.read_text().endswith(f', "metrics": {json.dumps(signatures)}}}\n')
+    assert Ledger(path, TASK).entries[-1].signatures == signatures
+    path.write_text(path.read_text().replace('"f1|average:weighted|absent:zero|columns:T1|v:1"', "1"))
+    with pytest.raises(RunFileError, match="this line is not a record of a run"):
+        Ledger(path, TASK)
+
+
 @pytest.mark.parametrize("cut", [b'{"run": "lost", "sha2', b"{", b"\0\0\0\0"])
 def test_a_line_that_was_cut_off_is_set_aside_and_nothing_is_refused(cut, tmp_path):
     path = tmp_path / "ledger.jsonl"
