@@ -16,8 +16,8 @@ Errors that the caller can correct are `mediaeval.UserError`: the message says w
 what to do. Progress and warnings are logged below the logger `mediaeval`.
 
 `task` may be a task, the name of one that mediaeval has, or a task file. Without it, a function is of the task of its
-run; otherwise of the task of its settings or of mediaeval.toml in the current folder, section [task]; otherwise of
-Visual Sentiment 2021.
+run, also of the one whose run file it takes; otherwise of the task of its settings or of mediaeval.toml in the current
+folder, section [task]; otherwise of Visual Sentiment 2021.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mediaeval.tasks import decide_task
+from mediaeval.tasks import decide_task, runs_of
 from submission.check import CheckReport, check_files, expected_header
 from submission.errors import UserError
 from submission.score import SubtaskScore
@@ -357,7 +357,9 @@ def check_run(
 
     Raises UserError when the test list or the dev set cannot be read.
     """
-    return check_files([Path(file)], Path(ids), decide_task(task), dev=_path(dev), partial=partial)[0]
+    return check_files(
+        [Path(file)], Path(ids), decide_task(task, runs=runs_of([Path(file)])), dev=_path(dev), partial=partial
+    )[0]
 
 
 def score_run(
@@ -382,7 +384,7 @@ def score_run(
     from submission.runfile import read_run
     from submission.score import score
 
-    of = decide_task(task)
+    of = decide_task(task, runs=runs_of([Path(file)]))
     return score(read_labels(Path(truth), of), read_run(Path(file), expected_header(_path(dev), of)), of)
 
 

@@ -5,7 +5,7 @@ the original is not at hand. A run without one is of Visual Sentiment 2021, or o
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pydantic import Field
@@ -98,6 +98,13 @@ def task_of_run(folder: Path) -> Task:
         raise RunFolderError(
             *error.problems, f"{file} is part of the run: put it back, from a copy, or train the run again."
         ) from None
+
+
+def runs_of(files: Iterable[Path]) -> list[Path]:
+    """Return the run folders with a task file in which some files lie, for `decide_task`."""
+    return [
+        folder for folder in dict.fromkeys(Path(file).parent for file in files) if os.path.lexists(folder / TASK_FILE)
+    ]
 
 
 def is_of_task(folder: Path, task: Task) -> bool:

@@ -105,14 +105,14 @@ def command(
     if self_test and len(runs) != 1:
         raise _wrong_usage("--self-test takes one run file.")
 
-    from mediaeval.tasks import decide_task
+    from mediaeval.tasks import decide_task, runs_of
     from submission.alignment.align import CANNOT_TELL
     from submission.check import check_file, check_teams, expected_header, run_paths
     from submission.desk.arrangement import ArrangementChecker
     from submission.labels import read_ids
 
     try:
-        of = decide_task(task, settings=config)
+        of = decide_task(task, runs=runs_of(runs), settings=config)
         teams = check_teams(runs, of)
         runs = run_paths(runs, of)
         check_alignment = (

@@ -20,11 +20,11 @@ def command(
 ) -> None:
     """List the ids and labels that differ between two run files, joined by id. Exit status 1 when any differ."""
     from mediaeval.errors import first_few
-    from mediaeval.tasks import decide_task
+    from mediaeval.tasks import decide_task, runs_of
     from submission.compare import difference
     from submission.labels import read_labels
 
-    of = decide_task(task)
+    of = decide_task(task, runs=runs_of([first, second]))
     found = difference(read_labels(first, of), read_labels(second, of), of)
     if json:
         print_json(found.to_dict())

@@ -58,14 +58,14 @@ def _run_file(run: str, task: str | None, ids: Path | None, dev: Path | None) ->
     """Return the run file, its expected header and the ids of its test set."""
     from mediaeval.errors import RunFileError
     from mediaeval.runs import open_run
-    from mediaeval.tasks import decide_task
+    from mediaeval.tasks import decide_task, runs_of
     from submission.check import expected_header
     from submission.labels import read_ids
     from submission.task import Header
 
     path = Path(run)
     if path.is_file():
-        of = decide_task(task)
+        of = decide_task(task, runs=runs_of([path]))
         if ids is None:
             raise RunFileError(f"{path}: --ids TESTSET.csv is required with a run file. Give the test list.")
         return path, expected_header(dev, of), read_ids(ids, of)

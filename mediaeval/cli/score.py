@@ -43,11 +43,11 @@ def command(
     Of one file: weighted F1 with its 95 % interval, and the F1 and support of each label, tab-separated. Of several, of
     a folder or a zip: a leaderboard of all of them, whatever is wrong with the files.
     """
-    from mediaeval.tasks import decide_task
+    from mediaeval.tasks import decide_task, runs_of
     from submission.desk.commands import wants_leaderboard, write_leaderboard
     from submission.score import as_text, score_file
 
-    of = decide_task(task)
+    of = decide_task(task, runs=runs_of(runs))
     if rule is not None and rule not in RULES:
         raise typer.BadParameter(f"got {rule!r}; expected {' or '.join(RULES)}.", param_hint="--rule")
     if wants_leaderboard(runs, rule, csv, out):

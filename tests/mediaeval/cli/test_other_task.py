@@ -82,9 +82,10 @@ def test_it_is_trained_predicted_submitted_checked_and_scored(folder, run):
     assert Path(task).read_text() == WATER
     manifest = json.loads(Path("runs/first/manifest.json").read_text())
     assert "task.toml" in manifest["files"], "an edited one is found by its digest"
-    run("check", "runs/first/run.csv", "--ids", "test", "--task", task)
-    scored = run("score", "runs/first/run.csv", "--truth", "test/labels.csv", "--task", task, "--json").stdout
+    run("check", "runs/first/run.csv", "--ids", "test")
+    scored = run("score", "runs/first/run.csv", "--truth", "test/labels.csv", "--json").stdout
     assert list(json.loads(scored)) == ["water"]
+    assert run("diff", "runs/first/run.csv", "test/labels.csv", code=None).stdout.startswith("# water:")
     assert json.loads(Path("runs/ledger.jsonl").read_text())["task"] == "water"
     assert run("reproduce", "first").stdout.startswith("runs/first/run.csv: reproduced byte for byte")
     assert run("ls", "runs", "--task", task, "--json").stdout.count('"water"') == 1
