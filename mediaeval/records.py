@@ -83,12 +83,15 @@ class RunManifest:
 class OutOfFoldRecord:
     """How a subtask scored on all dev images, each predicted by a model that was trained on none of its group.
 
-    f1          weighted F1, 0..1
+    f1          weighted F1, 0..1; of a subtask with a metric of its own the value of that
     interval    95 %, of that score
     new_set     95 %, of the score on `n_new` other images of other groups
     folds       how many
-    baselines   name of a constant prediction → its weighted F1
-    thresholds  of each fold, label → threshold
+    baselines   name of a constant prediction → its score
+    thresholds  of each fold, label → threshold; none where answers are numbers
+    metric      its name for people, and `signature`; empty: weighted F1
+    per_column  as in `MetricScore`
+    choice      of a head that is chosen among several: see `SubtaskRecord.choice`; of each fold
     """
 
     f1: float
@@ -100,39 +103,102 @@ class OutOfFoldRecord:
     per_label: tuple[LabelScore, ...]
     baselines: dict[str, float]
     thresholds: tuple[dict[str, float], ...]
+    metric: str = ""
+    signature: str = ""
+    per_column: dict[str, float] = field(default_factory=dict)
+    choice: tuple[str, ...] = ()
 
     @classmethod
     def from_dict(cls, read: dict[str, Any]) -> "OutOfFoldRecord":
         record = cls(
-            f1=_number(read["f1"]),
+            f1=_number(read["value" if "metric" in read else "f1"]),
             interval=_pair(read["interval"]),
             new_set=_pair(read["new_set"]),
             folds=_count(read["folds"]),
             n_images=_count(read["n_images"]),
             n_new=_count(read["n_new"]),
-            per_label=tuple(_label_score(one) for one in _list(read["per_label"])),
+            per_label=tuple(_label_score(one) for one in _list(read.get("per_label", []))),
             baselines=_number_by_name(read["baselines"]),
             thresholds=tuple(_share_by_name(one) for one in _list(read["thresholds"])),
+            metric=_text(read.get("metric", "")),
+            signature=_text(read.get("signature", "")),
+            per_column=_number_by_name(read.get("per_column", {})),
+            choice=tuple(_texts(read.get("choice", []))),
         )
         if len(record.thresholds) != record.folds:
             raise ValueError("expected thresholds for each fold")
         return record
 
     def to_dict(self) -> dict[str, Any]:
+        own = {"metric": self.metric, "signature": self.signature, "value": self.f1}
+        parts: dict[str, Any] = {"per_label": [label.to_dict() for label in self.per_label]}
         return {
-            "f1": self.f1,
+            **(own if self.metric else {"f1": self.f1}),
             "interval": self.interval,
             "new_set": self.new_set,
             "folds": self.folds,
             "n_images": self.n_images,
             "n_new": self.n_new,
-            "per_label": [label.to_dict() for label in self.per_label],
+            **(_parts(self.per_label, self.per_column) if self.metric else parts),
             "baselines": self.baselines,
             "thresholds": list(self.thresholds),
+        } | ({"choice": list(self.choice)} if self.choice else {})
+
+
+@dataclass(frozen=True)
+class MetricScore:
+    """The score of one subtask by a metric of its own, in the metric's units.
+
+    metric      its name for people
+    signature   everything that its value depends on
+    interval    95 %
+    per_label   F1 of each label, 0..1; none where answers are numbers
+    per_column  heading → the metric of that column alone, where answers are numbers in several columns
+    """
+
+    subtask: str
+    metric: str
+    signature: str
+    value: float
+    interval: tuple[float, float]
+    per_label: tuple[LabelScore, ...]
+    per_column: dict[str, float]
+    n_images: int
+
+    @classmethod
+    def from_dict(cls, read: dict[str, Any]) -> "MetricScore":
+        return cls(
+            subtask=_text(read["subtask"]),
+            metric=_text(read["metric"]),
+            signature=_text(read["signature"]),
+            value=_number(read["value"]),
+            interval=_pair(read["interval"]),
+            per_label=tuple(_label_score(one) for one in _list(read.get("per_label", []))),
+            per_column=_number_by_name(read.get("per_column", {})),
+            n_images=_count(read["n_images"]),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "subtask": self.subtask,
+            "metric": self.metric,
+            "signature": self.signature,
+            "value": self.value,
+            "interval": self.interval,
+            **_parts(self.per_label, self.per_column),
+            "n_images": self.n_images,
         }
 
 
-_OWN_KEYS = ("subtask", "scale", "blocks", "thresholds", "fallback", "images", "validation", "out_of_fold", "models")
+def _parts(per_label: tuple[LabelScore, ...], per_column: dict[str, float]) -> dict[str, Any]:
+    found: dict[str, Any] = {"per_label": [label.to_dict() for label in per_label]} if per_label else {}
+    return found | ({"per_column": per_column} if per_column else {})
+
+
+_OWN_KEYS = (
+    *("subtask", "scale", "blocks", "thresholds", "fallback", "images", "validation", "choice", "out_of_fold"),
+    "models",
+)
 
 
 @dataclass(frozen=True)
@@ -141,13 +207,14 @@ class SubtaskRecord:
 
     settings    the subtask's section of the configuration, with every default written out
     blocks      extractor → width, of the vectors that the model reads
-    thresholds  label → threshold
-    prior       label → its share of the training images: what an image without features gets
+    thresholds  label → threshold; none where answers are numbers
+    prior       label → its share of the training images, or the mean score: what an image without features gets
     n_train, n_val  images on the two sides
     refitted    whether there is a model of the whole dev set
     baselines   name of a constant prediction → its weighted F1
     models      file → sha256 of its bytes
     out_of_fold  how it scored on all dev images; None: the split alone was scored
+    choice      of a head that is chosen among several: its name, and what each scored in the training images
     """
 
     FILE: ClassVar[str] = "subtask.json"
@@ -161,10 +228,11 @@ class SubtaskRecord:
     n_train: int
     n_val: int
     refitted: bool
-    score: SubtaskScore
+    score: SubtaskScore | MetricScore
     baselines: dict[str, float]
     models: dict[str, str] = field(default_factory=dict)
     out_of_fold: OutOfFoldRecord | None = None
+    choice: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_dict(cls, read: dict[str, Any]) -> "SubtaskRecord":
@@ -175,14 +243,15 @@ class SubtaskRecord:
             scale=_text(read["scale"]),
             blocks={name: _count(width) for name, width in _mapping(read["blocks"]).items()},
             thresholds=_share_by_name(read["thresholds"]),
-            prior=_share_by_name(read["fallback"]),
+            prior=(_share_by_name if read["thresholds"] else _number_by_name)(read["fallback"]),
             n_train=_count(images["train"]),
             n_val=_count(images["val"]),
             refitted=_flag(images["refit"]),
-            score=_score(validation),
+            score=MetricScore.from_dict(validation) if "metric" in validation else _score(validation),
             baselines=_number_by_name(validation.get("baselines", {})),  # the first versions had another key
             models=_text_by_name(read["models"]),
             out_of_fold=OutOfFoldRecord.from_dict(_mapping(read["out_of_fold"])) if "out_of_fold" in read else None,
+            choice=_mapping(read.get("choice", {})),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -199,6 +268,7 @@ class SubtaskRecord:
             "fallback": self.prior,
             "images": {"train": self.n_train, "val": self.n_val, "refit": self.refitted},
             "validation": self.score.to_dict() | {"baselines": self.baselines},
+            **({"choice": self.choice} if self.choice else {}),
         } | ({"out_of_fold": self.out_of_fold.to_dict()} if self.out_of_fold else {})
 
 

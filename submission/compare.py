@@ -116,6 +116,8 @@ class Comparison:
     scores: dict[str, tuple[float, float, float]]
     pairs: tuple[Pair, ...]
     warnings: tuple[str, ...] = ()  # what so few images cannot tell
+    metric: str = ""  # by which they are compared, where it is not weighted F1
+    signature: str = ""  # of that metric
     out_of_fold: bool = False  # whether the images are all of the dev set, each answered by models that never saw it
 
 

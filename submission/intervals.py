@@ -2,7 +2,7 @@
 
 Both are centred on the out-of-fold weighted F1 and widened by the shares below. Images of one group resemble each
 other, so groups are resampled, never images. All is computed on the scale arcsin √F1, on which the spread of a share
-does not depend on the share, and which ends at 0 and 1.
+does not depend on the share, and which ends at 0 and 1. Other metrics are treated alike: `metric_intervals`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from submission.metrics.decisions import counts, weighted_of_counts
-from submission.metrics.resampling import group_places
+from submission.metrics.evaluation import value_of
+from submission.metrics.resampling import group_places, resampled
 
 if TYPE_CHECKING:
     import numpy as np
+
+    from submission.metrics.definition import Metric
+    from submission.metrics.sample import Sample
 
 Z = 1.96  # two-sided 95 % of a normal distribution
 # What resampling the answers of one cross-validation cannot show, as shares of the variance that it does show. Nothing
@@ -72,6 +76,65 @@ def intervals(
         return min(float(low), f1), max(float(high), f1)
 
     return Intervals(f1, limits(1 + REPEATED), limits(1 + TRAINED + len(cells) / n_new))
+
+
+def metric_intervals(
+    metric: Metric, sample: Sample, groups: Sequence[Hashable], *, n_new: int, seed: int = 0, resamples: int = 1000
+) -> Intervals:
+    """Return the value of any metric, as `f1`, with its intervals; the arguments are those of `intervals`.
+
+    A correlation is treated on the scale of its inverse hyperbolic tangent, an error in its own units. `REPEATED` and
+    `TRAINED`, which were measured for F1, are taken for every metric. Resamples in which the metric is not defined are
+    left out; where it never is, both intervals are all that it can be.
+    """
+    import numpy as np
+
+    assert sample.n == len(groups) > 0, f"{sample.n} images and {len(groups)} groups; expected as many, at least 1"
+    assert n_new >= 1, f"n_new is {n_new}; expected at least 1 image"
+    value, place = value_of(metric, sample), group_places(groups)
+    n_groups = int(place.max()) + 1
+    draws = np.random.default_rng(seed).multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=resamples)
+    values = resampled(sample, draws[:, place].astype(np.float32))
+    values = values[np.isfinite(values)]
+    if not len(values):
+        ends = sorted((metric.lowest, metric.measure.highest))
+        return Intervals(value, (ends[0], ends[1]), (ends[0], ends[1]))
+    on_scale = _to_scale(metric, values)
+    centre, variance = on_scale.mean(), on_scale.var()
+
+    def limits(share: float) -> tuple[float, float]:
+        half = Z * np.sqrt(variance * share)
+        low, high = _from_scale(metric, np.array([centre - half, centre + half]))
+        return min(float(low), value), max(float(high), value)
+
+    return Intervals(value, limits(1 + REPEATED), limits(1 + TRAINED + sample.n / n_new))
+
+
+def _to_scale(metric: Metric, values: np.ndarray) -> np.ndarray:
+    """Return values on a scale on which their spread depends little on them."""
+    import numpy as np
+
+    if metric.measure.lowest is None:
+        return values
+    if metric.measure.lowest < 0:
+        correlations: np.ndarray = np.arctanh(np.clip(values, -1 + 1e-9, 1 - 1e-9))
+        return correlations
+    shares: np.ndarray = np.arcsin(np.sqrt(np.clip(values, 0, 1)))
+    return shares
+
+
+def _from_scale(metric: Metric, scaled: np.ndarray) -> np.ndarray:
+    """Return what `_to_scale` made such, within the range of the metric."""
+    import numpy as np
+
+    if metric.measure.lowest is None:
+        errors: np.ndarray = np.maximum(scaled, 0)
+        return errors
+    if metric.measure.lowest < 0:
+        correlations: np.ndarray = np.tanh(scaled)
+        return correlations
+    shares: np.ndarray = np.sin(np.clip(scaled, 0, np.pi / 2)) ** 2
+    return shares
 
 
 def sums_by_group(cells: np.ndarray, groups: Sequence[Hashable]) -> np.ndarray:

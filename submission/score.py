@@ -53,6 +53,16 @@ class SubtaskScore:
     absent: tuple[str, ...] = ()  # images without an answer, each of which counts as wrong
     signature: str = ""  # everything that `weighted_f1` depends on; empty in the records of runs
 
+    @property
+    def metric(self) -> str:
+        """What it is a score by, for people."""
+        return "weighted F1"
+
+    @property
+    def value(self) -> float:
+        """The weighted F1, under the name that every score has."""
+        return self.weighted_f1
+
     def to_dict(self) -> dict[str, Any]:
         """Return the score for `json.dumps`; `absent` is left out where no image is without an answer."""
         read: dict[str, Any] = {

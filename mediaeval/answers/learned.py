@@ -61,7 +61,9 @@ def learned_task(task: Task, items: Mapping[str, Sequence[str]] | None = None) -
 
 def learned(task: Task, subtask: Subtask, items: Sequence[str] = ()) -> Subtask:
     """Return a subtask as a model learns it, with its rules; the same one where it has class names or flags alone."""
-    if isinstance(subtask, Learned) or subtask.plain or subtask.kind == "rank":
+    if isinstance(subtask, Learned):
+        return subtask if subtask.labels or not items else replace(subtask, labels=tuple(items))
+    if subtask.plain or subtask.kind == "rank":
         return subtask
     labels, multi_label = subtask.labels, True
     if subtask.kind == "set":

@@ -49,6 +49,11 @@ def target_matrix(subtask: Subtask, labels: Mapping[str, Label], ids: Sequence[s
     return P.astype(np.int8)
 
 
+def probabilities_of(subtask: Subtask, labels: Mapping[str, Label], ids: Sequence[str]) -> np.ndarray:
+    """Return the probabilities in the answers of a run, float64 (n_ids, n_labels), of a subtask that asks for them."""
+    return np.array(_values(subtask, [labels[image_id] for image_id in ids], subtask.labels), dtype=np.float64).T
+
+
 def positive_value(subtask: Subtask) -> str | int:
     """Return the value of the label beside a probability that it is the probability of."""
     rule = getattr(subtask, "threshold", None)

@@ -26,8 +26,18 @@ def answers_of(
     """
     if subtask.plain:
         return subtask.from_matrix(decisions, ids)
-    columns = [_column(subtask, k, outputs, decisions, thresholds) for k in range(len(subtask.columns))]
-    return dict(zip(ids, zip(*columns, strict=True), strict=True))
+    columns = columns_of(subtask, outputs, decisions, thresholds)
+    return dict(zip(ids, zip(*columns.values(), strict=True), strict=True))
+
+
+def columns_of(
+    subtask: Subtask, outputs: np.ndarray, decisions: np.ndarray, thresholds: Sequence[float]
+) -> dict[str, list[Any]]:
+    """Return heading → the values of a column, one per image; the arguments are those of `answers_of`."""
+    return {
+        column.heading: _column(subtask, place, outputs, decisions, thresholds)
+        for place, column in enumerate(subtask.columns)
+    }
 
 
 def _column(

@@ -11,8 +11,10 @@ import pandas as pd
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from mediaeval.classifiers import make_classifier
-from mediaeval.classifiers.head import HistoryRow, OnEpoch
+from mediaeval.answers.learned import SCORES, form
+from mediaeval.classifiers import make_classifier, make_regressor
+from mediaeval.classifiers.base import Classifier
+from mediaeval.classifiers.head import Head, HistoryRow, OnEpoch
 from mediaeval.classifiers.scaling import BlockScaler
 from mediaeval.errors import FeaturesError, UserError, WeightsError, first_line
 from mediaeval.features.images import Images
@@ -23,13 +25,13 @@ from submission.task import Subtask
 
 @dataclass
 class SubtaskModel:
-    """A scaler and a classifier for one subtask, on blocks of features of the given widths.
+    """A scaler and a classifier for one subtask, on blocks of features of the given widths; of scores a regressor.
 
-    Labels and probabilities are data frames: image ids × task.labels.
+    Labels, and probabilities or scores, are data frames: image ids × task.labels.
     """
 
-    task: Subtask
-    classifier: str  # name in CLASSIFIERS
+    task: Subtask  # as it is learned
+    classifier: str  # name in CLASSIFIERS, or in REGRESSORS
     params: dict[str, Any]
     blocks: dict[str, int]  # extractor name → width, in the order of concatenation
     scale: str
@@ -38,7 +40,8 @@ class SubtaskModel:
 
     def __post_init__(self) -> None:
         widths = list(self.blocks.values())
-        self.estimator = make_classifier(self.classifier, self.params, random_state=self.seed)
+        make = make_regressor if form(self.task) == SCORES else make_classifier
+        self.estimator: Head = make(self.classifier, self.params, random_state=self.seed)
         self.scaler = BlockScaler(widths=widths, scale="none" if self.estimator.own_scale else self.scale)
         self.lacks_weights = False
         order = list(self.task.labels) if self.task.ordered else None
@@ -81,17 +84,27 @@ class SubtaskModel:
             views = self.scaler.transform_views(views)
         held_out = None
         if validation is not None:
-            held_out = (self.scaler.transform(validation[0]), self._target(validation[1]))
-        self.estimator.fit(X, self._target(labels), views=views, validation=held_out, on_epoch=on_epoch, groups=groups)
+            held_out = (self.scaler.transform(validation[0]), self.target(validation[1]))
+        self.estimator.fit(X, self.target(labels), views=views, validation=held_out, on_epoch=on_epoch, groups=groups)
         return self
 
-    def _target(self, labels: pd.DataFrame | np.ndarray) -> np.ndarray:
-        """Return targets for estimators: class names (n_images,) if single-label, else 0/1 (n_images, n_labels)."""
+    def target(self, labels: pd.DataFrame | np.ndarray) -> np.ndarray:
+        """Return targets for estimators: class names (n_images,) if single-label, else 0/1 (n_images, n_labels).
+
+        A single label is a vector of 0 and 1, since estimators take two classes so; scores are as they are.
+        """
         Y = np.asarray(labels)
-        return Y if self.task.multi_label else np.array(self.task.labels)[Y.argmax(axis=1)]
+        if form(self.task) == SCORES:
+            return Y
+        if not self.task.multi_label:
+            return np.array(self.task.labels)[Y.argmax(axis=1)]
+        return Y[:, 0] if self._is_binary() else Y
+
+    def _is_binary(self) -> bool:
+        return self.task.multi_label and len(self.task.labels) == 1 and form(self.task) != SCORES
 
     def predict_proba(self, images: Images) -> pd.DataFrame:
-        """Return probabilities, 0..1: ids × labels.
+        """Return probabilities, 0..1, or scores: ids × labels.
 
         Raises FeaturesError when features have another width than those that the model was trained on.
         """
@@ -108,7 +121,7 @@ class SubtaskModel:
                 f"{self.task.name}: got features of width {X.shape[1]}; expected {sum(self.blocks.values())} "
                 f"({', '.join(f'{name} {width}' for name, width in self.blocks.items())})."
             )
-        return self._columns(self.estimator.predict_proba(self.scaler.transform(X)))
+        return self._columns(self.estimator.outputs(self.scaler.transform(X)))
 
     def left_out(self) -> pd.DataFrame | None:
         """Return probabilities of each training image by the fit to the others, a row each, in the order of `fit`.
@@ -135,11 +148,24 @@ class SubtaskModel:
         """Set the weights of an average, (n_members,), which sum to 1."""
         self.estimator.weights_ = weights
 
+    def of_labels(self, P: np.ndarray, labels: pd.DataFrame) -> pd.DataFrame:
+        """Return the answers of an estimator that was fitted to `target(labels)`, with the columns of the task."""
+        target = self.target(labels)
+        return self._with_columns(P, np.unique(target) if target.ndim == 1 else np.arange(target.shape[1]))
+
     def _columns(self, P: np.ndarray) -> pd.DataFrame:
-        """Return the classifier's probabilities with the columns of the task."""
-        columns = list(self.task.labels) if self.task.multi_label else list(self.estimator.classes_)
+        """Return the classifier's probabilities, or the regressor's scores, with the columns of the task."""
+        classes = self.estimator.classes_ if isinstance(self.estimator, Classifier) else np.arange(P.shape[1])
+        return self._with_columns(P, classes)
+
+    def _with_columns(self, P: np.ndarray, classes: np.ndarray) -> pd.DataFrame:
+        own: list[str | None] = list(self.task.labels)
+        if self._is_binary():  # the column of 1, which a fold without any lacks
+            own = [self.task.labels[0] if one == 1 else None for one in classes]
+        elif not self.task.multi_label and form(self.task) != SCORES:
+            own = list(classes)
         # a class that no training image has gets probability 0
-        return pd.DataFrame(P, columns=columns).reindex(columns=list(self.task.labels), fill_value=0.0)
+        return pd.DataFrame(P, columns=own).reindex(columns=list(self.task.labels), fill_value=0.0)
 
     def save(self, path: Path) -> None:
         """Write one safetensors file, from which `load_model` rebuilds the model."""

@@ -20,11 +20,12 @@ from mediaeval.classifiers.scaling import BlockScaler
 from mediaeval.errors import DatasetError
 
 
-def tune_thresholds(Y: np.ndarray, P: np.ndarray) -> np.ndarray:
+def tune_thresholds(Y: np.ndarray, P: np.ndarray, *, both_sides: bool = False) -> np.ndarray:
     """Return for each label the threshold with the highest F1, float64 (n_labels,).
 
-    Y  truth, 0/1 (n_images, n_labels)
-    P  probabilities 0..1 (n_images, n_labels), of images the model was not trained on
+    Y           truth, 0/1 (n_images, n_labels)
+    P           probabilities 0..1 (n_images, n_labels), of images the model was not trained on
+    both_sides  whether the F1 of images without the label counts as much as that of images with it
 
     The candidates are ½ and the midpoints between neighbouring probabilities, starting from 0; together they give all
     possible decisions. Among equally good ones the nearest to ½ is taken, then the lower. A label without positives
@@ -33,10 +34,10 @@ def tune_thresholds(Y: np.ndarray, P: np.ndarray) -> np.ndarray:
     Y, P = np.asarray(Y), np.asarray(P, dtype=np.float64)
     assert Y.shape == P.shape, f"truth {Y.shape} and probabilities {P.shape} are not of the same images and labels"
     assert ((P >= 0) & (P <= 1)).all(), "probabilities must lie within 0..1"
-    return np.array([_tune(y == 1, p) for y, p in zip(Y.T, P.T, strict=True)])
+    return np.array([_tune(y == 1, p, both_sides) for y, p in zip(Y.T, P.T, strict=True)])
 
 
-def _tune(y: np.ndarray, p: np.ndarray) -> float:
+def _tune(y: np.ndarray, p: np.ndarray, both_sides: bool) -> float:
     if not y.any():
         return 0.5
     values = np.unique(p)
@@ -48,6 +49,9 @@ def _tune(y: np.ndarray, p: np.ndarray) -> float:
     chosen = len(p) - np.searchsorted(np.sort(p), candidates)
     hits = y.sum() - np.searchsorted(np.sort(p[y]), candidates)
     f1 = 2 * hits / (chosen + y.sum())
+    if both_sides:
+        left = len(p) - chosen - (y.sum() - hits)  # images without it that are not chosen
+        f1 = (f1 + 2 * left / np.maximum(2 * len(p) - chosen - y.sum(), 1)) / 2
     best = candidates[f1 == f1.max()]
     return float(best[np.abs(best - 0.5).argmin()])
 

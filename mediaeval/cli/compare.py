@@ -32,7 +32,7 @@ def command(runs: Runs, seed: Seed = 0, task: TaskName = None, json: Json = Fals
                     "images": one.n_images,
                     "out_of_fold": one.out_of_fold,
                     "warnings": one.warnings,
-                    "scores": {run: dict(zip(("f1", "low", "high"), s, strict=True)) for run, s in one.scores.items()},
+                    "scores": {run: dict(zip((name, "low", "high"), s, strict=True)) for run, s in one.scores.items()},
                     "pairs": [
                         {
                             "first": pair.first,
@@ -47,13 +47,15 @@ def command(runs: Runs, seed: Seed = 0, task: TaskName = None, json: Json = Fals
                         for pair in one.pairs
                     ],
                 }
+                | ({"metric": one.metric, "signature": one.signature} if one.metric else {})
                 for one in results
+                for name in ("value" if one.metric else "f1",)
             ]
         )
         return
     for one in results:
         rows = [[run, *score] for run, score in one.scores.items()]
-        print_table(f"{one.subtask}: {_images(one)}", ["run", "weighted F1", "low", "high"], rows)
+        print_table(f"{one.subtask}: {_images(one)}", ["run", one.metric or "weighted F1", "low", "high"], rows)
         pairs = [
             [p.first, p.second, p.gap, *p.interval, p.p_bootstrap, p.p_permutation, p.p, p.verdict] for p in one.pairs
         ]

@@ -47,6 +47,6 @@ def command(
             }
         else:
             title = f"{name}: {counted(len(one.truth), 'validation image')}"
-            scores = {run: (record.score.weighted_f1, *record.score.interval) for run, record in records.items()}
-        print_table(title, ["run", "weighted F1", "low", "high"], [[run, *score] for run, score in scores.items()])
+            scores = {run: (record.score.value, *record.score.interval) for run, record in records.items()}
+        print_table(title, ["run", one.score.metric, "low", "high"], [[run, *score] for run, score in scores.items()])
     print_line(f"run: {folder.path}")

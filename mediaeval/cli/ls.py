@@ -177,7 +177,7 @@ def _runs(task: str | None, config: Path | None) -> list[dict]:
         scores: dict[str, float | str] = {}
         for name in in_run:
             try:
-                scores[name] = run.read_subtask(name).score.weighted_f1
+                scores[name] = run.read_subtask(name).score.value
             except RunFolderError:
                 scores[name] = "half written"
         rows.append(

@@ -32,7 +32,11 @@ EXAMPLE = (
 NEEDS_ARGUMENTS = True
 
 # name of a baseline of a trained subtask → what it predicts, with one label per image and with several
-BASELINES = {"the most common": ("majority class", "majority labels"), "every label": ("", "every label")}
+BASELINES = {
+    "the most common": ("majority class", "majority labels"),
+    "every label": ("", "every label"),
+    "the mean": ("the mean", "the mean"),
+}
 
 
 def command(
@@ -153,27 +157,40 @@ def command(
 
 def _print(result: "TrainedSubtask") -> None:
     """Print a subtask's scores, out of fold first, its constant-prediction baselines, and a row for each label."""
+    from mediaeval.records import MetricScore
+
     subtask, of_folds = result.task, result.out_of_fold
     validated = counted(len(result.truth), "validation image")
-    split = f"{_scored(result.score.weighted_f1, result.score.interval)} on {validated}"
+    metric = result.score.metric
+    split = f"{_scored(result.score.value, result.score.interval)} on {validated}"
     if of_folds:
         record = of_folds.record
         low, high = record.new_set
         title = [
-            f"{subtask.name}: weighted F1 {_scored(record.f1, record.interval)} out of fold on "
+            f"{subtask.name}: {metric} {_scored(record.f1, record.interval)} out of fold on "
             f"{counted(record.n_images, 'dev image')}, {record.folds} folds",
             f"on {counted(record.n_new, 'other image')}: {low:.3f} to {high:.3f} (95 %)",
             f"the split alone: {split}",
         ]
         baselines, per_label = record.baselines, record.per_label
     else:
-        title = [f"{subtask.name}: weighted F1 {split}"]
+        title = [f"{subtask.name}: {metric} {split}"]
         baselines, per_label = result.baselines, tuple(result.score.per_label)
     if frozen := result.frozen:
         of_frozen = _scored(frozen.weighted_f1, frozen.interval)
         title.append(f"frozen features of the same network ({frozen.extractor}, {frozen.classifier}): {of_frozen}")
+    if isinstance(result.score, MetricScore):
+        title.append(f"signature: {result.score.signature}")
+    if choice := result.record().choice:
+        of_each = ", ".join(f"{name} {score:.3f}" for name, score in choice["scores"].items())
+        title.append(f"head: {choice['head']}, chosen among {choice['of']} by {choice['by']} in training: {of_each}")
     constant = ", ".join(f"{BASELINES[name][subtask.multi_label]} {f1:.3f}" for name, f1 in baselines.items())
-    title.append(f"constant-prediction baseline{'s' if len(baselines) > 1 else ''}: {constant}")
+    if constant:
+        title.append(f"constant-prediction baseline{'s' if len(baselines) > 1 else ''}: {constant}")
+    if not result.thresholds:  # answers are numbers
+        per_column = of_folds.record.per_column if of_folds else getattr(result.score, "per_column", {})
+        print_table("\n".join(title), ["column", metric], [[name, value] for name, value in per_column.items()])
+        return
     columns = ["label", "F1", "images", "threshold"]
     rows = [
         [subtask.short(scored.label), scored.f1, scored.support, threshold]

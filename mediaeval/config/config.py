@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, Field, InstanceOf, PrivateAttr
 
+from mediaeval.answers.learned import CLASSES, DECISIONS, SCORES, form, is_numeric
 from mediaeval.classifiers import classifier_settings
 from mediaeval.config.sections import (
     AUTO,
@@ -118,11 +119,15 @@ class Config(Settings):
         """Return a sentence for each setting of `subtasks` that changes nothing, or less than it says."""
         default = SubtaskSection.model_fields["threshold"].default
         found = [
-            f"{name}: threshold = {self.subtask(name).threshold} has no effect: an image gets the likeliest of "
-            f"{name}'s labels, whatever its probability. Leave it out, or set that of a subtask with several labels "
-            "per image."
+            f"{name}: threshold = {self.subtask(name).threshold} has no effect: "
+            + (
+                "its answers are numbers. Leave it out."
+                if is_numeric(self.task[name])
+                else f"an image gets the likeliest of {name}'s labels, whatever its probability. Leave it out, or set "
+                "that of a subtask with several labels per image."
+            )
             for name in subtasks
-            if not self.task[name].multi_label and self.subtask(name).threshold != default
+            if form(self.task[name]) != DECISIONS and self.subtask(name).threshold != default
         ]
         for name in subtasks:
             settings = settings_of(system) if (system := self.subtask(name).system) else None
@@ -238,11 +243,16 @@ class _Parser:
         try:
             if section and section.classifier:
                 where = f"{subtask.name}.classifier"
-                settings = classifier_settings(section.classifier, where)
-                if problem := settings.unsuitable(multi_label=subtask.multi_label):
+                settings = classifier_settings(section.classifier, where, scores=form(subtask) == SCORES)
+                if problem := settings.unsuitable(multi_label=form(subtask) != CLASSES):
                     self.problems.append(f"{where}.{problem}")
             elif section and section.system:
                 settings_of(section.system, f"{subtask.name}.system")
+                if form(subtask) == SCORES:
+                    self.problems.append(
+                        f"{subtask.name}.system: got {quoted(section.system['name'])} for a subtask whose answers are "
+                        "scores; expected a regressor on features, since systems learn labels. Leave the system out."
+                    )
         except ConfigError as error:
             self.problems += error.problems
         return section

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mediaeval.answers.learned import CLASSES, PROBABILITIES, SCORES, form
 from mediaeval.classifiers.recipes import RECIPES
 from mediaeval.errors import choose
 from submission.task import Subtask, Task
@@ -19,12 +20,17 @@ class Preset:
     features: Section
     single_label: Section  # of a subtask whose images have exactly one label
     multi_label: Section  # of a subtask whose images have any number of labels
+    scores: Section = field(default_factory=lambda: {"classifier": {"name": "best"}})  # of a subtask of real numbers
     by_name: Mapping[str, Section] = field(default_factory=dict)  # of the subtasks named here, in place of these two
     split: Section = field(default_factory=dict)
 
     def section(self, subtask: Subtask) -> Section:
         """Return how a subtask is trained."""
-        return self.by_name.get(subtask.name, self.multi_label if subtask.multi_label else self.single_label)
+        of_form = {SCORES: self.scores, CLASSES: self.single_label}.get(form(subtask), self.multi_label)
+        section = self.by_name.get(subtask.name, of_form)
+        if form(subtask) == PROBABILITIES:
+            return {key: value for key, value in section.items() if key != "threshold"}
+        return section
 
     def tree(self, task: Task) -> dict[str, Any]:
         """Return the configuration of a task as mediaeval.toml has it, section by section."""

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from mediaeval.answers.learned import items_seen, learned_task
-from mediaeval.answers.targets import target_matrix
+from mediaeval.answers.learned import SCORES, form, items_seen, learned_task
+from mediaeval.answers.targets import strata, target_matrix
 from mediaeval.data.class_folders import find_class_folders, read_class_folders
 from mediaeval.errors import DatasetError
 from submission.image_files import ImageFiles, names_of
@@ -51,6 +51,14 @@ class Dataset:
         learned = self.task[subtask]
         matrix = target_matrix(learned, self.table.labels[subtask], self.ids)
         return pd.DataFrame(matrix, index=pd.Index(self.ids, name="id"), columns=list(learned.labels))
+
+    def strata(self, subtask: str) -> pd.DataFrame:
+        """Return what a split is balanced by, 0/1: the labels of one subtask, or in which quarter each score is."""
+        labels = self.labels(subtask)
+        assert self.task is not None, "it has labels"
+        if form(self.task[subtask]) != SCORES:
+            return labels
+        return pd.DataFrame(strata(self.task[subtask], labels.to_numpy()), index=labels.index)
 
 
 def load_dataset(folder: Path, task: Task, *, labelled: bool = True) -> Dataset:

@@ -177,6 +177,7 @@ def _test_set(test: Path, truth: Path, config: Config, networks: list[FeatureExt
 
 def _dev_result(trained: TrainedSubtask) -> TableCell:
     published = PUBLISHED[trained.task.name].dev
+    assert isinstance(trained.score, SubtaskScore), "the metric of this task is the weighted F1"
     return _result(trained.task, DEV, trained.score, trained.baselines, published, "")
 
 

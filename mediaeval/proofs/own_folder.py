@@ -48,7 +48,7 @@ def held_out_answers(path: Path, dev: LabelTable, task: Task) -> dict[str, dict[
     found = {}
     try:
         run = TrainedRun.open(folder, task)
-        for subtask in (task[name] for name in run.records if name in dev.labels):
+        for subtask in (task[name] for name in run.records if name in dev.labels and task[name].plain):
             table = run.out_of_fold_labels(subtask)
             if table is None:
                 continue

@@ -3,25 +3,25 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
+from mediaeval.answers.learned import is_numeric
 from mediaeval.data.dataset import load_dataset
 from mediaeval.data.split import read_split
 from mediaeval.errors import DatasetError, RunFileError
 from mediaeval.files import passing_folder
+from mediaeval.proofs.expected import TOLERANCE, is_same
 from mediaeval.proofs.submit import write_and_verify
 from mediaeval.runs import RunFolder
 from mediaeval.steps.predict import write_tables
+from mediaeval.steps.scoring import read_back, value
 from mediaeval.steps.tables import F1_TOLERANCE, rows_of
 from mediaeval.steps.trained_run import TrainedRun
 from submission.runfile import read_run
-from submission.score import score_decisions
 from submission.task import Task
 
 
 @dataclass(frozen=True)
 class Rehearsed:
-    """How many validation images were rehearsed, and subtask → weighted F1 of the file on disk, 0..1."""
+    """How many validation images were rehearsed, and subtask → weighted F1 of the file on disk, 0..1; or its metric."""
 
     n_images: int
     scores: dict[str, float]
@@ -55,14 +55,13 @@ def rehearse(folder: RunFolder, task: Task, *, device: str = "auto") -> Rehearse
     scores, problems = {}, []
     for subtask in run.subtasks:
         name = subtask.name
-        Y = subtask.to_matrix(on_disk[name], ids)
         truth = rows_of(dataset.labels(name), ids, str(dev)).to_numpy()
-        scores[name] = score_decisions(subtask, truth, Y, resamples=1).weighted_f1
+        scores[name] = value(subtask, truth, read_back(subtask, on_disk[name], ids))
         validated = folder.subtask(name) / "validation.csv"
-        expected = run.records[name].score.weighted_f1
-        remembered = run.labels(subtask, rows_of(run.validation(subtask), ids, str(validated))).to_numpy()
-        differing = [i for i, a, b in zip(ids, Y, remembered, strict=True) if not np.array_equal(a, b)]
-        if differing or abs(scores[name] - expected) > F1_TOLERANCE:
+        expected = run.records[name].score.value
+        remembered = run.answers(subtask, rows_of(run.validation(subtask), ids, str(validated)))
+        differing = [i for i in ids if not is_same(on_disk[name][i], remembered[i])]
+        if differing or abs(scores[name] - expected) > (TOLERANCE if is_numeric(subtask) else F1_TOLERANCE):
             shown = ", ".join(differing[:5]) or "none: the labels of the dev set may have changed"
             problems.append(
                 f"{name}: on disk the validation images score {scores[name]:.12f}, in training {expected:.12f}; "

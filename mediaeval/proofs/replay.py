@@ -17,6 +17,7 @@ import numpy as np
 
 from mediaeval.errors import FeaturesError, RunFileError, UserError
 from mediaeval.files import passing_folder
+from mediaeval.proofs.expected import is_same
 from mediaeval.runs import RunFolder, open_run
 from submission.runfile import read_run
 from submission.task import Header, Task
@@ -52,8 +53,8 @@ def replay(folder: RunFolder, task: Task, file: Path, k: int, *, seed: int = 0, 
     for image_id in chosen:
         for name in folder.subtasks(task):
             said, again = labels[name][image_id], anew[image_id][name]
-            again = tuple(again) if isinstance(again, list) else again
-            if said != again:
+            again = _as_answer(again)
+            if not is_same(said, again):
                 problems.append(f"{name}: {image_id}: the file says {said}, its image leads to {again}.")
     if problems:
         raise RunFileError(
@@ -62,6 +63,11 @@ def replay(folder: RunFolder, task: Task, file: Path, k: int, *, seed: int = 0, 
             f"Do not send it. Predict again: mediaeval predict {folder.name} --data {predicted.data}.",
         )
     return chosen
+
+
+def _as_answer(read: Any) -> Any:
+    """Return an answer as it was before it was JSON, which has lists for tuples."""
+    return tuple(map(_as_answer, read)) if isinstance(read, list) else read
 
 
 def labels_anew(folder: RunFolder, task: Task, test: Path, ids: list[str], device: str) -> dict[str, dict[str, Any]]:
@@ -79,8 +85,9 @@ def labels_anew(folder: RunFolder, task: Task, test: Path, ids: list[str], devic
                 why = images.features.failures[image_id]
                 raise FeaturesError(f"{image_id}: {why}, while a prediction of it is in the run.")
             tables = run.probabilities(images)
-        rows = {subtask: run.labels(subtask, tables[subtask.name]).loc[image_id].tolist() for subtask in run.subtasks}
-        found[image_id] = {subtask.name: subtask.from_row(row) for subtask, row in rows.items()}
+        found[image_id] = {
+            subtask.name: run.answers(subtask, tables[subtask.name])[image_id] for subtask in run.subtasks
+        }
     return found
 
 

@@ -66,10 +66,11 @@ def send(
         sha256=submitted.sha256,
         time=datetime.now(UTC).isoformat(timespec="seconds"),
         subtasks=submitted.subtasks,
-        validation={name: record.score.weighted_f1 for name, record in records.items()},
+        validation={name: record.score.value for name, record in records.items()},
         n_images=submitted.n_images,
         out_of_fold={
-            name: {"f1": record.out_of_fold.f1} | dict(zip(("low", "high"), record.out_of_fold.interval, strict=True))
+            name: {"value" if record.out_of_fold.metric else "f1": record.out_of_fold.f1}
+            | dict(zip(("low", "high"), record.out_of_fold.interval, strict=True))
             for name, record in records.items()
             if record.out_of_fold
         },

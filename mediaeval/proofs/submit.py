@@ -9,8 +9,9 @@ from pathlib import Path
 
 from mediaeval.errors import RunFileError, RunFolderError, first_problems
 from mediaeval.files import file_digest, passing_folder, write_atomically
+from mediaeval.proofs.expected import expected_answer, is_expected
 from mediaeval.runs import RunFolder
-from mediaeval.steps.tables import read_probabilities
+from mediaeval.steps.tables import SOURCE, read_probabilities
 from mediaeval.steps.trained_run import TrainedRun
 from submission.runfile import read_run, write_run
 from submission.task import Header, Task
@@ -114,9 +115,7 @@ def write_and_verify(
     """
     labels = {}
     for subtask in run.subtasks:
-        table = read_probabilities(tables / f"{subtask.name}.csv", subtask)
-        decided = run.labels(subtask, table)
-        labels[subtask.name] = subtask.from_matrix(decided.to_numpy(), decided.index)
+        labels[subtask.name] = run.answers(subtask, read_probabilities(tables / f"{subtask.name}.csv", subtask))
     header = run.header.only(run.records)
     compared: list[int] = []
 
@@ -140,20 +139,16 @@ def verify(folder: RunFolder, tables: Path, path: Path, header: Header) -> int:
         subtask = header.task[name]
         thresholds = json.loads((folder.subtask(name) / "subtask.json").read_text(encoding="utf-8"))["thresholds"]
         with (tables / f"{name}.csv").open(newline="", encoding="utf-8") as file:
-            stored = {row["id"]: {label: float(row[label]) for label in subtask.labels} for row in csv.DictReader(file)}
+            rows = csv.DictReader(file)
+            names = [name for name in rows.fieldnames or () if name not in ("id", SOURCE)]
+            stored = {row["id"]: {name: float(row[name]) for name in names} for row in rows}
         said = on_disk.labels.get(name, {})
         if said.keys() != stored.keys():
             problems.append(f"{name}: the file holds {len(said)} ids, the predictions {len(stored)}.")
         for image_id in said.keys() & stored.keys():
-            p = stored[image_id]
-            expected: str | tuple[int, ...]
-            if subtask.multi_label:
-                expected = tuple(1 if p[label] >= thresholds[label] else 0 for label in subtask.labels)
-                compared += len(expected)
-            else:
-                expected = max(subtask.labels, key=lambda label: p[label])
-                compared += 1
-            if said[image_id] != expected:
+            expected = expected_answer(header.task, subtask, stored[image_id], thresholds)
+            compared += len(expected) if isinstance(expected, tuple) else 1
+            if not is_expected(said[image_id], expected):
                 problems.append(f"{name}: {image_id}: the file says {said[image_id]}, the probabilities {expected}.")
     if problems:
         raise RunFileError(

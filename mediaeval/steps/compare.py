@@ -10,10 +10,11 @@ from mediaeval.data.dataset import Dataset, load_dataset
 from mediaeval.errors import DatasetError, RunFolderError
 from mediaeval.runs import RunFolder
 from mediaeval.steps.out_of_fold import GROUP, same_partition
-from mediaeval.steps.tables import F1_TOLERANCE, rows_of
+from mediaeval.steps.scoring import compare_answers
+from mediaeval.steps.tables import F1_TOLERANCE, answered, rows_of
 from mediaeval.steps.trained_run import TrainedRun
 from mediaeval.steps.validation import validation_warnings
-from submission.compare import Comparison, compare
+from submission.compare import Comparison
 from submission.task import Subtask, Task
 from submission.wording import both
 
@@ -41,16 +42,17 @@ def compare_runs(folders: list[RunFolder], task: Task, *, seed: int = 0) -> list
     results = []
     for k, name in enumerate(common):
         rng = np.random.default_rng((seed, k))
+        subtask = runs[0].task[name]
         lacking = [run.name for run in runs if run.records[name].out_of_fold is None]
         if not lacking:
-            results.append(_by_out_of_fold(runs, task[name], dataset, rng))
+            results.append(_by_out_of_fold(runs, subtask, dataset, rng))
             continue
         if len(lacking) < len(runs):
             logger.info(
                 f"{name}: {both(lacking)} {'has' if len(lacking) == 1 else 'have'} no out-of-fold predictions: "
                 "compared on the validation images alone. To compare on all dev images, train again with --folds 5."
             )
-        results.append(_by_validation(runs, task[name], dataset, rng))
+        results.append(_by_validation(runs, subtask, dataset, rng))
     return results
 
 
@@ -75,10 +77,10 @@ def _by_out_of_fold(runs: list[TrainedRun], subtask: Subtask, dataset: Dataset, 
                 f"{runs[0].name} and {run.name} were trained with other groups: the one whose similar images were "
                 "divided between folds scores too high. Train both with the same [split] groups."
             )
-        answers[run.name] = labels.loc[ids].to_numpy()
+        answers[run.name] = answered(subtask, table.loc[ids], labels.loc[ids])
         scores[run.name] = (record.f1, *record.interval)
     truth = rows_of(dataset.labels(subtask.name), ids, str(dataset.folder)).to_numpy()
-    found = compare(subtask, truth, answers, rng=rng, groups=list(first.loc[ids, GROUP]))
+    found = compare_answers(subtask, truth, answers, rng=rng, groups=list(first.loc[ids, GROUP]))
     changed = [name for name, (f1, *_) in found.scores.items() if abs(f1 - scores[name][0]) > F1_TOLERANCE]
     if changed:
         raise DatasetError(
@@ -100,9 +102,9 @@ def _by_validation(runs: list[TrainedRun], subtask: Subtask, dataset: Dataset, r
                 f"{len(set(ids) & set(table.index))} in common): what one was trained on, the other is scored on. "
                 f"Train on one split: mediaeval train {subtask.name} --split {runs[0].folder.split}."
             )
-        answers[run.name] = run.labels(subtask, table.loc[ids]).to_numpy()
+        answers[run.name] = answered(subtask, table.loc[ids], run.labels(subtask, table.loc[ids]))
     truth = rows_of(dataset.labels(subtask.name), ids, str(dataset.folder)).to_numpy()
-    found = compare(subtask, truth, answers, rng=rng)
+    found = compare_answers(subtask, truth, answers, rng=rng)
     for warning in (warnings := validation_warnings(subtask, truth)):
         logger.warning(warning)
     return replace(found, warnings=tuple(warnings))

@@ -15,6 +15,7 @@ from typing import Literal
 import pandas as pd
 import tomli_w
 
+from mediaeval.answers.learned import is_numeric
 from mediaeval.config import EnsembleSection, FeaturesSection, SubtaskSection
 from mediaeval.data.dataset import load_dataset
 from mediaeval.data.split import read_split
@@ -26,10 +27,10 @@ from mediaeval.steps.fitting import TrainedSubtask, scored
 from mediaeval.steps.models import ENSEMBLE, EnsembleModel
 from mediaeval.steps.out_of_fold import FILE as OUT_OF_FOLD
 from mediaeval.steps.out_of_fold import FOLD, GROUP, OutOfFold
-from mediaeval.steps.tables import F1_TOLERANCE, rows_of
+from mediaeval.steps.scoring import value
+from mediaeval.steps.tables import F1_TOLERANCE, answered, rows_of
 from mediaeval.steps.trained_run import TrainedRun
 from mediaeval.tasks import write_task
-from submission.score import score_decisions
 from submission.task import Subtask, Task
 from submission.wording import both, quoted
 
@@ -65,6 +66,11 @@ def make_ensemble(
     for subtask in task.subtasks:
         name = subtask.name
         if holding := [member for member in members if name in member.records]:
+            subtask = holding[0].task[name]
+            if how == "vote" and len(holding) > 1 and is_numeric(subtask):
+                raise RunFolderError(
+                    f"--how vote: {name} asks for numbers, and votes are counted for labels. Average them: --how mean."
+                )
             _require_same_labels(subtask, holding, dataset.labels(name))
             trained.append(_combined(subtask, holding, how if len(holding) > 1 else "mean", dataset.labels(name)))
 
@@ -186,23 +192,22 @@ def _require_same_labels(subtask: Subtask, members: list[TrainedRun], labels: pd
     """Raise DatasetError when the dev set's labels are not those that a member was scored with."""
     for member in members:
         record = member.records[subtask.name]
-        validated = member.labels(subtask, member.validation(subtask))
-        answers = [("on the validation images", validated, record.score.weighted_f1)]
-        if record.out_of_fold and (of_all := member.out_of_fold_labels(subtask)) is not None:
-            answers.append(("out of fold", of_all, record.out_of_fold.f1))
-        for where, decided, expected in answers:
+        table = member.validation(subtask)
+        answers = [("on the validation images", table, member.labels(subtask, table), record.score.value)]
+        of_all, of_folds = member.out_of_fold_labels(subtask), member.out_of_fold(subtask)
+        if record.out_of_fold and of_all is not None and of_folds is not None:
+            answers.append(("out of fold", of_folds, of_all, record.out_of_fold.f1))
+        for where, outputs, decided, expected in answers:
             truth = labels.reindex(decided.index)
-            score = 0.0 if truth.isna().any(axis=None) else _f1(subtask, truth, decided)
+            score = 0.0
+            if not truth.isna().any(axis=None):
+                score = value(subtask, truth.to_numpy(labels.dtypes.iloc[0]), answered(subtask, outputs, decided))
             if abs(score - expected) > F1_TOLERANCE:
                 raise DatasetError(
                     f"{member.folder.path}: with the dev set's present labels, {subtask.name} scores {score:.6f} "
                     f"{where}, in training {expected:.6f}: the labels have changed. Put them back, or train the run "
                     "again."
                 )
-
-
-def _f1(subtask: Subtask, truth: pd.DataFrame, decided: pd.DataFrame) -> float:
-    return score_decisions(subtask, truth.to_numpy(int), decided.to_numpy(), resamples=1).weighted_f1
 
 
 def _combined(
@@ -244,8 +249,10 @@ def _combined(
 
 
 def _thresholds(model: EnsembleModel) -> list[float]:
-    """Return a threshold for each label: the mean of the members', in a vote half of the votes."""
+    """Return a threshold for each label: the mean of the members', in a vote half of the votes; none of numbers."""
     labels, members = model.task.labels, model.members
+    if is_numeric(model.task):
+        return []
     if model.how == "vote":
         return [0.5] * len(labels)
     return [sum(member.thresholds[label] for member in members) / len(members) for label in labels]

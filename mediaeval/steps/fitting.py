@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from mediaeval.answers.learned import is_numeric
+from mediaeval.classifiers.best_regressor import CANDIDATES, BestRegressor
 from mediaeval.classifiers.model import SubtaskModel
 from mediaeval.config import Config
 from mediaeval.files import file_digest, write_atomically
-from mediaeval.records import SubtaskRecord
+from mediaeval.records import MetricScore, SubtaskRecord
 from mediaeval.runs import write_record
 from mediaeval.steps.averaging import Average
 from mediaeval.steps.models import FIT, REFIT, Model
@@ -18,17 +20,19 @@ from mediaeval.steps.out_of_fold import (
     OutOfFold,
     Thresholds,
     hold_out,
+    named,
     set_thresholds,
     thresholds_by_fold,
-    tuned,
     write_out_of_fold,
 )
 from mediaeval.steps.plots import plot_confusion, plot_curves
-from mediaeval.steps.tables import MODEL, SOURCE, decide, write_probabilities
+from mediaeval.steps.scoring import Answered, own_metric, score, value
+from mediaeval.steps.tables import MODEL, SOURCE, answered, decide, write_probabilities
 from mediaeval.steps.trainers import SubtaskTrainer, fold_file
 from mediaeval.steps.training_data import TrainingData
+from mediaeval.steps.tuning import tuned
 from mediaeval.steps.validation import validation_warnings
-from submission.score import SubtaskScore, score_decisions
+from submission.score import SubtaskScore
 from submission.task import Subtask
 
 if TYPE_CHECKING:
@@ -48,8 +52,8 @@ class TrainedSubtask:
     predicted: pd.DataFrame
     thresholds: list[float]  # one per label
     prior: dict[str, float]  # share of each label in the training data: what an image without features gets
-    score: SubtaskScore
-    baselines: dict[str, float]  # name of a constant prediction → its weighted F1
+    score: SubtaskScore | MetricScore
+    baselines: dict[str, float]  # name of a constant prediction → its score
     n_train: int
     out_of_fold: OutOfFold | None = None  # None: the split alone was scored
     frozen: "FrozenScore | None" = None  # of a system: what the frozen features of its network give, where it is known
@@ -72,7 +76,7 @@ class TrainedSubtask:
             settings=self.settings,
             scale=self.scale,
             blocks=dict(self.model.blocks),
-            thresholds=dict(zip(self.task.labels, self.thresholds, strict=True)),
+            thresholds=named(self.task, self.thresholds),
             prior=self.prior,
             n_train=self.n_train,
             n_val=len(self.truth),
@@ -81,6 +85,7 @@ class TrainedSubtask:
             baselines=self.baselines,
             models=digests or {},
             out_of_fold=self.out_of_fold.record if self.out_of_fold else None,
+            choice=choice_of(self.model) or {},
         )
 
     def write(self, folder: Path, run_name: str) -> None:
@@ -94,7 +99,11 @@ class TrainedSubtask:
         if history := self.model.history:
             table = pd.DataFrame(history).to_csv(index=False, lineterminator="\n")
             write_atomically(folder / "history.csv", table.encode())
-            plot_curves(folder / "curves.svg", history, f"{run_name}: {self.task.name}", self.baselines)
+            if not is_numeric(self.task):
+                plot_curves(folder / "curves.svg", history, f"{run_name}: {self.task.name}", self.baselines)
+        if is_numeric(self.task):
+            write_record(folder, self.record(digests))
+            return
         short = [self.task.short(label) for label in self.task.labels]
         truth, predicted, images = self.truth, self.predicted, "validation"
         if self.out_of_fold:  # of all dev images
@@ -128,7 +137,9 @@ def fit_subtask(
     if average:
         average.weigh(model, train_ids, labels)
         probabilities = model.predict_proba(data.images(val_ids))
-    thresholds = set_thresholds(task, settings.threshold) or _tuned_thresholds(data, trainer, model, held_out)
+    thresholds = set_thresholds(task, settings.threshold)
+    if thresholds is None:
+        thresholds = _tuned_thresholds(data, trainer, model, held_out)
     models = {FIT: model}
     if refit:
         models[REFIT] = trainer.fit(all_ids, REFIT)
@@ -173,6 +184,7 @@ class _HeldOut:
     table: pd.DataFrame
     thresholds: Thresholds  # of each fold, on its model's own images left out; [] where models cannot leave them out
     average: Average | None  # the source of the weights of an average; None for other classifiers
+    choice: list[str]  # the head that each fold's model chose; [] where it chooses none
 
     @classmethod
     def predicted(
@@ -185,6 +197,7 @@ class _HeldOut:
         """
         assert data.folds is not None, "there are folds"
         average, thresholds = Average.of(of_split), []
+        choice: list[str] = []
 
         def predict(fold: int, train_ids: list[str], held_out: list[str]) -> pd.DataFrame:
             is_split = set(held_out) == set(validated.index)
@@ -193,10 +206,12 @@ class _HeldOut:
                 average.collect(model, data.images(held_out))
             if own := left_out_thresholds(model, data.labels.loc[data.ids("train") if is_split else train_ids]):
                 thresholds.append(own)
+            if chosen := choice_of(model):
+                choice.append(chosen["head"])
             return validated if is_split else model.predict_proba(data.images(held_out))
 
         table = hold_out(data.folds, dict(zip(data.labels.index, data.groups, strict=True)), predict)
-        return cls(average.reweigh(table, data.labels) if average else table, thresholds, average)
+        return cls(average.reweigh(table, data.labels) if average else table, thresholds, average, choice)
 
     def scored(self, data: TrainingData, setting: float | str, n_new: int | None) -> OutOfFold:
         """Return the score of all images. `setting`: the threshold that was set, or "tuned"; `n_new`: see there."""
@@ -204,7 +219,15 @@ class _HeldOut:
         own = self.thresholds if setting == "tuned" else []
         of_each = own or thresholds_by_fold(task, self.table, labels, setting)
         baselines = _baselines(task, labels.mean(), labels)
-        return OutOfFold.scored(task, self.table, labels, of_each, baselines=baselines, n_new=n_new)
+        return OutOfFold.scored(task, self.table, labels, of_each, baselines=baselines, n_new=n_new, choice=self.choice)
+
+
+def choice_of(model: Model) -> dict[str, Any] | None:
+    """Return which head a model chose among how many, and what each scored within its training images; else None."""
+    head = model.estimator if isinstance(model, SubtaskModel) else None
+    if not isinstance(head, BestRegressor):
+        return None
+    return {"head": head.chosen_, "of": len(CANDIDATES), "by": "Spearman, out of fold", "scores": head.spearman_}
 
 
 def left_out_thresholds(model: Model, truth: pd.DataFrame) -> list[float]:
@@ -212,7 +235,8 @@ def left_out_thresholds(model: Model, truth: pd.DataFrame) -> list[float]:
 
     truth  0/1, ids × labels, of its training images in their order
     """
-    left_out = model.left_out() if isinstance(model, SubtaskModel) and model.task.multi_label else None
+    decides = model.task.multi_label and not is_numeric(model.task)
+    left_out = model.left_out() if isinstance(model, SubtaskModel) and decides else None
     return [] if left_out is None else tuned(model.task, left_out, truth)
 
 
@@ -241,7 +265,7 @@ def scored(
         predicted=predicted,
         thresholds=thresholds,
         prior={label: float(share) for label, share in prior.items()},
-        score=score_decisions(task, truth.to_numpy(), predicted.to_numpy()),
+        score=score(task, truth.to_numpy(), answered(task, probabilities, predicted)),
         baselines=_baselines(task, prior, truth),
         n_train=n_train,
         out_of_fold=out_of_fold,
@@ -249,12 +273,18 @@ def scored(
 
 
 def _baselines(task: Subtask, prior: pd.Series, truth: pd.DataFrame) -> dict[str, float]:
-    """Return the weighted F1 of constant predictions: the most common labels, and every label there is."""
-    common = decide(task, prior.to_frame().T, [0.5] * len(task.labels)).to_numpy()  # the `dummy` classifier's answer
-    answers = {"the most common": common}
-    if task.multi_label:
+    """Return the scores of constant predictions: the most common labels, and every label there is; or the mean."""
+    numeric = is_numeric(task)
+    row = prior.to_frame().T
+    common = decide(task, row, [] if numeric else [0.5] * len(task.labels)).to_numpy()  # what `dummy` answers
+    answers = {"the mean" if numeric else "the most common": common}
+    if task.multi_label and not numeric:
         answers["every label"] = np.ones_like(common)
-    Y = truth.to_numpy()
+    metric = own_metric(task)
+    if numeric and metric and metric.metric in ("spearman", "pearson"):
+        return {}  # a constant has no correlation
+    Y, P = truth.to_numpy(), row[list(task.labels)].to_numpy(dtype=float)
     return {
-        name: score_decisions(task, Y, answer.repeat(len(Y), axis=0)).weighted_f1 for name, answer in answers.items()
+        name: value(task, Y, Answered(P.repeat(len(Y), axis=0), answer.repeat(len(Y), axis=0)))
+        for name, answer in answers.items()
     }

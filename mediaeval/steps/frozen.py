@@ -54,7 +54,7 @@ def with_frozen_score(trained: TrainedSubtask, data: TrainingData, config: Confi
             section = {**PRESETS[PRESET].section(data.task), "augment": 0}
             plain = config.with_subtasks({data.task.name: SubtaskSection(**section)})
             fitted = fit_subtask(stored, plain, FeatureTrainer(stored, plain, device), refit=False)
-            f1, interval = fitted.score.weighted_f1, fitted.score.interval
+            f1, interval = fitted.score.value, fitted.score.interval
             if fitted.out_of_fold:
                 f1, interval = fitted.out_of_fold.record.f1, fitted.out_of_fold.record.interval
             return replace(trained, frozen=FrozenScore(name, section["classifier"]["name"], f1, interval))

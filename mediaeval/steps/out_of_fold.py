@@ -1,23 +1,23 @@
 """Out-of-fold predictions: of every dev image, by a model that was trained on none of its group.
 
-A table has a row per dev image: the probabilities, in the columns of the labels, and two more, `fold` (in which it was
-held out, counted from 0) and `group` (images that were held out together). Each fold has thresholds of its own, tuned
-on the other folds' rows. The models behind those rows were trained on this fold, too: how little that flatters was
-measured (docs/benchmarks.md).
+A table has a row per dev image: the probabilities, in the columns of the labels, or scores, and two more, `fold` (in
+which it was held out, counted from 0) and `group` (images that were held out together). Each fold has thresholds of its
+own, tuned on the rows of the other folds. The models behind those were trained on this fold, too: how little that
+flatters was measured (docs/benchmarks.md).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from mediaeval.classifiers.thresholds import tune_thresholds
+from mediaeval.answers.learned import is_numeric
 from mediaeval.errors import RunFolderError
 from mediaeval.records import OutOfFoldRecord
-from mediaeval.steps.tables import decide, read_probabilities, write_probabilities
-from submission.intervals import intervals
-from submission.score import score_decisions
+from mediaeval.steps.scoring import own_metric, per_column, per_label, score_intervals
+from mediaeval.steps.tables import answered, decide, read_probabilities, write_probabilities
+from mediaeval.steps.tuning import tuned
 from submission.task import Subtask
 from submission.wording import both
 
@@ -51,25 +51,24 @@ def thresholds_by_fold(task: Subtask, table: pd.DataFrame, truth: pd.DataFrame, 
     setting  a probability, or "tuned"
     """
     n_folds = int(table[FOLD].max()) + 1
-    if fixed := set_thresholds(task, setting):
+    fixed = set_thresholds(task, setting)
+    if fixed is not None:
         return [fixed] * n_folds
     others = [table.index[table[FOLD] != k] for k in range(n_folds)]
     return [tuned(task, table.loc[ids], truth.loc[ids]) for ids in others]
 
 
-def set_thresholds(task: Subtask, setting: float | str) -> list[float]:
-    """Return a threshold per label as it was set, a probability; none where they are to be tuned.
+def set_thresholds(task: Subtask, setting: float | str) -> list[float] | None:
+    """Return a threshold per label as it was set, a probability; None where they are to be tuned.
 
     Labels of which an image has one are not tuned: the likeliest is taken, and ½ is recorded unless another was set.
+    Numbers have none.
     """
-    if task.multi_label and setting == "tuned":
+    if is_numeric(task):
         return []
+    if task.multi_label and setting == "tuned":
+        return None
     return [0.5 if setting == "tuned" else float(setting)] * len(task.labels)
-
-
-def tuned(task: Subtask, probabilities: pd.DataFrame, truth: pd.DataFrame) -> list[float]:
-    """Return the threshold of each label with the highest F1 on these images; rows of both in one order."""
-    return [float(t) for t in tune_thresholds(truth.to_numpy(), probabilities[list(task.labels)].to_numpy())]
 
 
 def decide_by_fold(task: Subtask, table: pd.DataFrame, thresholds: Thresholds) -> pd.DataFrame:
@@ -97,16 +96,18 @@ class OutOfFold:
         *,
         baselines: dict[str, float],
         n_new: int | None = None,
+        choice: Sequence[str] = (),
     ) -> "OutOfFold":
         """Score a table; see `submission.intervals` for the two intervals.
 
-        baselines  name of a constant prediction → its weighted F1
+        baselines  name of a constant prediction → its score
         n_new      the number of other images that `new_set` is for; None: as many as these
+        choice     the head that each fold's model chose, where it chooses one
         """
         truth, predicted = truth.loc[list(table.index)], decide_by_fold(task, table, thresholds)
         n_new = len(table) if n_new is None else n_new
-        found = intervals(truth.to_numpy(), predicted.to_numpy(), list(table[GROUP]), n_new=n_new)
-        per_label = score_decisions(task, truth.to_numpy(), predicted.to_numpy(), resamples=1).per_label
+        T, own, metric = truth.to_numpy(), answered(task, table, predicted), own_metric(task)
+        found = score_intervals(task, T, own, list(table[GROUP]), n_new=n_new)
         record = OutOfFoldRecord(
             f1=found.f1,
             interval=found.interval,
@@ -114,15 +115,21 @@ class OutOfFold:
             folds=len(thresholds),
             n_images=len(table),
             n_new=n_new,
-            per_label=tuple(per_label),
+            per_label=tuple(per_label(task, T, own)),
             baselines=baselines,
-            thresholds=tuple(dict(zip(task.labels, of_fold, strict=True)) for of_fold in thresholds),
+            thresholds=tuple(named(task, of_fold) for of_fold in thresholds),
+            metric=metric.title if metric else "",
+            signature=metric.signature if metric else "",
+            per_column=per_column(task, T, own),
+            choice=tuple(choice),
         )
         return cls(table, truth, predicted, record)
 
     def warnings(self, task: Subtask) -> list[str]:
         """Return a sentence for each label that some models could not learn: all its images were held out together."""
         n_folds = self.record.folds
+        if is_numeric(task):
+            return []
         have = [self.truth[self.table[FOLD] != k].any() for k in range(n_folds)]
         absent = [label for label in task.labels if self.truth[label].any() and not all(one[label] for one in have)]
         if not absent:
@@ -133,6 +140,11 @@ class OutOfFold:
             f"{task.name}: all images of {names} are held out together, so the model that is scored on {them} never "
             f"saw {them}: the out-of-fold score is too low. Use images of {names} from more groups."
         ]
+
+
+def named(task: Subtask, thresholds: Sequence[float]) -> dict[str, float]:
+    """Return label → threshold; empty where answers are numbers."""
+    return dict(zip(task.labels, thresholds, strict=True)) if thresholds else {}
 
 
 def write_out_of_fold(folder: Path, table: pd.DataFrame) -> None:

@@ -48,11 +48,14 @@ def groups_of(features: Features, ids: Sequence[str], groups: Groups | None) -> 
 
 
 def all_labels(dataset: Dataset, ids: Sequence[str]) -> pd.DataFrame:
-    """Return the labels of all the dataset's subtasks side by side, 0/1: ids × labels."""
+    """Return what a split is balanced by, of all the dataset's subtasks side by side, 0/1: ids × labels.
+
+    Of scores that is in which quarter of its column each one is.
+    """
     if not dataset.subtasks:
         columns = either([_columns(subtask) for subtask in dataset.task.subtasks]) if dataset.task else "of labels"
         raise DatasetError(f"{dataset.folder} has no labels. Give a dev set, with the columns {columns}.")
-    return pd.concat([dataset.labels(name) for name in dataset.subtasks], axis=1).loc[list(ids)]
+    return pd.concat([dataset.strata(name) for name in dataset.subtasks], axis=1).loc[list(ids)]
 
 
 def _columns(subtask: Subtask) -> str:

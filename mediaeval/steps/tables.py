@@ -1,4 +1,4 @@
-"""Probability tables on disk, and the one rule that turns probabilities into labels."""
+"""Tables of probabilities or scores on disk, and the one rule that turns them into labels."""
 
 import io
 from collections.abc import Sequence
@@ -7,8 +7,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from mediaeval.answers.decisions import decided
+from mediaeval.answers.learned import SCORES, form
 from mediaeval.errors import RunFolderError, first_few, first_line
 from mediaeval.files import write_atomically
+from mediaeval.steps.scoring import Answered
 from submission.reading import read_regular
 from submission.task import Subtask
 
@@ -34,14 +37,17 @@ def decide(task: Subtask, probabilities: pd.DataFrame, thresholds: list[float]) 
     """Return labels, 0/1 int8 (ids × labels): the most probable class, or every label at or above its threshold.
 
     `thresholds`: one per label, 0..1; not used by a subtask with one label per image. Among equally probable classes
-    the first is chosen.
+    the first is chosen. Where answers are numbers, these as they are written: see `mediaeval.answers.decisions`.
     """
     P = probabilities[list(task.labels)].to_numpy()
-    if task.multi_label:
-        chosen = np.asarray(thresholds) <= P
-    else:
-        chosen = P.argmax(axis=1)[:, None] == np.arange(P.shape[1])
-    return pd.DataFrame(chosen.astype("int8"), index=probabilities.index, columns=list(task.labels))
+    chosen = decided(task, P, thresholds)
+    return pd.DataFrame(chosen, index=probabilities.index, columns=list(task.labels))
+
+
+def answered(task: Subtask, probabilities: pd.DataFrame, labels: pd.DataFrame) -> Answered:
+    """Return probabilities or scores, and what they lead to, as they are scored; rows of both in one order."""
+    columns = list(task.labels)
+    return Answered(probabilities[columns].to_numpy(dtype=float), labels[columns].to_numpy())
 
 
 def write_probabilities(path: Path, probabilities: pd.DataFrame) -> None:
@@ -57,6 +63,8 @@ def read_probabilities(
 ) -> pd.DataFrame:
     """Read what `write_probabilities` wrote. Raises RunFolderError when the file is absent, damaged or out of range.
 
+    That is 0..1 of probabilities; scores are finite.
+
     beside  columns of text that it has beside those of the labels
     remedy  the sentence that says what makes the file anew
     """
@@ -70,6 +78,9 @@ def read_probabilities(
         raise RunFolderError(f"{path} is damaged: expected the columns {columns}. {remedy}") from None
     except (OSError, ValueError) as error:
         raise RunFolderError(f"{path} is absent or damaged ({first_line(error)}). {remedy}") from None
-    if not ((P >= 0) & (P <= 1)).all(axis=None) or frame.index.has_duplicates:
-        raise RunFolderError(f"{path} holds numbers that are not probabilities, or an id twice. {remedy}")
+    is_score = form(task) == SCORES
+    fits = np.isfinite(P) if is_score else (P >= 0) & (P <= 1)
+    if not fits.all(axis=None) or frame.index.has_duplicates:
+        what = "scores" if is_score else "probabilities"
+        raise RunFolderError(f"{path} holds numbers that are not {what}, or an id twice. {remedy}")
     return pd.concat([P, rest], axis=1)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from mediaeval.answers.learned import require_learnable
 from mediaeval.config import Config
 from mediaeval.data.dataset import Dataset, load_dataset
 from mediaeval.devices import resolve_device
@@ -48,6 +49,7 @@ def train(
     for warning in config.without_effect(subtasks):
         logger.warning(warning)
     with run.being_trained():
+        require_learnable(config.task, subtasks)
         dataset = load_dataset(Path(config.data.dev), config.task)
         _require_labels(dataset, subtasks)
         config = with_chosen_features(config, [dataset.folder], run)

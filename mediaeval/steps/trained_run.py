@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from mediaeval.answers.learned import is_numeric, learned_task
+from mediaeval.answers.written import answers_of
 from mediaeval.config import Config, parse_config, with_store_near
 from mediaeval.data.dataset import Dataset
 from mediaeval.devices import resolve_device
@@ -26,10 +28,10 @@ from mediaeval.steps.models import ENSEMBLE, FIT, REFIT, EnsembleModel, Model, l
 from mediaeval.steps.out_of_fold import FILE as OUT_OF_FOLD
 from mediaeval.steps.out_of_fold import decide_by_fold, read_out_of_fold
 from mediaeval.steps.prepare import build_networks, features_of
-from mediaeval.steps.tables import FALLBACK, MODEL, SOURCE, decide, read_probabilities
+from mediaeval.steps.tables import FALLBACK, MODEL, SOURCE, answered, decide, read_probabilities
 from mediaeval.tasks import require_task
 from mediaeval.toml_text import read_toml
-from submission.task import Header, Subtask, Task
+from submission.task import Header, Label, Subtask, Task
 
 PREDICTED = (TEST, RUN_CSV)  # what is made with a run, by predict and submit
 
@@ -95,6 +97,7 @@ class TrainedRun:
                 "task?"
             )
         config = read_config(folder, task)
+        task = learned_task(task, {name: tuple(record.prior) for name, record in records.items()})
         if checked:
             folder.require_unchanged(manifest, leave_out=PREDICTED)
         if problems := [problem for name, record in records.items() for problem in _misfits(record, task[name])]:
@@ -130,8 +133,8 @@ class TrainedRun:
         return Header.complete(self.task, self.manifest.header)
 
     def thresholds(self, subtask: Subtask) -> list[float]:
-        """Return a threshold per label, in the order of the labels, 0..1."""
-        return [self.records[subtask.name].thresholds[label] for label in subtask.labels]
+        """Return a threshold per label, in the order of the labels, 0..1; none where answers are numbers."""
+        return _in_order(subtask, self.records[subtask.name].thresholds)
 
     def validation(self, subtask: Subtask) -> pd.DataFrame:
         """Return the split model's probabilities of the validation images, ids × labels, and their source."""
@@ -151,7 +154,7 @@ class TrainedRun:
         table, record = self.out_of_fold(subtask), self.records[subtask.name].out_of_fold
         if table is None or record is None:
             return None
-        thresholds = [[of_fold[label] for label in subtask.labels] for of_fold in record.thresholds]
+        thresholds = [_in_order(subtask, of_fold) for of_fold in record.thresholds]
         return decide_by_fold(subtask, table, thresholds)
 
     # networks ---------------------------------------------------------------------------------------------------------
@@ -326,8 +329,14 @@ class TrainedRun:
         return table.loc[list(all_ids)]
 
     def labels(self, subtask: Subtask, probabilities: pd.DataFrame) -> pd.DataFrame:
-        """Return the labels that probabilities lead to, 0/1: ids × labels."""
+        """Return the labels that probabilities lead to, 0/1: ids × labels; scores as they are written."""
         return decide(subtask, probabilities, self.thresholds(subtask))
+
+    def answers(self, subtask: Subtask, probabilities: pd.DataFrame) -> dict[str, Label]:
+        """Return image id → answer, as a run file has it, that probabilities or scores lead to."""
+        labels = self.labels(subtask, probabilities)
+        outputs, decisions = answered(subtask, probabilities, labels)
+        return answers_of(subtask, list(labels.index), outputs, decisions, self.thresholds(subtask))
 
 
 def read_config(folder: RunFolder, task: Task) -> Config:
@@ -361,18 +370,26 @@ def _damaged_members(folder: RunFolder, task: Task, seen: set[str]) -> list[str]
 def _misfits(record: SubtaskRecord, subtask: Subtask) -> list[str]:
     """Return why a record is not one of a subtask."""
     problems = []
+    decided = set() if is_numeric(subtask) else set(subtask.labels)
     for k, thresholds in enumerate(record.out_of_fold.thresholds if record.out_of_fold else ()):
-        if set(thresholds) != set(subtask.labels):
+        if set(thresholds) != decided:
             problems.append(
                 f"subtask.json of {subtask.name}: thresholds of fold {k}: expected a number for each label."
             )
     if record.subtask != subtask.name:
         problems.append(f"subtask.json of {subtask.name} is that of {record.subtask}.")
-    for what, numbers in (("thresholds", record.thresholds), ("fallback", record.prior)):
-        if set(numbers) != set(subtask.labels):
+    for what, numbers, expected in (
+        ("thresholds", record.thresholds, decided),
+        ("fallback", record.prior, set(subtask.labels)),
+    ):
+        if set(numbers) != expected:
             got = first_few(numbers) or "none"
             problems.append(f"subtask.json of {subtask.name}: {what}: got {got}; expected a number for each label.")
     return problems
+
+
+def _in_order(subtask: Subtask, thresholds: Mapping[str, float]) -> list[float]:
+    return [] if is_numeric(subtask) else [thresholds[label] for label in subtask.labels]
 
 
 def _but_run_file(files: Mapping[str, str] | None) -> dict[str, str] | None:

@@ -13,7 +13,7 @@ import torch
 from sklearn.base import clone
 
 from mediaeval.classifiers.model import SubtaskModel
-from mediaeval.classifiers.thresholds import assign_folds, out_of_fold, tune_thresholds
+from mediaeval.classifiers.thresholds import assign_folds, out_of_fold
 from mediaeval.config import Config
 from mediaeval.features.images import Images
 from mediaeval.files import clear_leftovers
@@ -23,6 +23,7 @@ from mediaeval.finetune.recipe import resolve_precision
 from mediaeval.progress import STDERR, progress, with_epoch_lines
 from mediaeval.steps.models import FIT, REFIT, Model
 from mediaeval.steps.training_data import TrainingData
+from mediaeval.steps.tuning import tuned
 from mediaeval.training.loop import in_words
 
 logger = logging.getLogger(__name__)
@@ -98,12 +99,12 @@ class FeatureTrainer:
             )
 
     def tuned_thresholds(self, ids: list[str]) -> list[float]:
-        Y = self.data.labels.loc[ids].to_numpy()
+        labels = self.data.labels.loc[ids]
         with progress(f"{self.data.task.name}, thresholds, fold") as advance:
             P = out_of_fold(
                 lambda: clone(self.blank.estimator),
                 self.data.X(ids),
-                Y,
+                self.blank.target(labels),
                 self.data.groups_of(ids),
                 views=self.data.views(ids, self.n_views),
                 folds=TUNING_FOLDS,
@@ -111,7 +112,7 @@ class FeatureTrainer:
                 scaler=self.blank.scaler,
                 on_fold=advance,
             )
-        return [float(t) for t in tune_thresholds(Y, P)]
+        return tuned(self.data.task, self.blank.of_labels(P, labels), labels)
 
     def chosen(self) -> dict[str, Any]:
         return {"classifier": {"name": self.name} | self.blank.chosen_params()}
@@ -157,8 +158,7 @@ class SystemTrainer:
         train_ids = [i for i, f in zip(ids, fold, strict=True) if f != 0]
         held_out = [i for i, f in zip(ids, fold, strict=True) if f == 0]
         model = self.fit(train_ids, TUNING)
-        Y = self.data.labels.loc[held_out].to_numpy()
-        return [float(t) for t in tune_thresholds(Y, model.predict_proba(self.data.images(held_out)).to_numpy())]
+        return tuned(self.data.task, model.predict_proba(self.data.images(held_out)), self.data.labels.loc[held_out])
 
     def chosen(self) -> dict[str, Any]:
         return {"system": {"name": self.name} | self.settings.to_dict()}

@@ -21,7 +21,7 @@ from submission.task import Subtask, Task
 
 @dataclass(frozen=True)
 class TrainingData:
-    """The inputs of one subtask: labels (ids × labels), image files and features, found by image id."""
+    """The inputs of one subtask: labels or scores (ids × labels), image files and features, found by image id."""
 
     task: Subtask
     labels: pd.DataFrame
@@ -125,7 +125,8 @@ def prepare_training(
         features = features_of(
             dataset, config, networks, skip_bad=skip_bad, thumbnails=True, views=n_views, view_ids=view_ids
         )
-    return PreparedTraining(config.task, dataset, networks, features, ids, groups, sides, folds)
+    assert dataset.task is not None, "the dataset has labels"
+    return PreparedTraining(dataset.task, dataset, networks, features, ids, groups, sides, folds)
 
 
 def _require_apart(sides: pd.Series, groups: list[str], split_file: Path) -> None:

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from mediaeval.answers.learned import is_numeric
 from submission.task import Subtask
 from submission.wording import both, counted
 
@@ -11,7 +12,7 @@ FEW_IMAGES = 30  # below it, a bootstrap interval of weighted F1 is about as wid
 def validation_warnings(subtask: Subtask, truth: np.ndarray, *, n_out_of_fold: int = 0) -> list[str]:
     """Return a sentence for each reason why a score says little: few images, labels that none of them has.
 
-    truth          0/1 (n_images, n_labels), of the images that are scored, columns in the order of `subtask.labels`
+    truth          0/1 or scores (n_images, n_labels) of the images that are scored, columns in the order of the labels
     n_out_of_fold  dev images that have a score, too, which is the one to judge by
     """
     warnings = []
@@ -23,6 +24,8 @@ def validation_warnings(subtask: Subtask, truth: np.ndarray, *, n_out_of_fold: i
         remedy = "Use more images, or a larger share for validation: --set split.val=0.4."
     if len(truth) < FEW_IMAGES:
         warnings.append(_too_few(subtask, len(truth), "validation image{s}", remedy))
+    if is_numeric(subtask):
+        return warnings
     absent = [subtask.short(label) for label, n in zip(subtask.labels, truth.sum(axis=0), strict=True) if not n]
     if absent:
         score, them = "the split alone" if n_out_of_fold else "the score", "them" if len(absent) > 1 else "it"

@@ -1,0 +1,165 @@
+"""A task of a probability, scores that sum up, a set and a flag: trained, predicted, submitted, compared, combined."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mediaeval.config import load_config
+from mediaeval.errors import ConfigError, RunFolderError
+from mediaeval.runs import open_run, run_folder
+from mediaeval.steps.compare import compare_runs
+from mediaeval.steps.ensemble import make_ensemble
+from mediaeval.steps.predict import predict
+from mediaeval.steps.train import train
+from mediaeval.steps.trained_run import TrainedRun
+from submission.taskfile import parse_task
+
+pytestmark = pytest.mark.integration
+
+SCENES = parse_task(
+    """
+name = "scenes"
+[id]
+column = "image"
+extension = true
+[[columns]]
+heading = "prob"
+type = "probability"
+[[columns]]
+heading = "night"
+type = "flag"
+[[columns]]
+heading = "threshold"
+type = "constant"
+of = "probability"
+[[columns]]
+headings = ["light", "dark"]
+type = "score"
+low = 0
+high = 100
+[[columns]]
+heading = "things"
+type = "set"
+[[columns]]
+heading = "warm"
+type = "flag"
+[[rules]]
+rule = "threshold"
+label = "night"
+probability = "prob"
+threshold = "threshold"
+[[rules]]
+rule = "sum"
+columns = ["light", "dark"]
+total = 100
+[[subtasks]]
+name = "when"
+columns = ["prob", "night", "threshold"]
+[[subtasks]]
+name = "levels"
+columns = ["light", "dark"]
+[[subtasks.metrics]]
+metric = "spearman"
+[[subtasks]]
+name = "things"
+columns = ["things"]
+[[subtasks]]
+name = "warm"
+columns = ["warm"]
+""",
+    "scenes.toml",
+)
+NAMES = list(SCENES.names)
+
+
+def draw(folder: Path, n: int, prefix: str, seed: int) -> Path:
+    """n pictures from black to white, red or blue: what is answered follows from how light and how red they are."""
+    (folder / "images").mkdir(parents=True)
+    rows = [["image", "night", "light", "dark", "things", "warm"]]
+    rng = np.random.default_rng(seed)
+    for k in range(n):
+        level, warm = rng.uniform(10, 90), k % 3 == 0
+        colour = np.array([60, 0, -60] if warm else [-60, 0, 60]) + level * 2.2
+        pixels = np.clip(colour + rng.normal(0, 20, (32, 32, 3)), 0, 255).astype(np.uint8)
+        Image.fromarray(pixels).save(folder / f"images/{prefix}{k}.jpg", quality=90)
+        things = ["sun" if level > 60 else "lamp", *(["fire"] if warm else [])]
+        rows.append(
+            [f"{prefix}{k}.jpg", int(level < 35), f"{level:.3f}", f"{100 - level:.3f}", ";".join(things), int(warm)]
+        )
+    with (folder / "labels.csv").open("w", newline="") as file:
+        csv.writer(file, lineterminator="\n").writerows(rows)
+    return folder
+
+
+QUICK = ("levels.classifier.folds=2", "levels.classifier.epochs=3")
+
+
+def config(folder: Path, classifier: str = "logistic", sets=QUICK):
+    own = [f"features.store='{folder}/store'", "split.folds=3", *(f"{name}.augment=0" for name in NAMES)]
+    own += [f"{name}.classifier.name={classifier}" for name in NAMES if name != "levels"]
+    return load_config(task=SCENES, data=str(folder / "dev"), use="handcrafted", sets=[*own, *sets])
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    """Dev set and test set, and the runs `first` and `second`; `first` is predicted."""
+    folder = tmp_path_factory.mktemp("scenes")
+    draw(folder / "dev", 48, "d", 0)
+    draw(folder / "test", 24, "t", 1)
+    train(config(folder), NAMES, run_folder("first", folder / "runs"), device="cpu")
+    ridge = config(folder, "kernel", ["levels.classifier.name=ridge"])
+    train(ridge, NAMES, run_folder("second", folder / "runs"), device="cpu")
+    predict(open_run("first", folder / "runs"), SCENES, folder / "test", device="cpu")
+    return folder
+
+
+def first(folder: Path):
+    return open_run("first", folder / "runs")
+
+
+def test_each_kind_has_its_own_metric_thresholds_and_head(folder):
+    records = TrainedRun.open(first(folder), SCENES).records
+    found = {name: (record.score.metric, record.out_of_fold.signature) for name, record in records.items()}
+    assert found == {
+        "when": ("F1", "f1|average:positive|positive:1|absent:zero|columns:night|v:1"),
+        "levels": ("Spearman", "spearman|columns:light,dark|v:1"),
+        "things": ("per-image F1", "f1|average:samples|empty:one|columns:things|v:1"),
+        "warm": ("F1", "f1|average:positive|positive:1|absent:zero|columns:warm|v:1"),
+    }
+    assert all(record.out_of_fold.f1 > 0.7 for record in records.values())
+    for record in records.values():
+        of_all = record.out_of_fold
+        assert of_all.new_set[0] <= of_all.interval[0] <= of_all.f1 <= of_all.interval[1] <= of_all.new_set[1]
+    assert list(records["when"].thresholds) == ["prob"] and list(records["things"].thresholds) == [
+        "fire",
+        "lamp",
+        "sun",
+    ]
+    levels = records["levels"]
+    assert levels.thresholds == {} and levels.out_of_fold.thresholds == ({}, {}, {})
+    assert levels.choice["head"] in ("ridge", "network") and levels.choice["of"] == 2
+    assert set(levels.choice["scores"]) == {"ridge", "network"} and len(levels.out_of_fold.choice) == 3
+    assert 20 < levels.prior["light"] < 80, "an image that cannot be read gets the mean"
+    written = json.loads((first(folder).subtask("levels") / "subtask.json").read_text())
+    assert written["out_of_fold"]["value"] == levels.out_of_fold.f1 and "per_label" not in written["validation"]
+
+
+def test_runs_are_compared_and_combined_by_their_own_metrics(folder):
+    runs = [open_run(name, folder / "runs") for name in ("first", "second")]
+    found = {one.subtask: one for one in compare_runs(runs, SCENES)}
+    assert list(found) == NAMES and found["levels"].metric == "Spearman" and len(found["levels"].pairs) == 1
+    made = {one.task.name: one for one in make_ensemble(runs, run_folder("both", folder / "runs"), SCENES)}
+    assert made["levels"].out_of_fold.record.f1 > 0.7 and made["when"].out_of_fold.record.f1 > 0.7
+    with pytest.raises(RunFolderError, match="--how vote: levels asks for numbers, and votes are counted for labels"):
+        make_ensemble(runs, run_folder("votes", folder / "runs"), SCENES, how="vote")
+
+
+def test_a_system_is_not_trained_on_scores(folder):
+    with pytest.raises(ConfigError, match=r"levels\.system: got 'timm' for a subtask whose answers are scores; "):
+        config(folder, sets=["levels.system.name=timm", "levels.augment=0"])
+    with pytest.raises(ConfigError, match="unknown regressor 'kernel'"):
+        config(folder, sets=["levels.classifier.name=kernel"])
