@@ -122,6 +122,18 @@ def score(options: argparse.Namespace) -> int:
     return 0
 
 
+def repair(options: argparse.Namespace) -> int:
+    """Write a repaired copy of a run file, print what was corrected and what is left; 1 where problems are left."""
+    from submission.desk.commands import repair_file
+
+    repaired = repair_file(options.run, options.out, _task(options), options.ids, options.dev, partial=options.partial)
+    if options.json:
+        _print_json(repaired.to_dict(options.out))
+    else:
+        print(shown(repaired.text(options.out)))
+    return 0 if repaired.ok else 1
+
+
 def _task(options: argparse.Namespace) -> Task:
     """Return the task of a command: a name or a file."""
     if options.task is None:
@@ -137,7 +149,7 @@ def _print_json(value: object) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m submission", description="Check and score official run files.")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="check | pack | score")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="check | repair | pack | score")
 
     checking = commands.add_parser(
         "check",
@@ -181,13 +193,31 @@ def _parser() -> argparse.ArgumentParser:
     scoring.add_argument("--out", metavar="DIR", type=Path, help="write a text for each run file, for its team")
     scoring.set_defaults(command=score)
 
-    for command in (checking, _pack_parser(commands), scoring):
+    for command in (checking, _repair_parser(commands), _pack_parser(commands), scoring):
         command.add_argument("--task", metavar="NAME|FILE", help="the task (default: Visual Sentiment 2021)")
         command.add_argument(
             "--dev", metavar="DEV", type=Path, help="your dev set, CSV or folder: runs must have its header"
         )
         command.add_argument("--json", action="store_true", help="print JSON")
     return parser
+
+
+def _repair_parser(commands: _Commands) -> argparse.ArgumentParser:
+    repairing = commands.add_parser(
+        "repair",
+        help="write a copy in which everything is corrected that has one reading",
+        description="Write a copy of a run file in which everything is corrected that has one reading, and list the "
+        "corrections and what is left. Exit status 0: no problems are left, 1: there are some.",
+        epilog="Example: python -m submission repair run.csv fixed.csv --ids testset.csv",
+    )
+    repairing.add_argument("run", metavar="IN.csv", type=Path, help="the run file, which stays as it is")
+    repairing.add_argument("out", metavar="OUT.csv", type=Path, help="the new file")
+    repairing.add_argument(
+        "--ids", metavar="TESTSET.csv|FOLDER", type=Path, help="the test list: ids and the order of rows are corrected"
+    )
+    repairing.add_argument("--partial", action="store_true", help="allow a run that covers only some subtasks")
+    repairing.set_defaults(command=repair)
+    return repairing
 
 
 def _pack_parser(commands: _Commands) -> argparse.ArgumentParser:

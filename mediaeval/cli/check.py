@@ -33,6 +33,16 @@ Dev = Annotated[
     ),
 ]
 
+EvidenceTime = Annotated[
+    float,
+    typer.Option(
+        "--evidence-time",
+        metavar="MINUTES",
+        min=0,
+        help="With --data: how long computing features may take, by an estimate; weaker extractors are left out.",
+    ),
+]
+
 
 def command(
     runs: Annotated[list[Path], typer.Argument(metavar="RUNFILE", help="Run files, from any source.")],
@@ -63,15 +73,7 @@ def command(
             show_default="the best whose weights are here",
         ),
     ] = None,
-    evidence_time: Annotated[
-        float,
-        typer.Option(
-            "--evidence-time",
-            metavar="MINUTES",
-            min=0,
-            help="With --data: how long computing features may take, by an estimate; weaker extractors are left out.",
-        ),
-    ] = 10.0,
+    evidence_time: EvidenceTime = 10.0,
     accept_cannot_tell: Annotated[
         bool,
         typer.Option("--accept-cannot-tell", help="With --data: exit status 0, not 3, for cannot-tell."),
@@ -99,11 +101,11 @@ def command(
     """
     test_list = ids or data or truth
     if test_list is None:
-        raise _wrong_usage("--ids TESTSET.csv, --data TEST or --truth TRUTH.csv is required.")
+        raise wrong_usage("--ids TESTSET.csv, --data TEST or --truth TRUTH.csv is required.")
     if data is not None and dev is None:
-        raise _wrong_usage("--data needs --dev DEV, the dev set folder, to learn which labels to expect of images.")
+        raise wrong_usage("--data needs --dev DEV, the dev set folder, to learn which labels to expect of images.")
     if self_test and len(runs) != 1:
-        raise _wrong_usage("--self-test takes one run file.")
+        raise wrong_usage("--self-test takes one run file.")
 
     from mediaeval.tasks import decide_task, runs_of
     from submission.alignment.align import CANNOT_TELL
@@ -116,14 +118,14 @@ def command(
         teams = check_teams(runs, of)
         runs = run_paths(runs, of)
         check_alignment = (
-            _alignment_checker(of, data, dev, runs, config, use, device, evidence_time, accept_constant)
+            alignment_checker(of, data, dev, runs, config, use, device, evidence_time, accept_constant)
             if data and dev
             else None
         )
         test_ids, header = read_ids(test_list, of), expected_header(dev, of)
         check_arrangement = ArrangementChecker(truth, of, dev=dev) if truth else None
     except UserError as error:  # in the task, test list, dev set or a setting: wrong usage, not a wrong run file
-        raise _wrong_usage(error) from None
+        raise wrong_usage(error) from None
     if self_test:
         _self_test(runs[0], test_ids, header, partial, check_alignment, json)
         return
@@ -166,13 +168,13 @@ def _outcome(form: "CheckReport", found: "AlignmentReport") -> str:
     return f"{found.verdict} with other problems" if other else found.verdict
 
 
-def _wrong_usage(message: object) -> typer.Exit:
+def wrong_usage(message: object) -> typer.Exit:
     """Print what is wrong with a call, and return what ends it with exit status 2."""
     logger.error(message)
     return typer.Exit(2)
 
 
-def _alignment_checker(
+def alignment_checker(
     task: "Task",
     data: Path,
     dev: Path,

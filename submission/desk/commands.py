@@ -3,9 +3,12 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from submission.check import expected_header
 from submission.desk.leaderboard import Leaderboard, leaderboard
 from submission.desk.letters import write_letters
+from submission.desk.repair import Repair, repaired, write_repaired
 from submission.desk.sources import run_sources
+from submission.labels import read_ids
 from submission.task import Task
 
 
@@ -28,3 +31,13 @@ def write_leaderboard(
     if out is not None:
         write_letters(board, out)
     return board
+
+
+def repair_file(run: Path, out: Path, task: Task, ids: Path | None, dev: Path | None, *, partial: bool) -> Repair:
+    """Write a repaired copy of a run file under a new name; `ids` is the test list, `dev` the dev set of its header.
+
+    Raises LabelFileError where the test list or the dev set cannot be read, RunFileError where the copy has no place.
+    """
+    repair = repaired(run, read_ids(ids, task) if ids else None, expected_header(dev, task), partial=partial)
+    write_repaired(repair, out)
+    return repair
