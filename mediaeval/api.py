@@ -380,12 +380,10 @@ def score_run(
     An image of the truth without an answer counts as wrong; `.absent` names them. Raises UserError for a file that
     cannot be read, or that has an image which the truth lacks.
     """
-    from submission.labels import read_labels
-    from submission.runfile import read_run
-    from submission.score import score
+    from submission.score import score_file
 
     of = decide_task(task, runs=runs_of([Path(file)]))
-    return score(read_labels(Path(truth), of), read_run(Path(file), expected_header(_path(dev), of)), of)
+    return score_file(Path(file), Path(truth), of, dev=_path(dev))
 
 
 def write_run(

@@ -73,7 +73,7 @@ class CsvFile:
         """
         self.path = Path(path)
         self.problems = Problems()
-        self._text = _text(self.path)
+        self._text = read_text(self.path)
         begin = self._inspect_beginning(id_columns)
         self.line, self.header = self._read_header(begin)
         self.id_position = self._id_position(id_columns)
@@ -246,7 +246,8 @@ def excel_separator(line: str) -> str | None:
     return found[1] if found else None
 
 
-def _text(path: Path) -> str:
+def read_text(path: Path) -> str:
+    """Return the text of a file. Raises LabelFileError where it cannot be read, is no UTF-8 or is too long."""
     try:
         data = read_regular(path, LARGEST)
     except FileNotFoundError:

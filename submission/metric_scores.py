@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from submission.desk.forms import metric_forms, table_columns
+from submission.desk.forms import metric_forms, ranked_forms, table_columns
 from submission.labels import LabelTable
 from submission.metrics import Metric
 from submission.metrics.evaluation import prepare, value_of
 from submission.metrics.reading import read_metrics
 from submission.metrics.resampling import interval
+from submission.metrics.sample import Sample
 from submission.task import Subtask
 
 if TYPE_CHECKING:
@@ -97,14 +98,18 @@ def score_metrics(
     resamples: int = 1000,
 ) -> tuple[MetricScore, ...]:
     """Score a subtask that both tables have, on the images of the truth; the run may lack answers of some."""
-    true, answers = (table_columns(subtask, table, truth.ids) for table in (truth, run))
+    if subtask.kind == "rank":
+        lists = ranked_forms(truth.labels[subtask.name], run.labels[subtask.name])
+    else:
+        true, answers = (table_columns(subtask, table, truth.ids) for table in (truth, run))
+
+    def sample_of(metric: Metric) -> Sample:
+        return prepare(metric, *(lists if subtask.kind == "rank" else metric_forms(metric, subtask, true, answers)))
+
     scores = []
     for metric in metrics:
-        sample = prepare(metric, *metric_forms(metric, subtask, true, answers))
-        of_columns = {
-            one.columns[0]: value_of(one, prepare(one, *metric_forms(one, subtask, true, answers)))
-            for one in _of_columns(metric)
-        }
+        sample = sample_of(metric)
+        of_columns = {one.columns[0]: value_of(one, sample_of(one)) for one in _of_columns(metric)}
         of_images = interval(metric, sample, seed=seed, resamples=resamples)
         scores.append(MetricScore(metric, value_of(metric, sample), of_images, of_columns))
     return tuple(scores)

@@ -18,6 +18,7 @@ from submission.metrics import Metric
 from submission.metrics.decisions import counts, f1_of_counts
 from submission.metrics.evaluation import evaluate, prepare, value_of
 from submission.metrics.resampling import interval
+from submission.relevance import read_relevance
 from submission.runfile import read_run
 from submission.task import Subtask, Task
 from submission.wording import both, cut, quoted, quoted_list
@@ -82,9 +83,15 @@ Scores = dict[str, SubtaskScore] | dict[str, MetricScores]  # by subtask
 def score_file(run: Path, truth: Path, task: Task, *, dev: Path | None = None) -> Scores:
     """Score a run file; `dev` is the dev set whose header it must have, without one the official header is expected.
 
-    Raises as `read_labels`, `read_run` and `score` do.
+    Raises as `read_truth`, `read_run` and `score` do.
     """
-    return score(read_labels(truth, task), read_run(run, expected_header(dev, task)), task)
+    return score(read_truth(truth, task), read_run(run, expected_header(dev, task)), task)
+
+
+def read_truth(path: Path, task: Task) -> LabelTable:
+    """Read a truth: labels, or the judgements of a ranked list. Raises LabelFileError with all its problems."""
+    ranked = next((subtask for subtask in task.subtasks if subtask.kind == "rank"), None)
+    return read_relevance(path, task, ranked) if ranked else read_labels(path, task)
 
 
 def score(truth: LabelTable, run: LabelTable, task: Task, *, seed: int = 0, resamples: int = 1000) -> Scores:

@@ -88,6 +88,17 @@ def metric_forms(
     return (_both_classes(bits), _both_classes(given_bits)) if _of_two_classes(metric) else (bits, given_bits)
 
 
+def ranked_forms(
+    truth: Mapping[str, Any], answers: Mapping[str, Any]
+) -> tuple[dict[str, dict[str, int]], dict[str, list[tuple[str, int, float]]]]:
+    """Return relevance and ranked lists as `metrics.evaluation.prepare` takes them, of query → rows.
+
+    A row begins with document, rank and score; in the truth the score is the relevance.
+    """
+    relevance = {query: {str(row[0]): int(row[2]) for row in rows} for query, rows in truth.items()}
+    return relevance, {query: [(str(row[0]), row[1], row[2]) for row in rows] for query, rows in answers.items()}
+
+
 def _items(value: Value | None) -> Sequence[str]:
     return value if isinstance(value, tuple) else ()
 

@@ -5,9 +5,10 @@ import json
 import pytest
 from sklearn import metrics as sk
 
+from submission.errors import LabelFileError
 from submission.labels import LabelTable
 from submission.metric_scores import MetricScores
-from submission.score import as_text, score
+from submission.score import as_text, read_truth, score
 from submission.taskfile import load_task, parse_task
 
 SYNTHIM = load_task("synthim2025")
@@ -152,3 +153,38 @@ def test_weighted_f1_of_2021_keeps_its_form_and_ends_with_its_signature():
         *("subtask", "weighted_f1", "interval", "per_label", "n_images"),
         "signature",
     ]
+
+
+QRELS = "q1 0 d1 0\nq1 0 d2 1\nq2 0 d3 2\n\nq3\t0\td4\t1\n"
+LISTS = {"q1": (("d1", 1, 0.9), ("d2", 2, 0.5)), "q2": (("d3", 1, 0.5), ("d1", 2, 0.5)), "other": (("d1", 1, 1.0),)}
+
+
+@pytest.mark.parametrize("text", [QRELS, "topic,doc,relevance\nq1,d1,0\nq1,d2,1.0\nq2,d3,2\nq3,d4,1\n"])
+def test_ranked_lists_are_scored_by_relevance_judgements(text, tmp_path):
+    path = tmp_path / "qrels.txt"
+    path.write_text(text)
+    task = load_task("ranked")
+    truth = read_truth(path, task)
+    assert truth.ids == ("q1", "q2", "q3")
+    lists = {query: rows for query, rows in LISTS.items() if query != "other"}
+    scores = score(truth, table("run.txt", ranked=lists), task)["ranked"]
+    # of equal scores, MS MARCO's script puts d1 before d3
+    assert values(scores) == pytest.approx({"mrr_at_100": (1 / 2 + 1 / 2 + 0) / 3, "precision_at_10": 0.2 / 3})
+    assert scores.absent == ("q3",)
+
+
+def test_all_problems_of_judgements_are_reported(tmp_path):
+    path, task = tmp_path / "qrels.txt", load_task("ranked")
+    path.write_text("q1 0 d1 1\nq1 0 d1 0\nq2 d3 1\nq2 0 d3 yes\n")
+    with pytest.raises(LabelFileError) as error:
+        read_truth(path, task)
+    assert [problem.removeprefix(f"{path}:") for problem in error.value.problems] == [
+        "2: got document 'd1' of query 'q1' again (first on line 1); expected each once. Remove one of the lines.",
+        "3: got 3 cells (q2 d3 1); expected 4, with blanks between them: query, iteration (0), document, relevance. "
+        "Correct the line.",
+        "4: got 'q2', 'd3' and 'yes'; expected a query, a document and a whole number, its relevance. Correct the "
+        "line.",
+    ]
+    path.write_text("topic,document\nq1,d1\n")
+    with pytest.raises(LabelFileError, match="got no column 'doc' and 'relevance'; expected columns 'topic', 'doc'"):
+        read_truth(path, task)
