@@ -12,6 +12,8 @@ from pathlib import Path
 from submission.check.form import Body, CheckReport, check_body, report_of
 from submission.check.ids import KnownIds
 from submission.check.lenient import lenient_value
+from submission.check.sent import check_named
+from submission.check.text import read_bytes
 from submission.kinds import Kind, Value
 from submission.problems import Findings
 from submission.task import Header, Task
@@ -42,11 +44,17 @@ class Answers:
 def read_answers(source: Path | bytes, ids: Sequence[str], header: Header, *, name: Path | None = None) -> Answers:
     """Return the answers of a run file, or of its bytes, to these ids; `name` is what its report calls it.
 
-    Arguments as for `find_problems`; whole subtasks may be left out. Nothing is raised for whatever file.
+    Arguments as for `find_problems`; whole subtasks may be left out. Where the task says what runs are called and in
+    which archives they are sent, that is checked as well. Nothing is raised for whatever file.
     """
     found = Findings()
-    body = check_body(source, ids, header, True, found)
-    report = report_of(name or (source if isinstance(source, Path) else Path("run")), body, found)
+    name = name or (source if isinstance(source, Path) else Path("run"))
+    data = read_bytes(source, found, header.task.layout.largest)
+    if data is not None and header.task.runs and not found.problems():
+        report, body = check_named(data, name, ids, header, partial=True)
+    else:
+        body = None if data is None else check_body(data, ids, header, True, found)
+        report = report_of(name, body, found)
     if body is None or body.columns.id_position is None:
         return Answers(report)
     rows = _rows(body, ids, header.task)

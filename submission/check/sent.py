@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from submission.archive import Opened, base_name, open_archive
-from submission.check.form import CheckReport, check_body, report_of
+from submission.check.form import Body, CheckReport, check_body, report_of
 from submission.check.run_names import inner_pattern, name_of, name_problem, takes_archives
 from submission.check.text import read_bytes
 from submission.filekind import file_kind
@@ -28,6 +28,13 @@ def check_bytes(
     data: bytes, path: Path, ids: Sequence[str] | None, header: Header, *, partial: bool = False
 ) -> CheckReport:
     """Check the bytes of a file that is, or will be, called `path`."""
+    return check_named(data, path, ids, header, partial=partial)[0]
+
+
+def check_named(
+    data: bytes, path: Path, ids: Sequence[str] | None, header: Header, *, partial: bool = False
+) -> tuple[CheckReport, Body | None]:
+    """Check the bytes of a file with this name, and return its lines as they were understood."""
     task, found = header.task, Findings()
     zipped = _is_archive(data)
     named = name_problem(task, path, zipped=zipped)
@@ -39,11 +46,11 @@ def check_bytes(
             Problem(one.code, "error", None, None, one.actual, one.expected, one.remedy) for one in opened.faults
         ]
         if opened.content is None:
-            return CheckReport(path, 0, (), tuple(problems))
+            return CheckReport(path, 0, (), tuple(problems)), None
         inner, data = opened.name, opened.content
     body = check_body(data, ids, header, partial, found)
     report = report_of(path, body, found)
-    return CheckReport(path, report.rows, report.subtasks, (*problems, *report.problems), inner)
+    return CheckReport(path, report.rows, report.subtasks, (*problems, *report.problems), inner), body
 
 
 def open_run_archive(data: bytes, task: Task, name: str) -> Opened:

@@ -27,7 +27,7 @@ def write_leaderboard(
     runs: Sequence[Path], truth: Path, task: Task, *, dev: Path | None, rule: str | None, out: Path | None
 ) -> Leaderboard:
     """Return the leaderboard of run files, folders and zips; with `out` write a text for each team there."""
-    board = leaderboard(run_sources(runs), truth, task, dev=dev, rule=rule)
+    board = leaderboard(run_sources(runs, task), truth, task, dev=dev, rule=rule)
     if out is not None:
         write_letters(board, out)
     return board

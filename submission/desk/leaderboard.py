@@ -1,6 +1,6 @@
 """A leaderboard: many run files scored on one truth, with ranks that runs share which differ by no more than the noise.
 
-board = leaderboard(run_sources([Path("runs")]), Path("truth.csv"), task)
+board = leaderboard(run_sources([Path("runs")], task), Path("truth.csv"), task)
 print(board.text())
 """
 

@@ -49,7 +49,7 @@ def files(tmp_path):
 
 
 def board(folder, **options):
-    return leaderboard(run_sources([folder / "runs"]), folder / "truth.csv", MOOD, **options)
+    return leaderboard(run_sources([folder / "runs"], MOOD), folder / "truth.csv", MOOD, **options)
 
 
 def test_a_row_a_run_the_best_first_whatever_is_wrong_with_a_file(files):
@@ -160,13 +160,15 @@ def test_runs_come_from_folders_and_zips_and_a_zip_is_never_unpacked(tmp_path):
         archive.writestr("../two.csv", TRUTH)
         archive.writestr("__MACOSX/._two.csv", "")
     (tmp_path / "runs/bad.zip").write_bytes(b"PK\3\4")
-    found = {str(source.name.relative_to(tmp_path / "runs")): source for source in run_sources([tmp_path / "runs"])}
+    found = {
+        str(source.name.relative_to(tmp_path / "runs")): source for source in run_sources([tmp_path / "runs"], MOOD)
+    }
     assert list(found) == ["bad.zip", "team/one.csv", "z.zip/../two.csv"]
     assert "cannot be read" in found["bad.zip"].problem
     assert found["z.zip/../two.csv"].content == TRUTH.encode()
     (tmp_path / "none").mkdir()
     with pytest.raises(RunFileError, match=r"none: got no run file; expected files that end in \.csv"):
-        run_sources([tmp_path / "none"])
+        run_sources([tmp_path / "none"], MOOD)
 
 
 def test_a_text_for_each_team_names_its_own_run_alone(files):
