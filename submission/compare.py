@@ -6,13 +6,15 @@ Bootstrap (intervals) and permutation (p-values) are both paired: the same image
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from submission.labels import LabelTable
-from submission.metrics.evaluation import prepare
-from submission.metrics.resampling import compared
-from submission.score import WEIGHTED_F1, score_decisions
+from submission.metrics import Metric
+from submission.metrics.evaluation import prepare, value_of
+from submission.metrics.resampling import compared, interval
+from submission.metrics.sample import Sample
+from submission.score import WEIGHTED_F1, weighted_f1_of
 from submission.task import Subtask, Task
 
 if TYPE_CHECKING:
@@ -108,7 +110,7 @@ class Pair:
 class Comparison:
     """Runs on the same images of one subtask: run → weighted F1 and its 95 % interval, and every pair.
 
-    The intervals are those of `score_decisions`, which each run has by itself; those of the gaps in `pairs` are paired.
+    The intervals are those that each run has by itself; those of the gaps in `pairs` are paired.
     """
 
     subtask: str
@@ -117,7 +119,7 @@ class Comparison:
     pairs: tuple[Pair, ...]
     warnings: tuple[str, ...] = ()  # what so few images cannot tell
     metric: str = ""  # by which they are compared, where it is not weighted F1
-    signature: str = ""  # of that metric
+    signature: str = ""  # everything that the scores depend on
     out_of_fold: bool = False  # whether the images are all of the dev set, each answered by models that never saw it
 
 
@@ -137,15 +139,29 @@ def compare(
     `groups`: one per image, of images that resemble each other, which are drawn and exchanged together; None: none do.
     """
     samples = {name: prepare(WEIGHTED_F1, truth, answers) for name, answers in runs.items()}
-    raw = compared(WEIGHTED_F1, samples, rng=rng, groups=groups, resamples=resamples)
+    metric = weighted_f1_of(subtask)
+    return replace(compare_samples(subtask, metric, samples, rng=rng, groups=groups, resamples=resamples), metric="")
+
+
+def compare_samples(
+    subtask: Subtask,
+    metric: Metric,
+    samples: Mapping[str, Sample],
+    *,
+    rng: np.random.Generator,
+    groups: Sequence[Hashable] | None = None,
+    resamples: int = 10_000,
+) -> Comparison:
+    """Compare runs by any metric; `samples`: see `metrics.evaluation.prepare`, of the same images in one order."""
+    raw = compared(metric, samples, rng=rng, groups=groups, resamples=resamples)
     corrected = holm([gap.p_permutation for gap in raw])
     pairs = tuple(
         Pair(gap.first, gap.second, gap.gap, gap.interval, gap.p_bootstrap, gap.p_permutation, p)
         for gap, p in zip(raw, corrected, strict=True)
     )
-    alone = {name: score_decisions(subtask, truth, answers) for name, answers in runs.items()}
-    scores = {name: (score.weighted_f1, *score.interval) for name, score in alone.items()}
-    return Comparison(subtask.name, len(truth), scores, pairs)
+    scores = {name: (value_of(metric, sample), *interval(metric, sample)) for name, sample in samples.items()}
+    n_images = next(iter(samples.values())).n
+    return Comparison(subtask.name, n_images, scores, pairs, metric=metric.title, signature=metric.signature)
 
 
 def holm(p: Sequence[float]) -> list[float]:

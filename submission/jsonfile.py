@@ -3,8 +3,8 @@ r"""JSON that a stranger may have written, read strictly: every number as it is 
     for line, value in JsonText('{"id": "a", "prob": 0.50}\n').lines(): ...   # `jsonl`: a value a line
     for line, key, value in JsonText('{"a": 0.50}').entries(): ...            # `json`: one object
 
-A number stays text (`Number`), so that 19 digits survive and a text is told from a number; an object is a list of its
-pairs (`Pairs`), so that a key that occurs twice is seen. Time and memory are linear in the text.
+A number stays text (`Number`), so that 19 digits survive and a text is not taken for a number; an object is a list of
+its pairs (`Pairs`), so that a key that occurs twice is seen. Time and memory are linear in the text.
 """
 
 from __future__ import annotations

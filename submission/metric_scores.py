@@ -10,7 +10,6 @@ from submission.desk.forms import metric_forms, ranked_forms, table_columns
 from submission.labels import LabelTable
 from submission.metrics import Metric
 from submission.metrics.evaluation import prepare, value_of
-from submission.metrics.reading import read_metrics
 from submission.metrics.resampling import interval
 from submission.metrics.sample import Sample
 from submission.task import Subtask
@@ -81,11 +80,6 @@ class MetricScores:
             **({"absent": list(self.absent)} if self.absent else {}),
             "signature": self.signature,
         }
-
-
-def metrics_of(subtask: Subtask) -> tuple[Metric, ...]:
-    """Return the metrics by which a subtask is scored: its own, or the usual one of its columns."""
-    return subtask.metrics or read_metrics([], subtask.columns, short=subtask.column)[0]
 
 
 def score_metrics(

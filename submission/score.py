@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any
 from submission.check import expected_header
 from submission.errors import RunFileError
 from submission.labels import LabelTable, read_labels
-from submission.metric_scores import MetricScores, metrics_as_text, metrics_of, score_metrics
+from submission.metric_scores import MetricScores, metrics_as_text, score_metrics
 from submission.metrics import Metric
 from submission.metrics.decisions import counts, f1_of_counts
 from submission.metrics.evaluation import evaluate, prepare, value_of
+from submission.metrics.reading import metrics_of
 from submission.metrics.resampling import interval
 from submission.relevance import read_relevance
 from submission.runfile import read_run
@@ -151,11 +152,16 @@ def score(truth: LabelTable, run: LabelTable, task: Task, *, seed: int = 0, resa
 
 def _weighted_f1_alone(subtask: Subtask) -> Metric | None:
     """Return the metric of a subtask that is scored by the weighted F1 of its labels alone, None for other metrics."""
-    usual = replace(WEIGHTED_F1, columns=subtask.headings, short=subtask.column)
+    usual = weighted_f1_of(subtask)
     if not subtask.plain or subtask.metrics not in ((), (usual,)):
         return None
     # one column of 0 and 1 that has a metric is two classes
     return usual if not subtask.metrics or len(subtask.labels) > 1 else None
+
+
+def weighted_f1_of(subtask: Subtask) -> Metric:
+    """Return the weighted F1 of all labels of a subtask."""
+    return replace(WEIGHTED_F1, columns=subtask.headings, short=subtask.column)
 
 
 def _per_label(subtask: Subtask, truth: LabelTable, run: LabelTable) -> tuple[LabelScore, ...]:

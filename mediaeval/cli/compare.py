@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from mediaeval.cli.options import Json, Runs, Seed, TaskName
-from mediaeval.cli.output import counted, print_json, print_table
+from mediaeval.cli.output import counted, print_json, print_line, print_table
 
 if TYPE_CHECKING:
     from submission.compare import Comparison
@@ -47,7 +47,8 @@ def command(runs: Runs, seed: Seed = 0, task: TaskName = None, json: Json = Fals
                         for pair in one.pairs
                     ],
                 }
-                | ({"metric": one.metric, "signature": one.signature} if one.metric else {})
+                | ({"metric": one.metric} if one.metric else {})
+                | {"signature": one.signature}
                 for one in results
                 for name in ("value" if one.metric else "f1",)
             ]
@@ -61,6 +62,8 @@ def command(runs: Runs, seed: Seed = 0, task: TaskName = None, json: Json = Fals
         ]
         columns = ["run", "other", "gap", "low", "high", "p bootstrap", "p permutation", "p Holm", "verdict"]
         print_table("", columns, pairs)
+    for one in results:
+        print_line(f"# {one.subtask}: {one.signature}")
 
 
 def _images(comparison: "Comparison") -> str:

@@ -12,7 +12,7 @@ from mediaeval.proofs.replay import replay
 from mediaeval.proofs.submit import Submitted, submit
 from mediaeval.runs import RunFolder
 from submission.ledger import Ledger, LedgerEntry
-from submission.metric_scores import metrics_of
+from submission.metrics.reading import metrics_of
 from submission.task import Task
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 

@@ -17,13 +17,13 @@ from mediaeval.answers.learned import is_numeric
 from mediaeval.answers.targets import probabilities_of, target_matrix
 from mediaeval.answers.written import columns_of
 from mediaeval.records import MetricScore
-from submission.compare import Comparison, Pair, compare, holm
+from submission.compare import Comparison, compare, compare_samples
 from submission.desk.forms import metric_forms
 from submission.intervals import Intervals, intervals, metric_intervals
 from submission.metrics import Metric
 from submission.metrics.evaluation import prepare, value_of
-from submission.metrics.reading import read_metrics
-from submission.metrics.resampling import compared, interval
+from submission.metrics.reading import metrics_of
+from submission.metrics.resampling import interval
 from submission.metrics.sample import Sample
 from submission.score import LabelScore, SubtaskScore, score_decisions
 from submission.task import Label, Subtask
@@ -45,15 +45,9 @@ def read_back(subtask: Subtask, labels: Mapping[str, Label], ids: Sequence[str])
     return Answered(outputs, outputs if is_numeric(subtask) else target_matrix(subtask, labels, ids))
 
 
-def first_metric(subtask: Subtask) -> Metric:
-    """Return the metric by which a subtask is ranked: its first one, or the usual one of its columns."""
-    found = subtask.metrics or read_metrics([], subtask.columns, short=subtask.column)[0]
-    return found[0]
-
-
 def own_metric(subtask: Subtask) -> Metric | None:
     """Return the first metric of a subtask; None where it is the weighted F1 of all labels, `SubtaskScore`."""
-    metric = first_metric(subtask)
+    metric = metrics_of(subtask)[0]
     plain = replace(metric, columns=(), short="", name="", bounds=())
     if subtask.plain and plain == Metric("f1", average="weighted") and metric.columns == subtask.headings:
         return None
@@ -126,14 +120,7 @@ def compare_answers(
     if metric is None:
         return compare(subtask, truth, {name: one.decisions for name, one in runs.items()}, rng=rng, groups=groups)
     samples = {name: _sample(subtask, metric, truth, one) for name, one in runs.items()}
-    raw = compared(metric, samples, rng=rng, groups=groups)
-    corrected = holm([gap.p_permutation for gap in raw])
-    pairs = tuple(
-        Pair(gap.first, gap.second, gap.gap, gap.interval, gap.p_bootstrap, gap.p_permutation, p)
-        for gap, p in zip(raw, corrected, strict=True)
-    )
-    scores = {name: (value_of(metric, one), *interval(metric, one)) for name, one in samples.items()}
-    return Comparison(subtask.name, len(truth), scores, pairs, metric=metric.title, signature=metric.signature)
+    return compare_samples(subtask, metric, samples, rng=rng, groups=groups)
 
 
 def _sample(subtask: Subtask, metric: Metric, truth: np.ndarray, answered: Answered) -> Sample:

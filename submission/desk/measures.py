@@ -12,7 +12,7 @@ from submission.desk.noise import contributions
 from submission.labels import LabelTable
 from submission.metrics.definition import Metric
 from submission.metrics.evaluation import prepare, value_of
-from submission.metrics.reading import read_metrics
+from submission.metrics.reading import metrics_of
 from submission.metrics.resampling import interval
 from submission.metrics.sample import Sample
 from submission.task import Subtask, Task
@@ -94,7 +94,7 @@ def measures_of(task: Task, truth: LabelTable) -> tuple[Measure, ...]:
         if subtask.name not in truth.labels:
             continue
         columns = truth_columns(subtask, truth)
-        for metric in subtask.metrics or read_metrics([], subtask.columns, short=subtask.column)[0]:
+        for metric in metrics_of(subtask):
             key = metric.key if len(task.subtasks) == 1 else f"{subtask.name}_{metric.key}"
             found.append(Measure(key, task, subtask, metric, columns))
     return tuple(found)

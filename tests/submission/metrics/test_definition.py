@@ -7,7 +7,8 @@ import pytest
 from submission.kinds import Column, DocumentKind, FlagKind, LabelKind, ProbabilityKind, RankKind, ScoreKind, SetKind
 from submission.metrics import Metric
 from submission.metrics.definition import MEASURES
-from submission.metrics.reading import KEYS, read_metrics
+from submission.metrics.reading import read_metrics
+from submission.metrics.table import KEYS
 
 PROB, FLAG = Column("prob", ProbabilityKind()), Column("label", FlagKind())
 CLASSES = Column("T1", LabelKind(("negative", "neutral", "positive")))
