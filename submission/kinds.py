@@ -33,7 +33,7 @@ Value = str | int | float | tuple[str, ...]
 # a decimal number as every program writes it; Python's float() reads more: `1_0`, `infinity`, blanks around it
 NUMBER = r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,3})?"
 _NUMBER = re.compile(NUMBER)
-_LONGEST_NUMBER = 100  # characters
+LONGEST_NUMBER = 100  # characters
 _NOT_IN_CELLS = ',;\\t|"\\r\\n'  # what separates or quotes cells in some container
 
 
@@ -148,7 +148,7 @@ class ScoreKind(Kind):
         return NUMBER
 
     def read(self, cell: str) -> float:
-        if len(cell) <= _LONGEST_NUMBER and _NUMBER.fullmatch(cell) and self.allows(number := float(cell)):
+        if len(cell) <= LONGEST_NUMBER and _NUMBER.fullmatch(cell) and self.allows(number := float(cell)):
             return number
         raise ValueError(self.expected)
 
@@ -227,9 +227,13 @@ class SetKind(Kind):
             return self.empty
         if len(set(items)) < len(items) or (self.most is not None and len(items) > self.most):
             return False
-        if self.items and not self._known.issuperset(items):
+        return all(map(self.allows_item, items))
+
+    def allows_item(self, item: str) -> bool:
+        """Return whether a set may hold an item."""
+        if not item or item != item.strip() or (self.items and item not in self._known):
             return False
-        return all(item and item == item.strip() and (self.item is None or self.item.matches(item)) for item in items)
+        return self.item is None or self.item.matches(item) is not None
 
 
 @dataclass(frozen=True)

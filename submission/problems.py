@@ -16,13 +16,15 @@ CODES: dict[str, str] = {
     "bom": "the file begins with a byte-order mark",
     "line-ends-crlf": "lines end in CR LF",
     "line-ends-cr": "lines end in a lone CR",
+    "line-ends-lf": "lines end in a lone LF where the task has CR LF",
     "no-final-newline": "the last line has no line end",
     "sep-line": "the first line is one for Excel, which names the delimiter",
-    "delimiter": "cells are separated by something other than a comma",
+    "delimiter": "cells are separated by something other than the task's separator, a comma in 2021",
     "quoted": "cells are quoted",
     "quotes-unbalanced": "a quote is opened and not closed, or is inside a cell",
     # the header
     "header-absent": "the first line is data",
+    "header-unexpected": "the first line is a header where the task has none",
     "header-repeated": "the header is repeated further down",
     "heading-changed": "a heading differs from the expected one",
     "heading-contradicts": "the number and the name in a heading belong to two different labels",
@@ -44,21 +46,37 @@ CODES: dict[str, str] = {
     "cell-nan": "a cell contains a missing value, such as nan",
     "cell-blanks": "a cell has blanks around its value",
     "cell-case": "a class name differs in upper and lower case",
-    "cell-float": "a 0 or 1 is not written as one digit",
-    "cell-boolean": "a 0 or 1 is written as a word",
+    "cell-float": "a 0 or 1, or another whole number, is not written as an integer",
+    "cell-boolean": "a 0 or 1, or another number, is written as a word",
     "cell-probability": "a probability is written in place of a decision",
-    "cell-number": "a number other than 0 and 1",
+    "cell-number": "a number other than 0 and 1, or than those that are labels",
     "cell-word": "a word that is not a label of the task",
-    "label-in-number-column": "a class name is in a column of 0 and 1",
+    "cell-not-number": "something other than a number is in a column of numbers",
+    "cell-range": "a number is below or above the bounds of its column",
+    "label-in-number-column": "a class name is in a column of numbers",
     "number-in-label-column": "a number is in a column of class names",
+    "set-item": "an item of a set is not one of the allowed ones, or is empty",
+    "set-repeated": "an item occurs twice in a set",
+    "set-too-many": "a set has more items than allowed",
+    "constant-wrong": "a column has another value than the one that the task fixes",
+    "constant-varies": "a column varies that is the same in every row",
+    # the rows
+    "rule-sum": "columns of a row do not sum up to what they must",
+    "rule-threshold": "a label contradicts its probability and the threshold",
+    "rank-gap": "the ranks of a query leave one out",
+    "rank-repeated": "two documents of a query have one rank",
+    "rank-score-increases": "a document has a higher score than one that is ranked above it",
+    "rank-too-many": "a query has more documents than allowed",
+    "rank-document-repeated": "a query has a document twice",
     # the ids
     "id-empty": "a line has no id",
     "id-blanks": "an id has blanks around it",
     "id-path": "an id contains a folder",
-    "id-extension": "an id contains the extension of the image",
+    "id-extension": "an id contains the extension of the image, or lacks it where the task has it",
     "id-wrapped": "an id has quotes, brackets or a formula around it",
     "id-unicode": "an id is written in another Unicode form",
     "id-case": "an id differs in upper and lower case",
+    "id-pattern": "an id does not look like those of the task",
     "id-number": "an id was read as a number and written differently",
     "ids-duplicated": "an id occurs more than once",
     "ids-missing": "ids of the test list are not in the run",
@@ -121,6 +139,7 @@ ODDITY_CODES: dict[str, str] = {
 WARNINGS = frozenset({"row-order"})  # codes that are reported, but are no reason to refuse a run
 
 _SHOWN_VALUES = 5  # distinct values shown of one problem; the others are counted
+_NAMED = ("id{s}", "ranked list{s}")  # what is named by the values, which come after their number
 _SHOWN_COLUMNS = 20  # columns named of one problem; the others are counted
 
 
@@ -168,14 +187,22 @@ class Findings:
 
     def __init__(self) -> None:
         self._problems: list[Problem] = []
-        self._repeated: dict[tuple[str, str | None], _RepeatedProblem] = {}
+        self._repeated: dict[tuple[str, str | None, str], _RepeatedProblem] = {}  # code, column, what is expected
 
     def add(
-        self, code: str, actual: str, expected: str, remedy: str, *, line: int | None = None, column: str | None = None
+        self,
+        code: str,
+        actual: str,
+        expected: str,
+        remedy: str,
+        *,
+        line: int | None = None,
+        column: str | None = None,
+        fatal: bool = False,
     ) -> None:
-        """Add a problem that occurs once."""
+        """Add a problem that occurs once; `fatal` if it is an error although its code is a warning elsewhere."""
         assert code in CODES or code in CONTAINER_CODES, f"{code!r} is not in the table of codes"
-        severity = "warning" if code in WARNINGS else "error"
+        severity = "warning" if code in WARNINGS and not fatal else "error"
         self._problems.append(Problem(code, severity, line, column, actual, expected, remedy))
 
     def count(
@@ -195,15 +222,15 @@ class Findings:
         `value` is one that was found (a number is one of cells), `times` how often; `noun` is what is counted, see
         `wording.counted`.
         """
-        repeated = self._repeated.get((code, column))
+        repeated = self._repeated.get((code, column, expected))
         if repeated is None:
-            repeated = self._repeated[code, column] = _RepeatedProblem(noun, expected, remedy)
+            repeated = self._repeated[code, column, expected] = _RepeatedProblem(noun, expected, remedy)
         repeated.add(line, value, times)
 
     def problems(self) -> list[Problem]:
         """Return all problems: of the file as a whole first, then by line; warnings last."""
         causes: dict[tuple[str, str, str], dict[str | None, _RepeatedProblem]] = {}
-        for (code, column), repeated in self._repeated.items():
+        for (code, column, _), repeated in self._repeated.items():
             causes.setdefault((code, repeated.expected, repeated.remedy), {})[column] = repeated
         for (code, expected, remedy), of_columns in causes.items():
             columns = list(of_columns)
@@ -250,7 +277,7 @@ class _RepeatedProblem:
         count = counted(self.times, self.noun) + _of_columns(columns) + first
         if not values:
             return count
-        if self.noun == "id{s}":
+        if self.noun in _NAMED:
             return f"{count}: {values}"
         return values if self.times == 1 else f"{values} in {count}"
 

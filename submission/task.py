@@ -296,6 +296,11 @@ class Task:
         return tuple(subtask.name for subtask in self.subtasks)
 
     @property
+    def is_ranked(self) -> bool:
+        """Whether a row is a document of a query's ranked list: then an id is a query, and has many rows."""
+        return any(subtask.kind == "rank" for subtask in self.subtasks)
+
+    @property
     def header(self) -> Header:
         """The official header: the column of ids, and all others, in the order of the file."""
         return Header(self, (self.id_column, *(column.heading for column in self.columns)))

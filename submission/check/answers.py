@@ -9,7 +9,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from submission.check.form import Body, CheckReport, check_body, report_of
+from submission.check.body import Body
+from submission.check.form import CheckReport, check_body, report_of
 from submission.check.ids import KnownIds
 from submission.check.lenient import lenient_value
 from submission.check.sent import check_named
@@ -78,7 +79,7 @@ def _rows(body: Body, ids: Sequence[str], task: Task) -> list[tuple[str, int, Ce
     columns = [
         (column.kind, meanings.index(column.heading) if column.heading in meanings else None) for column in task.columns
     ]
-    known = KnownIds(body.ids, ids)
+    known = KnownIds(body.ids, ids, extension=task.layout.extension)
     read: dict[tuple[str, ...], Cells] = {}  # few distinct ones exist, but where there are numbers
     rows = []
     for line, actual, cells in body.cells():

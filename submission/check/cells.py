@@ -2,17 +2,20 @@
 
 import math
 import re
-from collections.abc import Container, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from collections.abc import Callable, Container, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
+from submission.kinds import NUMBER, ConstantKind, FlagKind, Kind, LabelKind, RankKind, ScoreKind, SetKind, TextKind
 from submission.problems import Findings
 from submission.task import Task
 
 _MISSING = frozenset(("nan", "na", "n/a", "#n/a", "null", "none", "<na>"))
 _BOOLEAN = frozenset(("true", "false", "yes", "no", "t", "f", "y", "n"))
 
-_LONG = 400  # characters: a longer cell is no number, and not kept in the cache
+_LONG = 400  # characters: a longer cell is no number, and not kept
+_KEPT = 1000  # wrong cells of a column: a million are a few distinct ones, unless they are probabilities
+_NUMBER = re.compile(NUMBER)
 
 _REMEDIES = {
     "cell-empty": "Every image needs an answer in every column: write the decision.",
@@ -24,42 +27,109 @@ _REMEDIES = {
     "cell-probability": "Write the decision, not the probability: apply the threshold first.",
     "cell-number": "Write 1 where the label applies and 0 where it does not.",
     "cell-word": "Write one of the expected values.",
+    "cell-not-number": "Write digits, with a point before the decimals: 0.73, not 0,73 and not 73 %.",
+    "cell-range": "Write a number within the bounds; check its scale, such as per cent in place of 0 to 1.",
     "label-in-number-column": "Class names do not belong in a column of 0 and 1; check whether columns are shifted.",
     "number-in-label-column": "Write the class name, not its number; check whether columns are shifted.",
+    "set-item": "Write each item as it is called, with the separator between items alone.",
+    "set-repeated": "Write each item once.",
+    "set-too-many": "Write the likeliest items alone.",
+    "constant-wrong": "Write this value in every row.",
+}
+_OF_NUMBERS = {  # where another remedy fits a column of numbers
+    "cell-empty": "Every image needs an answer in every column: write the number.",
+    "cell-nan": "A value is missing, often after a join that matched no row: find out why, and write the number.",
+    "cell-boolean": "Write a number.",
+    "label-in-number-column": "Class names do not belong in a column of numbers; check whether columns are shifted.",
+}
+_OF_OTHERS = {  # … any other column but those of classes and of 0 and 1
+    "cell-empty": "Write a value in every row.",
+    "cell-nan": "A value is missing, often after a join that matched no row: find out why, and write the value.",
+    "cell-number": "Write one of the expected values.",  # where these are numbers
 }
 
 
-@dataclass(frozen=True, eq=False)  # compared by identity: it is a key of the cache of `cell_code`
+Faults = tuple[tuple[str, str], ...]  # code, remedy
+
+
+@dataclass(frozen=True)
 class CellRule:
-    """The values that the cells of one label column may have.
+    """What the cells of one column may hold.
 
     heading   the official heading of the column
-    values    the cells that are allowed
-    expected  the same in words
-    is_class  whether the cells name classes; they are 0 or 1 otherwise
-    classes   the class names of all subtasks, in lower case
+    kind      of the cells; a `ConstantKind` without a fixed value is what it may be, and a rank has no end: whether a
+              column is constant, and how long a list is, is seen from several rows
+    expected  what is allowed, in words
+    classes   the class names of all columns of the task, in lower case
+    known     wrong cells that were classified before
     """
 
     heading: str
-    values: frozenset[str]
+    kind: Kind
     expected: str
-    is_class: bool
     classes: frozenset[str]
+    known: dict[str, "Faults"] = field(default_factory=dict)
+
+    @cached_property
+    def values(self) -> frozenset[str]:
+        """All cells that are allowed, where these are known."""
+        return frozenset(self.kind.values)
+
+    @cached_property
+    def domain(self) -> "Container[str]":
+        """What tells of each cell whether it is allowed."""
+        return self.values or self
+
+    def allows(self, cell: str) -> bool:
+        """Return whether the column may hold a cell."""
+        if self.values:
+            return cell in self.values
+        try:
+            self.kind.read(cell)
+        except ValueError:
+            return False
+        return True
+
+    def __contains__(self, cell: object) -> bool:
+        return isinstance(cell, str) and self.allows(cell)
+
+    @cached_property
+    def faults(self) -> dict[str, "Faults"]:
+        """Code → that code with what to do about it in this column."""
+        remedies = _REMEDIES
+        if isinstance(self.kind, ScoreKind | RankKind):
+            remedies = _REMEDIES | _OF_NUMBERS
+        elif not isinstance(self.kind, FlagKind) and not (
+            isinstance(self.kind, LabelKind) and not _are_numbers(self.kind)
+        ):
+            remedies = _REMEDIES | _OF_OTHERS
+        return {code: ((code, remedy),) for code, remedy in remedies.items()}
+
+    @cached_property
+    def code_of(self) -> "Callable[[str, CellRule], str]":
+        """What tells the code of a value."""
+        return _code_of_flag if isinstance(self.kind, FlagKind) else _code
 
 
 def cell_rules(task: Task) -> dict[str, CellRule]:
-    """Return the rules of all label columns of a task, by official heading."""
+    """Return the rules of all columns of a task but that of the ids, by official heading."""
     classes = class_names(task)
     return {
-        heading: CellRule(heading, frozenset(subtask.values), subtask.expected, not subtask.multi_label, classes)
-        for subtask in task.subtasks
-        for heading in subtask.headings
+        column.heading: CellRule(column.heading, _of_one_cell(column.kind), column.kind.expected, classes)
+        for column in task.columns
     }
 
 
+def _of_one_cell(kind: Kind) -> Kind:
+    if isinstance(kind, ConstantKind) and kind.value is None:
+        return _of_one_cell(kind.kind)
+    return replace(kind, most=None) if isinstance(kind, RankKind) else kind
+
+
 def class_names(task: Task) -> frozenset[str]:
-    """Return the class names of all single-label subtasks, in lower case."""
-    return frozenset(label.lower() for subtask in task.subtasks if not subtask.multi_label for label in subtask.labels)
+    """Return the class names of all columns, in lower case."""
+    kinds = (column.kind for column in task.columns)
+    return frozenset(label.lower() for kind in kinds if isinstance(kind, LabelKind) for label in kind.labels)
 
 
 def check_cells(
@@ -75,10 +145,15 @@ def check_cells(
     `names` is official heading → expected cell of the header.
     """
     for cell, rule in zip(cells, rules, strict=True):
-        if rule is None or cell in rule.values:
+        if rule is None or cell in rule.domain:
             continue
-        code = cell_code(cell, rule) if len(cell) <= _LONG else _code(cell, rule)
-        found.count(code, line, cell, rule.expected, _REMEDIES[code], column=names[rule.heading], times=times)
+        faults = rule.known.get(cell)
+        if faults is None:
+            faults = _faults(cell, rule)
+            if len(rule.known) < _KEPT and len(cell) <= _LONG:
+                rule.known[cell] = faults
+        for code, remedy in faults:
+            found.count(code, line, cell, rule.expected, remedy, column=names[rule.heading], times=times)
 
 
 class _Anything:
@@ -88,34 +163,64 @@ class _Anything:
 
 def domain(rule: CellRule | None) -> Container[str]:
     """Return the cells that a column allows: any, if it is not part of the task and so has no rule."""
-    return _Anything() if rule is None else rule.values
+    return _Anything() if rule is None else rule.domain
 
 
-def pattern(rule: CellRule | None) -> str:
+def pattern(rule: CellRule | None, separator: str = ",") -> str:
     """Return a regular expression that matches what `domain` allows, without a delimiter."""
-    return "[^,;\\t|]*" if rule is None else "(?:" + "|".join(map(re.escape, sorted(rule.values))) + ")"
+    others = re.escape(separator[:1])
+    if rule is None:
+        return f"[^,;\\t|{others}]*"
+    if isinstance(rule.kind, SetKind):  # its items are checked one by one; here its end must be found
+        return f'[^"{others}]*'
+    return f'[^,;\\t|"{others}]+' if isinstance(rule.kind, TextKind) else rule.kind.pattern
 
 
-@lru_cache(maxsize=10_000)  # a million wrong cells are a few distinct ones, unless they are probabilities
-def cell_code(cell: str, rule: CellRule) -> str:
-    """Return the code of a cell that its column does not allow."""
-    return _code(cell, rule)
-
-
-def _code(cell: str, rule: CellRule) -> str:
+def _faults(cell: str, rule: CellRule) -> Faults:
+    """Return the code and the remedy of a cell that its column does not allow; several of a set."""
     value = cell.strip()
+    if value != cell and rule.allows(value):
+        return rule.faults["cell-blanks"]
     if not value:
-        return "cell-empty"
-    if value in rule.values:
-        return "cell-blanks"
-    word = value.lower()
-    if rule.is_class and word in {name.lower() for name in rule.values}:
+        return rule.faults["cell-empty"]
+    if isinstance(rule.kind, SetKind):
+        return tuple(fault for code in _codes_of_set(value, rule.kind) for fault in rule.faults[code])
+    return rule.faults[rule.code_of(value, rule)]
+
+
+def _code(value: str, rule: CellRule) -> str:
+    """Return the code of a value that is neither allowed nor empty, without blanks around it."""
+    word, kind = value.lower(), rule.kind
+    if isinstance(kind, LabelKind | ConstantKind) and word in {name.lower() for name in rule.values}:
         return "cell-case"
     if word in _MISSING:
         return "cell-nan"
+    if isinstance(kind, ConstantKind):
+        return "constant-wrong"
     number = _number(value)
-    if rule.is_class:
-        return "cell-word" if number is None else "number-in-label-column"
+    if isinstance(kind, LabelKind):
+        if number is None:
+            return "cell-word"
+        if not _are_numbers(kind):
+            return "number-in-label-column"
+        return "cell-float" if number in map(_number, kind.labels) else "cell-number"
+    if word in _BOOLEAN:
+        return "cell-boolean"
+    if word in rule.classes:
+        return "label-in-number-column"
+    if isinstance(kind, ScoreKind):
+        return "cell-range" if number is not None and _NUMBER.fullmatch(value) else "cell-not-number"
+    assert isinstance(kind, RankKind), f"{rule.heading}: a cell of a kind that allows any: {value!r}"
+    if number is None or "," in value:
+        return "cell-not-number"
+    return "cell-range" if str(int(number)) == value else "cell-float"
+
+
+def _code_of_flag(value: str, rule: CellRule) -> str:
+    word = value.lower()
+    if word in _MISSING:
+        return "cell-nan"
+    number = _number(value)
     if word in _BOOLEAN:
         return "cell-boolean"
     if word in rule.classes:
@@ -125,6 +230,24 @@ def _code(cell: str, rule: CellRule) -> str:
     if number in (0, 1):
         return "cell-float"
     return "cell-probability" if 0 < number < 1 else "cell-number"
+
+
+def _codes_of_set(value: str, kind: SetKind) -> tuple[str, ...]:
+    if value.lower() in _MISSING:
+        return ("cell-nan",)
+    items = value.split(kind.separator)
+    bare = [item.strip() for item in items]
+    faults = (
+        ("cell-blanks", bare != items),
+        ("set-repeated", len(set(bare)) < len(bare)),
+        ("set-too-many", kind.most is not None and len(items) > kind.most),
+        ("set-item", not all(map(kind.allows_item, bare))),
+    )
+    return tuple(code for code, occurs in faults if occurs)
+
+
+def _are_numbers(kind: LabelKind) -> bool:
+    return all(_number(label) is not None for label in kind.labels)
 
 
 def is_answer(cell: str, classes: Container[str]) -> bool:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from submission.check.cells import cell_rules, class_names, is_answer
+from submission.kinds import ConstantKind, SetKind, TextKind
 from submission.problems import Findings
 from submission.task import Header, Task
 from submission.wording import both, cut, quoted, quoted_list
@@ -17,6 +18,7 @@ from submission.wording import both, cut, quoted, quoted_list
 ID = "<id>"  # the meaning of the id column; that of a label column is its official heading
 
 _INDEX = re.compile(r"(unnamed.*|index|#|no\.?)?", re.IGNORECASE | re.DOTALL)  # how libraries call row numbers
+_MOST_SUBTASKS = 8  # of which every choice is tried
 _SHOWN = 20  # columns whose numbers are shown
 
 
@@ -61,14 +63,20 @@ class _HeaderCheck:
         self.line = line
         self.partial = partial
         self.found = found
+        self.whose = "the dev set" if self.task.layout.as_dev_set else "the task"
         meanings = (ID, *(heading for heading in header.headings if heading is not None))
         self.names = dict(zip(meanings, header.cells, strict=True))  # meaning → expected cell
 
     def read(self, cells: list[str], ids: Collection[str]) -> Columns:
+        layout = self.task.layout
+        if not layout.header:
+            return self._read_without(cells, ids)
         if self._is_data(cells, ids):
-            begins = ",".join(map(cut, self.header.cells[:3]))
-            remedy = f"Write the header of the dev set as the first line: {begins},…"
-            actual = f"data in the first line ({quoted(','.join(cells))})"
+            separator = "\t" if layout.container == "tsv" else layout.separator
+            begins = separator.join(map(cut, self.header.cells[:3]))
+            more = f"{separator}…" if len(self.header.cells) > 3 else ""
+            remedy = f"Write the header of {self.whose} as the first line: {begins}{more}"
+            actual = f"data in the first line ({quoted(separator.join(cells))})"
             self._report("header-absent", actual, "a header", remedy)
             meanings = self._by_width(cells)
             subtasks = self._subtasks(meanings)
@@ -84,12 +92,49 @@ class _HeaderCheck:
         self._report_order(meanings)
         return Columns(meanings, self.names, True, subtasks)
 
+    def _read_without(self, cells: list[str], ids: Collection[str]) -> Columns:
+        """Return what the columns mean of a file that has no header, but for one that should not be there."""
+        while len(cells) > len(self.names) and not cells[-1].strip():
+            cells = cells[:-1]
+        has_header = self._is_header(cells, ids)
+        meanings = self._by_width(cells)
+        if has_header:
+            actual = f"a header ({quoted(','.join(cells))})"
+            self._report("header-unexpected", actual, "a row of the first image", "Write the rows without a header.")
+            named = self._meanings(cells)
+            if set(named) == set(self.names) and len(named) == len(self.names):
+                meanings = named
+                self._report_order(meanings)
+        subtasks = self._subtasks(meanings)
+        self._report_partial(subtasks)
+        return Columns(meanings, self.names, has_header, subtasks)
+
+    def _is_header(self, cells: list[str], ids: Collection[str]) -> bool:
+        """Return whether the first line names columns, in the task's words or others."""
+        if cells[0] in ids:
+            return False
+        of_heading = cell_rules(self.task)
+        named = ((self.task.official_heading(cell), cell) for cell in cells)
+        if cells[0].strip().lower() in self.task.id_columns or any(
+            heading and not of_heading[heading].allows(cell) for heading, cell in named
+        ):
+            return True
+        rules = [rule for rule in of_heading.values() if not isinstance(rule.kind, TextKind)]
+        classes = class_names(self.task)
+        pattern = self.task.layout.id_pattern
+        is_id = cells[0].isdigit() or (pattern is not None and pattern.matches(cells[0].strip()) is not None)
+        answers = any(is_answer(cell, classes) or any(rule.allows(cell) for rule in rules) for cell in cells[1:])
+        return len(cells) == len(self.names) > 1 and not is_id and not answers
+
     def _is_data(self, cells: list[str], ids: Collection[str]) -> bool:
         """Return whether the first line is a row: it names no column, and contains a known id or an answer."""
         if any(cell.strip().lower() in self.task.id_columns or self.task.official_heading(cell) for cell in cells):
             return False
         classes = class_names(self.task)
-        return cells[0] in ids or any(is_answer(cell, classes) for cell in cells[1:])
+        sets = [rule for rule in cell_rules(self.task).values() if isinstance(rule.kind, SetKind | ConstantKind)]
+        return cells[0] in ids or any(
+            is_answer(cell, classes) or any(cell and rule.allows(cell) for rule in sets) for cell in cells[1:]
+        )
 
     def _by_width(self, cells: list[str]) -> list[str | None]:
         """Return the meanings of a row without header, by its number of cells.
@@ -99,13 +144,15 @@ class _HeaderCheck:
         rules = cell_rules(self.task)
         best: list[str | None] = list(self.names)
         most = -1
-        for count in range(len(self.task.subtasks), 0, -1):
+        shared = {column.heading for column in self.task.shared_columns}
+        many = len(self.task.subtasks) > _MOST_SUBTASKS
+        for count in range(len(self.task.subtasks), 0, -1) if not many else ():
             for subtasks in combinations(self.task.subtasks, count):
-                headings = {heading for subtask in subtasks for heading in subtask.headings}
+                headings = shared.union(*(subtask.headings for subtask in subtasks))
                 meanings = [meaning for meaning in self.names if meaning == ID or meaning in headings]
                 if len(meanings) == len(cells):
                     allowed = sum(
-                        cell in rules[meaning].values for cell, meaning in zip(cells[1:], meanings[1:], strict=True)
+                        rules[meaning].allows(cell) for cell, meaning in zip(cells[1:], meanings[1:], strict=True)
                     )
                     if allowed > most:
                         best, most = [*meanings], allowed
@@ -146,13 +193,13 @@ class _HeaderCheck:
                     changed.append((place, cell, meaning))
         padded = [(place, cell) for place, cell, meaning in changed if cell.strip() == self.names[meaning].strip()]
         if len(padded) > 1:
-            remedy = "Write the headings of the dev set byte for byte, without blanks after the commas."
+            remedy = f"Write the headings of {self.whose} byte for byte, without blanks after the commas."
             self._report("heading-changed", f"{_listed(padded)} with blanks", "headings without these", remedy)
             changed = [one for one in changed if (one[0], one[1]) not in padded]
         alike = [(place, cell) for place, cell, meaning in changed if _letters(cell) == _letters(self.names[meaning])]
         if len(alike) > 2:
-            remedy = "Write the headings of the dev set byte for byte: they have the same letters, and other bytes."
-            self._report("heading-changed", _listed(alike), "the headings of the dev set", remedy)
+            remedy = f"Write the headings of {self.whose} byte for byte: they have the same letters, and other bytes."
+            self._report("heading-changed", _listed(alike), f"the headings of {self.whose}", remedy)
             changed = [one for one in changed if (one[0], one[1]) not in alike]
         for _, cell, meaning in changed:
             self._report_changed(cell, meaning)
@@ -172,7 +219,7 @@ class _HeaderCheck:
         if extra:
             name = cut(extra[0][1]) if len(extra) == 1 else None
             remedy = f"Remove {_numbers(extra)}."
-            self._report("column-extra", _listed(extra), "the columns of the dev set", remedy, name or None)
+            self._report("column-extra", _listed(extra), f"the columns of {self.whose}", remedy, name or None)
         for place, _ in (*repeated, *extra):
             meanings[place] = None
 
@@ -204,17 +251,22 @@ class _HeaderCheck:
             name = self.names[ID]
             self._report("column-missing", "no column of ids", quoted(name), remedy, name)
         self._report_partial(subtasks)
-        for subtask in subtasks:
-            for heading in self.task[subtask].headings:
-                if heading in self.names and heading not in meanings:
-                    name = self.names[heading]
-                    remedy = f"Add the column; {subtask} is scored on all its labels."
-                    self._report("column-missing", "no such column", quoted(name), remedy, name)
+        expected = [
+            (heading, f"Add the column; {subtask} is scored on all its labels.")
+            for subtask in subtasks
+            for heading in self.task[subtask].headings
+        ]
+        expected += [(column.heading, "Add the column; every run has it.") for column in self.task.shared_columns]
+        for heading, remedy in expected:
+            if heading in self.names and heading not in meanings:
+                name = self.names[heading]
+                self._report("column-missing", "no such column", quoted(name), remedy, name)
 
     def _report_partial(self, subtasks: tuple[str, ...]) -> None:
         whole = self._subtasks(list(self.names))
         if not subtasks:
-            remedy = "Write the dev set's own header and a label in every column."
+            own = "the dev set's own header" if self.task.layout.as_dev_set else "the task's header"
+            remedy = f"Write {own} and a label in every column."
             headings = [name for meaning, name in self.names.items() if meaning != ID]
             expected = f"{', '.join(headings[:2])} … {headings[-1]}" if len(headings) > 3 else ", ".join(headings)
             self._report("no-label-columns", "no column of any subtask", expected, remedy)
@@ -237,8 +289,8 @@ class _HeaderCheck:
         self._report(
             "columns-reordered",
             ", ".join(wrong[:5]) + (f" and {len(wrong) - 5} more" if len(wrong) > 5 else ""),
-            "the order of the dev set's header",
-            f"Write the file's columns in the order {order}; if the cells are already in the dev set's order under a "
+            f"the order of {self.whose}'s header",
+            f"Write the file's columns in the order {order}; if the cells are already in {self.whose}'s order under a "
             "shuffled header, replace only the header.",
         )
 

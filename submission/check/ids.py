@@ -6,12 +6,15 @@ until it is, so that `ABC.jpg` for `abc` is reported as what it is, and not as o
 
 import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 
 from submission.labels import image_id
+from submission.layout import Layout
 from submission.names import same_name_key
 from submission.problems import Findings
+from submission.task import Task
 from submission.wording import in_ascii, quoted
 
 _LONGEST_NUMBER = 400  # characters
@@ -30,8 +33,20 @@ _EXPECTED = {  # code → expected, what to do next
 }
 
 
-def check_ids(ids: list[str], lines: Sequence[int], expected: Sequence[str] | None, found: Findings) -> None:
-    """Report what is wrong with the ids on these lines; without `expected`, the test list, they are not compared."""
+def check_ids(
+    ids: list[str], lines: Sequence[int], expected: Sequence[str] | None, task: Task, found: Findings
+) -> None:
+    """Report what is wrong with the ids on these lines; without `expected`, the test list, they are not compared.
+
+    In ranked lists an id is a query, which has many lines.
+    """
+    layout = task.layout
+    if task.is_ranked:
+        lines, ids = _first_of_each(lines, ids)
+    if expected is not None and layout.order == "sorted":
+        expected = sorted(expected)
+    if expected is None and (layout.id_pattern or layout.extension or layout.order == "sorted"):
+        _check_form(ids, lines, layout, found)
     if len(set(ids)) == len(ids):  # the two ways to be sound, a hundred times as fast as to look at each id
         plain = all(map(str.isascii, ids))
         if expected is None and plain and "" not in ids and ids == list(map(str.strip, ids)):
@@ -41,7 +56,7 @@ def check_ids(ids: list[str], lines: Sequence[int], expected: Sequence[str] | No
     first: dict[str, int] = {}  # image id, as the list has it → its first line
     in_file: dict[str, str] = {}  # the form in which names are compared → image id, of those that are not ASCII
     repeated = ""  # what to do about the first repeated id
-    known = KnownIds(ids, expected)
+    known = KnownIds(ids, expected, extension=layout.extension)
     codes: tuple[str, ...]
     for line, actual in zip(lines, ids, strict=True):
         codes, name = ((), actual) if actual in first else known.look_up(actual)
@@ -49,7 +64,7 @@ def check_ids(ids: list[str], lines: Sequence[int], expected: Sequence[str] | No
             report_comment(found, line, actual)
             continue
         for code in codes:
-            found.count(code, line, actual, *_EXPECTED[code], noun="id{s}")
+            found.count(code, line, actual, *_expected(code, layout), noun="id{s}")
         if not name:
             remedy = "Write the id. (pandas reads the id 'NA' as empty: dtype=str, keep_default_na=False.)"
             found.count("id-empty", line, None, "an id on every line", remedy, noun="line{s} without id")
@@ -66,7 +81,37 @@ def check_ids(ids: list[str], lines: Sequence[int], expected: Sequence[str] | No
                 )
                 found.count("ids-duplicated", line, actual, "each id once", repeated, noun="id{s}")
     if expected is not None:
-        _compare(first, expected, found)
+        _compare(first, expected, layout, found)
+
+
+def _first_of_each(lines: Sequence[int], ids: Sequence[str]) -> tuple[list[int], list[str]]:
+    """Return each id once, with its first line."""
+    first: dict[str, int] = {}
+    for line, query in zip(lines, ids, strict=True):
+        if query not in first:
+            first[query] = line
+    return list(first.values()), list(first)
+
+
+def _check_form(ids: Sequence[str], lines: Sequence[int], layout: Layout, found: Findings) -> None:
+    """Report ids that do not look as the task has them, or are not sorted: what is seen without a test list."""
+    pattern = layout.id_pattern
+    for line, actual in zip(lines, ids, strict=True):
+        name = actual.strip()
+        if layout.extension and name and not _has_suffix(name):
+            found.count("id-extension", line, actual, *_expected("id-extension", layout), noun="id{s}")
+        elif pattern and name and pattern.matches(name) is None:
+            remedy = "Take the ids from the test list, and read them as text (pandas: dtype=str)."
+            found.count("id-pattern", line, actual, f"ids like {pattern.text}", remedy, noun="id{s}")
+    if layout.order == "sorted":
+        _compare_order(dict(zip(ids, lines, strict=True)), sorted(set(ids)), layout, found)
+
+
+def _expected(code: str, layout: Layout) -> tuple[str, str]:
+    """Return what was expected in place of an id with a problem, and what to do next."""
+    if code == "id-extension" and layout.extension:
+        return "ids with their extension, as in the test list", "Write the whole name of the file."
+    return _EXPECTED[code]
 
 
 def report_comment(found: Findings, line: int, text: str) -> None:
@@ -74,33 +119,49 @@ def report_comment(found: Findings, line: int, text: str) -> None:
     found.count("comment-line", line, text, "a row on every line", "Remove the comments.", noun="line{s}")
 
 
-def _compare(first: dict[str, int], expected: Sequence[str], found: Findings) -> None:
+def _compare(first: dict[str, int], expected: Sequence[str], layout: Layout, found: Findings) -> None:
     listed = set(expected)
     for name, line in first.items():
-        if name not in listed:
+        if name not in listed and layout.coverage != "extra":
             remedy = "Remove the lines; if they are of the dev set, the wrong images were predicted."
             found.count("ids-extra", line, name, "only the ids of the test list", remedy, noun="id{s}")
     for name in expected:
-        if name not in first:
+        if name not in first and layout.coverage != "subset":
             remedy = "Add a line for each; an image without an answer counts as wrong."
             found.count("ids-missing", None, name, "every id of the test list", remedy, noun="id{s}")
+    if layout.order == "sorted" and layout.coverage == "extra":
+        _compare_order(first, sorted(first), layout, found)
+        return
     order = [name for name in expected if name in first]
-    for actual, belongs in zip((name for name in first if name in listed), order, strict=True):
+    _compare_order({name: line for name, line in first.items() if name in listed}, order, layout, found)
+
+
+def _compare_order(first: dict[str, int], order: Sequence[str], layout: Layout, found: Findings) -> None:
+    """Report the first id that is not where it belongs; `first`: id → line, in the order of the file."""
+    for actual, belongs in zip(first, order, strict=True):
         if actual != belongs:
-            found.add(
-                "row-order",
-                f"{quoted(actual)} where the test list has {quoted(belongs)}",
-                "the order of the test list",
-                "Rows are joined by id, and the organisers give no rule; the order of the test list is the safer one.",
-                line=first[actual],
-            )
+            if layout.order == "sorted":
+                where, expected = f"{quoted(belongs)} belongs", "rows that are sorted by their ids, as text"
+                remedy = "Sort the rows by id."
+            else:
+                where, expected = f"the test list has {quoted(belongs)}", "the order of the test list"
+                remedy = (
+                    "Rows are joined by id, and the organisers give no rule; the order of the test list is the safer "
+                    "one."
+                    if layout.order == "any"
+                    else "Write the rows in the order of the test list: the organisers may not join them by id."
+                )
+            fatal = layout.order != "any"
+            found.add("row-order", f"{quoted(actual)} where {where}", expected, remedy, line=first[actual], fatal=fatal)
             return
 
 
 class KnownIds:
     """Finds the id of the test list that an unknown one means; its tables are built for the first unknown one."""
 
-    def __init__(self, ids: Sequence[str], expected: Sequence[str] | None):
+    def __init__(self, ids: Sequence[str], expected: Sequence[str] | None, *, extension: bool = False):
+        """Prepare; `extension`: whether the ids of the list are names of files with their extension."""
+        self.extension = extension
         self.compares = expected is not None
         self.expected = frozenset(expected or ())
         self._actual = ids
@@ -131,10 +192,19 @@ class KnownIds:
             if (meant := self._by_case.get(same_name_key(name).casefold())) is not None:
                 return (*codes, "id-case"), meant
         for codes, name in steps:
+            if self.extension and (meant := self._by_stem.get(_stem(name))) is not None:
+                return (*(code for code in codes if code != "id-extension"), "id-extension"), meant
+        for codes, name in steps:
             number = _number(name)
             if number is not None and number in self._by_number:
                 return (*codes, "id-number"), self._by_number[number]
         return (), actual
+
+    @cached_property
+    def _by_stem(self) -> dict[str, str]:
+        stems = [_stem(name) for name in self.expected]
+        twice = {stem for stem, times in Counter(stems).items() if times > 1}
+        return {stem: name for name in self.expected if (stem := _stem(name)) not in twice}
 
     @cached_property
     def _by_case(self) -> dict[str, str]:
@@ -181,6 +251,14 @@ _STEPS = (
     ("id-extension", _without_suffix),
     ("id-extension", _without_suffix),
 )
+
+
+def _stem(name: str) -> str:
+    return _without_suffix(image_id(name))
+
+
+def _has_suffix(name: str) -> bool:
+    return _without_suffix(name) != name or image_id(name) != name
 
 
 def _number(name: str) -> float | None:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterator, Sequence
 
-from submission.check.form import Body
+from submission.check.body import Body
 from submission.check.json_rows import JsonRows
 from submission.check.text import Lines, decoded
 from submission.csvfile import MOST_LINES
 from submission.filekind import file_kind
 from submission.jsonfile import JsonError, JsonText, Pairs
 from submission.problems import Findings
+from submission.separators import Separator
 from submission.task import Header
 from submission.wording import quoted
 
@@ -75,26 +76,28 @@ class JsonBody(Body):
         self._text = text
         self._header = header
         columns = self._source.columns
-        lines = Lines([], 0, [columns.names[one] for one in columns.meanings if one], "", quoted=False)
+        lines = Lines([], 0, [columns.names[one] for one in columns.meanings if one], "", False, Separator(",", ""))
         super().__init__(lines, columns, header, expected, found)
 
     def read(self) -> None:
         """Read every row: keep its id, check its cells."""
-        gathered, numbers = self.gathered, array("Q")
+        numbers = array("Q")
         for line, image_id, cells in self._source:
             self.ids.append(image_id)
             numbers.append(line)
-            if cells is None:
-                continue
-            rest = tuple(cells)
-            if rest in gathered:
-                gathered[rest][1] += 1
-            else:
-                self._gather(rest, line)
-        self._check_gathered()
+            self._keep(self.others if cells is None else self.sound, line, image_id, () if cells is None else cells)
+        self._check_rows()
+        self.check.finish()
         self.complete = self._source.complete
         self.numbers = numbers
         self.rows = len(self.ids)
+
+    def _check_rows(self) -> None:
+        if self.sound.rests:
+            columns = [list(cells) for cells in zip(*self.sound.rests, strict=True)]
+            self.check.add(self.sound.numbers, self.sound.ids, columns)
+            self.sound.clear()
+        super()._check_rows()
 
     def cells(self) -> Iterator[tuple[int, str, Sequence[str]]]:
         """Yield the line, the id and the other cells of each row; none where they are unreadable."""

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from submission.archive import Opened, base_name, open_archive
-from submission.check.form import Body, CheckReport, check_body, report_of
+from submission.check.body import Body
+from submission.check.form import CheckReport, check_body, report_of
 from submission.check.run_names import inner_pattern, name_of, name_problem, takes_archives
 from submission.check.text import read_bytes
 from submission.filekind import file_kind

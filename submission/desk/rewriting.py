@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from submission.check.body import Body
 from submission.check.columns import ID
-from submission.check.form import Body
 from submission.check.ids import KnownIds
 from submission.check.lenient import lenient_value
 from submission.errors import RunFileError
@@ -37,7 +37,7 @@ class Rewriting:
         self.layout = header.task.layout
         self.ids = ids
         self._listed = {image_id: k for k, image_id in enumerate(ids or ())}
-        self._known = KnownIds(body.ids, ids)
+        self._known = KnownIds(body.ids, ids, extension=self.layout.extension)
         self._sure = _single_readings(ids or ())
         self.rows = self._rows()
         self.columns = self._columns()
