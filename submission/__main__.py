@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from submission.errors import UserError
 from submission.layout import RULES
+from submission.taskfile.commands import add_task_parser
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 from submission.wording import json_shown, shown
 
@@ -149,7 +150,7 @@ def _print_json(value: object) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m submission", description="Check and score official run files.")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="check | repair | pack | score")
+    commands = parser.add_subparsers(title="commands", required=True, metavar="check | repair | pack | score | task")
 
     checking = commands.add_parser(
         "check",
@@ -199,6 +200,7 @@ def _parser() -> argparse.ArgumentParser:
             "--dev", metavar="DEV", type=Path, help="your dev set, CSV or folder: runs must have its header"
         )
         command.add_argument("--json", action="store_true", help="print JSON")
+    add_task_parser(commands)
     return parser
 
 

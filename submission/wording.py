@@ -21,10 +21,15 @@ def both(values: Sequence[str]) -> str:
 
 def nearest(name: str, known: Iterable[str]) -> str:
     """Return ` Did you mean 'X'?` with the name that is most like `name`, or nothing."""
+    near = nearest_name(name, known)
+    return f" Did you mean '{near}'?" if near else ""
+
+
+def nearest_name(name: str, known: Iterable[str]) -> str:
+    """Return the name that is most like `name`, or nothing."""
     from difflib import get_close_matches  # slow to import, and of errors alone
 
-    near = get_close_matches(name[:100], islice(known, 1000), n=1)  # of more it takes seconds
-    return f" Did you mean '{near[0]}'?" if near else ""
+    return next(iter(get_close_matches(name[:100], islice(known, 1000), n=1)), "")  # of more it takes seconds
 
 
 def quoted_list(items: Collection[object], limit: int = 5) -> str:

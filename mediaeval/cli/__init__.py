@@ -27,6 +27,7 @@ from mediaeval.cli import (
     score,
     split,
     submit,
+    task,
     train,
     weights,
 )
@@ -88,6 +89,7 @@ COMMANDS = (
     experiment,
     pretrain,
     weights,
+    task,
     ls,
 )
 for module in COMMANDS:

@@ -12,7 +12,7 @@ from mediaeval.cli.output import print_json, print_records, print_table
 
 if TYPE_CHECKING:
     from mediaeval.runs import RunFolder
-    from submission.task import Task
+    from submission.task import Subtask, Task
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ def command(
         str,
         typer.Argument(
             metavar="WHAT",
-            help="tasks, extractors, classifiers, systems, settings, presets, experiments or runs.",
+            help="tasks, subtasks, extractors, classifiers, systems, settings, presets, experiments or runs.",
             autocompletion=complete_lists,
         ),
     ],
@@ -82,17 +82,46 @@ def _print_settings(name: str | None, json: bool) -> None:
 
 
 def _tasks(task: str | None, config: Path | None) -> list[dict]:
+    from submission.taskfile import load_task, task_names
+
+    return [
+        {
+            "task": name,
+            "columns": ", ".join(subtask.column for subtask in loaded.subtasks),
+            "labels": ", ".join(dict.fromkeys(label for subtask in loaded.subtasks for label in _labels(subtask))),
+            "an image": ", ".join(dict.fromkeys(map(_answer, loaded.subtasks))),
+            "title": loaded.title,
+            "source": loaded.source,
+        }
+        for name in task_names()
+        for loaded in [load_task(name)]
+    ]
+
+
+def _subtasks(task: str | None, config: Path | None) -> list[dict]:
     from mediaeval.tasks import decide_task
 
     return [
         {
             "task": subtask.name,
             "columns": subtask.column,
-            "labels": ", ".join(subtask.short(label) for label in subtask.labels),
-            "an image": "any number of labels" if subtask.multi_label else "one label",
+            "labels": ", ".join(_labels(subtask)),
+            "an image": _answer(subtask),
         }
         for subtask in decide_task(task, settings=config).subtasks
     ]
+
+
+def _labels(subtask: "Subtask") -> list[str]:
+    return [subtask.short(label) for label in subtask.labels]
+
+
+def _answer(subtask: "Subtask") -> str:
+    """Return what an image is given, in words."""
+    if subtask.kind == "flags" and len(subtask.labels) == 1:
+        return "yes or no"
+    several = {"set": "a set", "rank": "a ranked list", "score": "a score", "probability": "a probability"}
+    return several.get(subtask.kind, "any number of labels" if subtask.multi_label else "one label")
 
 
 def _extractors(task: str | None, config: Path | None) -> list[dict]:
@@ -204,6 +233,7 @@ def _trained(run: "RunFolder", task: "Task") -> tuple[str, ...]:
 
 LISTS = {
     "tasks": _tasks,
+    "subtasks": _subtasks,
     "extractors": _extractors,
     "classifiers": _classifiers,
     "systems": _systems,

@@ -18,9 +18,14 @@ def print_json(value: Any) -> None:
 def print_line(text: object) -> None:
     """Print a line, or several, on stdout; what could move a terminal's cursor is escaped, and long lines are cut.
 
-    All text on stdout goes through here, `print_table` or `print_json`: ids and names in it are other people's.
+    All text on stdout goes through here, `print_whole`, `print_table` or `print_json`: names in it are other people's.
     """
     print(shown(str(text)))
+
+
+def print_whole(text: str) -> None:
+    """Print text of which no part may be missing, such as a file to be saved; what could move a cursor is escaped."""
+    print(printable(text))
 
 
 def counted(n: int, noun: str) -> str:

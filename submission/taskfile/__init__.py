@@ -67,7 +67,7 @@ def read_task(path: Path) -> Task:
     try:
         text = read_text(path, LIMITS)
     except TomlError as error:
-        raise TaskFileError(*error.problems) from None
+        raise TaskFileError(*error.problems, lines=[error.line] * len(error.problems)) from None
     return parse_task(text, f"{path}")
 
 
@@ -82,9 +82,10 @@ def parse_task(text: str, source: str) -> Task:
         tree = parse_toml(text, source, LIMITS)
     except NotTomlError as error:
         place = f"{source}:{error.line}" if error.line else source
-        raise TaskFileError(f"{place}: is not TOML: {error.reason}. {_remedy(error.reason)}") from None
+        sentence = f"{place}: is not TOML: {error.reason}. {_remedy(error.reason)}"
+        raise TaskFileError(sentence, lines=[error.line]) from None
     except TomlError as error:
-        raise TaskFileError(*error.problems) from None
+        raise TaskFileError(*error.problems, lines=[error.line] * len(error.problems)) from None
     problems = Problems()
     task = build_task(tree, problems)
     problems.raise_any(text, source)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from itertools import groupby
+from collections.abc import Mapping, Sequence
 
 from submission.errors import UserError
 from submission.taskfile.lines import Place, line_of, lines_of
@@ -13,7 +12,14 @@ _SHOWN = 50  # more are counted
 
 
 class TaskFileError(UserError):
-    """A task file that cannot be read, or that describes no task; a problem for each thing that is wrong."""
+    """A task file that cannot be read, or that describes no task; a problem for each thing that is wrong.
+
+    `lines`: of the problems, in their order; None where a problem is of no line, or `lines` is empty.
+    """
+
+    def __init__(self, *problems: str, lines: Sequence[int | None] = ()):
+        super().__init__(*problems)
+        self.lines = tuple(lines) or (None,) * len(problems)
 
 
 class Problems:
@@ -46,12 +52,12 @@ class Problems:
         if not self._found:
             return
         lines: Mapping[Place, int] = lines_of(text)
-        sentences = []
+        sentences: dict[str, int | None] = {}
         placed = [(line_of(place, lines) or 0, place, sentence) for place, sentence in self._found]
         for line, place, sentence in sorted(placed, key=lambda one: one[0]):
             name = ".".join(cut(key) for key in place if isinstance(key, str))
-            sentences.append(f"{source}{f':{line}' if line else ''}: {f'{name}: ' if name else ''}{sentence}")
-        sentences = [sentence for sentence, _ in groupby(sentences)]
+            where = f"{source}:{line}" if line else source
+            sentences[f"{where}: {f'{name}: ' if name else ''}{sentence}"] = line or None
         if self._others:
-            sentences.append(f"… and {self._others} more")
-        raise TaskFileError(*sentences)
+            sentences[f"… and {self._others} more"] = None
+        raise TaskFileError(*sentences, lines=list(sentences.values()))

@@ -8,7 +8,7 @@ from typing import Any
 from submission.taskfile.keys import INNER, TABLES, TOP, Key, Table
 from submission.taskfile.lines import Place
 from submission.taskfile.problems import Problems
-from submission.wording import nearest, quoted
+from submission.wording import nearest_name, quoted
 
 
 class Section:
@@ -104,12 +104,19 @@ def _tables(value: Any, table: Table, place: Place, problems: Problems) -> list[
 
 def _unknown(name: str, table: Table, chosen: str | None, inner: tuple[Table, ...]) -> str:
     """Return what to say about a key that the table does not have."""
-    others = [one for one in (TOP, *TABLES) if one is not table and one.key(name)]
     known = [key.name for key in table.keys if not key.of or chosen is None or chosen in key.of]
     names = [*known, *(one.name for one in inner)]
-    near = nearest(name, names)
-    if others and not near:
-        other = others[0]
-        where = f"below [{'[' * other.several}{other.name}]{']' * other.several}" if other.name else "above all tables"
-        near = f" It belongs {where}."
-    return f"got an unknown key; expected one of {', '.join(names)}.{near}"
+    elsewhere = {key.name: one for one in reversed((TOP, *TABLES)) for key in one.keys if one is not table}
+    if near := nearest_name(name, names):
+        remedy = f" Did you mean {near!r}?"
+    elif name in elsewhere:
+        remedy = f" It belongs {_where(elsewhere[name])}."
+    elif near := nearest_name(name, elsewhere):
+        remedy = f" Did you mean {near!r}, which belongs {_where(elsewhere[near])}?"
+    else:
+        remedy = ""
+    return f"got an unknown key; expected one of {', '.join(names)}.{remedy}"
+
+
+def _where(table: Table) -> str:
+    return f"below {'[' * (1 + table.several)}{table.name}{']' * (1 + table.several)}" if table.name else "at the top"

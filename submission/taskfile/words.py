@@ -22,11 +22,11 @@ METRICS = {  # metric → what it is
 }
 AVERAGES = {  # average → what is averaged
     "positive": "of the positive class alone",
-    "macro": "mean over the labels",
+    "macro": "mean over the labels; of one column of 0 and 1, over these two",
     "micro": "of all cells together",
     "weighted": "mean over the labels, weighted by how many images of the truth have each",
     "samples": "mean over the images",
-    "label-macro": "mean over the labels of a label's macro F1 (of its 1s and its 0s), weighted as in 'weighted'",
+    "label-macro": "mean over the labels of each one's macro F1 (of its 1 and its 0), weighted by its images",
 }
 _ABSENT = {"zero": "counts 0", "one": "counts 1", "skip": "is left out"}
 _EMPTY = {"one": "counts 1", "zero": "counts 0", "skip": "is left out"}

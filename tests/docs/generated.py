@@ -45,6 +45,13 @@ def settings() -> str:
     return to_markdown()
 
 
+def task_files() -> str:
+    """Every key of a task file, the types of columns and the metrics."""
+    from submission.taskfile.reference import to_markdown
+
+    return to_markdown()
+
+
 def listed(what: str) -> str:
     """The rows of `mediaeval ls`."""
     with tempfile.TemporaryDirectory() as folder, working_in(Path(folder)):
@@ -58,4 +65,5 @@ GENERATED: dict[str, Callable[[], str]] = {
     "extractors": lambda: listed("extractors"),
     "presets": lambda: listed("presets"),
     "settings": settings,
+    "task files": task_files,
 }

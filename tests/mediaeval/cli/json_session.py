@@ -70,7 +70,8 @@ def run_session(folder: Path) -> dict[str, Output]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("MEDIAEVAL_WEIGHTS", "weights")  # not the user's own cache
-        for part in (_data, _training, _submission, _checks, _proofs, _insight, _experiments, _weights, _lists):
+        parts = (_data, _training, _submission, _checks, _proofs, _insight, _experiments, _weights, _tasks, _lists)
+        for part in parts:
             part(session)
     return session.outputs
 
@@ -271,8 +272,19 @@ def _weights(session: _Session) -> None:
     session.mediaeval("weights-convert", "weights", "convert", "foreign.pth")
 
 
+def _tasks(session: _Session) -> None:
+    Path("skies.csv").write_text("id,sky,ship\na,clear,1\nb,fog,0\nc,clear,0\n")
+    session.mediaeval("task-new", "task", "new", "--from", "skies.csv", "--out", "skies.toml")
+    session.mediaeval("task-new-refused", "task", "new", "--out", "skies.toml")
+    session.mediaeval("task-check", "task", "check", "skies.toml")
+    Path("wrong.toml").write_text('name = "wrong"\n[[columns]]\nheading = "a"\ntype = "propability"\n')
+    session.mediaeval("task-check-problems", "task", "check", "wrong.toml", "flood2020")
+    session.submission("submission-task-check", "task", "check", "wrong.toml")
+    session.mediaeval("task-show", "task", "show", "synthim2025")
+
+
 def _lists(session: _Session) -> None:
-    for what in ("tasks", "extractors", "classifiers", "systems", "presets", "experiments", "runs"):
+    for what in ("tasks", "subtasks", "extractors", "classifiers", "systems", "presets", "experiments", "runs"):
         session.mediaeval(f"ls-{what}", "ls", what)
     session.mediaeval("ls-settings", "ls", "settings", "logistic")
     session.mediaeval("ls-refused", "ls", "runes")

@@ -90,7 +90,7 @@ def test_the_readme_shows_every_command():
         assert f"mediaeval {name}" in readme, name
 
 
-@pytest.mark.parametrize("what", ["tasks", "extractors", "classifiers", "presets", "experiments", "runs"])
+@pytest.mark.parametrize("what", ["tasks", "subtasks", "extractors", "classifiers", "presets", "experiments", "runs"])
 def test_ls_lists_for_people_and_programs(run, workdir, what):
     rows = json.loads(run("ls", what, "--json").stdout)
     assert isinstance(rows, list)
