@@ -85,21 +85,19 @@ def metric_intervals(
 
     A correlation is treated on the scale of its inverse hyperbolic tangent, an error in its own units. `REPEATED` and
     `TRAINED`, which were measured for F1, are taken for every metric. Resamples in which the metric is not defined are
-    left out; where it never is, both intervals are all that it can be.
+    left out; where it never is, both intervals are all that it can be. As for F1, two groups are drawn beside those
+    seen, but not for errors, of which the worst is too far from all that occur.
     """
     import numpy as np
 
     assert sample.n == len(groups) > 0, f"{sample.n} images and {len(groups)} groups; expected as many, at least 1"
     assert n_new >= 1, f"n_new is {n_new}; expected at least 1 image"
     value, place = value_of(metric, sample), group_places(groups)
-    n_groups = int(place.max()) + 1
-    draws = np.random.default_rng(seed).multinomial(n_groups, np.full(n_groups, 1 / n_groups), size=resamples)
-    values = resampled(sample, draws[:, place].astype(np.float32))
-    values = values[np.isfinite(values)]
+    values = _values(metric, sample, place, np.random.default_rng(seed), resamples)
     if not len(values):
         ends = sorted((metric.lowest, metric.measure.highest))
         return Intervals(value, (ends[0], ends[1]), (ends[0], ends[1]))
-    on_scale = _to_scale(metric, values)
+    on_scale = _to_scale(metric, values, int(place.max()) + 1)
     centre, variance = on_scale.mean(), on_scale.var()
 
     def limits(share: float) -> tuple[float, float]:
@@ -110,14 +108,37 @@ def metric_intervals(
     return Intervals(value, limits(1 + REPEATED), limits(1 + TRAINED + sample.n / n_new))
 
 
-def _to_scale(metric: Metric, values: np.ndarray) -> np.ndarray:
-    """Return values on a scale on which their spread depends little on them."""
+def _values(metric: Metric, sample: Sample, place: np.ndarray, rng: np.random.Generator, resamples: int) -> np.ndarray:
+    """Return the metric of samples drawn from the groups with replacement, without those where it is not defined.
+
+    Beside the groups seen, one with the best value there is and one with the worst are drawn, each of which moves the
+    value as if it were a mean over groups.
+    """
+    import numpy as np
+
+    n_groups, imagined = int(place.max()) + 1, 0 if metric.measure.lowest is None else 2
+    of_all = n_groups + imagined
+    draws = rng.multinomial(of_all, np.full(of_all, 1 / of_all), size=resamples)
+    seen = draws[:, :n_groups]
+    with np.errstate(invalid="ignore", divide="ignore"):  # samples of imagined groups alone
+        values = resampled(sample, seen[:, place].astype(np.float32))
+    if metric.measure.lowest is not None:
+        number = seen.sum(axis=1)
+        ends = draws[:, n_groups] * metric.measure.highest + draws[:, n_groups + 1] * metric.measure.lowest
+        values = (np.where(number > 0, values * number, 0) + ends) / of_all
+    finite: np.ndarray = values[np.isfinite(values)]
+    return finite
+
+
+def _to_scale(metric: Metric, values: np.ndarray, n_groups: int) -> np.ndarray:
+    """Return values of so many groups on a scale on which their spread depends little on them."""
     import numpy as np
 
     if metric.measure.lowest is None:
         return values
     if metric.measure.lowest < 0:
-        correlations: np.ndarray = np.arctanh(np.clip(values, -1 + 1e-9, 1 - 1e-9))
+        most = 1 - 1 / (n_groups + 2)  # a perfect one, infinite on this scale, is known no better
+        correlations: np.ndarray = np.arctanh(np.clip(values, -most, most))
         return correlations
     shares: np.ndarray = np.arcsin(np.sqrt(np.clip(values, 0, 1)))
     return shares

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from submission.intervals import intervals
+from submission.intervals import intervals, metric_intervals
+from submission.metrics import Metric
+from submission.metrics.evaluation import prepare
 from submission.score import weighted_f1
 
 
@@ -98,3 +100,34 @@ def test_without_positives_nothing_is_known():
 def test_is_written_as_json():
     found = intervals(*drawn(60), n_new=60)
     assert json.loads(json.dumps(found.to_dict()))["interval"] == list(found.interval)
+
+
+def test_intervals_of_other_metrics_are_alike():
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, 120).astype(float)
+    groups = [k // 2 for k in range(120)]
+    for metric, scores in (
+        (Metric("auc", "positive"), truth + rng.normal(size=120)),
+        (Metric("auc", "positive"), truth),  # a perfect score of few groups is no proof of perfection
+        (Metric("spearman"), truth + rng.normal(size=120)),
+        (Metric("spearman"), truth),
+        (Metric("mae"), truth + rng.normal(size=120)),
+        (Metric("eer", "positive"), truth),
+    ):
+        found = metric_intervals(metric, prepare(metric, truth, scores), groups, n_new=120)
+        (low, high), (lower, higher) = found.interval, found.new_set
+        assert lower < low <= found.f1 <= high <= higher or low <= found.f1 <= high < higher
+        assert metric.metric == "mae" or width(found.interval) < 0.45
+    # as wide as that of the share of right answers, weighted F1
+    answers = (rng.random(120) < 0.9) == (truth == 1)
+    decided, right = np.stack([1 - truth, truth], axis=1), np.stack([~answers, answers], axis=1)
+    metric = Metric("f1", "weighted")
+    general = metric_intervals(metric, prepare(metric, decided, right), groups, n_new=120)
+    assert general.interval == pytest.approx(intervals(decided, right, groups, n_new=120).interval, abs=0.02)
+
+
+def test_an_undefined_metric_may_be_anything():
+    metric = Metric("auc", "positive")
+    alone = prepare(metric, [1, 1], [0.5, 0.7])
+    found = metric_intervals(metric, alone, "ab", n_new=2)
+    assert found.f1 == 0 and found.interval[0] == 0
