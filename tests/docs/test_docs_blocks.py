@@ -3,7 +3,7 @@
 import pytest
 
 from mediaeval.config import load_config
-from submission.visual_sentiment import VISUAL_SENTIMENT_2021
+from mediaeval.tasks import decide_task
 from tests.docs.blocks import (
     ROOT,
     Block,
@@ -57,7 +57,7 @@ def test_settings_that_are_shown_are_accepted(path, tmp_path):
         if block.language == "toml" and not block.option("file"):  # those are loaded by the commands
             file = tmp_path / f"{number}.toml"
             file.write_text(block.text, encoding="utf-8")
-            assert load_config(file, task=VISUAL_SENTIMENT_2021).subtasks
+            assert load_config(file, task=decide_task(settings=file)).subtasks
 
 
 def test_python_blocks_that_are_not_run_are_python():
