@@ -53,11 +53,14 @@ def check(options: argparse.Namespace) -> int:
     try:
         task = _task(options)
         runs = run_paths(options.runs, task)
-        reports = check_files(runs, options.ids or options.truth, task, dev=options.dev, partial=options.partial)
+        ids = options.ids
         if options.truth:
             from submission.desk.arrangement import ArrangementChecker
 
-            arranged = list(map(ArrangementChecker(options.truth, task, dev=options.dev), runs))
+            check_arrangement = ArrangementChecker(options.truth, task, dev=options.dev)
+            arranged = list(map(check_arrangement, runs))
+            ids = ids or check_arrangement.truth.ids
+        reports = check_files(runs, ids, task, dev=options.dev, partial=options.partial)
         teams = check_teams(options.runs, task)
     except UserError as error:  # of the task, the test list or the dev set: a wrong call, not a wrong run file
         print(shown(str(error)), file=sys.stderr)

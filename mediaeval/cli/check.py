@@ -99,8 +99,7 @@ def command(
     with --data every file is aligned; 1: problems (misaligned, suspicious, label-constant); 3: cannot-tell; 2: wrong
     usage, before the others. Of several files 1 comes before 3.
     """
-    test_list = ids or data or truth
-    if test_list is None:
+    if (ids or data or truth) is None:
         raise wrong_usage("--ids TESTSET.csv, --data TEST or --truth TRUTH.csv is required.")
     if data is not None and dev is None:
         raise wrong_usage("--data needs --dev DEV, the dev set folder, to learn which labels to expect of images.")
@@ -122,8 +121,10 @@ def command(
             if data and dev
             else None
         )
-        test_ids, header = read_ids(test_list, of), expected_header(dev, of)
         check_arrangement = ArrangementChecker(truth, of, dev=dev) if truth else None
+        listed = ids or data
+        test_ids = read_ids(listed, of) if listed else check_arrangement.truth.ids if check_arrangement else ()
+        header = expected_header(dev, of)
     except UserError as error:  # in the task, test list, dev set or a setting: wrong usage, not a wrong run file
         raise wrong_usage(error) from None
     if self_test:

@@ -28,6 +28,7 @@ class Answers:
 
     report      everything that is wrong with the file
     values      image id → a value per column of `task.columns`
+    lists       of ranked lists: query → these values of each of its rows; `values` is empty then
     lines       image id → its line
     double      ids with several lines, in the order of the file; none of these lines counts
     extra       ids that the list lacks, in the order of the file
@@ -40,6 +41,12 @@ class Answers:
     double: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
     subtasks: tuple[str, ...] = ()
+    lists: dict[str, list[Cells]] = field(default_factory=dict)
+
+    @property
+    def any(self) -> bool:
+        """Whether there is any answer."""
+        return bool(self.values or self.lists)
 
 
 def read_answers(source: Path | bytes, ids: Sequence[str], header: Header, *, name: Path | None = None) -> Answers:
@@ -61,13 +68,20 @@ def read_answers(source: Path | bytes, ids: Sequence[str], header: Header, *, na
     rows = _rows(body, ids, header.task)
     times = Counter(image_id for image_id, _, _ in rows)
     listed = set(ids)
+    extra = tuple(image_id for image_id in times if image_id not in listed)
+    if any(subtask.kind == "rank" for subtask in header.task.subtasks):
+        lists: dict[str, list[Cells]] = {image_id: [] for image_id in times if image_id in listed}
+        for image_id, _, cells in rows:
+            if image_id in lists:
+                lists[image_id].append(cells)
+        return Answers(report, lists=lists, extra=extra, subtasks=body.columns.subtasks)
     counted = [row for row in rows if times[row[0]] == 1 and row[0] in listed]
     return Answers(
         report,
         values={image_id: cells for image_id, _, cells in counted},
         lines={image_id: line for image_id, line, _ in counted},
         double=tuple(image_id for image_id, number in times.items() if number > 1 and image_id in listed),
-        extra=tuple(image_id for image_id in times if image_id not in listed),
+        extra=extra,
         subtasks=body.columns.subtasks,
     )
 

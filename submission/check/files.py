@@ -10,16 +10,16 @@ from submission.task import Header, Task
 
 
 def check_files(
-    runs: Sequence[Path], test: Path, task: Task, *, dev: Path | None = None, partial: bool = False
+    runs: Sequence[Path], test: Path | Sequence[str], task: Task, *, dev: Path | None = None, partial: bool = False
 ) -> list[CheckReport]:
     """Check the form of each run file against the test list and the header of the dev set.
 
-    `test` and `dev` are CSVs, or the folders that hold them; without `dev` the official header is expected. With
-    `partial` runs may leave out whole subtasks.
+    `test` and `dev` are CSVs, or the folders that hold them; `test` may be the ids themselves. Without `dev` the
+    official header is expected. With `partial` runs may leave out whole subtasks.
 
     Raises LabelFileError when the test list or the dev set cannot be read. A run file that cannot is a problem.
     """
-    ids, header = read_ids(test, task), expected_header(dev, task)
+    ids, header = read_ids(test, task) if isinstance(test, Path) else test, expected_header(dev, task)
     return [check_file(run, ids, header, partial=partial) for run in runs]
 
 

@@ -17,8 +17,9 @@ from submission.desk.changes import LEVEL, Change, Rows, mean_value, p_of_gain
 from submission.desk.measures import Measure, measures_of
 from submission.desk.moved_columns import moved_columns
 from submission.desk.moved_rows import moved_rows
-from submission.labels import LabelTable, read_labels
+from submission.labels import LabelTable
 from submission.problems import Problem, describe
+from submission.score import read_truth
 from submission.task import Task
 from submission.wording import printable
 
@@ -78,7 +79,7 @@ class ArrangementChecker:
     def __init__(self, truth: Path, task: Task, *, dev: Path | None = None):
         """Read the truth. Raises LabelFileError where it or the dev set cannot be used."""
         self.task = task
-        self.truth = read_labels(truth, task)
+        self.truth = read_truth(truth, task)
         self.header = expected_header(dev, task)
         self.measures = measures_of(task, self.truth)
 

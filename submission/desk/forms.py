@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from submission.check.answers import Cells
-from submission.kinds import LabelKind, SetKind, Value
+from submission.kinds import DocumentKind, LabelKind, RankKind, ScoreKind, SetKind, Value
 from submission.labels import LabelTable
 from submission.metrics.definition import Metric
 from submission.task import Subtask, Task
@@ -44,6 +44,20 @@ def answer_columns(task: Task, subtask: Subtask, rows: Sequence[Cells | None]) -
     """Return heading → the values that a run answers; `rows`: cells per image, in the order of the truth."""
     places = dict(zip(subtask.headings, task.places_of(subtask), strict=True))
     return {heading: [None if cells is None else cells[place] for cells in rows] for heading, place in places.items()}
+
+
+def known_rows(task: Task, subtask: Subtask, lists: Mapping[str, Sequence[Cells]]) -> dict[str, list[Cells]]:
+    """Return query → (document, rank, score) of the rows of a list of which all are known; 0 for a column it lacks."""
+    columns = list(zip(subtask.columns, task.places_of(subtask), strict=True))
+    taken = [
+        next((place for column, place in columns if isinstance(column.kind, kind)), None)
+        for kind in (DocumentKind, RankKind, ScoreKind)
+    ]
+    rows = {
+        query: [tuple(0 if place is None else cells[place] for place in taken) for cells in of_query]
+        for query, of_query in lists.items()
+    }
+    return {query: [row for row in of_query if None not in row] for query, of_query in rows.items()}
 
 
 def metric_forms(

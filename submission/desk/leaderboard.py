@@ -19,8 +19,8 @@ from submission.desk.noise import Rank, p_values, ranks
 from submission.desk.scoring import ScoredRun, score_run
 from submission.desk.sources import RunSource
 from submission.errors import LabelFileError
-from submission.labels import read_labels
 from submission.layout import RULES
+from submission.score import read_truth
 from submission.task import Task
 from submission.wording import both, cut, printable
 
@@ -153,7 +153,7 @@ def leaderboard(
     """
     rule = rule or task.scoring
     assert rule in RULES, f"got {rule!r}; expected one of {RULES}"
-    truth, header = read_labels(truth_file, task), expected_header(dev, task)
+    truth, header = read_truth(truth_file, task), expected_header(dev, task)
     measures = measures_of(task, truth)
     if not measures:
         raise LabelFileError(

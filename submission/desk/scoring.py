@@ -7,10 +7,10 @@ an image that the truth lacks is ignored; under `strict` a file with any error o
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from submission.check.answers import Answers, read_answers
+from submission.check.answers import Answers, Cells, read_answers
 from submission.check.form import CheckReport
 from submission.desk.measures import Measure, Score
 from submission.desk.sources import RunSource
@@ -80,18 +80,21 @@ def score_run(
         found.add("file-unreadable", source.problem, "a run file", "Send the run file again, on its own.")
         return ScoredRun(CheckReport(source.name, 0, (), tuple(found.problems())))
     answers = read_answers(source.content, truth.ids, header, name=source.name)
-    if not answers.values or (rule == STRICT and not answers.report.ok):
+    if not answers.any or (rule == STRICT and not answers.report.ok):
         return ScoredRun(answers.report)
     answered = [measure for measure in measures if measure.subtask.name in answers.subtasks]
     rows = [answers.values.get(image_id) for image_id in truth.ids]
-    scores = {measure.key: measure.score(rows) for measure in answered}
+    scores = {measure.key: measure.score(rows, answers.lists) for measure in answered}
     subtasks = dict.fromkeys(measure.subtask for measure in answered)
     return ScoredRun(answers.report, scores, {one.name: _counts(one, answers, truth, header.task) for one in subtasks})
 
 
 def _counts(subtask: Subtask, answers: Answers, truth: LabelTable, task: Task) -> Counts:
     places = task.places_of(subtask)
-    of_rows = answers.values.values()
+    of_rows: Collection[Cells] = answers.values.values()
+    if subtask.kind == "rank":  # a list is unreadable where a cell of it is
+        lists = answers.lists.values()
+        of_rows = [tuple(None if None in cells else "" for cells in zip(*rows, strict=True)) for rows in lists]
     return Counts(
         images=len(truth.ids),
         absent=len(truth.ids) - len(of_rows) - len(answers.double),

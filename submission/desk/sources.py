@@ -71,7 +71,8 @@ def _of_file(path: Path, task: Task) -> list[RunSource]:
 
 def _in_zip(path: Path, task: Task) -> Iterator[RunSource]:
     """Yield the run files in a zip, which is never unpacked."""
-    suffixes, limit = SUFFIXES, task.layout.largest
+    suffixes: tuple[str, ...] = SUFFIXES
+    limit = task.layout.largest
     try:
         data = read_regular(path, _MOST_IN_ALL)
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
