@@ -246,7 +246,7 @@ def excel_separator(line: str) -> str | None:
     return found[1] if found else None
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path, may_be_json: bool = False) -> str:
     """Return the text of a file. Raises LabelFileError where it cannot be read, is no UTF-8 or is too long."""
     try:
         data = read_regular(path, LARGEST)
@@ -258,7 +258,7 @@ def read_text(path: Path) -> str:
         raise LabelFileError(
             f"{path}: cannot be read ({error.strerror}). Check the file and its permissions."
         ) from None
-    if kind := file_kind(data):
+    if (kind := file_kind(data)) and not (may_be_json and kind.name == "JSON"):
         raise LabelFileError(f"{path}: got {kind.name}; expected a CSV. {kind.remedy}")
     encoding = encoding_of(data) or ("UTF-16" if data[:4096].count(0) > 0.3 * len(data[:4096]) else None)
     if encoding:

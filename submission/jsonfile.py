@@ -82,6 +82,29 @@ class JsonText:
                 first, times = self.blank_lines or (line, 0)
                 self.blank_lines = [first, times + 1]
 
+    def items(self) -> Iterator[tuple[int, Any]]:
+        """Yield line number, from 1, and value of every item of the one list that the text is.
+
+        Raises JsonError where it is anything else; what precedes the fault has been given by then.
+        """
+        text, line, counted = self.text, 1, 0
+        place = _after_blanks(text, 0)
+        try:
+            place = _expect("[", text, place)
+            while text[place : place + 1] != "]":
+                line += text.count("\n", counted, place)
+                counted = place
+                value, place = _scan(text, place)
+                yield line, value
+                place = _after_blanks(text, place)
+                if text[place : place + 1] != "]":
+                    place = _expect(",", text, place)
+            place = _after_blanks(text, place + 1)
+            if place < len(text):
+                raise JSONDecodeError("expecting nothing behind the list", text, place)
+        except _FAULTS as error:
+            raise _error_of(error, text, 1) from None
+
     def entries(self) -> Iterator[tuple[int, str, Any]]:
         """Yield line number, from 1, key and value of every entry of the one object that the text is.
 

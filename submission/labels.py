@@ -12,6 +12,7 @@ from submission.csvfile import CsvFile, Problems
 from submission.errors import LabelFileError
 from submission.image_files import IMAGE_SUFFIXES, USUAL_SUFFIXES, VIDEO_SUFFIXES, ImageFiles, names_of
 from submission.kinds import FlagKind, Kind, Value
+from submission.laid_out import open_labels
 from submission.names import same_name_key
 from submission.task import Label, Subtask, Task
 from submission.wording import counted, cut, either, in_ascii, quoted
@@ -59,7 +60,7 @@ def read_labels(path: Path, task: Task) -> LabelTable:
     one heading, a subtask with only some of its columns, a row of another length, an empty, repeated or unsafe id, a
     label outside its domain.
     """
-    file = CsvFile(path, task.id_columns)
+    file = open_labels(path, task)
     positions = _label_positions(file, task)
     labels: dict[str, dict[str, Label]] = {subtask: {} for subtask in positions}
     kinds = {name: _kinds(task[name]) for name in positions}
@@ -103,7 +104,7 @@ def read_ids(path: Path, task: Task) -> list[str]:
         if table is None:
             return _image_ids(path / "images" if (path / "images").is_dir() else path, task.layout.extension)
         path = table
-    file = CsvFile(path, task.id_columns)
+    file = open_labels(path, task)
     file.problems.raise_any()
     place = file.id_position
     assert place is not None, "a file without ids passed"
