@@ -3,7 +3,7 @@
     python -m benchmarks.integrity ../shared/data
 
 Each split halves a set into dev and test; a model trained on the dev half predicts the test half, which gives a run
-file of realistic quality; the file gets every fault of meaning of submission/faults.py and is judged, without test
+file of realistic quality; the file gets every fault of meaning of submission/faults/ and is judged, without test
 labels, as a file of unknown origin and by the run's own answers for held-out dev images too. For faults that cost at
 least 10 points of weighted F1 the tables count how many were noticed (misaligned or suspicious), how many with a code
 of their kind, and how many could have been (bound.py). For sound files they count how many were accused: those of the
