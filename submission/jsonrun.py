@@ -1,18 +1,16 @@
-"""Run files in JSON: written from cells, and read back to cells.
+"""Run files in JSON, written from cells.
 
-The containers are described in `submission.check.json_rows`.
+The containers are described in `submission.check.json_rows`, which reads them.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from submission.check.json_cells import json_type
-from submission.check.json_rows import JsonRows
 from submission.jsonfile import Number
 from submission.kinds import Kind, SetKind
-from submission.problems import Findings
 from submission.task import Header
 
 Row = tuple[str, Sequence[str]]  # id, the cells of the other columns
@@ -40,19 +38,6 @@ def format_json(header: Header, rows: Iterable[Row]) -> bytes:
         of_ids = ((name, of_row(name, cells)) for name, cells in rows)
     entries = [f"{json.dumps(name, ensure_ascii=False)}: {answer}" for name, answer in of_ids]
     return ("{\n" + ",\n".join(entries) + "\n}\n").encode()
-
-
-def read_json_rows(data: bytes, header: Header) -> tuple[Header, Iterator[Sequence[str]]]:
-    """Return the header of the columns of a sound run file in JSON, and the cells of each row, the id first."""
-    rows = JsonRows(data.decode(), header, True, Findings())
-    cells = [rows.columns.names[meaning] for meaning in rows.columns.meanings if meaning is not None]
-
-    def each() -> Iterator[Sequence[str]]:
-        for line, image_id, of_row in rows:
-            assert of_row is not None, f"line {line} passed the check, and cannot be read"
-            yield image_id, *of_row
-
-    return Header(header.task, tuple(cells)), each()
 
 
 def _value(kind: Kind, cell: str) -> str:

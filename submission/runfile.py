@@ -5,52 +5,53 @@ A run is written as bytes, those bytes are checked like any other run file, and 
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from submission.check import find_problems
+from submission.check.form import check_body
 from submission.errors import RunFileError
 from submission.labels import LabelTable
+from submission.layout import Layout
 from submission.names import in_another_form
-from submission.problems import describe
+from submission.problems import Findings, describe
 from submission.reading import read_regular
-from submission.task import Header, Label, Labels, Subtask
-from submission.wording import quoted, quoted_list
+from submission.run_cells import Cells, Shared, cells_by_id, label_of, shared_cells, unwritable
+from submission.task import Header, Label, Labels
+from submission.wording import quoted_list
 
-# characters that a cell cannot contain without quotes, or without looking like another id
-_UNWRITABLE = frozenset(',"\r\n\0')
+_MOST_KNOWN = 100_000  # distinct rows that are kept while a file is read
+_SEPARATORS = {",": "comma", "\t": "tab", ";": "semicolon", " ": "blank"}
 
 
-def format_run(header: Header, ids: Sequence[str], labels: Labels) -> bytes:
-    r"""Return the bytes of a run file: UTF-8 without mark, commas, no quotes, `\n` after every line, a row per id.
+def format_run(header: Header, ids: Sequence[str], labels: Labels, shared: Mapping[str, object] | None = None) -> bytes:
+    """Return the bytes of a run file, a row per id, laid out as the task has it: in UTF-8 without mark or quotes.
 
     The subtasks of `header` are written, see `Header.complete` and `Header.only`. `labels` is subtask → image id → a
-    class name, or a sequence of 0 and 1 (numpy's integers and booleans as well) in the order of `Subtask.labels`. They
-    are joined by id, never by position.
+    class name, a sequence of 0 and 1 (numpy's integers and booleans as well) in the order of `Subtask.labels`, or a
+    value for each column of a subtask of another kind; of a ranked list rows of document, rank and score. They are
+    joined by id, never by position. `shared` is heading → the value in every row, of columns of free text and
+    constants that `labels` says nothing of; those that the task fixes need not be given.
 
     Raises RunFileError with all of it: a heading or id that cannot be written, an id that is repeated, an id without
     a label, a label without an id, a value other than 0 and 1 (floats among them: a decision is not a probability).
     """
-    problems = _heading_problems(header) + _id_problems(ids)
-    cells: dict[str, dict[str, tuple[str, ...]]] = {}  # subtask → image id → its cells
-    for subtask in header.subtasks:
-        cells[subtask.name] = _cells_by_id(subtask, ids, labels.get(subtask.name), problems)
+    layout = header.task.layout
+    problems = _heading_problems(header) + _id_problems(ids, layout)
+    same = shared_cells(header, ids, shared or {}, problems)
+    cells = {one.name: cells_by_id(one, ids, labels.get(one.name), same, problems) for one in header.subtasks}
     if problems:
         raise RunFileError(*problems)
-    # where each column of the file takes its cell: subtask, place among its headings
-    places = [
-        (subtask.name, subtask.headings.index(heading))
-        for heading in header.headings
-        for subtask in header.subtasks
-        if heading in subtask.headings
-    ]
-    rows = ((image_id, [cells[name][image_id][place] for name, place in places]) for image_id in ids)
-    if not header.task.layout.is_table:
+    rows = _rows(header, ids, cells, same)
+    if not layout.is_table:
         from submission.jsonrun import format_json
 
         return format_json(header, rows)
-    lines = [",".join(header.cells), *(",".join([image_id, *of_row]) for image_id, of_row in rows)]
-    return ("\n".join(lines) + "\n").encode()
+    end = "\r\n" if layout.line_end == "crlf" else "\n"
+    lines = [layout.separator.join(header.cells)] if layout.header else []
+    lines += [layout.separator.join([image_id, *of_row]) for image_id, of_row in rows]
+    return (end.join(lines) + end).encode()
 
 
 def write_run(
@@ -59,6 +60,7 @@ def write_run(
     ids: Sequence[str],
     labels: Labels,
     *,
+    shared: Mapping[str, object] | None = None,
     partial: bool = False,
     prove: Callable[[Path], object] | None = None,
 ) -> str:
@@ -71,7 +73,7 @@ def write_run(
     Raises RunFileError with all problems: of the labels, of the bytes as `find_problems` sees them, of the disk.
     """
     path = Path(path)
-    data = format_run(header, ids, labels)
+    data = format_run(header, ids, labels, shared)
     problems = find_problems(data, ids, Header.complete(header.task, header.cells), partial=partial)
     errors = [problem for problem in problems if problem.severity == "error"]
     if errors:
@@ -83,7 +85,9 @@ def write_run(
 def read_run(path: Path, header: Header) -> LabelTable:
     """Read a run file of one or more subtasks, strictly: it is what `write_run` writes, byte for byte.
 
-    `header` is the header of a run of the whole task, see `find_problems`. Ids are not compared with a test list.
+    `header` is the header of a run of the whole task, see `find_problems`. Ids are not compared with a test list. The
+    label of an id in a ranked list is a row (document, rank, score) for each of its lines; columns that belong to no
+    subtask are left out.
 
     Raises RunFileError with all problems of its form.
     """
@@ -93,36 +97,56 @@ def read_run(path: Path, header: Header) -> LabelTable:
         data: Path | bytes = read_regular(path, header.task.layout.largest)
     except (OSError, ValueError):
         data = path  # the check reports what prevents it
-    problems = [problem for problem in find_problems(data, None, header, partial=True) if problem.severity == "error"]
+    found = Findings()
+    body = check_body(data, None, header, True, found)
+    problems = [problem for problem in found.problems() if problem.severity == "error"]
     if problems:
         raise RunFileError(*(describe(problem, path) for problem in problems))
-    assert isinstance(data, bytes), "a file that could not be read passed its check"
-    own, rows = _rows(data, header)
+    assert body is not None, "a file that could not be read passed its check"
+    meanings = [meaning for meaning in body.columns.meanings if meaning is not None]
+    own = Header(header.task, tuple(body.columns.names[meaning] for meaning in meanings))
     places = {subtask: [place - 1 for place in own.places(subtask)] for subtask in own.subtasks}
     labels: dict[str, dict[str, Label]] = {subtask.name: {} for subtask in places}
+    lists: dict[str, dict[str, list[Any]]] = {one.name: {} for one in places if one.kind == "rank"}
     known: dict[tuple[str, ...], dict[str, Label]] = {}  # the cells behind the id → subtask → label
-    ids = []
-    for image_id, *cells in rows:
-        ids.append(image_id)
+    for _, image_id, cells in body.cells():
         rest = tuple(cells)
-        if rest not in known:
-            known[rest] = {
-                subtask.name: subtask.from_cells([cells[place] for place in of_subtask])
-                for subtask, of_subtask in places.items()
-            }
-        for name, label in known[rest].items():
-            labels[name][image_id] = label
-    return LabelTable(path, own.cells, tuple(ids), labels)
+        of_row = known.get(rest)
+        if of_row is None:
+            of_row = {one.name: label_of(one, [cells[place] for place in of_one]) for one, of_one in places.items()}
+            if len(known) < _MOST_KNOWN:
+                known[rest] = of_row
+        for name, label in of_row.items():
+            if name in lists:
+                lists[name].setdefault(image_id, []).append(label)
+            else:
+                labels[name][image_id] = label
+    labels |= {name: {query: tuple(rows) for query, rows in of_list.items()} for name, of_list in lists.items()}
+    return LabelTable(path, own.cells, tuple(dict.fromkeys(body.ids)), labels)
 
 
-def _rows(data: bytes, header: Header) -> tuple[Header, Iterable[Sequence[str]]]:
-    """Return the header of a sound run file, and the cells of each row, the id first."""
-    if not header.task.layout.is_table:
-        from submission.jsonrun import read_json_rows
-
-        return read_json_rows(data, header)
-    first, *lines = data.decode().removesuffix("\n").split("\n")
-    return Header(header.task, tuple(first.split(","))), (line.split(",") for line in lines)
+def _rows(
+    header: Header,
+    ids: Sequence[str],
+    cells: Mapping[str, Mapping[str, Cells]],
+    same: Shared,
+) -> Iterator[tuple[str, list[str]]]:
+    """Yield the id and the other cells of each row; of a ranked list there are several of an id."""
+    # where each column of the file takes its cell: subtask, place among its headings; None: it is in no subtask
+    places = [
+        next(((one.name, one.headings.index(heading)) for one in header.subtasks if heading in one.headings), None)
+        for heading in header.headings
+    ]
+    columns = list(zip(header.headings, places, strict=True))
+    for image_id in ids:
+        for number in range(max(len(of_subtask[image_id]) for of_subtask in cells.values())):
+            yield (
+                image_id,
+                [
+                    same[heading or ""][image_id] if place is None else cells[place[0]][image_id][number][place[1]]
+                    for heading, place in columns
+                ],
+            )
 
 
 def _heading_problems(header: Header) -> list[str]:
@@ -147,23 +171,29 @@ def _heading_problems(header: Header) -> list[str]:
     ]
     if len(header.cells) < 2:
         problems.append("header: got no column of any subtask; expected those that the run covers. Name the subtasks.")
-    if unwritable := [cell for cell in header.cells if _UNWRITABLE & set(cell)]:
+    layout = header.task.layout
+    if wrong := [cell for cell in header.cells if unwritable(layout) & set(cell)]:
         problems.append(
-            f"header: got headings with a comma, a quote or a line end: {quoted_list(unwritable)}; expected headings "
-            "that need no quotes. Rename them."
+            f"header: got headings with a {_separator(layout)}, a quote or a line end: {quoted_list(wrong)}; expected "
+            "headings that need no quotes. Rename them."
         )
     return problems
 
 
-def _id_problems(ids: Sequence[str]) -> list[str]:
+def _separator(layout: Layout) -> str:
+    return _SEPARATORS[layout.separator[0]]
+
+
+def _id_problems(ids: Sequence[str], layout: Layout) -> list[str]:
     problems = []
     if not ids:
         problems.append("ids: got none; expected those of the test list.")
     if not_text := [image_id for image_id in ids if not isinstance(image_id, str)]:
         return [*problems, f"ids: got {quoted_list(not_text)}; expected text. Read ids as text: '007' is not 7."]
-    if unwritable := [image_id for image_id in ids if _UNWRITABLE & set(image_id)]:
+    if wrong := [image_id for image_id in ids if unwritable(layout) & set(image_id)]:
         problems.append(
-            f"ids: got {quoted_list(unwritable)}; expected ids without comma, quote and line end. Rename the images."
+            f"ids: got {quoted_list(wrong)}; expected ids without {_separator(layout)}, quote and line end. Rename the "
+            "images."
         )
     if blank := [image_id for image_id in ids if image_id != image_id.strip() or not image_id]:
         problems.append(
@@ -184,37 +214,6 @@ def _id_problems(ids: Sequence[str]) -> list[str]:
     if repeated:
         problems.append(f"ids: got {quoted_list(repeated)} more than once; expected each image once.")
     return problems
-
-
-def _cells_by_id(
-    subtask: Subtask, ids: Sequence[str], labels: Mapping[str, object] | None, problems: list[str]
-) -> dict[str, tuple[str, ...]]:
-    """Return image id → the cells of this subtask, in the order of its headings; what is wrong becomes problems."""
-    name = subtask.name
-    if labels is None:
-        problems.append(f"{name}: got no labels. Predict it, or leave it out of the header.")
-        return {}
-    if missing := [image_id for image_id in ids if image_id not in labels]:
-        problems.append(f"{name}: got ids without a label: {quoted_list(missing)}. Every image needs an answer.")
-    known = set(ids)
-    if extra := [image_id for image_id in labels if image_id not in known]:
-        problems.append(
-            f"{name}: got labels for ids that are not in the test list: {quoted_list(extra)}. Predict the images of "
-            "the list."
-        )
-    cells: dict[str, tuple[str, ...]] = {}
-    wrong: dict[str, list[str]] = {}  # what was expected → the ids
-    for image_id in ids:
-        if image_id in labels:
-            try:
-                cells[image_id] = subtask.to_cells(labels[image_id])
-            except ValueError as error:
-                wrong.setdefault(str(error), []).append(image_id)
-    for expected, of_ids in wrong.items():
-        first, *others = of_ids
-        similar = f", and similar labels for {quoted_list(others)}" if others else ""
-        problems.append(f"{name}: got {quoted(labels[first])} for {first!r}{similar}; expected {expected}.")
-    return cells
 
 
 def replace_file(path: Path, data: bytes, prove: Callable[[Path], object] | None = None) -> None:

@@ -73,6 +73,8 @@ class JsonKeys:
         kept: list[str | None] = [meaning for meaning in self.names if meaning not in left_out]
         if self.of_ids and ID not in present:
             kept.remove(ID)
+            name = self.names[ID]
+            self.found.add("column-missing", "no key of ids", quoted(name), _REMEDIES["column-missing"], column=name)
         self.meanings = tuple(one for one in kept if one is not None and (self.of_ids or one != ID))
         return Columns(kept, self.names, True, tuple(names))
 

@@ -76,7 +76,7 @@ def _in_zip(path: Path, task: Task) -> Iterator[RunSource]:
     try:
         data = read_regular(path, _MOST_IN_ALL)
         with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            members = [one for one in archive.infolist() if not one.is_dir() and not _hidden(_parts(one))]
+            members = [one for one in archive.infolist() if not one.filename.endswith("/") and not _hidden(_parts(one))]
             if takes_archives(task):
                 if not any(one.filename.lower().endswith(".zip") for one in members):
                     yield RunSource(path, data)  # with all that may be wrong with it

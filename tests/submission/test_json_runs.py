@@ -102,6 +102,7 @@ FAULTS = [  # container, what is replaced once, by what, the codes that report i
     ("jsonl", "\n", "\n\n", "blank-line"),
     ("jsonl", "\n", "", "json-invalid ids-missing"),
     ("jsonl", '"tug": 1', '"tug": ' + "[" * 100_000, "json-invalid ids-missing"),
+    ("jsonl", LINES, '{"mood": "calm", "tug": 0, "ferry": 1}\n' * 3, "column-missing"),
     ("jsonl", "{", "[{", "json-layout"),
     ("jsonl", LINES, OBJECT, "json-layout"),
     ("jsonl", LINES, "image,mood,tug,ferry\n", "json-invalid"),
