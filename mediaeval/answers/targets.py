@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from mediaeval.answers.learned import SCORES, decided_column, form
+from mediaeval.answers.learned import PROBABILITIES, SCORES, decided_column, form
 from mediaeval.errors import DatasetError, first_few
 from submission.kinds import SetKind
 from submission.task import Label, Subtask
@@ -21,6 +21,23 @@ def target_matrix(subtask: Subtask, labels: Mapping[str, Label], ids: Sequence[s
 
     Raises DatasetError for probabilities other than 0 and 1: a model learns decisions.
     """
+    T = answer_matrix(subtask, labels, ids)
+    if form(subtask) == PROBABILITIES:
+        if between := [i for i, row in zip(ids, T, strict=True) if not np.isin(row, (0, 1)).all()]:
+            raise DatasetError(
+                f"{subtask.name}: got probabilities other than 0 and 1 for {len(between)} images "
+                f"({first_few(between)}); expected 0 or 1, which a model learns to give probabilities of. Give the "
+                "columns type = 'score', low = 0, high = 1 in the task file to learn numbers between."
+            )
+        return T.astype(np.int8)
+    return T
+
+
+def answer_matrix(subtask: Subtask, labels: Mapping[str, Label], ids: Sequence[str]) -> np.ndarray:
+    """Return the answers for these images, (n_ids, n_labels): 0/1 int8, or float64 scores or probabilities.
+
+    Arguments as for `target_matrix`. Of a probability beside its label, it is the label.
+    """
     if subtask.plain:
         return subtask.to_matrix(labels, ids)
     rows = [labels[image_id] for image_id in ids]
@@ -31,22 +48,13 @@ def target_matrix(subtask: Subtask, labels: Mapping[str, Label], ids: Sequence[s
         heading = next(c.heading for c in subtask.columns if isinstance(c.kind, SetKind))
         [column] = _values(subtask, rows, [heading])
         return np.array([[label in items for label in subtask.labels] for items in map(set, column)], dtype=np.int8)
-    if form(subtask) == SCORES:
-        return np.array(_values(subtask, rows, subtask.labels), dtype=np.float64).T
     if subtask.kind == "flags":
         return np.array(_values(subtask, rows, subtask.labels), dtype=np.int8).T
-    if decided := decided_column(subtask):
+    if (decided := decided_column(subtask)) and subtask.kind == "probability":
         [column] = _values(subtask, rows, [decided])
         positive = positive_value(subtask)
         return np.array([[value == positive] for value in column], dtype=np.int8)
-    P = np.array(_values(subtask, rows, subtask.labels), dtype=np.float64).T
-    if between := [i for i, row in zip(ids, P, strict=True) if not np.isin(row, (0, 1)).all()]:
-        raise DatasetError(
-            f"{subtask.name}: got probabilities other than 0 and 1 for {len(between)} images ({first_few(between)}); "
-            "expected 0 or 1, which a model learns to give probabilities of. Give the columns type = 'score', low = 0, "
-            "high = 1 in the task file to learn numbers between."
-        )
-    return P.astype(np.int8)
+    return np.array(_values(subtask, rows, subtask.labels), dtype=np.float64).T
 
 
 def probabilities_of(subtask: Subtask, labels: Mapping[str, Label], ids: Sequence[str]) -> np.ndarray:

@@ -7,15 +7,14 @@ from typing import Any
 
 from mediaeval.config import Config
 from mediaeval.data.dataset import Dataset, load_dataset
-from mediaeval.errors import DatasetError
 from mediaeval.proofs.evidence import evidence_of
 from mediaeval.proofs.evidence_features import MINUTES, of_best_at_hand, of_named
 from mediaeval.proofs.own_folder import held_out_answers, with_extractors_of
+from mediaeval.proofs.stand_ins import StandIns
 from submission.alignment.align import ANYTHING, CANNOT_TELL, SUSPICIOUS, Alignment, align
 from submission.alignment.orders import usual_orders
 from submission.alignment.plausibility import find_oddities
 from submission.errors import LabelFileError
-from submission.labels import read_labels
 from submission.problems import Problem, describe
 from submission.task import Label
 
@@ -99,15 +98,11 @@ class AlignmentChecker:
         The task is the configuration's. Images that cannot be decoded are left out. `accept_constant`: constant answers
         are a warning. Raises DatasetError for sets that cannot be used.
         """
-        self.task = config.task
         self.accept_constant = accept_constant
-        dev_set = load_dataset(dev, self.task)
-        self.test_set: Dataset = load_dataset(test, self.task)
-        if dev_set.table is None or not dev_set.subtasks:
-            raise DatasetError(
-                f"{dev} has no labels, so nothing can be learned from it. Give the dev set's folder with --dev."
-            )
-        self.dev_table = dev_set.table
+        self.stand_ins = StandIns(load_dataset(dev, config.task))
+        self.task, self.dev_table = self.stand_ins.task, self.stand_ins.dev_table
+        dev_set = self.stand_ins.dev_set
+        self.test_set: Dataset = load_dataset(test, config.task, labelled=False)
         if named:
             gathered = of_named(dev_set, self.test_set, config, device)
         else:
@@ -120,16 +115,17 @@ class AlignmentChecker:
     def __call__(self, path: Path) -> AlignmentReport:
         """Check one run file."""
         try:
-            run = read_labels(path, self.task).with_ids_as_in(self.test_set.ids)
+            run, lines = self.stand_ins.read_run(path, self.test_set.ids)
         except LabelFileError as error:
             return AlignmentReport(path, None, (), f"its labels cannot be read ({error.problems[0]})")
         if path.parent not in self._held_out:
-            self._held_out[path.parent] = held_out_answers(path, self.dev_table, self.task)
+            own = held_out_answers(path, self.dev_table, self.stand_ins.original)
+            self._held_out[path.parent] = self.stand_ins.held_out(own)
         held_out = self._held_out[path.parent]
         oddities = find_oddities(
             run, self.dev_table, self.task, held_out=held_out, accept_constant=self.accept_constant
         )
-        alignment = align(run, self.evidence.expectation, self.orders, held_out or None)
+        alignment = align(run, self.evidence.expectation, self.orders, held_out or None, lines)
         reason = ""
         if self.evidence.doubt:
             reason = f"the evidence contradicts itself: {self.evidence.doubt}."

@@ -81,7 +81,8 @@ def evidence_of(dev: Dataset, dev_table: LabelTable, test: Dataset, gathered: Ga
     notes = [f"{no_dev}, and nothing is learned from them"] if no_dev else []
     notes += [f"{lost}, and their rows are not tested"] if lost else []
     groups = _groups(dev, dev_ids, config, notes)
-    subtasks = [config.task[name] for name in dev.subtasks]
+    assert dev.task is not None, "a dataset with labels has a task"
+    subtasks = [dev.task[name] for name in dev.subtasks]
     labels, columns = label_matrix(subtasks, dev_table.labels, dev_ids), columns_of(subtasks)
     features = {
         name: (vectors.dev.matrix([name], dev_ids), vectors.test.matrix([name], test_ids))

@@ -7,12 +7,14 @@ import logging
 from collections.abc import Iterable
 from pathlib import Path
 
+import pandas as pd
+
 from mediaeval.config import Config
 from mediaeval.errors import UserError, first_few
 from mediaeval.runs import RunFolder
 from mediaeval.steps.trained_run import TrainedRun, read_config
 from submission.labels import LabelTable
-from submission.task import Label, Task
+from submission.task import Task
 
 logger = logging.getLogger(__name__)
 
@@ -36,8 +38,10 @@ def with_extractors_of(config: Config, runs: Iterable[Path]) -> tuple[Config, li
     return config.model_copy(update={"extractors": extractors}), used
 
 
-def held_out_answers(path: Path, dev: LabelTable, task: Task) -> dict[str, dict[str, Label]]:
-    """Return subtask → dev image id → label, the answers of the run to dev images that it was not trained on.
+def held_out_answers(path: Path, dev: LabelTable, task: Task) -> dict[str, pd.DataFrame]:
+    """Return subtask → answers, dev ids × labels, of the run to dev images that it was not trained on.
+
+    They are 0 and 1, or scores and probabilities where these are the answers.
 
     Empty where the file lies in no run's folder, or in one without out-of-fold predictions, and, with a warning, where
     the folder is damaged or the run was trained on other images than those of `dev`.
@@ -48,7 +52,7 @@ def held_out_answers(path: Path, dev: LabelTable, task: Task) -> dict[str, dict[
     found = {}
     try:
         run = TrainedRun.open(folder, task)
-        for subtask in (task[name] for name in run.records if name in dev.labels and task[name].plain):
+        for subtask in (subtask for subtask in run.subtasks if subtask.name in dev.labels):
             table = run.out_of_fold_labels(subtask)
             if table is None:
                 continue
@@ -58,7 +62,7 @@ def held_out_answers(path: Path, dev: LabelTable, task: Task) -> dict[str, dict[
                     f"({first_few(sorted(others))}): its own answers to held-out dev images are not used."
                 )
                 return {}
-            found[subtask.name] = subtask.from_matrix(table[list(subtask.labels)].to_numpy(), table.index)
+            found[subtask.name] = table[list(subtask.labels)]
     except UserError as error:
         logger.warning(f"{folder.path} is a run, but nothing of it is used: {str(error.problems[0]).rstrip('.')}.")
         return {}

@@ -100,6 +100,7 @@ def align(
     expectation: Expectation,
     orders: Mapping[str, Sequence[str]] | None = None,
     out_of_fold: Mapping[str, Mapping[str, Label]] | None = None,
+    lines: Mapping[str, int] | None = None,
 ) -> Alignment:
     """Judge whether the rows and columns of a run belong to the images of `expectation`.
 
@@ -107,12 +108,14 @@ def align(
     listing); each is tried against each, and backwards. Rows with an id that the expectation lacks are left out.
     `out_of_fold`: subtask → dev image id → label, the run's own answers for dev images that were held out. They say how
     well its labels should fit; they are not used if there are fewer than 50, or not of every subtask.
+    `lines`: image id → its line in the file, for messages; without, rows begin below a header and none is skipped.
     """
     import numpy as np
 
     place = {image_id: k for k, image_id in enumerate(expectation.ids)}
-    lines = [line for line, image_id in enumerate(run.ids, start=2) if image_id in place]
     ids = [image_id for image_id in run.ids if image_id in place]
+    lines = lines or {image_id: line for line, image_id in enumerate(run.ids, start=2)}
+    lines_of = [lines[image_id] for image_id in ids]
     kept = [k for k, column in enumerate(expectation.columns) if column.subtask.name in run.labels]
     columns = [expectation.columns[k] for k in kept]
     subtasks = list(dict.fromkeys(column.subtask for column in columns))
@@ -145,21 +148,21 @@ def align(
             rival = None
         else:
             fault = None
-    problems = [row_problem(rival, len(subtasks), lines)] if rival else [column_problem(fault)] if fault else []
+    problems = [row_problem(rival, len(subtasks), lines_of)] if rival else [column_problem(fault)] if fault else []
     told_apart = sum(pair.noticed for pair in pairs) / max(len(pairs), 1)
     if problems:
         reason = "labels and images do not belong together"
         return _accused(MISALIGNED, reason, run.path, strength, ids, told_apart, problems)
     if strength.unrelated:
         reason = "labels and images show no relation, though those of a poor run would"
-        return _accused(SUSPICIOUS, reason, run.path, strength, ids, told_apart, [unrelated(strength, lines)])
+        return _accused(SUSPICIOUS, reason, run.path, strength, ids, told_apart, [unrelated(strength, lines_of)])
     parts = {} if len(subtasks) == 1 else _by_subtask(expected, skill, labels, held_out, places)
-    if problems := [unrelated(part, lines, name) for name, part in parts.items() if part.unrelated]:
+    if problems := [unrelated(part, lines_of, name) for name, part in parts.items() if part.unrelated]:
         reason = "labels of one subtask and images show no relation, though those of a poor run would"
         return _accused(SUSPICIOUS, reason, run.path, strength, ids, told_apart, problems)
     if strength.below_own:
         reason = "the labels fit their images far less than the run's own answers for held-out images"
-        return _accused(SUSPICIOUS, reason, run.path, strength, ids, told_apart, [below_own(strength, lines)])
+        return _accused(SUSPICIOUS, reason, run.path, strength, ids, told_apart, [below_own(strength, lines_of)])
     seen = power(expected, skill, labels, slopes, places, pairs, strength, parts)
     return _conclude(run.path, strength, len(ids), told_apart, seen)
 

@@ -1,7 +1,8 @@
 """What labels the images lead to expect: a ridge regression from the dev set, without the run.
 
 The evidence for alignment. It needs features of dev and test images and the dev labels; no test label, and nothing that
-the run was made of. A column here is a label as 0 and 1: a class of a single-label subtask has one of its own.
+the run was made of. A column here is a label as 0 and 1, or a score: a class of a single-label subtask has one of its
+own.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ from submission.task import Label, Subtask
 if TYPE_CHECKING:
     import numpy as np
 
-_MIN_IMAGES = 5  # nothing is learned of a label that fewer dev images have, or lack
+_MIN_IMAGES = (
+    5  # nothing is learned of a label that fewer dev images have, or lack: of a score, above or below its mean
+)
 
 
 @dataclass(frozen=True)
 class LabelColumn:
-    """A label of a subtask, as a column of 0 and 1."""
+    """A label of a subtask, as a column of 0 and 1, or a score."""
 
     subtask: Subtask
     label: str
@@ -47,7 +50,7 @@ class Expectation:
     dev_ids   dev images, in any order; empty where they were not given
     left_out  (n_dev, n_columns) float64: what each dev image leads to expect when it is left out of learning, on the
               scale of `expected`: standardised over the dev images, 0 where nothing was learned
-    truth     (n_dev, n_columns) float64, 0/1: the labels of the dev images
+    truth     (n_dev, n_columns) float64: the labels of the dev images, 0 and 1 or scores
     """
 
     ids: tuple[str, ...]
@@ -87,10 +90,19 @@ def columns_of(subtasks: Sequence[Subtask]) -> tuple[LabelColumn, ...]:
 def label_matrix(
     subtasks: Sequence[Subtask], labels: Mapping[str, Mapping[str, Label]], ids: Sequence[str]
 ) -> np.ndarray:
-    """Return labels, float64 0/1 (n_ids, n_columns), of subtask → image id → label; columns as in `columns_of`."""
+    """Return answers, float64 (n_ids, n_columns), of subtask → image id → label; columns as in `columns_of`.
+
+    They are 0 and 1, but for scores, which are what they are.
+    """
     import numpy as np
 
-    return np.concatenate([subtask.to_matrix(labels[subtask.name], ids) for subtask in subtasks], axis=1).astype(float)
+    def matrix(subtask: Subtask) -> np.ndarray:
+        of_subtask = labels[subtask.name]
+        if subtask.kind == "score":
+            return np.array([of_subtask[i] for i in ids], dtype=float).reshape(len(ids), len(subtask.labels))
+        return subtask.to_matrix(of_subtask, ids)
+
+    return np.concatenate([matrix(subtask) for subtask in subtasks], axis=1).astype(float)
 
 
 def expect(
@@ -103,7 +115,7 @@ def expect(
     dev_ids: Sequence[str] = (),
     groups: Sequence[Hashable] | None = None,
 ) -> Expectation:
-    """Learn from dev features (n_dev, d) and labels, 0/1 (n_dev, n_columns); expect for test features (n_test, d).
+    """Learn from dev features (n_dev, d) and labels (n_dev, n_columns); expect for test features (n_test, d).
 
     `ids` are those of the test features, `dev_ids` those of the dev features. Dev images of one of `groups` are left
     out together: photographs of one thing, say, of which the test images have others; without, a dev image is left out
@@ -116,7 +128,7 @@ def expect(
     import numpy as np
 
     Y = labels - labels.mean(axis=0)
-    known = (labels.sum(axis=0) >= _MIN_IMAGES) & ((1 - labels).sum(axis=0) >= _MIN_IMAGES)
+    known = ((Y > 0).sum(axis=0) >= _MIN_IMAGES) & ((Y < 0).sum(axis=0) >= _MIN_IMAGES)
     best, of_dev, of_test = -np.inf, np.zeros(Y.shape), np.zeros((len(test), Y.shape[1]))
     sets = together(dev, groups)
     for kernel in kernels(dev, test) if known.any() else ():

@@ -40,16 +40,27 @@ def find_oddities(
     held_out         subtask → dev image id → label: the run's own answers to images that it was not trained on
     accept_constant  constant answers are a warning
     """
+    shared = [subtask for subtask in task.subtasks if subtask.name in run.labels and subtask.name in dev.labels]
+    of_scores = [odd for one in shared if one.kind == "score" for odd in _same_scores(one, run, dev, accept_constant)]
+    subtasks = [subtask for subtask in shared if subtask.kind != "score"]
+    return of_scores + (_odd_labels(subtasks, run, dev, held_out or {}, accept_constant) if subtasks else [])
+
+
+def _odd_labels(
+    subtasks: Sequence[Subtask],
+    run: LabelTable,
+    dev: LabelTable,
+    held_out: Mapping[str, Mapping[str, Label]],
+    accept_constant: bool,
+) -> list[Problem]:
+    """Return what is odd about labels as 0 and 1; arguments as for `find_oddities`."""
     import numpy as np
 
-    subtasks = [subtask for subtask in task.subtasks if subtask.name in run.labels and subtask.name in dev.labels]
-    if not subtasks:
-        return []
     columns = columns_of(subtasks)
     of_run, of_dev = (label_matrix(subtasks, table.labels, table.ids) for table in (run, dev))
     in_run, in_dev = of_run.mean(axis=0), of_dev.mean(axis=0)  # share of the images that have a label
     constant = np.isin(in_run, (0.0, 1.0))
-    excused = in_run == _shares_of(held_out or {}, columns)
+    excused = in_run == _shares_of(held_out, columns)
     varies = (in_dev > 0) & (in_dev < 1)
     # that so many images are all alike though labels are as frequent as in the dev set
     chance = np.where(in_run == 1, in_dev, 1 - in_dev) ** len(of_run)
@@ -73,6 +84,19 @@ def find_oddities(
     for subtask in subtasks:
         if subtask.multi_label:
             found += _rows_and_pairs(subtask, columns, of_run, of_dev)
+    return found
+
+
+def _same_scores(subtask: Subtask, run: LabelTable, dev: LabelTable, accept_constant: bool) -> list[Problem]:
+    """Return the columns of scores that are the same in every row of a run, though they vary in the dev set."""
+    of_run, of_dev = (label_matrix([subtask], table.labels, table.ids) for table in (run, dev))
+    found = []
+    for k, column in enumerate(columns_of([subtask])):
+        low, high = float(of_dev[:, k].min()), float(of_dev[:, k].max())
+        if len(of_run) > 1 and low < high and (of_run[:, k] == of_run[0, k]).all():
+            expected = f"several, as in the dev set ({low:.4g} to {high:.4g})"
+            actual = f"{of_run[0, k]:.4g} for every image"
+            found.append(_oddity("label-constant", column, actual, expected, is_wrong=not accept_constant))
     return found
 
 
