@@ -21,13 +21,13 @@ class Preset:
     single_label: Section  # of a subtask whose images have exactly one label
     multi_label: Section  # of a subtask whose images have any number of labels
     scores: Section = field(default_factory=lambda: {"classifier": {"name": "best"}})  # of a subtask of real numbers
-    by_name: Mapping[str, Section] = field(default_factory=dict)  # of the subtasks named here, in place of these two
+    by_name: Mapping[str, Section] = field(default_factory=dict)  # in place of `multi_label`, of subtasks named here
     split: Section = field(default_factory=dict)
 
     def section(self, subtask: Subtask) -> Section:
         """Return how a subtask is trained."""
         of_form = {SCORES: self.scores, CLASSES: self.single_label}.get(form(subtask), self.multi_label)
-        section = self.by_name.get(subtask.name, of_form)
+        section = self.by_name.get(subtask.name, of_form) if of_form is self.multi_label else of_form
         if form(subtask) == PROBABILITIES:
             return {key: value for key, value in section.items() if key != "threshold"}
         return section

@@ -519,3 +519,15 @@ def test_a_runs_own_file_trains_the_same_again(toml, workdir):
     config.features.store = "kept"
     (run / "run.toml").write_bytes(tomli_w.dumps(config.to_dict()).encode())
     assert load_config(Path("runs/first/run.toml")) == config
+
+
+def test_a_preset_of_2021_trains_a_subtask_of_another_task_by_its_kind_not_by_its_name():
+    of_2021 = load_config(task=VISUAL_SENTIMENT_2021, preset="certh2021")
+    named_alike = Task("other", (Subtask("subtask3", "c", ("c",), ("low", "high"), multi_label=False),))
+    other = load_config(task=named_alike, preset="certh2021")
+    assert other.subtask("subtask3") == of_2021.subtask("subtask1") != of_2021.subtask("subtask3")
+
+
+def test_the_task_is_no_setting_of_the_command_line():
+    with pytest.raises(ConfigError, match=r"task: got it as a setting; expected a section \[task\] .* or --task"):
+        load_config(sets=["task.name=flood2020"])
