@@ -27,7 +27,7 @@ class Flip:
 
     subtask: str
     image_id: str
-    label: str  # of a multi-label subtask the one that flips; the column of a single-label subtask
+    label: str  # of a subtask of flags the one that flips; the heading of the column of any other
     first: str
     second: str
 
@@ -73,7 +73,7 @@ def difference(first: LabelTable, second: LabelTable, task: Task) -> Difference:
         name = subtask.name
         if name not in first.labels or name not in second.labels:
             continue
-        labels = subtask.labels if subtask.multi_label else subtask.headings
+        labels = subtask.labels if subtask.plain and subtask.multi_label else subtask.headings
         compared[name] = len(labels) * len(common)
         for image_id in common:
             a, b = (subtask.to_cells(table.labels[name][image_id]) for table in (first, second))

@@ -45,7 +45,15 @@ def command(
                 print_line(f"{folder.manifest}: digests of its files added")
         else:
             rows = [
-                [one.flip.image_id, one.flip.label, one.flip.first, one.flip.second, one.before, one.now, one.threshold]
+                [
+                    one.flip.image_id,
+                    one.flip.label,
+                    one.flip.first,
+                    one.flip.second,
+                    one.before,
+                    one.now,
+                    "" if one.threshold is None else one.threshold,
+                ]
                 for one in result.flips
             ]
             columns = ["image", "label", "file", "now", "probability then", "now", "threshold"]

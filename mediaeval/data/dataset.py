@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from mediaeval.answers.learned import SCORES, form, items_seen, learned_task
-from mediaeval.answers.targets import strata, target_matrix
+from mediaeval.answers.targets import BINS, strata, target_matrix
 from mediaeval.data.class_folders import find_class_folders, read_class_folders
 from mediaeval.errors import DatasetError
 from submission.image_files import ImageFiles, names_of
@@ -58,7 +58,8 @@ class Dataset:
         assert self.task is not None, "it has labels"
         if form(self.task[subtask]) != SCORES:
             return labels
-        return pd.DataFrame(strata(self.task[subtask], labels.to_numpy()), index=labels.index)
+        quarters = [f"{label}, quarter {k + 1}" for label in labels for k in range(BINS)]
+        return pd.DataFrame(strata(self.task[subtask], labels.to_numpy()), index=labels.index, columns=quarters)
 
 
 def load_dataset(folder: Path, task: Task, *, labelled: bool = True) -> Dataset:

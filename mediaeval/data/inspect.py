@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mediaeval.answers.learned import SCORES, form
 from mediaeval.data.dataset import load_dataset
 from mediaeval.data.duplicates import HOW, DuplicateGroup, DuplicatePair, examine, find_duplicates
 from mediaeval.errors import first_few
@@ -17,11 +18,12 @@ class Inspection:
 
     folder: str
     n_images: int
-    prevalence: dict[str, dict[str, int]]  # subtask → label → images that have it
+    prevalence: dict[str, dict[str, int]]  # subtask → label → images that have it; of scores, see `scores`
     unlabelled: dict[str, int]  # subtask → images without any label of it
     unreadable: dict[str, str]  # image id → why it cannot be decoded; absent files included
     groups: list[DuplicateGroup]  # of duplicates
     task: Task
+    scores: dict[str, dict[str, tuple[float, float, float]]]  # subtask → column → lowest, median and highest score
 
     @property
     def pairs(self) -> list[DuplicatePair]:
@@ -38,7 +40,7 @@ class Inspection:
             "unreadable": self.unreadable,
             "pairs": [pair.to_dict() for pair in self.pairs],
             "groups": [group.to_dict() for group in self.groups],
-        }
+        } | ({"scores": self.scores} if self.scores else {})
 
     def tables(self) -> list[tuple[str, list[str], list[list[Any]]]]:
         """Return (title, columns, rows) of each table for people; the title also says where nothing was found."""
@@ -59,8 +61,10 @@ class Inspection:
             for group in self.groups
         ]
         conflicting = sum(bool(group.conflicts) for group in self.groups)
+        scores = [[name, column, *of] for name, columns in self.scores.items() for column, of in columns.items()]
         return [
             (f"{self.folder}: {self.n_images} images", ["subtask", "label", "images", "share"], labels),
+            *([("scores", ["subtask", "column", "lowest", "median", "highest"], scores)] if scores else []),
             (f"{len(bad)} images missing or damaged", ["image", "reason"], bad),
             (
                 f"{counted(len(groups), 'group{s} of duplicates')}, {conflicting} with conflicting labels",
@@ -74,7 +78,10 @@ def inspect(folder: Path, task: Task) -> Inspection:
     """Read a dataset, decode every image and find those that are the same. Raises as `load_dataset` does."""
     dataset = load_dataset(folder, task)
     prints, unreadable = examine(dataset)
-    labels = {name: dataset.labels(name) for name in dataset.subtasks}
+    frames = {name: dataset.labels(name) for name in dataset.subtasks}
+    assert dataset.task is not None, "it was read with a task"
+    numeric = [name for name in frames if form(dataset.task[name]) == SCORES]
+    labels = {name: frame for name, frame in frames.items() if name not in numeric}
     return Inspection(
         str(folder),
         len(dataset.ids),
@@ -82,5 +89,6 @@ def inspect(folder: Path, task: Task) -> Inspection:
         {name: int((frame.sum(axis=1) == 0).sum()) for name, frame in labels.items()},
         unreadable,
         find_duplicates(prints, dataset),
-        task,
+        dataset.task,
+        {name: {column: (of.min(), of.median(), of.max()) for column, of in frames[name].items()} for name in numeric},
     )

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from mediaeval.answers.learned import SCORES, form
 from mediaeval.errors import RunFolderError, choose
 from mediaeval.finetune.model import SystemModel
 from mediaeval.runs import RunFolder
@@ -29,13 +30,13 @@ def open_inspectable(folder: RunFolder, task: Task, subtask_name: str | None, de
     choose("subtask", name, task.names)
     if name not in run.records:
         raise RunFolderError(f"{folder.path} holds no {name} (it has: {', '.join(run.records)}).")
-    subtask = task[name]
+    subtask = run.task[name]
     path, model = run.model_file(subtask), run.model(subtask)
     if isinstance(model, EnsembleModel):
         raise RunFolderError(f"{path} is an ensemble. Inspect its runs one by one.")
     if not isinstance(model, SystemModel):
-        raise RunFolderError(
-            f"{path} was trained on features, so there is no network to inspect. Train a system: "
-            f"mediaeval train {name} --system timm --run NEW."
-        )
+        remedy = f"Train a system: mediaeval train {name} --system timm --run NEW."
+        if form(subtask) == SCORES:
+            remedy = f"The answers of {name} are scores, which no system learns: look at a subtask of labels."
+        raise RunFolderError(f"{path} was trained on features, so there is no network to inspect. {remedy}")
     return InspectableRun(run, subtask, model)

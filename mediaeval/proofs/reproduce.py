@@ -22,12 +22,15 @@ from submission.task import Task
 
 @dataclass(frozen=True)
 class Flipped:
-    """A label that came out otherwise, with its probability then and now, and its threshold (0..1)."""
+    """A label that came out otherwise, with its probability then and now, and its threshold (0..1).
+
+    Of a set these are of the first item whose probability changed the most; a score has no threshold.
+    """
 
     flip: Flip
     before: float
     now: float
-    threshold: float
+    threshold: float | None
 
     def to_dict(self) -> dict[str, Any]:
         return {
@@ -150,10 +153,13 @@ def _flips(run: TrainedRun, new: Path) -> tuple[Flipped, ...]:
     flipped = []
     for flip in found.flips:
         subtask = run.task[flip.subtask]
-        label = flip.label if subtask.multi_label else flip.first
-        before, now = (
-            float(read_probabilities(place / f"{flip.subtask}.csv", subtask).loc[flip.image_id, label])
+        rows = [
+            read_probabilities(place / f"{flip.subtask}.csv", subtask).loc[flip.image_id, list(subtask.labels)]
             for place in (run.folder.test, new)
-        )
-        flipped.append(Flipped(flip, before, now, run.records[flip.subtask].thresholds[label]))
+        ]
+        label = flip.label if flip.label in subtask.labels else flip.first
+        if label not in subtask.labels:
+            label = (rows[1] - rows[0]).astype(float).abs().idxmax()
+        before, now = (float(row[label]) for row in rows)
+        flipped.append(Flipped(flip, before, now, run.records[flip.subtask].thresholds.get(label)))
     return tuple(flipped)

@@ -55,7 +55,11 @@ def all_labels(dataset: Dataset, ids: Sequence[str]) -> pd.DataFrame:
     if not dataset.subtasks:
         columns = either([_columns(subtask) for subtask in dataset.task.subtasks]) if dataset.task else "of labels"
         raise DatasetError(f"{dataset.folder} has no labels. Give a dev set, with the columns {columns}.")
-    return pd.concat([dataset.strata(name) for name in dataset.subtasks], axis=1).loc[list(ids)]
+    parts = {name: dataset.strata(name) for name in dataset.subtasks}
+    labels = [label for part in parts.values() for label in part]
+    if len(set(labels)) < len(labels):  # two subtasks with labels of one name
+        parts = {name: part.add_prefix(f"{name}: ") for name, part in parts.items()}
+    return pd.concat(list(parts.values()), axis=1).loc[list(ids)]
 
 
 def _columns(subtask: Subtask) -> str:

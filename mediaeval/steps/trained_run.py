@@ -290,7 +290,7 @@ class TrainedRun:
             # what changed in it is looked for through the ensemble
             run = TrainedRun.open(
                 folder,
-                self.task,
+                self.config.task,
                 self.device,
                 of_split=self.of_split,
                 checked=False,

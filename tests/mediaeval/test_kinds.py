@@ -2,6 +2,7 @@
 
 import csv
 import json
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -9,13 +10,20 @@ import pytest
 from PIL import Image
 
 from mediaeval.config import load_config
-from mediaeval.errors import ConfigError, RunFolderError
+from mediaeval.data.dataset import load_dataset
+from mediaeval.errors import ConfigError, RunFileError, RunFolderError
+from mediaeval.proofs.replay import replay
+from mediaeval.proofs.reproduce import reproduce
+from mediaeval.proofs.send import send
 from mediaeval.runs import open_run, run_folder
 from mediaeval.steps.compare import compare_runs
 from mediaeval.steps.ensemble import make_ensemble
 from mediaeval.steps.predict import predict
 from mediaeval.steps.train import train
 from mediaeval.steps.trained_run import TrainedRun
+from submission.desk.measures import measures_of
+from submission.ledger import Ledger
+from submission.runfile import read_run
 from submission.taskfile import parse_task
 
 pytestmark = pytest.mark.integration
@@ -148,12 +156,48 @@ def test_each_kind_has_its_own_metric_thresholds_and_head(folder):
     assert written["out_of_fold"]["value"] == levels.out_of_fold.f1 and "per_label" not in written["validation"]
 
 
+def test_its_run_file_obeys_the_rules_and_every_proof(folder):
+    run = first(folder)
+    assert send(run, SCENES, device="cpu").submitted.subtasks == tuple(NAMES)
+    lines = run.run_csv.read_text().splitlines()
+    assert lines[0] == "image,prob,night,threshold,light,dark,things,warm" and lines[1].startswith("t0.jpg,")
+    rows = list(csv.DictReader(lines))
+    assert len({row["threshold"] for row in rows}) == 1
+    assert all((row["night"] == "1") == (float(row["prob"]) >= float(row["threshold"])) for row in rows)
+    assert all(Decimal(row["light"]) + Decimal(row["dark"]) == 100 for row in rows)
+    assert {item for row in rows for item in row["things"].split(";")} <= {"sun", "lamp", "fire"}
+    truth = load_dataset(folder / "test", SCENES).table
+    answers = read_run(run.run_csv, SCENES.header).labels
+    cells = [sum((answers[name][image_id] for name in NAMES), ()) for image_id in truth.ids]
+    scores = {measure.key: measure.value(cells) for measure in measures_of(SCENES, truth)}
+    assert len(scores) == 4 and all(score > 0.7 for score in scores.values())
+    assert reproduce(run, SCENES, device="cpu").same
+    (entry,) = Ledger(folder / "runs/ledger.jsonl", SCENES).entries
+    assert set(entry.validation) == set(NAMES) and "value" in entry.out_of_fold["levels"]
+
+
+@pytest.mark.slow
+def test_a_few_images_are_predicted_again_in_a_fresh_process(folder):
+    send(first(folder), SCENES, device="cpu")
+    assert len(replay(first(folder), SCENES, first(folder).run_csv, 2)) == 2
+    file = folder / "other.csv"
+    header, *rows = first(folder).run_csv.read_text().splitlines()
+    ids, answers = zip(*(row.split(",", 1) for row in rows), strict=True)
+    slipped = [f"{image_id},{answer}" for image_id, answer in zip(ids, answers[1:] + answers[:1], strict=True)]
+    file.write_text("\n".join([header, *slipped]) + "\n")
+    with pytest.raises(RunFileError, match="answers of 2 replayed images differ"):
+        replay(first(folder), SCENES, file, 2)
+
+
 def test_runs_are_compared_and_combined_by_their_own_metrics(folder):
     runs = [open_run(name, folder / "runs") for name in ("first", "second")]
     found = {one.subtask: one for one in compare_runs(runs, SCENES)}
     assert list(found) == NAMES and found["levels"].metric == "Spearman" and len(found["levels"].pairs) == 1
     made = {one.task.name: one for one in make_ensemble(runs, run_folder("both", folder / "runs"), SCENES)}
     assert made["levels"].out_of_fold.record.f1 > 0.7 and made["when"].out_of_fold.record.f1 > 0.7
+    both = open_run("both", folder / "runs")
+    predict(both, SCENES, folder / "test", device="cpu")
+    send(both, SCENES, device="cpu")
     with pytest.raises(RunFolderError, match="--how vote: levels asks for numbers, and votes are counted for labels"):
         make_ensemble(runs, run_folder("votes", folder / "runs"), SCENES, how="vote")
 
