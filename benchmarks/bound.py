@@ -50,7 +50,7 @@ class Table:
     ):
         self.truth, self.answers, self.evidence = truth, answers, evidence
         self.subtasks, self.header = subtasks, header
-        self.slopes = regress(evidence, answers)
+        self.slopes = regress(evidence, answers).mean
         all_rows = Likelihood(evidence, answers, self.slopes)
         self.quality = max(QUALITIES, key=lambda quality: float(all_rows.at(quality).own.sum()))
 

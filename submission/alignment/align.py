@@ -17,10 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from submission.alignment.columns import ColumnFault, judge_columns
-from submission.alignment.expectation import Expectation, label_matrix
+from submission.alignment.columns import find_column_rival
+from submission.alignment.expectation import Expectation, label_matrix, standardise
 from submission.alignment.findings import below_own, column_problem, row_problem, unrelated
-from submission.alignment.likelihood import Likelihood, regress
+from submission.alignment.headings import Headings
+from submission.alignment.likelihood import Likelihood, Slopes, regress
 from submission.alignment.orders import arrangements
 from submission.alignment.power import Power, power
 from submission.alignment.rows import find_rival
@@ -138,17 +139,16 @@ def align(
     held_out = _held_out(expectation, kept, subtasks, out_of_fold or {})
     slopes = _slopes(expectation, kept, held_out)
     strength = measure(expected, skill, labels, held_out)
-    fault, pairs = judge_columns(expected, skill, labels, columns)
     places = {subtask.name: np.array([column.subtask == subtask for column in columns]) for subtask in subtasks}
-    rival = find_rival(Likelihood(expected, labels, slopes), places, arrangements(ids, orders or {}))
-    if fault and rival:  # each may be a poor explanation of the other
-        repaired = Likelihood(expected, _repaired(labels, fault, expectation, kept), slopes).best()
-        choice = math.lgamma(len(fault.moves) + 1)  # as many columns have so many orders
-        if repaired - Likelihood(expected, labels, slopes).best() - choice >= rival.evidence:
-            rival = None
-        else:
-            fault = None
-    problems = [row_problem(rival, len(subtasks), lines_of)] if rival else [column_problem(fault)] if fault else []
+    of_columns, pairs = find_column_rival(
+        Headings(expected, labels, slopes), columns, expected.T @ standardise(labels) / len(labels), skill
+    )
+    of_rows = find_rival(Likelihood(expected, labels, slopes.mean), places, arrangements(ids, orders or {}))
+    problems = []
+    if of_columns and (not of_rows or of_columns.evidence > of_rows.evidence):
+        problems = [column_problem(of_columns)]
+    elif of_rows:
+        problems = [row_problem(of_rows, len(subtasks), lines_of)]
     told_apart = sum(pair.noticed for pair in pairs) / max(len(pairs), 1)
     if problems:
         reason = "labels and images do not belong together"
@@ -163,7 +163,7 @@ def align(
     if strength.below_own:
         reason = "the labels fit their images far less than the run's own answers for held-out images"
         return _accused(SUSPICIOUS, reason, run.path, strength, ids, told_apart, [below_own(strength, lines_of)])
-    seen = power(expected, skill, labels, slopes, places, pairs, strength, parts)
+    seen = power(expected, skill, labels, slopes.mean, places, pairs, strength, parts)
     return _conclude(run.path, strength, len(ids), told_apart, seen)
 
 
@@ -206,9 +206,7 @@ def _held_out(
     return expectation.left_out[[k for k, _ in known]][:, kept], answers
 
 
-def _slopes(
-    expectation: Expectation, kept: Sequence[int], held_out: tuple[np.ndarray, np.ndarray] | None
-) -> np.ndarray:
+def _slopes(expectation: Expectation, kept: Sequence[int], held_out: tuple[np.ndarray, np.ndarray] | None) -> Slopes:
     """Return how expectations depend on labels: those of the dev set, and the run's own answers where known."""
     import numpy as np
 
@@ -216,16 +214,6 @@ def _slopes(
     if held_out is not None:
         left_out, labels = np.concatenate([left_out, held_out[0]]), np.concatenate([labels, held_out[1]])
     return regress(left_out, labels)
-
-
-def _repaired(labels: np.ndarray, fault: ColumnFault, expectation: Expectation, kept: Sequence[int]) -> np.ndarray:
-    """Return labels with each column where it belongs by a fault."""
-    place = {expectation.columns[k]: position for position, k in enumerate(kept)}
-    repaired = labels.copy()
-    for column, label in fault.moves:
-        held = labels[:, place[column]]
-        repaired[:, place[label]] = 1 - held if fault.kind == "inverted" else held
-    return repaired
 
 
 def _accused(

@@ -1,51 +1,49 @@
-"""Whether the columns of a run file hold the labels that their headings name.
+"""Whether the columns of a run file hold the labels that their headings name, judged without test labels.
 
-Column m of the file is compared with what the images lead to expect of label l. A rival arrangement of columns, taken
-from a list of usual mistakes or found by the best assignment (Hungarian), is accepted when it fits the images better,
-row by row, than chance allows; so a poor run, or labels that cannot be told apart, raise no alarm.
+The file as it is competes with rival orders of its columns, usual mistakes and the best assignment of all, by
+likelihood ratio (headings.py), in one family with the rivals of rows: each kind has its prior probability (budget.py),
+which its arrangements share.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations, permutations
-from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 from submission.alignment.assignment import best_assignment
-from submission.alignment.expectation import LabelColumn, standardise
+from submission.alignment.budget import ENOUGH, PRIORS
+from submission.alignment.expectation import LabelColumn
+from submission.alignment.headings import Headings
 from submission.task import Subtask
 
 if TYPE_CHECKING:
     import numpy as np
 
-ALPHA = 1e-3
-_ROWS = 100_000  # rows computed at once
-# What separates a fault from a model that learned little (24 to 119 images) and mixes up labels, measured on 72 sound
-# files of such models and as many swaps of 7 pairs (drawn sample, 1,199 rows):
-_STRONG = 0.4  # after correction, columns correlate with the expectation by this share of its skill, on average
-_STRONG_INVERSION = 0.6  # and inverted ones, with the opposite sign, by this
-_BOTH = 0.1  # each of two swapped columns gains this much in correlation
-_SHARES = {"swapped": 0.03, "classes": 0.05, "shifted": 0.05, "assigned": 0.25}  # least share of the fit to be gained
-_MIN_POSITIVES = 5  # a column with fewer 1 than this, or fewer 0, is not judged
+# A poor model mixes up labels in ways that no likelihood foresees: the columns of a rival correlate better by at least
+# this share of the skill of their labels, or of all labels where that is more. Rivals of sound files had .33 at most
+# where the labels have skill, those of faults .84 at least (dev splits of OASIS, COCO and drawn).
+_LEAST_CHANGE = 0.6
 _ALL_ORDERS = 4  # of up to so many classes every order is a rival; of more, two swapped and all shifted
+# Share of swaps that are of columns beside each other, of others in one subtask, and of two subtasks' columns.
+_SWAPS = {"neighbours": 0.8, "swapped": 0.15, "across": 0.05}
+_MOST_SWAPS = 200  # of more pairs of columns, only neighbours and so many of the most promising others are swapped
 
 
 @dataclass(frozen=True)
-class ColumnFault:
-    """A rival arrangement that is accepted.
+class ColumnRival:
+    """An arrangement of columns that is more probable than the file as it is.
 
     kind      `inverted`, `swapped`, `shifted`, `exchanged`, `classes`, `sorted`, `assigned`
+    evidence  log of its likelihood times its prior, over the likelihood of the file as it is
     moves     (column of the file, label whose answers it holds), for each column that is not in place
-    gain      how much better it fits, Σ a b over rows and columns
-    strength  the same in standard errors, row by row
     """
 
     kind: str
+    evidence: float
     moves: tuple[tuple[LabelColumn, LabelColumn], ...]
-    gain: float
-    strength: float
 
 
 @dataclass(frozen=True)
@@ -56,131 +54,107 @@ class ColumnPair:
     noticed: bool
 
 
-def judge_columns(
-    expected: np.ndarray, skill: np.ndarray, labels: np.ndarray, columns: Sequence[LabelColumn]
-) -> tuple[ColumnFault | None, tuple[ColumnPair, ...]]:
-    """Return the best explanation of columns that are not in place, and which pairs can be told apart.
+@dataclass(frozen=True)
+class _Arrangement:
+    kind: str
+    prior: float  # log, of this one among all of its kind
+    order: tuple[int, ...]  # for each column of the file the label whose answers it holds
+    inverted: frozenset[int] = frozenset()
 
-    The explanation is None if all columns are in place, or if the evidence is not sufficient.
 
-    expected, labels  (n_rows, n_columns), rows in one order
+def find_column_rival(
+    headings: Headings, columns: Sequence[LabelColumn], fits: np.ndarray, skill: np.ndarray
+) -> tuple[ColumnRival | None, tuple[ColumnPair, ...]]:
+    """Return the most probable rival order, None if the file as it is is more probable; and what could be told apart.
+
+    `fits`: (labels, columns of the file), correlations of what the images lead to expect with the labels of their rows;
+    `skill`: (n_labels,), those of good predictions.
+
+    Were a pair of columns swapped in the file, it would be the rival, and the file as it is its correction: the same
+    two likelihoods say whether that would have been noticed.
     """
     import numpy as np
 
-    ones = labels.sum(axis=0)
-    judged = (ones >= _MIN_POSITIVES) & (len(labels) - ones >= _MIN_POSITIVES)
-    b = (standardise(labels) * judged).astype(np.float32)
-    a = (expected * skill).astype(np.float32)
-    rivals = _rivals(columns)
-    threshold = _quantile(1 - ALPHA / (2 * max(len(rivals), 1)))
-    found = [ColumnFault(kind, _moves(order, columns), *_gain(a, b, order)) for kind, order in rivals]
-    found = [fault for fault in found if fault.strength > threshold]
-    found += [fault for fault in _inversions(a, b, columns) if fault.strength > threshold]
-    order = _assign(a, b, columns)
-    assigned = ColumnFault("assigned", _moves(order, columns), *_gain(a, b, order))
-    if assigned.strength > threshold:
-        found.append(assigned)
-    fits = expected.T @ b / len(b)  # (labels, columns of the file): correlations
-    total = float(np.einsum("ij,ij->", a, b, dtype=np.float64))
-    found = [fault for fault in found if _clear(fault, fits, skill, total, columns)]
-    named = max((fault for fault in found if fault is not assigned), key=lambda fault: fault.gain, default=None)
-    # chosen among very many arrangements, it must be more than a refinement of a named one
-    best = assigned if assigned in found and (named is None or assigned.gain > 1.2 * named.gain) else named
-    pairs = [
-        ColumnPair(_moves(order, columns)[0][0].subtask.name, _gain(a, b, order)[1] < -threshold)
-        for kind, order in rivals
-        if kind in ("swapped", "classes")
-    ]
+    def likelihood(arrangement: _Arrangement) -> float:
+        signs = np.array([-1.0 if k in arrangement.inverted else 1.0 for k in range(len(columns))])
+        return headings.log_likelihood(np.array(arrangement.order), signs)
+
+    identity = tuple(range(len(columns)))
+    base = likelihood(_Arrangement("", 0.0, identity))
+    fit = _fits(headings)
+    change = {1: fits.T - np.diag(fits)[:, None], -1: -2 * fits.T}  # of the correlation, if column m holds label l
+    best: ColumnRival | None = None
+    pairs = []
+    for rival in (*_named(columns, fit), *_inversions(columns, fit), *_assigned(columns, fit)):
+        gain, prior = likelihood(rival) - base, rival.prior + math.log(PRIORS[rival.kind])
+        moved = [k for k in identity if rival.order[k] != k or k in rival.inverted]
+        labels = [rival.order[k] for k in moved]
+        better = float(change[-1 if rival.inverted else 1][moved, labels].sum())
+        clear = _LEAST_CHANGE * max(float(skill[labels].sum()), len(moved) * float(skill.mean()))
+        if gain + prior > (best.evidence if best else ENOUGH) and better > clear:
+            best = ColumnRival(rival.kind, gain + prior, tuple((columns[k], columns[rival.order[k]]) for k in moved))
+        if rival.kind in ("swapped", "classes"):
+            pairs.append(ColumnPair(columns[moved[0]].subtask.name, prior - gain > ENOUGH and -better > clear))
     return best, tuple(pairs)
 
 
-def _clear(
-    fault: ColumnFault, fits: np.ndarray, skill: np.ndarray, total: float, columns: Sequence[LabelColumn]
-) -> bool:
-    """Return whether a fault is large, and fits all columns that it moves.
+def _fits(headings: Headings) -> np.ndarray:
+    """Return how well each column of the file fits each label by itself, (columns of the file, labels)."""
+    import numpy as np
 
-    A poor model's columns may resemble those of other labels without any fault.
-
-    `fits`: (labels, columns of the file), correlations; `total`: Σ a b of the file as it is.
-    """
-    place = {column: k for k, column in enumerate(columns)}
-    moved = [(place[column], place[label]) for column, label in fault.moves]
-    share = fault.gain / max(total + fault.gain, 1e-12)  # of the fit of the corrected file
-    if fault.kind == "inverted":
-        strong = [-fits[k, k] / skill[k] for k, _ in moved if skill[k] > 0]
-        return bool(strong) and sum(strong) / len(strong) > _STRONG_INVERSION
-    own, after = [fits[k, k] for k, _ in moved], [fits[label, k] for k, label in moved]
-    most = sum(skill[label] for _, label in moved)
-    if sum(after) < _STRONG * most or share < _SHARES.get(fault.kind, _SHARES["shifted"]):
-        return False
-    return fault.kind != "swapped" or min(then - now for then, now in zip(after, own, strict=True)) > _BOTH
+    n = np.diag(headings.among)[:, None]
+    square = (headings.effects**2).sum(axis=1)
+    fits: np.ndarray = headings.sd[:, None] * (headings.between @ headings.effects.T)
+    fits -= 0.5 * n * headings.sd[:, None] ** 2 * square
+    return fits
 
 
-def _inversions(a: np.ndarray, b: np.ndarray, columns: Sequence[LabelColumn]) -> list[ColumnFault]:
-    """Return what inverting a subtask's columns, or every column that contradicts its images, would explain.
+def _inversions(columns: Sequence[LabelColumn], fit: np.ndarray) -> Iterator[_Arrangement]:
+    """Yield each subtask inverted, all of them, and the columns that contradict their images.
 
     The classes of a single-label subtask cannot be inverted.
     """
-    limit = -_quantile(1 - ALPHA / (2 * len(columns)))
     several = [k for k, column in enumerate(columns) if column.subtask.multi_label]
-    against = [k for k in several if _sum_up(a, b, [(k, k)], lambda now, then: now)[1] < limit]
-    candidates = [*_places_by_subtask(columns, several).values(), several, against]
-    found = []
-    for places in candidates:
-        if places:
-            gained = _sum_up(a, b, [(k, k) for k in places], lambda now, then: -2 * now)
-            found.append(ColumnFault("inverted", tuple((columns[k], columns[k]) for k in places), *gained))
-    return found
+    blocks = list(_places_by_subtask(columns, several).values())
+    blocks += [several] if len(blocks) > 1 else []
+    identity = tuple(range(len(columns)))
+    for block in blocks:
+        yield _Arrangement("inverted", -math.log(2 * len(blocks)), identity, frozenset(block))
+    if against := [k for k in several if fit[k, k] < 0]:
+        yield _Arrangement(
+            "inverted", -math.log(2) - _of_some(len(several), len(against)), identity, frozenset(against)
+        )
 
 
-def _gain(a: np.ndarray, b: np.ndarray, order: Sequence[int]) -> tuple[float, float]:
-    """Return how much better the file fits when column m holds label order[m]: the gain, and in standard errors."""
-    return _sum_up(a, b, [(m, label) for m, label in enumerate(order) if m != label], lambda now, then: then - now)
-
-
-def _sum_up(
-    a: np.ndarray,
-    b: np.ndarray,
-    moves: Sequence[tuple[int, int]],
-    change: Callable[[np.ndarray, np.ndarray], np.ndarray],
-) -> tuple[float, float]:
-    """Return Σ over rows of the gain by `change` of the moved columns alone, and its ratio to √Σ gain²."""
-    import numpy as np
-
-    columns, labels = [m for m, _ in moves], [label for _, label in moves]
-    total = squares = 0.0
-    for start in range(0, len(a), _ROWS):  # so that a million rows are never copied at once
-        part = a[start : start + _ROWS]
-        gain = (change(part[:, columns], part[:, labels]) * b[start : start + _ROWS][:, columns]).sum(axis=1)
-        total += float(gain.sum(dtype=np.float64))
-        squares += float((gain.astype(np.float64) ** 2).sum())
-    return total, total / squares**0.5 if squares > 0 else 0.0
-
-
-def _assign(a: np.ndarray, b: np.ndarray, columns: Sequence[LabelColumn]) -> list[int]:
-    """Return the label that each column of the file fits best, each label once.
+def _assigned(columns: Sequence[LabelColumn], fit: np.ndarray) -> Iterator[_Arrangement]:
+    """Yield the order in which each column is under the label that it fits best, each label once.
 
     The classes of a single-label subtask are assigned among themselves, all other labels together.
     """
     import numpy as np
 
-    fit = b.T @ a  # (columns of the file, labels)
     group = np.array(["" if column.subtask.multi_label else column.subtask.name for column in columns])
-    fit[group[:, None] != group[None, :]] = -1e9
-    return best_assignment(fit.tolist())
+    order = best_assignment(np.where(group[:, None] == group[None, :], fit, -1e9).tolist())
+    if moved := sum(place != label for place, label in enumerate(order)):
+        yield _Arrangement("assigned", -_of_some(len(columns), moved) - math.lgamma(moved + 1), tuple(order))
 
 
-def _rivals(columns: Sequence[LabelColumn]) -> list[tuple[str, list[int]]]:
-    """Return the usual mistakes: (kind, for each column of the file the label whose answers it would hold)."""
+def _of_some(n: int, k: int) -> float:
+    """Return the log of the number of choices of k among n, where every k is as probable as another."""
+    return math.log(n) + math.log(math.comb(n, k))
+
+
+def _named(columns: Sequence[LabelColumn], fit: np.ndarray) -> list[_Arrangement]:
+    """Return the usual mistakes. All of a kind are equally probable, except swaps."""
     identity = list(range(len(columns)))
-    found: list[tuple[str, list[int]]] = []
+    found: dict[str, dict[tuple[int, ...], None]] = {}
 
     def add(kind: str, at: Sequence[int], holds: Sequence[int]) -> None:
         order = identity.copy()
         for place, label in zip(at, holds, strict=True):
             order[place] = label
         if order != identity:
-            found.append((kind, order))
+            found.setdefault(kind, {})[tuple(order)] = None
 
     single = [k for k, column in enumerate(columns) if not column.subtask.multi_label]
     for classes in _places_by_subtask(columns, single).values():
@@ -188,7 +162,9 @@ def _rivals(columns: Sequence[LabelColumn]) -> list[tuple[str, list[int]]]:
             add("classes", classes, arrangement)
     several = [k for k, column in enumerate(columns) if column.subtask.multi_label]
     for one, other in combinations(several, 2):
-        add("swapped", (one, other), (other, one))
+        together = columns[one].subtask == columns[other].subtask
+        kind = "neighbours" if together and other == one + 1 else "swapped" if together else "across"
+        add(kind, (one, other), (other, one))
     blocks = list(_places_by_subtask(columns, several).values())
     starts = {block[0] - several[0] for block in blocks[1:]}  # of all subtasks but the first, among `several`
     for block in [*blocks, several] if len(blocks) > 1 else blocks:
@@ -199,7 +175,15 @@ def _rivals(columns: Sequence[LabelColumn]) -> list[tuple[str, list[int]]]:
         add("sorted", block, block[::-1])
         add("sorted", block, sorted(block, key=lambda place: _short(columns[place]).lower()))
         add("sorted", block, sorted(block, key=lambda place: columns[place].label))
-    return found
+        add("sorted", block, sorted(block, key=lambda place: str(place - block[0] + 1)))  # 10 before 2
+    arrangements = []
+    for kind, orders in found.items():
+        tried = list(orders)
+        if kind in ("swapped", "across") and len(tried) > _MOST_SWAPS:
+            tried = sorted(tried, key=lambda order: -float(fit[identity, order].sum()))[:_MOST_SWAPS]
+        prior = math.log(_SWAPS.get(kind, 1.0) / len(orders))
+        arrangements += [_Arrangement("swapped" if kind in _SWAPS else kind, prior, order) for order in tried]
+    return arrangements
 
 
 def _class_orders(classes: Sequence[int]) -> list[Sequence[int]]:
@@ -225,11 +209,3 @@ def _places_by_subtask(columns: Sequence[LabelColumn], places: Sequence[int]) ->
 
 def _short(column: LabelColumn) -> str:
     return column.subtask.short(column.label)
-
-
-def _moves(order: Sequence[int], columns: Sequence[LabelColumn]) -> tuple[tuple[LabelColumn, LabelColumn], ...]:
-    return tuple((columns[place], columns[label]) for place, label in enumerate(order) if place != label)
-
-
-def _quantile(p: float) -> float:
-    return NormalDist().inv_cdf(p)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from submission.alignment.columns import ColumnFault
+from submission.alignment.columns import ColumnRival
 from submission.alignment.rows import Rival
 from submission.alignment.strength import POOR, Strength
 from submission.problems import Problem
@@ -118,16 +118,16 @@ _COLUMN_CODES = {
 }
 
 
-def column_problem(fault: ColumnFault) -> Problem:
+def column_problem(rival: ColumnRival) -> Problem:
     """Return what was found about the columns."""
-    code, what, remedy = _COLUMN_CODES[fault.kind]
-    columns = [column for column, _ in fault.moves]
-    if fault.kind == "inverted":
+    code, what, remedy = _COLUMN_CODES[rival.kind]
+    columns = [column for column, _ in rival.moves]
+    if rival.kind == "inverted":
         moves = ", ".join(map(str, columns))
     else:
-        moves = "; ".join(f"'{column}' holds '{label}'" for column, label in fault.moves)
+        moves = "; ".join(f"'{column}' holds '{label}'" for column, label in rival.moves)
     names = both(list(dict.fromkeys(column.subtask.column for column in columns)))
-    actual = f"{what.format(subtasks=names)}: {moves}, by {fault.strength:.1f} standard errors"
+    actual = f"{what.format(subtasks=names)}: {moves}"
     expected = "columns that hold what their headings name"
     return Problem(code, "error", None, columns[0].heading, actual, expected, remedy)
 

@@ -40,6 +40,18 @@ RIVAL_QUALITIES = (Quality(0.25, 0.03), Quality(0.5, 0.03), Quality(0.8, 0.03), 
 
 
 @dataclass(frozen=True)
+class Slopes:
+    """How expectations depend on labels: e ≈ B (y − ȳ).
+
+    mean         (n_columns, n_columns): B
+    uncertainty  (n_columns, n_columns): covariance of each row of B, over the variance of the noise
+    """
+
+    mean: np.ndarray
+    uncertainty: np.ndarray
+
+
+@dataclass(frozen=True)
 class Affinity:
     """s(j, i) for every image j and row i, as a product.
 
@@ -128,15 +140,16 @@ class Likelihood:
         return max(0.0, *(float(self.at(quality).own.sum()) for quality in QUALITIES))
 
 
-def regress(expected: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return B, (n_columns, n_columns), of e ≈ B y: ridge regression of dev images' expectations on labels."""
+def regress(expected: np.ndarray, labels: np.ndarray) -> Slopes:
+    """Return B of e ≈ B y, (n_columns, n_columns): ridge regression of dev images' expectations on labels."""
     import numpy as np
 
     y, e = labels - labels.mean(axis=0), expected - expected.mean(axis=0)
     products = y.T @ y
-    penalty = np.diag(_RIDGE * np.diag(products) / max(len(y), 1) + 1e-6)
-    slopes: np.ndarray = np.linalg.solve(products + penalty, y.T @ e).T
-    return slopes
+    variance = np.diag(products) / max(len(y), 1)
+    penalty = np.diag(_RIDGE * np.where(variance > 1e-12, variance, 1.0))
+    uncertainty = np.linalg.inv(products + penalty)
+    return Slopes((uncertainty @ (y.T @ e)).T, uncertainty)
 
 
 def _affinity(w: np.ndarray, m: np.ndarray, evidence: np.ndarray, explained: np.ndarray, stray: float) -> Affinity:

@@ -9,9 +9,10 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from submission.alignment.batches import sizes_of
+from submission.alignment.budget import ENOUGH, PRIORS
 from submission.alignment.columns import ColumnPair
 from submission.alignment.likelihood import RIVAL_QUALITIES, Likelihood
-from submission.alignment.rows import ENOUGH, PRIORS, SEED, as_it_is
+from submission.alignment.rows import SEED, as_it_is
 from submission.alignment.slips import prior_of_slip
 from submission.alignment.strength import Strength, measure
 from submission.wording import both
@@ -68,7 +69,7 @@ def power(
 ) -> Power:
     """Return what would have been noticed in a file of these labels, whose rows are taken as sound.
 
-    `subtasks`: name → which columns are its. `pairs`: swaps of columns, of `judge_columns`. `parts`: the
+    `subtasks`: name → which columns are its. `pairs`: swaps of columns, of `find_column_rival`. `parts`: the
     strength of each of several subtasks.
     """
     import numpy as np

@@ -15,6 +15,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING
 
 from submission.alignment.batches import MAX_ROWS, reordered_batches, shuffled_batches
+from submission.alignment.budget import ENOUGH, PRIORS
 from submission.alignment.likelihood import RIVAL_QUALITIES, Affinity, Likelihood, Quality
 from submission.alignment.orders import interleavings
 from submission.alignment.slips import MAX_FULL, Segment, slipped_parts, unrelated_part
@@ -22,10 +23,6 @@ from submission.alignment.slips import MAX_FULL, Segment, slipped_parts, unrelat
 if TYPE_CHECKING:
     import numpy as np
 
-ALPHA = 0.02  # chance of a false alarm, at most, over all rivals; on real files far less is seen
-ENOUGH = -math.log(ALPHA)  # evidence from which on a rival is accepted
-# Prior probability of each kind. Half of it is for all subtasks together, half for one of several alone.
-PRIORS = {"slip": 0.5, "unrelated": 0.1, "order": 0.1, "workers": 0.1, "batches": 0.1, "shuffled": 0.1}
 _SAYS_NOTHING = 0.05  # share of runs that say nothing of one subtask
 _OF_BATCHES = RIVAL_QUALITIES[1:3]  # at which batches are put in order, which takes longest
 SEED = 0  # of the rows drawn from a long file

@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 ALIGNED_Z = 4.0  # from which on the labels of a file of unknown quality count as related to its images
 ALIGNED_Z_OF_KNOWN = 3.5  # and those of a run whose own answers on held-out images lead to expect as much
-UNRELATED_Z = 3.0  # below, labels count as unrelated, of which 998 in 1,000 files are below; at the least:
+# Below, labels count as unrelated: 998 in 1,000 shuffled files are below 3. Where good predictions have more than 30, a
+# tenth of that, up to the z from which on labels count as related.
+_UNRELATED_Z = 3.0
+_OF_STRONG = 0.1
+# At the least:
 _LEAST_UNRELATED_Z = 1.65  # 19 in 20
 _SURE = 1.645  # standard deviations: 19 of 20 runs
 # The strength of a poor but honest run, as a share of that of labels as good as the expectation itself. With networks
@@ -52,9 +56,9 @@ class Strength:
 
     @property
     def unrelated_below(self) -> float:
-        """What z 19 of 20 poor but honest runs have at least, 3 at most: labels that fit less count as unrelated."""
+        """What z 19 of 20 poor but honest runs have at least, 3 to 4 at most: labels that fit less are unrelated."""
         poor = POOR * self.z_sound if self.z_own is None else self.z_own
-        return min(poor - _SURE, UNRELATED_Z)
+        return min(poor - _SURE, max(_UNRELATED_Z, min(_OF_STRONG * self.z_sound, ALIGNED_Z)))
 
     @property
     def unrelated(self) -> bool:

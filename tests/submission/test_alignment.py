@@ -166,7 +166,7 @@ def test_shuffled_labels_are_suspicious_and_it_says_how_poor_a_run_would_be(shor
     found = align(moved(run, shuffled_in(240, 240)), expectation)
     assert (found.verdict, codes(found), found.ok) == (SUSPICIOUS, {"rows-unrelated"}, False)
     assert (
-        "19 in 20 runs that have 55% of that reach 3.0" in found.problems[0].expected
+        "19 in 20 runs that have 55% of that reach 3.1" in found.problems[0].expected
         and found.tested == found.not_tested == ()
     )
 
@@ -213,7 +213,7 @@ def test_the_likelihood_of_unrelated_rows_is_a_density():
     """E exp(s) over rows that have nothing to do with the image is 1: what bounds the false alarms."""
     expectation, run, ids = make(600)
     labels = label_matrix(TASK.subtasks, run.labels, ids)
-    likelihood = Likelihood(expectation.expected, labels, regress(expectation.left_out, expectation.truth))
+    likelihood = Likelihood(expectation.expected, labels, regress(expectation.left_out, expectation.truth).mean)
     affinity = likelihood.at(Quality(0.5, 0.0))
     assert 0.7 < np.exp((affinity.a @ affinity.b.T).astype(float)).mean() < 1.3
 
