@@ -5,8 +5,10 @@ import io
 
 import pytest
 
+from submission.check import find_problems
+from submission.problems import describe
 from submission.taskfile import load_task, parse_task, task_names
-from submission.taskfile.example import example_run
+from submission.taskfile.example import example_ids, example_run
 from submission.taskfile.show import as_text, to_dict
 
 
@@ -110,3 +112,13 @@ def test_no_cell_of_an_example_needs_quotes():
         task = load_task(name)
         read = list(csv.reader(io.StringIO(example_run(task).decode()), delimiter=task.layout.separator[0]))
         assert all(len(row) == len(task.columns) + 1 for row in read)
+
+
+def problems_of_example(task) -> list[str]:
+    ids = example_ids(task, 1 if task.subtasks[0].kind == "rank" else 5)
+    return [describe(problem, "run") for problem in find_problems(example_run(task, 5), ids, task.header)]
+
+
+@pytest.mark.parametrize("name", task_names())
+def test_the_example_passes_the_check(name):
+    assert problems_of_example(load_task(name)) == []
