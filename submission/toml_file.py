@@ -10,10 +10,9 @@ import math
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import date, datetime, time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from submission.errors import UserError
 from submission.reading import open_regular
@@ -26,8 +25,7 @@ _SHOWN_PROBLEMS = 5
 _PLACE = re.compile(r"\s*\(at (?:line ([0-9]+), column [0-9]+|end of document)\)$")
 
 
-@dataclass(frozen=True)
-class Limits:
+class Limits(NamedTuple):
     """What a file may have: bytes, dots in a line; and what it and its keys are called in messages."""
 
     most_bytes: int

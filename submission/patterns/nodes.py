@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from submission.errors import UserError
 
@@ -19,8 +19,7 @@ class PatternError(UserError):
         self.position = position
 
 
-@dataclass(frozen=True)
-class SlotKind:
+class SlotKind(NamedTuple):
     """What may stand for a placeholder: up to `most` characters, each of which fits `one`; `which`: these in words."""
 
     one: str
@@ -36,8 +35,7 @@ SLOTS = {
 }
 
 
-@dataclass(frozen=True)
-class Repeated:
+class Repeated(NamedTuple):
     """`low` to `high` characters, each in one of these ranges of code points; `position`: where it is, from 1."""
 
     ranges: tuple[tuple[int, int], ...]
@@ -67,24 +65,21 @@ class Repeated:
         return chr(self.ranges[0][0]) * self.low
 
 
-@dataclass(frozen=True)
-class Choice:
+class Choice(NamedTuple):
     """One of several sequences."""
 
     options: tuple[tuple[Repeated, ...], ...]
     position: int
 
 
-@dataclass(frozen=True)
-class Slot:
+class Slot(NamedTuple):
     """A placeholder: one or more characters, as `SLOTS` has them."""
 
     name: str
     position: int
 
 
-@dataclass(frozen=True)
-class Star:
+class Star(NamedTuple):
     """Any text."""
 
     position: int

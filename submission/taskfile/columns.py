@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
+from typing import NamedTuple
 
 from submission.kinds import (
     Column,
@@ -35,8 +36,7 @@ _SIMPLE: dict[str, Kind] = {
 }
 
 
-@dataclass(frozen=True)
-class WrittenColumn:
+class WrittenColumn(NamedTuple):
     """A column, and where it is in the task file; `short`: of its labels, or of its heading."""
 
     column: Column

@@ -5,7 +5,7 @@ The check, the JSON Schema, `task new` and the reference in the documents are ma
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from submission.layout import CONTAINERS, COVERAGES, LINE_ENDS, ORDERS
 from submission.metrics.definition import ABSENT, EMPTY, MEASURES
@@ -45,8 +45,7 @@ AVERAGES = tuple(
 SEPARATORS = (",", ";", ", ", " ", "\t")
 
 
-@dataclass(frozen=True)
-class Key:
+class Key(NamedTuple):
     """A key of a table.
 
     name      as it is written
@@ -65,8 +64,7 @@ class Key:
     of: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     """A table of a task file; `several`: written as `[[name]]`, once for each."""
 
     name: str

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from submission.errors import UserError
-from submission.taskfile.lines import Place, line_of, lines_of
 from submission.wording import cut
+
+if TYPE_CHECKING:
+    from submission.taskfile.lines import Place
 
 _SHOWN = 50  # more are counted
 
@@ -51,7 +54,9 @@ class Problems:
         """Raise TaskFileError with all problems, by line, if there are any; `text`: of the file."""
         if not self._found:
             return
-        lines: Mapping[Place, int] = lines_of(text)
+        from submission.taskfile.lines import line_of, lines_of  # of errors alone
+
+        lines = lines_of(text)
         sentences: dict[str, int | None] = {}
         placed = [(line_of(place, lines) or 0, place, sentence) for place, sentence in self._found]
         for line, place, sentence in sorted(placed, key=lambda one: one[0]):

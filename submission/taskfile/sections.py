@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from submission.taskfile.keys import INNER, TABLES, TOP, Key, Table
-from submission.taskfile.lines import Place
 from submission.taskfile.problems import Problems
 from submission.wording import nearest_name, quoted
+
+if TYPE_CHECKING:
+    from submission.taskfile.lines import Place
 
 
 class Section:

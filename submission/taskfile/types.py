@@ -5,8 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from submission.patterns import Pattern, PatternError
 from submission.wording import either, nearest, quoted
@@ -15,8 +14,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _WINDOWS_NAMES = re.compile(r"(?i)con|prn|aux|nul|(com|lpt)[0-9]")  # no file may have them there
 
 
-@dataclass(frozen=True)
-class Type:
+class Type(NamedTuple):
     """The type of a key.
 
     words    what is expected: `text in quotes`
