@@ -138,6 +138,18 @@ def repair(options: argparse.Namespace) -> int:
     return 0 if repaired.ok else 1
 
 
+def organise(options: argparse.Namespace) -> int:
+    """Write what the organisers of a task need to take runs on a platform, and print what it is."""
+    from submission.desk.organise import organise as write
+
+    organised = write(_task(options), options.truth, options.out, dev=options.dev)
+    if options.json:
+        _print_json(organised.to_dict())
+    else:
+        print(shown(organised.text()))
+    return 0
+
+
 def _task(options: argparse.Namespace) -> Task:
     """Return the task of a command: a name or a file."""
     if options.task is None:
@@ -153,7 +165,9 @@ def _print_json(value: object) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m submission", description="Check and score official run files.")
-    commands = parser.add_subparsers(title="commands", required=True, metavar="check | repair | pack | score | task")
+    commands = parser.add_subparsers(
+        title="commands", required=True, metavar="check | repair | pack | score | organise | task"
+    )
 
     checking = commands.add_parser(
         "check",
@@ -197,7 +211,7 @@ def _parser() -> argparse.ArgumentParser:
     scoring.add_argument("--out", metavar="DIR", type=Path, help="write a text for each run file, for its team")
     scoring.set_defaults(command=score)
 
-    for command in (checking, _repair_parser(commands), _pack_parser(commands), scoring):
+    for command in (checking, _repair_parser(commands), _pack_parser(commands), scoring, _organise_parser(commands)):
         command.add_argument("--task", metavar="NAME|FILE", help="the task (default: Visual Sentiment 2021)")
         command.add_argument(
             "--dev", metavar="DEV", type=Path, help="your dev set, CSV or folder: runs must have its header"
@@ -223,6 +237,20 @@ def _repair_parser(commands: _Commands) -> argparse.ArgumentParser:
     repairing.add_argument("--partial", action="store_true", help="allow a run that covers only some subtasks")
     repairing.set_defaults(command=repair)
     return repairing
+
+
+def _organise_parser(commands: _Commands) -> argparse.ArgumentParser:
+    organising = commands.add_parser(
+        "organise",
+        help="write a bundle for Codabench and a metric for Kaggle",
+        description="Write into a new folder what takes runs of a task on a platform: a bundle for Codabench, a metric "
+        "for Kaggle, a run file that passes and forty that must not.",
+        epilog="Example: python -m submission organise --task flood2020 --truth truth.csv --out desk",
+    )
+    organising.add_argument("--truth", metavar="TRUTH.csv", type=Path, required=True, help="the labels of the test set")
+    organising.add_argument("--out", metavar="DIR", type=Path, required=True, help="the new folder")
+    organising.set_defaults(command=organise)
+    return organising
 
 
 def _pack_parser(commands: _Commands) -> argparse.ArgumentParser:

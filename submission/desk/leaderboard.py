@@ -11,55 +11,19 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from submission.check import expected_header
 from submission.desk.measures import Measure, Score, measures_of
-from submission.desk.noise import Rank, p_values, ranks
-from submission.desk.scoring import ScoredRun, score_run
+from submission.desk.noise import Rank
+from submission.desk.ranking import Entry, averaged_of, ranked, ranking_of
+from submission.desk.scoring import score_run
 from submission.desk.sources import RunSource
 from submission.errors import LabelFileError
 from submission.layout import RULES
 from submission.score import read_truth
 from submission.task import Task
-from submission.wording import both, cut, printable
-
-if TYPE_CHECKING:
-    pass
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A run of a leaderboard: `rank` over all subtasks, `places` in each of those that it answers."""
-
-    run: ScoredRun
-    rank: Rank
-    places: dict[str, Rank]  # subtask → rank
-
-    @property
-    def name(self) -> str:
-        """The name of the run file, for people."""
-        return printable(str(self.run.report.file))
-
-    @property
-    def problems(self) -> str:
-        """The kinds of its problems, and how many there are of each: `ids-missing, cell-case 2`."""
-        kinds = self.run.kinds_of_problems.items()
-        return ", ".join(code if times == 1 else f"{code} {times}" for code, times in kinds)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return the entry for `json.dumps`."""
-        return {
-            "file": str(self.run.report.file),
-            "rank": self.rank.place,
-            "valid": self.run.valid,
-            "scores": {
-                key: {"value": score.value, "interval": score.interval} for key, score in self.run.scores.items()
-            },
-            "problems": [problem.to_dict() for problem in self.run.report.problems],
-            "ranks": {subtask: place.place for subtask, place in self.places.items()},
-            "answers": {subtask: counts.to_dict() for subtask, counts in self.run.counts.items()},
-        }
+from submission.wording import both, cut
 
 
 @dataclass(frozen=True)
@@ -102,14 +66,17 @@ class Leaderboard:
     @property
     def ranking(self) -> tuple[Measure, ...]:
         """The measures that rank: the first one of each subtask."""
-        return tuple({measure.subtask.name: measure for measure in reversed(self.measures)}.values())[::-1]
+        return ranking_of(self.measures)
 
     def notes(self) -> list[str]:
         """Return what a reader of the table must know, a line each."""
         lines = [f"{self.task.name}: {len(self.entries)} runs on {self.n_images} images, rule {self.rule}"]
-        if len(self.ranking) > 1:
-            names = both([measure.key for measure in self.ranking])
+        averaged = averaged_of(self.measures)
+        if len(averaged) > 1:
+            names = both([measure.key for measure in averaged])
             lines.append(f"rank: by the mean of {names}, in which one without an answer counts as the worst there is")
+        elif len(self.ranking) > 1:
+            lines.append(f"rank: by {averaged[0].key}")
         shared = [entry.rank.shared or any(place.shared for place in entry.places.values()) for entry in self.entries]
         if any(shared):
             lines.append(
@@ -162,47 +129,7 @@ def leaderboard(
         )
     runs = [score_run(source, truth, measures, header, rule) for source in sources]
     board = Leaderboard(task, len(truth.ids), rule, measures, ())
-    return replace(board, entries=tuple(_ranked(runs, board.ranking)))
-
-
-def _ranked(runs: Sequence[ScoredRun], ranking: Sequence[Measure]) -> list[Entry]:
-    """Return the runs with their ranks, the best first, equal ones in the order given."""
-    import numpy as np
-
-    places: dict[str, list[Rank]] = {}
-    for measure in ranking:
-        scores = [run.scores.get(measure.key) for run in runs]
-        places[measure.subtask.name] = _ranks_of(scores, greater_is_better=measure.greater_is_better)
-    means: list[Score | None] = []
-    for run in runs:
-        found = [run.scores.get(measure.key) for measure in ranking]
-        groups = next((len(score.shares) for score in found if score), 0)
-        if not groups:
-            means.append(None)
-            continue
-        all_ = [
-            score or Score(measure.lowest, (0, 0), np.full(groups, measure.lowest / groups))
-            for score, measure in zip(found, ranking, strict=True)
-        ]
-        value = float(np.mean([score.value for score in all_]))
-        means.append(Score(value, (value, value), np.mean([score.shares for score in all_], axis=0)))
-    greater = ranking[0].greater_is_better
-    overall = _ranks_of(means, greater_is_better=greater)
-    entries = [
-        Entry(run, rank, {one.subtask.name: places[one.subtask.name][k] for one in ranking if one.key in run.scores})
-        for k, (run, rank) in enumerate(zip(runs, overall, strict=True))
-    ]
-    worst = -np.inf if greater else np.inf
-    by_mean = sorted(range(len(runs)), key=lambda k: one.value if (one := means[k]) else worst, reverse=greater)
-    return [entries[k] for k in by_mean]
-
-
-def _ranks_of(scores: Sequence[Score | None], *, greater_is_better: bool) -> list[Rank]:
-    import numpy as np
-
-    found = [score for score in scores if score]
-    p = p_values([score.value for score in found], np.stack([score.shares for score in found], axis=1)) if found else {}
-    return ranks([score.value if score else None for score in scores], p, greater_is_better=greater_is_better)
+    return replace(board, entries=tuple(ranked(runs, measures)))
 
 
 def _cell(score: Score | None, place: Rank | None) -> str:

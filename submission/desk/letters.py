@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from submission.desk.leaderboard import Entry, Leaderboard
+from submission.desk.leaderboard import Leaderboard
+from submission.desk.ranking import Entry
 from submission.desk.scoring import Counts
 from submission.errors import RunFileError
 from submission.layout import STRICT

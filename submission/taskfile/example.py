@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from submission.kinds import (
     Column,
@@ -18,12 +18,24 @@ from submission.kinds import (
 from submission.rules import SumRule, ThresholdRule
 from submission.task import Task
 
+_FEW = 5  # documents of a query
 _CONSTANTS = {"probability": "0.5", "score": "1", "flag": "1", "text": "text"}
 
 
 def example_run(task: Task, rows: int = 3) -> bytes:
     """Return a run file of so many rows: of different ids, or of one query of a ranked list."""
-    filled = [(image_id, _cells(task, number)) for number, image_id in enumerate(_ids(task, rows))]
+    return _written(task, [(image_id, _cells(task, number)) for number, image_id in enumerate(_ids(task, rows))])
+
+
+def run_of(task: Task, ids: Sequence[str]) -> bytes:
+    """Return a run file that has a row for each of these ids, or a few for each query of a ranked list."""
+    if _is_ranked(task):
+        most = min((kind.most or _FEW for kind in task.kind_of.values() if isinstance(kind, RankKind)), default=_FEW)
+        return _written(task, [(query, _cells(task, number)) for query in ids for number in range(min(_FEW, most))])
+    return _written(task, [(image_id, _cells(task, number)) for number, image_id in enumerate(ids)])
+
+
+def _written(task: Task, filled: list[tuple[str, list[str]]]) -> bytes:
     if not task.layout.is_table:
         from submission.jsonrun import format_json
 
@@ -48,14 +60,18 @@ def example_ids(task: Task, rows: int) -> list[str]:
 
 
 def _ids(task: Task, rows: int) -> list[str]:
-    if any(isinstance(column.kind, RankKind) for column in task.columns):
+    if _is_ranked(task):
         return example_ids(task, 1) * rows
     return example_ids(task, rows)
 
 
+def _is_ranked(task: Task) -> bool:
+    return any(isinstance(column.kind, RankKind) for column in task.columns)
+
+
 def _cells(task: Task, number: int) -> list[str]:
     """Return the cells of a row, the id left out."""
-    ranked = any(isinstance(column.kind, RankKind) for column in task.columns)
+    ranked = _is_ranked(task)
     cells = {column.heading: _cell(column, place, number, ranked) for place, column in enumerate(task.columns)}
     for rule in task.rules:
         if isinstance(rule, SumRule):

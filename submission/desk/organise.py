@@ -1,0 +1,110 @@
+"""What the organisers of a task need to take runs on a platform, written from its task file and the truth.
+
+codabench.zip       a bundle for Codabench
+kaggle_metric.py    a metric for Kaggle
+trial/              a run file that passes, and faulty/ with those that must not
+"""
+
+from __future__ import annotations
+
+import io
+import re
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from submission.check import expected_header
+from submission.csvfile import LARGEST
+from submission.desk.bundle import bundle_files
+from submission.desk.kaggle import kaggle_metric
+from submission.desk.measures import measures_of
+from submission.desk.trial import suffix_of, trial_of
+from submission.errors import LabelFileError, RunFileError
+from submission.reading import read_regular
+from submission.score import read_truth
+from submission.task import Task
+from submission.wording import counted
+
+_DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold: the same bytes at any time
+
+
+@dataclass(frozen=True)
+class Organised:
+    """What was written: the folder, its files from there, the keys of the scores, and the number of faulty runs."""
+
+    folder: Path
+    files: tuple[str, ...]
+    keys: tuple[str, ...]
+    faulty: int
+
+    def text(self) -> str:
+        """Return what was written, for people."""
+        return "\n".join(
+            [
+                f"{self.folder}/codabench.zip: a bundle for Codabench with the scores {', '.join(self.keys)}",
+                f"{self.folder}/kaggle_metric.py: a metric for Kaggle",
+                f"{self.folder}/trial: a run file that passes, and {counted(self.faulty, 'faulty one{s}')}",
+            ]
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the same for `json.dumps`."""
+        return {"folder": str(self.folder), "files": list(self.files), "keys": list(self.keys), "faulty": self.faulty}
+
+
+def organise(task: Task, truth_file: Path, out: Path, *, dev: Path | None = None) -> Organised:
+    """Write all of it into a folder that is new or empty.
+
+    `dev` is the dev set whose header runs must have. Raises LabelFileError for a truth that cannot be used, and
+    RunFileError for a folder that is not empty.
+    """
+    assert task.text, "a task that was made in Python has no task file to go into a bundle"
+    truth, header = read_truth(truth_file, task), expected_header(dev, task)
+    measures = measures_of(task, truth)
+    if not measures:
+        raise LabelFileError(
+            f"{truth_file}: got no column of labels; expected those of at least one subtask. Give the truth, not a "
+            "list of ids."
+        )
+    if out.is_dir() and any(out.iterdir()):
+        raise RunFileError(f"{out}: got a folder that is not empty; expected a new or an empty one. Give another.")
+    trial, suffix = trial_of(task, truth.ids, header), suffix_of(task)
+    sample = (f"run{suffix}", trial.sound)
+    reference = (truth_file.suffix or ".csv", read_regular(truth_file, LARGEST))
+    bundle = bundle_files(task, header, measures, reference, sample)
+    files = {
+        "codabench.zip": zipped(bundle),
+        "kaggle_metric.py": kaggle_metric(task).encode(),
+        f"trial/run{suffix}": trial.sound,
+    }
+    for number, (name, data) in enumerate(trial.faulty.items(), 1):
+        files[f"trial/faulty/{number:02d}-{_plain(name)}{suffix}"] = data
+    _write(files, out)
+    return Organised(out, tuple(files), tuple(one.key for one in measures), len(trial.faulty))
+
+
+def zipped(files: Mapping[str, bytes]) -> bytes:
+    """Return a zip archive of files, path → content, in the order of their paths, the same bytes at any time."""
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as archive:
+        for name in sorted(files):
+            member = zipfile.ZipInfo(name, _DATE)
+            member.create_system, member.external_attr = 3, 0o100644 << 16  # as on Unix, whatever this system is
+            archive.writestr(member, files[name], zipfile.ZIP_STORED)  # what deflate makes depends on its library
+    return target.getvalue()
+
+
+def _write(files: Mapping[str, bytes], folder: Path) -> None:
+    try:
+        for name, data in files.items():
+            path = folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(data)
+    except OSError as error:
+        raise RunFileError(f"{folder}: cannot be written to ({error.strerror}). Check the folder.") from None
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:60]
