@@ -5,8 +5,9 @@ about its content: every id and every label is understood, or the file is refuse
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from submission.csvfile import CsvFile, Problems
 from submission.errors import LabelFileError
@@ -31,13 +32,16 @@ class LabelTable:
     `ids` are in file order, each once, without extension unless the task has ids with it.
     `labels` is subtask name → image id → a class name, or a tuple of 0 and 1 in the order of `Subtask.labels`; of a
     subtask that is not `plain` a tuple of values, in the order of `Subtask.truth_headings`. It has no key for a subtask
-    that is not in the file.
+    that is not in the file. Of a ranked list it is query → (document, rank, score) rows.
+    `shared` is heading → image id → value of the columns that are no answers, as far as the file has them; of a ranked
+    list a tuple with the value of each row.
     """
 
     path: Path
     header: tuple[str, ...]
     ids: tuple[str, ...]
     labels: dict[str, dict[str, Label]]
+    shared: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def with_ids_as_in(self, ids: Iterable[str]) -> "LabelTable":
         """Return the table with each id written as in `ids`, where that has the same name in another Unicode form."""
@@ -50,7 +54,10 @@ class LabelTable:
             subtask: {names[image_id]: label for image_id, label in of_subtask.items()}
             for subtask, of_subtask in self.labels.items()
         }
-        return replace(self, ids=tuple(names.values()), labels=labels)
+        shared = {
+            heading: {names[image_id]: value for image_id, value in of.items()} for heading, of in self.shared.items()
+        }
+        return replace(self, ids=tuple(names.values()), labels=labels, shared=shared)
 
 
 def read_labels(path: Path, task: Task) -> LabelTable:

@@ -5,52 +5,51 @@ A run is written as bytes, those bytes are checked like any other run file, and 
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from submission.check import find_problems
+from submission.check.body import Body
+from submission.check.columns import ID
 from submission.check.form import check_body
 from submission.errors import RunFileError
+from submission.kinds import Kind, ScoreKind, Value
 from submission.labels import LabelTable
-from submission.layout import Layout
-from submission.names import in_another_form
 from submission.problems import Findings, describe
 from submission.reading import read_regular
-from submission.run_cells import Cells, Shared, cells_by_id, label_of, shared_cells, unwritable
-from submission.task import Header, Label, Labels
-from submission.wording import quoted_list
-
-_MOST_KNOWN = 100_000  # distinct rows that are kept while a file is read
-_SEPARATORS = {",": "comma", "\t": "tab", ";": "semicolon", " ": "blank"}
+from submission.run_cells import Shared, answer_places, cells_of_run, shared_columns
+from submission.separators import Separator
+from submission.task import Header, Label, Labels, Subtask
 
 
-def format_run(header: Header, ids: Sequence[str], labels: Labels, shared: Mapping[str, object] | None = None) -> bytes:
-    """Return the bytes of a run file, a row per id, laid out as the task has it: in UTF-8 without mark or quotes.
+def format_run(header: Header, ids: Sequence[str], labels: Labels, shared: Shared | None = None) -> bytes:
+    r"""Return the bytes of a run file: UTF-8 without mark and quotes, a line end after every line, a row per id.
 
     The subtasks of `header` are written, see `Header.complete` and `Header.only`. `labels` is subtask → image id → a
-    class name, a sequence of 0 and 1 (numpy's integers and booleans as well) in the order of `Subtask.labels`, or a
-    value for each column of a subtask of another kind; of a ranked list rows of document, rank and score. They are
-    joined by id, never by position. `shared` is heading → the value in every row, of columns of free text and
-    constants that `labels` says nothing of; those that the task fixes need not be given.
+    class name, or a sequence of 0 and 1 (numpy's integers and booleans as well) in the order of `Subtask.labels`; of
+    other kinds of columns a value of each, in the order of `Subtask.columns`; of a ranked list, query → (document,
+    rank, score) rows. They are joined by id, never by position. `shared` is what stands in columns that are no
+    answers: heading → a value for all rows, or heading → image id → value (of a ranked list, also a tuple with that of
+    each row). What the task fixes need not be given.
+
+    Separator, line ends, header and order of the rows are those of the task. A task that takes runs of a part of the
+    ids gets a row for each that has a label, one that takes extra ids also these.
 
     Raises RunFileError with all of it: a heading or id that cannot be written, an id that is repeated, an id without
     a label, a label without an id, a value other than 0 and 1 (floats among them: a decision is not a probability).
     """
+    rows = cells_of_run(header, ids, labels, shared or {})
     layout = header.task.layout
-    problems = _heading_problems(header) + _id_problems(ids, layout)
-    same = shared_cells(header, ids, shared or {}, problems)
-    cells = {one.name: cells_by_id(one, ids, labels.get(one.name), same, problems) for one in header.subtasks}
-    if problems:
-        raise RunFileError(*problems)
-    rows = _rows(header, ids, cells, same)
+    if layout.order == "sorted":
+        rows.sort(key=lambda row: row[0])  # rows of one query stay in their order
     if not layout.is_table:
         from submission.jsonrun import format_json
 
         return format_json(header, rows)
-    end = "\r\n" if layout.line_end == "crlf" else "\n"
-    lines = [layout.separator.join(header.cells)] if layout.header else []
-    lines += [layout.separator.join([image_id, *of_row]) for image_id, of_row in rows]
+    separator, end = Separator.of(header.task).text, "\r\n" if layout.line_end == "crlf" else "\n"
+    lines = [separator.join(header.cells)] if layout.header else []
+    lines += [separator.join((image_id, *cells)) for image_id, cells in rows]
     return (end.join(lines) + end).encode()
 
 
@@ -60,7 +59,7 @@ def write_run(
     ids: Sequence[str],
     labels: Labels,
     *,
-    shared: Mapping[str, object] | None = None,
+    shared: Shared | None = None,
     partial: bool = False,
     prove: Callable[[Path], object] | None = None,
 ) -> str:
@@ -85,9 +84,7 @@ def write_run(
 def read_run(path: Path, header: Header) -> LabelTable:
     """Read a run file of one or more subtasks, strictly: it is what `write_run` writes, byte for byte.
 
-    `header` is the header of a run of the whole task, see `find_problems`. Ids are not compared with a test list. The
-    label of an id in a ranked list is a row (document, rank, score) for each of its lines; columns that belong to no
-    subtask are left out.
+    `header` is the header of a run of the whole task, see `find_problems`. Ids are not compared with a test list.
 
     Raises RunFileError with all problems of its form.
     """
@@ -103,117 +100,58 @@ def read_run(path: Path, header: Header) -> LabelTable:
     if problems:
         raise RunFileError(*(describe(problem, path) for problem in problems))
     assert body is not None, "a file that could not be read passed its check"
+    return _table(path, body, header)
+
+
+def _table(path: Path, body: Body, header: Header) -> LabelTable:
+    """Return what a sound run file says."""
+    task, names = header.task, body.columns.names
     meanings = [meaning for meaning in body.columns.meanings if meaning is not None]
-    own = Header(header.task, tuple(body.columns.names[meaning] for meaning in meanings))
-    places = {subtask: [place - 1 for place in own.places(subtask)] for subtask in own.subtasks}
-    labels: dict[str, dict[str, Label]] = {subtask.name: {} for subtask in places}
-    lists: dict[str, dict[str, list[Any]]] = {one.name: {} for one in places if one.kind == "rank"}
-    known: dict[tuple[str, ...], dict[str, Label]] = {}  # the cells behind the id → subtask → label
-    for _, image_id, cells in body.cells():
-        rest = tuple(cells)
-        of_row = known.get(rest)
-        if of_row is None:
-            of_row = {one.name: label_of(one, [cells[place] for place in of_one]) for one, of_one in places.items()}
-            if len(known) < _MOST_KNOWN:
-                known[rest] = of_row
-        for name, label in of_row.items():
-            if name in lists:
-                lists[name].setdefault(image_id, []).append(label)
-            else:
-                labels[name][image_id] = label
-    labels |= {name: {query: tuple(rows) for query, rows in of_list.items()} for name, of_list in lists.items()}
-    return LabelTable(path, own.cells, tuple(dict.fromkeys(body.ids)), labels)
-
-
-def _rows(
-    header: Header,
-    ids: Sequence[str],
-    cells: Mapping[str, Mapping[str, Cells]],
-    same: Shared,
-) -> Iterator[tuple[str, list[str]]]:
-    """Yield the id and the other cells of each row; of a ranked list there are several of an id."""
-    # where each column of the file takes its cell: subtask, place among its headings; None: it is in no subtask
-    places = [
-        next(((one.name, one.headings.index(heading)) for one in header.subtasks if heading in one.headings), None)
-        for heading in header.headings
-    ]
-    columns = list(zip(header.headings, places, strict=True))
-    for image_id in ids:
-        for number in range(max(len(of_subtask[image_id]) for of_subtask in cells.values())):
-            yield (
-                image_id,
-                [
-                    same[heading or ""][image_id] if place is None else cells[place[0]][image_id][number][place[1]]
-                    for heading, place in columns
-                ],
-            )
-
-
-def _heading_problems(header: Header) -> list[str]:
-    take = "Take it from Header.complete."
-    problems = []
-    first = header.cells[0] if header.cells else ""
-    if not first or header.task.official_heading(first):
-        problems.append(f"header: got {first!r} as its first column; expected the column of ids. {take}")
-    seen: set[str] = set()
-    for cell, heading in zip(header.cells[1:], header.headings, strict=True):
-        if heading is None:
-            problems.append(f"header: got {cell!r}; expected only columns of the task. {take}")
-        elif heading in seen:
-            problems.append(f"header: got {heading!r} twice; expected each column once. {take}")
+    headings = [meaning for meaning in meanings if meaning != ID]
+    columns = dict(zip(headings, zip(*(cells for _, _, cells in body.cells()), strict=True), strict=True))
+    labels: dict[str, dict[str, Label]] = {}
+    for subtask in task.subtasks:
+        if subtask.name not in body.columns.subtasks:
+            continue
+        cells = [columns[heading] for heading in subtask.headings]
+        if task.is_ranked:
+            answers = [_values(subtask.columns[place].kind, cells[place]) for place in answer_places(subtask)]
+            rows = list(zip(*answers, strict=True))
+            labels[subtask.name] = _by_query(body.ids, rows)
         else:
-            seen.add(heading)
-    missing = {one.name: [heading for heading in one.headings if heading not in seen] for one in header.subtasks}
-    problems += [
-        f"header: got only some columns of {name}; expected all. Add {', '.join(map(repr, headings))}."
-        for name, headings in missing.items()
-        if headings
-    ]
-    if len(header.cells) < 2:
-        problems.append("header: got no column of any subtask; expected those that the run covers. Name the subtasks.")
-    layout = header.task.layout
-    if wrong := [cell for cell in header.cells if unwritable(layout) & set(cell)]:
-        problems.append(
-            f"header: got headings with a {_separator(layout)}, a quote or a line end: {quoted_list(wrong)}; expected "
-            "headings that need no quotes. Rename them."
-        )
-    return problems
+            labels[subtask.name] = dict(zip(body.ids, _labels(subtask, cells), strict=True))
+    own = Header(task, tuple(names[meaning] for meaning in meanings))
+    shared: dict[str, dict[str, Value | tuple[Value, ...]]] = {}
+    for column in shared_columns(own):
+        of = _values(column.kind, columns[column.heading])
+        shared[column.heading] = _by_query(body.ids, of) if task.is_ranked else dict(zip(body.ids, of, strict=True))
+    return LabelTable(path, own.cells, tuple(dict.fromkeys(body.ids)), labels, shared)
 
 
-def _separator(layout: Layout) -> str:
-    return _SEPARATORS[layout.separator[0]]
+def _labels(subtask: Subtask, columns: Sequence[Sequence[str]]) -> Sequence[Label]:
+    """Return the label of each row of a subtask's columns of cells."""
+    rows = list(zip(*columns, strict=True))
+    if subtask.plain:
+        known = {row: subtask.from_cells(row) for row in set(rows)}
+        return [known[row] for row in rows]
+    kinds = [column.kind for column in subtask.columns]
+    return list(zip(*(_values(kind, cells) for kind, cells in zip(kinds, columns, strict=True)), strict=True))
 
 
-def _id_problems(ids: Sequence[str], layout: Layout) -> list[str]:
-    problems = []
-    if not ids:
-        problems.append("ids: got none; expected those of the test list.")
-    if not_text := [image_id for image_id in ids if not isinstance(image_id, str)]:
-        return [*problems, f"ids: got {quoted_list(not_text)}; expected text. Read ids as text: '007' is not 7."]
-    if wrong := [image_id for image_id in ids if unwritable(layout) & set(image_id)]:
-        problems.append(
-            f"ids: got {quoted_list(wrong)}; expected ids without {_separator(layout)}, quote and line end. Rename the "
-            "images."
-        )
-    if blank := [image_id for image_id in ids if image_id != image_id.strip() or not image_id]:
-        problems.append(
-            f"ids: got {quoted_list(blank)}; expected ids that are not empty and have no blanks around. Strip them."
-        )
-    if surrogates := [image_id for image_id in ids if any("\ud800" <= letter <= "\udfff" for letter in image_id)]:
-        problems.append(f"ids: got {quoted_list(surrogates)}; expected valid UTF-8. Rename the images.")
-    seen: set[str] = set()
-    repeated = []
-    for image_id in ids:
-        if image_id in seen:
-            repeated.append(image_id)
-        seen.add(image_id)
-    if alike := in_another_form(dict.fromkeys(ids)):
-        problems.append(
-            f"ids: got {quoted_list(alike)} in two Unicode forms; expected each image once. Rename one of the two."
-        )
-    if repeated:
-        problems.append(f"ids: got {quoted_list(repeated)} more than once; expected each image once.")
-    return problems
+def _values(kind: Kind, cells: Sequence[str]) -> list[Value]:
+    """Return the values of cells that are allowed."""
+    if isinstance(kind, ScoreKind):
+        return list(map(float, cells))
+    known = {cell: kind.read(cell) for cell in set(cells)}
+    return [known[cell] for cell in cells]
+
+
+def _by_query(queries: Sequence[str], rows: Sequence[Any]) -> dict[str, Any]:
+    """Return query → its rows, as a tuple, in the order of the file."""
+    lists: dict[str, list[Any]] = {}
+    for query, row in zip(queries, rows, strict=True):
+        lists.setdefault(query, []).append(row)
+    return {query: tuple(of_query) for query, of_query in lists.items()}
 
 
 def replace_file(path: Path, data: bytes, prove: Callable[[Path], object] | None = None) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from submission.kinds import ConstantKind, Kind, LabelKind, SetKind
+from submission.kinds import ConstantKind, Kind, LabelKind, SetKind, TextKind
 
 if TYPE_CHECKING:
     from submission.task import Task
@@ -26,11 +26,15 @@ class Separator:
     """The separator of a task's tables.
 
     text    one of `layout.SEPARATORS`
-    others  characters that may be found in its place, since they occur in no cell
+    others  characters that may be found in its place, since no cell is known to hold them
+    width   number of cells of a line of a run of the whole task
+    free    whether cells may hold anything else
     """
 
     text: str
     others: str
+    width: int
+    free: bool
 
     @classmethod
     def of(cls, task: Task) -> Separator:
@@ -39,7 +43,8 @@ class Separator:
         held = {letter for text in _held_by(task) for letter in text}
         assert text[0] not in held, f"{task.name}: a heading, a label or a set holds the separator {text!r}"
         others = "".join(one for one in DELIMITERS if one != text[0] and one not in held)
-        return cls(text, others if " " in (*held, text) else others + " ")
+        free = any(isinstance(column.kind, TextKind | SetKind) for column in task.columns)
+        return cls(text, others if " " in (*held, *text) else others + " ", len(task.columns) + 1, free)
 
     @property
     def delimiter(self) -> str:
@@ -57,6 +62,11 @@ class Separator:
         return _NAMES[self.text][0]
 
     @property
+    def letter(self) -> str:
+        """The delimiter in one word."""
+        return _NAMES[self.delimiter][0].split()[1]
+
+    @property
     def names(self) -> str:
         """The same for several cells."""
         return _NAMES[self.text][1]
@@ -69,6 +79,8 @@ class Separator:
 
     def found_in(self, line: str) -> str:
         """Return the character that occurs most often; the task's where none does, or as often as another."""
+        if self.free and line.count(self.delimiter) == self.width - 1:
+            return self.delimiter
         found = max(self._candidates, key=line.count)
         return " " if found not in line and self.others.endswith(" ") and " " in line else found
 
@@ -86,10 +98,10 @@ class Separator:
     def split_behind(self, others: str, delimiter: str) -> list[str]:
         """Return the cells behind the first one and its delimiter.
 
-        Between blanks there are no empty cells but the last, where a blank follows the one before.
+        Several blanks are one, unless there are then too few cells; a blank may follow the last one.
         """
         cells = others.split(delimiter)
-        if delimiter == " " and "" in cells[:-1]:
+        if delimiter == " " and "" in cells[:-1] and len(cells) != self.width - 1:
             return others.split() + [""] * (cells[-1] == "")
         if self.padding and delimiter == self.delimiter:
             return [cell.removeprefix(self.padding) for cell in cells]
@@ -98,7 +110,7 @@ class Separator:
     def is_exact(self, line: str, delimiter: str) -> bool:
         """Return whether a line is separated at all of its delimiters as the task has it."""
         if self.text == " ":
-            return delimiter != " " or "  " not in line.rstrip(" ")
+            return delimiter != " " or "  " not in line.rstrip(" ") or line.count(" ") == self.width - 1
         return not self.padding or delimiter != self.delimiter or line.count(self.text) == line.count(delimiter)
 
 

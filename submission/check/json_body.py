@@ -76,7 +76,8 @@ class JsonBody(Body):
         self._text = text
         self._header = header
         columns = self._source.columns
-        lines = Lines([], 0, [columns.names[one] for one in columns.meanings if one], "", False, Separator(",", ""))
+        cells = [columns.names[one] for one in columns.meanings if one]
+        lines = Lines([], 0, cells, "", False, Separator(",", "", 0, False))
         super().__init__(lines, columns, header, expected, found)
 
     def read(self) -> None:
