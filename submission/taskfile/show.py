@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from collections.abc import Iterator
 from typing import Any
 
@@ -43,6 +44,7 @@ def to_dict(task: Task) -> dict[str, Any]:
         "task": task.name,
         "title": task.title,
         "source": task.source,
+        "notes": _notes(task),
         "file": {
             "container": layout.container,
             "separator": layout.separator if layout.is_table else None,
@@ -93,6 +95,8 @@ def _lines(task: Task) -> Iterator[str]:
     yield f"{task.title or task.name}"
     if task.source:
         yield task.source
+    if notes := _notes(task):
+        yield notes
     yield ""
     yield "File"
     if layout.is_table:
@@ -131,6 +135,11 @@ def _lines(task: Task) -> Iterator[str]:
     yield ""
     yield "Example"
     yield from (f"  {line}" for line in example_run(task).decode().splitlines())
+
+
+def _notes(task: Task) -> str:
+    """Return what the task file says of what is assumed, on one line."""
+    return " ".join(str(tomllib.loads(task.text).get("notes", "")).split())
 
 
 def _columns(task: Task) -> Iterator[str]:

@@ -5,6 +5,7 @@ import io
 
 import pytest
 
+from benchmarks.drawing import draw
 from submission.check import find_problems
 from submission.problems import describe
 from submission.taskfile import load_task, parse_task, task_names
@@ -34,6 +35,7 @@ def test_a_task_is_shown_as_its_organisers_would_write_it():
         == """\
 MediaEval 2025, Synthetic Images: detection (task A)
 https://multimediaeval.github.io/editions/2025/tasks/synthim/
+The organisers do not say what holds where prob equals threshold: label = 1 is assumed.
 
 File
   CSV in UTF-8 without byte-order mark, without quotes; lines end with \\n.
@@ -122,3 +124,16 @@ def problems_of_example(task) -> list[str]:
 @pytest.mark.parametrize("name", task_names())
 def test_the_example_passes_the_check(name):
     assert problems_of_example(load_task(name)) == []
+
+
+@pytest.mark.parametrize(
+    "seeds", [range(40), pytest.param(range(40, 1000), marks=pytest.mark.slow)], ids=["few", "many"]
+)
+def test_examples_of_drawn_tasks_pass_the_check(seeds):
+    wrong = {}
+    for seed in seeds:
+        task = draw(seed).task
+        assert as_text(task)
+        if found := problems_of_example(task):
+            wrong[seed] = found
+    assert wrong == {}
