@@ -179,6 +179,7 @@ def _parser() -> argparse.ArgumentParser:
     checking.add_argument("runs", metavar="RUN.csv", type=Path, nargs="+", help="the run files")
     checking.add_argument(
         "--ids",
+        "--data",
         metavar="TESTSET.csv|FOLDER",
         type=Path,
         help="the test list, or the folder of the images",

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
 
-from submission.labels import LabelTable
+from submission.labels import LabelTable, read_labels
 from submission.metrics import Metric
 from submission.metrics.evaluation import prepare, value_of
 from submission.metrics.resampling import compared, interval
 from submission.metrics.sample import Sample
+from submission.runfile import read_run
 from submission.score import WEIGHTED_F1, weighted_f1_of
-from submission.task import Subtask, Task
+from submission.task import Label, Subtask, Task
 
 if TYPE_CHECKING:
     import numpy as np
@@ -27,7 +29,7 @@ class Flip:
 
     subtask: str
     image_id: str
-    label: str  # of a subtask of flags the one that flips; the heading of the column of any other
+    label: str  # of a subtask of flags the one that flips; `rank 3` of a ranked list; the heading of any other column
     first: str
     second: str
 
@@ -73,11 +75,13 @@ def difference(first: LabelTable, second: LabelTable, task: Task) -> Difference:
         name = subtask.name
         if name not in first.labels or name not in second.labels:
             continue
-        labels = subtask.labels if subtask.plain and subtask.multi_label else subtask.headings
-        compared[name] = len(labels) * len(common)
+        compared[name] = 0
         for image_id in common:
-            a, b = (subtask.to_cells(table.labels[name][image_id]) for table in (first, second))
-            flips += [Flip(name, image_id, label, x, y) for label, x, y in zip(labels, a, b, strict=True) if x != y]
+            a, b = (_parts(subtask, table.labels[name][image_id]) for table in (first, second))
+            labels = a | b
+            compared[name] += len(labels)
+            pairs = ((label, a.get(label, ""), b.get(label, "")) for label in labels)
+            flips += [Flip(name, image_id, label, x, y) for label, x, y in pairs if x != y]
     firsts = set(first.ids)
     return Difference(
         only_first=tuple(i for i in first.ids if i not in known),
@@ -86,6 +90,25 @@ def difference(first: LabelTable, second: LabelTable, task: Task) -> Difference:
         compared=compared,
         one_sided=tuple(name for name in task.names if (name in first.labels) != (name in second.labels)),
     )
+
+
+def read_compared(path: Path, task: Task) -> LabelTable:
+    """Read a run file for a comparison: leniently, or a ranked list strictly.
+
+    Raises UserError with all problems.
+    """
+    if task.is_ranked:
+        return read_run(path, task.header)
+    return read_labels(path, task, whole=True)
+
+
+def _parts(subtask: Subtask, answer: Label) -> dict[str, str]:
+    """Return what an answer says, by label, by heading, or of a ranked list by rank."""
+    if subtask.kind == "rank":
+        rows = cast("tuple[tuple[str, int, float], ...]", answer)
+        return {f"rank {rank}": f"{document} ({score:g})" for document, rank, score in rows}
+    labels = subtask.labels if subtask.plain and subtask.multi_label else subtask.headings
+    return dict(zip(labels, subtask.to_cells(answer), strict=True))
 
 
 @dataclass(frozen=True)

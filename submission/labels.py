@@ -12,7 +12,7 @@ from typing import Any
 from submission.csvfile import CsvFile, Problems
 from submission.errors import LabelFileError
 from submission.image_files import IMAGE_SUFFIXES, USUAL_SUFFIXES, VIDEO_SUFFIXES, ImageFiles, names_of
-from submission.kinds import FlagKind, Kind, Value
+from submission.kinds import Column, FlagKind, Value
 from submission.laid_out import open_labels
 from submission.names import same_name_key
 from submission.task import Label, Subtask, Task
@@ -21,6 +21,7 @@ from submission.wording import counted, cut, either, in_ascii, quoted
 _FLOATS = {"0.0": "0", "1.0": "1"}  # pandas writes 1.0 once a column has held a missing value
 _MOST_VALUES = 1000  # distinct wrong cells that are kept; the others count with the first of them
 _MOST_KNOWN = 100_000  # distinct answers that are kept, so that each is read once
+_Columns = list[tuple[Column, int]]  # each with its place in the file
 _UNSAFE = "/\\\0\r\n"
 
 
@@ -60,17 +61,22 @@ class LabelTable:
         return replace(self, ids=tuple(names.values()), labels=labels, shared=shared)
 
 
-def read_labels(path: Path, task: Task) -> LabelTable:
+def read_labels(path: Path, task: Task, *, whole: bool = False) -> LabelTable:
     """Read a dev set, a truth file or a test list.
+
+    `whole`: read what only a run has, too, such as a probability beside its label: labels of a subtask that is not
+    `plain` are then in the order of its headings, and all of its columns must be there.
 
     Raises LabelFileError with every problem of the file: no file, a folder, not UTF-8, no id column, two columns for
     one heading, a subtask with only some of its columns, a row of another length, an empty, repeated or unsafe id, a
     label outside its domain.
     """
     file = open_labels(path, task)
-    positions = _label_positions(file, task)
+    shared, of_subtasks = _positions(file, task, whole)
+    positions = {name: [place for _, place in columns] for name, columns in of_subtasks.items()}
+    columns = {name: [column for column, _ in of_subtask] for name, of_subtask in of_subtasks.items()}
     labels: dict[str, dict[str, Label]] = {subtask: {} for subtask in positions}
-    kinds = {name: _kinds(task[name]) for name in positions}
+    others: dict[str, dict[str, Any]] = {column.heading: {} for column, _ in shared}
     known: dict[str, dict[tuple[str, ...], Label]] = {subtask: {} for subtask in positions}  # few distinct ones exist
     ids = Ids(file, extension=task.layout.extension)
     wrong = _WrongCells(file)
@@ -80,21 +86,24 @@ def read_labels(path: Path, task: Task) -> LabelTable:
             key = tuple([cells[place] for place in places])
             label = known[subtask].get(key)
             if label is None:
-                label = _label(task[subtask], kinds[subtask], key, line, wrong)
+                label = _label(task[subtask], columns[subtask], key, line, wrong)
                 if label is None:
                     continue
                 if len(known[subtask]) < _MOST_KNOWN:  # of scores there are as many as images
                     known[subtask][key] = label
             if name is not None:
                 labels[subtask][name] = label
+        for column, place in shared:
+            value = _value(column, cells[place], line, wrong)
+            if name is not None and value is not None:
+                others[column.heading][name] = value
     ids.finish()
     wrong.finish()
     file.problems.raise_any()
     assert file.id_position is not None, "a file without ids passed"
     places = sorted(place for of_subtask in positions.values() for place in of_subtask)
-    return LabelTable(
-        file.path, tuple(file.header[place] for place in (file.id_position, *places)), tuple(ids.lines), labels
-    )
+    header = tuple(file.header[place] for place in (file.id_position, *places))
+    return LabelTable(file.path, header, tuple(ids.lines), labels, others)
 
 
 def read_ids(path: Path, task: Task) -> list[str]:
@@ -116,10 +125,14 @@ def read_ids(path: Path, task: Task) -> list[str]:
     place = file.id_position
     assert place is not None, "a file without ids passed"
     ids = Ids(file, extension=task.layout.extension)
-    if not ids.take_all([cells[place] for _, cells in file.rows()]):
+    names = [cells[place] for _, cells in file.rows()]
+    if task.is_ranked:  # judgements have a row for each document of a query
+        names = list(dict.fromkeys(names))
+    if not ids.take_all(names):
         file.problems.clear()  # read again, one by one, to report the line of each problem
         for line, cells in file.rows():
-            ids.take(line, cells[place])
+            if not (task.is_ranked and cells[place].strip() in ids.lines):
+                ids.take(line, cells[place])
     ids.finish()
     file.problems.raise_any()
     return list(ids.lines)
@@ -248,8 +261,8 @@ def _unsafe(name: str) -> bool:
     return any(letter in name for letter in _UNSAFE)
 
 
-def _label_positions(file: CsvFile, task: Task) -> dict[str, list[int]]:
-    """Return where the columns of each subtask are, in the order of its headings, if all of them are there."""
+def _positions(file: CsvFile, task: Task, whole: bool) -> tuple[_Columns, dict[str, _Columns]]:
+    """Return where the columns are that belong to no subtask, and those of each subtask that has all it needs."""
     places: dict[str, int] = {}
     for place, cell in enumerate(file.header):
         heading = task.official_heading(cell)
@@ -262,17 +275,19 @@ def _label_positions(file: CsvFile, task: Task) -> dict[str, list[int]]:
             places[heading] = place
     positions = {}
     for subtask in task.subtasks:
-        headings = subtask.truth_headings
+        headings = subtask.headings if whole else subtask.truth_headings
         missing = [heading for heading in headings if heading not in places]
         if not missing:
-            positions[subtask.name] = [places[heading] for heading in headings]
+            of_subtask = [column for column in subtask.columns if column.heading in headings]
+            positions[subtask.name] = [(column, places[column.heading]) for column in of_subtask]
         elif len(missing) < len(headings):
             n_columns = len(headings)
             file.problems.append(
                 f"{file.where}: {subtask.name}: got {n_columns - len(missing)} columns; expected {n_columns}. "
                 f"Add {', '.join(map(repr, missing))}, or remove the subtask's other columns."
             )
-    return positions
+    shared = [(column, places[column.heading]) for column in task.shared_columns if column.heading in places]
+    return shared, positions
 
 
 class _WrongCells:
@@ -304,25 +319,25 @@ class _WrongCells:
             )
 
 
-def _kinds(subtask: Subtask) -> list[Kind]:
-    """Return the kinds of a subtask's columns that a truth has."""
-    kinds = {column.heading: column.kind for column in subtask.columns}
-    return [kinds[heading] for heading in subtask.truth_headings]
+def _value(column: Column, cell: str, line: int, found: _WrongCells) -> Value | None:
+    """Return the value in a cell; None if its column does not allow it, which is counted."""
+    value = cell.strip()
+    try:
+        return column.kind.read(_FLOATS.get(value, value) if isinstance(column.kind, FlagKind) else value)
+    except ValueError as error:
+        found.add(line, column.heading, cell, str(error))
+        return None
 
 
 def _label(
-    subtask: Subtask, kinds: Sequence[Kind], cells: tuple[str, ...], line: int, found: _WrongCells
+    subtask: Subtask, columns: Sequence[Column], cells: tuple[str, ...], line: int, found: _WrongCells
 ) -> Label | None:
     """Return the label in the cells; None if the subtask does not allow one of them, which is counted."""
-    values = [cell.strip() for cell in cells]
     if not subtask.plain:
-        read: list[Value] = []
-        for kind, heading, value, cell in zip(kinds, subtask.truth_headings, values, cells, strict=True):
-            try:
-                read.append(kind.read(_FLOATS.get(value, value) if isinstance(kind, FlagKind) else value))
-            except ValueError as error:
-                found.add(line, heading, cell, str(error))
-        return tuple(read) if len(read) == len(values) else None
+        read = [_value(column, cell, line, found) for column, cell in zip(columns, cells, strict=True)]
+        known = tuple(value for value in read if value is not None)
+        return known if len(known) == len(read) else None
+    values = [cell.strip() for cell in cells]
     if subtask.multi_label:
         values = [_FLOATS.get(value, value) for value in values]
     wrong = [place for place, value in enumerate(values) if value not in subtask.values]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from submission.errors import LabelFileError
 from submission.jsonfile import JsonError, JsonText, Pairs
 from submission.kinds import Kind, SetKind
 from submission.names import visible
+from submission.separators import DELIMITERS
 from submission.task import Task
 from submission.wording import both, counted, cut, either, quoted
 
@@ -74,13 +76,8 @@ class LaidOutFile(CsvFile):
 
 
 def _cells(path: Path, text: str, task: Task) -> CsvFile:
-    """Read cells with the separator of the task's run files, with or without a header."""
-    separator = task.layout.separator
-    if '"' in text:
-        reader = csv.reader(io.StringIO(text), delimiter=separator.strip() or separator)
-        rows = [(reader.line_num, cells) for cells in reader if any(cells)]
-    else:
-        rows = [(line, row.split(separator)) for line, row in enumerate(text.splitlines(), 1) if row.strip()]
+    """Read cells with the separator of the task's run files, or a usual one in its place, with or without a header."""
+    separator, rows = _rows(path, text, task)
     if not rows:
         raise LabelFileError(f"{path}: got an empty file; expected ids. Check that it was saved in full.")
     line, first = rows[0]
@@ -93,6 +90,9 @@ def _cells(path: Path, text: str, task: Task) -> CsvFile:
     headings = [column.heading for column in task.columns]
     of_truth = [heading for subtask in task.subtasks for heading in subtask.truth_headings]
     known = {1: [], 1 + len(of_truth): of_truth, 1 + len(headings): headings}
+    if task.is_ranked and len(first) not in known:
+        of_judgements = ["", *(f"column {place}" for place in range(2, len(first) + 1))]
+        return LaidOutFile(path, 0, [task.id_column, *of_judgements[1:]], rows, remedy)
     if len(first) not in known:
         numbers = either([str(number) for number in sorted(known)])
         names = both([repr(heading) for heading in headings[:5]])
@@ -101,6 +101,31 @@ def _cells(path: Path, text: str, task: Task) -> CsvFile:
             f"the id, then {names}. {remedy}"
         )
     return LaidOutFile(path, 0, [task.id_column, *known[len(first)]], rows, remedy)
+
+
+def _rows(path: Path, text: str, task: Task) -> tuple[str, list[_Row]]:
+    """Return what separates the cells, and line number and cells of each row that is not blank."""
+    separator = task.layout.separator
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    first = next((line for line in lines if line.strip()), "")
+    if separator[0] not in first:  # an id holds none of these; in a list of ids there is none either
+        separator = next((one for one in DELIMITERS if one in first), separator)
+    if '"' not in text:
+        split = str.split if separator == " " else partial(_split, separator[0])
+        return separator, [(line, split(row)) for line, row in enumerate(lines, 1) if row.strip()]
+    padded = separator == ", "
+    reader = csv.reader(io.StringIO("\n".join(lines)), delimiter=separator[0], skipinitialspace=padded, strict=True)
+    try:
+        return separator, [(reader.line_num, cells) for cells in reader if any(cells)]
+    except csv.Error as error:
+        line = reader.line_num
+        raise LabelFileError(
+            f"{path}:{line}: the quotes cannot be read ({error}). Write the file again without quotes."
+        ) from None
+
+
+def _split(delimiter: str, row: str) -> list[str]:
+    return row.split(delimiter)
 
 
 def _json(path: Path, text: str, task: Task) -> CsvFile:

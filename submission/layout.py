@@ -44,7 +44,7 @@ class Layout:
     r"""How a run file is written.
 
     container      `csv` (any separator), `tsv`, `jsonl` (an object a line), `json` (one object, id → answer)
-    separator      between cells, one of `SEPARATORS`; without meaning in JSON
+    separator      between cells, one of `SEPARATORS`; a tab in `tsv`, without meaning in JSON
     header         whether the first line names the columns; without it they are known by their places
     line_end       `lf`, `crlf` or `any`
     extension      whether ids are the names of files with their extension; without, an extension is a fault
@@ -65,6 +65,8 @@ class Layout:
     as_dev_set: bool = False
 
     def __post_init__(self) -> None:
+        if self.container == "tsv":
+            object.__setattr__(self, "separator", "\t")
         for value, allowed in (
             (self.container, CONTAINERS),
             (self.separator, SEPARATORS),

@@ -39,7 +39,7 @@ class Separator:
     @classmethod
     def of(cls, task: Task) -> Separator:
         """Return that of a task; what its headings and cells hold separates none."""
-        text = "\t" if task.layout.container == "tsv" else task.layout.separator
+        text = task.layout.separator
         held = {letter for text in _held_by(task) for letter in text}
         assert text[0] not in held, f"{task.name}: a heading, a label or a set holds the separator {text!r}"
         others = "".join(one for one in DELIMITERS if one != text[0] and one not in held)

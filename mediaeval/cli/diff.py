@@ -21,11 +21,10 @@ def command(
     """List the ids and labels that differ between two run files, joined by id. Exit status 1 when any differ."""
     from mediaeval.errors import first_few
     from mediaeval.tasks import decide_task, runs_of
-    from submission.compare import difference
-    from submission.labels import read_labels
+    from submission.compare import difference, read_compared
 
     of = decide_task(task, runs=runs_of([first, second]))
-    found = difference(read_labels(first, of), read_labels(second, of), of)
+    found = difference(read_compared(first, of), read_compared(second, of), of)
     if json:
         print_json(found.to_dict())
     else:

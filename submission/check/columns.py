@@ -72,7 +72,7 @@ class _HeaderCheck:
         if not layout.header:
             return self._read_without(cells, ids)
         if self._is_data(cells, ids):
-            separator = "\t" if layout.container == "tsv" else layout.separator
+            separator = layout.separator
             begins = separator.join(map(cut, self.header.cells[:3]))
             more = f"{separator}…" if len(self.header.cells) > 3 else ""
             remedy = f"Write the header of {self.whose} as the first line: {begins}{more}"

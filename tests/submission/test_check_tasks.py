@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from submission.__main__ import main
 from submission.check import find_problems
+from submission.compare import difference, read_compared
 from submission.kinds import ConstantKind, LabelKind, RankKind, ScoreKind, SetKind
 from submission.layout import Layout
 from submission.patterns import Pattern
@@ -270,3 +272,49 @@ def test_a_constant_may_be_a_label_and_a_label_a_number():
     assert codes(task, "id,n,team\na,1,us\nb,2,us\n", None) == set()
     assert codes(task, "id,n,team\na,1,us\nb,2,them\n", None) == {"constant-varies"}
     assert codes(task, "id,n,team\na,1,us\nb,2,you\n", None) == {"cell-word"}
+
+
+def test_the_command_takes_a_task_and_its_ids_from_a_list_or_the_truth(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "ME20FMT_us_001.txt").write_text(FLOOD_RUN)
+    (tmp_path / "ids.json").write_text('["1090969737671131140", "1090969737671131141", "1090969737671131142"]')
+    (tmp_path / "gt.json").write_text('[{"1090969737671131140": 0}, {"1090969737671131141": 1}]')
+    run = ["check", "ME20FMT_us_001.txt", "--task", "flood2020"]
+    assert main([*run, "--ids", "ids.json"]) == 0
+    assert main([*run, "--data", "ids.json"]) == 0
+    assert capsys.readouterr().out.count("3 rows of flood2020, no problems") == 2
+    assert main([*run, "--truth", "gt.json"]) == 1
+    assert "ME20FMT_us_001.txt:3: got 1 id: '1090969737671131142'; expected only the ids of" in capsys.readouterr().out
+    (tmp_path / "lists.txt").write_text(RANKED_RUN)
+    (tmp_path / "qrels.txt").write_text("q1 0 d1 1\nq1 0 d2 0\nq2 0 d9 1\n")
+    assert main(["check", "lists.txt", "--task", "ranked", "--truth", "qrels.txt"]) == 0
+
+
+def test_two_runs_of_any_kind_differ_where_their_cells_do(tmp_path):
+    def between(task, run, other):
+        for name, text in (("a", run), ("b", other)):
+            (tmp_path / name).write_bytes(text.encode())
+        found = difference(*(read_compared(tmp_path / name, task) for name in "ab"), task)
+        return [(flip.image_id, flip.label, flip.first, flip.second) for flip in found.flips], found.compared
+
+    assert between(SYNTHIM, SYNTHIM_RUN, SYNTHIM_RUN.replace("0.73", "0.74")) == (
+        [("fH5g.jpg", "prob", "0.73", "0.74")],
+        {"detection": 9},
+    )
+    assert between(CAPTIONS, CAPTIONS_RUN, CAPTIONS_RUN.replace("C0001;", ""))[0] == [
+        ("a", "codes", "C0001;C0002", "C0002")
+    ]
+    other = RANKED_RUN.replace("d3 3 -1", "d4 3 -1").replace(
+        "q2 Q0 d1 1 0.1 us\n", "q2 Q0 d1 1 1 us\nq2 Q0 d2 2 0 us\n"
+    )
+    assert between(RANKED, RANKED_RUN, other) == (
+        [
+            ("q1", "rank 3", "d3 (-1)", "d4 (-1)"),
+            ("q2", "rank 1", "d1 (0.1)", "d1 (1)"),
+            ("q2", "rank 2", "", "d2 (0)"),
+        ],
+        {"ranked": 5},
+    )
+    assert between(FLOOD, FLOOD_RUN, FLOOD_RUN.replace(",0", ",1"))[0] == [
+        ("1090969737671131140", "relevant", "0", "1")
+    ]

@@ -106,3 +106,60 @@ def test_json_of_ids_alone(labels):
 def test_what_is_wrong_has_its_line(labels, task, text, message):
     with pytest.raises(LabelFileError, match=message):
         labels(task, text)
+
+
+@pytest.mark.parametrize(
+    "text", ["a.jpg,1,0\nb.jpg,0,1\n", "a.jpg;1;0\r\nb.jpg;0;1\r\n", '"a.jpg"\t"1"\t0\nb.jpg\t0\t1\n']
+)
+def test_a_usual_separator_in_place_of_the_tasks(labels, text):
+    assert labels(MEMES, text).labels == {"memes": {"a.jpg": (1, 0), "b.jpg": (0, 1)}}
+    assert labels(MEMES, text, reader=read_ids) == ["a.jpg", "b.jpg"]
+
+
+def test_quotes_that_do_not_close_have_their_line(labels):
+    with pytest.raises(LabelFileError, match=r"truth.txt:1: the quotes cannot be read"):
+        labels(MEMES, 'a.jpg\t"1\t0\n')
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "q2 0 d1 1\nq2 0 d2 0\nq1 0 d1 2\n",
+        "q2\t0\td1\t1\nq1\t0\td1\t2\n",
+        "topic,doc,relevance\nq2,d1,1\nq2,d2,0\nq1,d1,1\n",
+        "q2\nq1\n",
+        "topic\nq2\nq1\n",
+    ],
+)
+def test_the_ids_of_a_ranked_list_are_its_queries(labels, text):
+    assert labels("ranked", text, reader=read_ids) == ["q2", "q1"]
+
+
+def test_columns_that_are_no_answers_are_read_beside_the_labels(labels):
+    table = labels("memorability2026", "id,video_id\n7,a\n,b\n".replace(",b", "8,b"))
+    assert (table.labels, table.shared) == ({}, {"id": {"a": "7", "b": "8"}})
+
+
+def test_what_only_a_run_has_is_read_where_the_whole_is_wanted(labels):
+    text = "image_id,prob,label,threshold\na.jpg,0.7,1,0.5\n"
+
+    def whole(path, task):
+        return read_labels(path, task, whole=True)
+
+    assert labels("synthim2025", text).labels == {"detection": {"a.jpg": (1,)}}
+    assert labels("synthim2025", text, reader=whole).labels == {"detection": {"a.jpg": (0.7, 1, 0.5)}}
+    with pytest.raises(LabelFileError, match=r"detection: got 2 columns; expected 3. Add 'threshold'"):
+        labels("synthim2025", "image_id,prob,label\na.jpg,0.7,1\n", reader=whole)
+
+
+@pytest.mark.shared
+def test_the_truths_of_the_flood_task_are_dev_set_truth_and_list_of_ids(shared):
+    task, folder = load_task("flood2020"), shared / "flood2020"
+    dev = read_labels(folder / "devset_tweets_gt.json", task)
+    truth = read_labels(folder / "testset_tweets_gt.json", task)
+    # the numbers of entries and of relevant ones, counted with Python's json
+    assert (len(dev.ids), sum(value == (1,) for value in dev.labels["flood2020"].values())) == (5419, 1140)
+    assert (len(truth.ids), sum(value == (1,) for value in truth.labels["flood2020"].values())) == (2279, 492)
+    assert read_ids(folder / "testset_tweets_ids.json", task) == list(truth.ids)
+    assert read_ids(folder / "testset_tweets_gt.json", task) == list(truth.ids)
+    assert dev.ids[0] == "912629686458568704"
