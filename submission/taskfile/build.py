@@ -12,7 +12,7 @@ from submission.taskfile.problems import Problems
 from submission.taskfile.rules import read_rules
 from submission.taskfile.sections import Section, sections_of
 from submission.taskfile.subtasks import read_subtasks
-from submission.wording import nearest, quoted
+from submission.wording import quoted
 
 
 def build_task(tree: Mapping[str, Any], problems: Problems) -> Task | None:
@@ -50,8 +50,8 @@ def _variants(selftest: Section, columns: Columns, problems: Problems) -> tuple[
     pairs = [tuple(pair) for pair in selftest.get("heading_variants", ())]
     for heading, _ in pairs:
         if heading not in columns.names and columns.complete:
-            problem = f"got {quoted(heading)}; expected the heading of a column first.{nearest(heading, columns.names)}"
-            problems.add(selftest.at("heading_variants"), problem)
+            problem = f"got {quoted(heading)}; expected the heading of a column first."
+            problems.add(selftest.at("heading_variants"), problem, heading, columns.names)
     return tuple((first, second) for first, second in pairs)
 
 

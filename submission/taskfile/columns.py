@@ -53,7 +53,7 @@ class Columns:
     """
 
     by_heading: dict[str, WrittenColumn] = field(default_factory=dict)
-    names: set[str] = field(default_factory=set)
+    names: dict[str, None] = field(default_factory=dict)
     complete: bool = True
 
     def kind(self, heading: str) -> Kind | None:
@@ -93,7 +93,7 @@ def read_columns(top: Section, problems: Problems) -> Columns:
                 problems.add(section.at("headings" if "headings" in section else "heading"), problem)
             else:
                 keys[key] = f"{heading!r}"
-        columns.names.update(headings)
+        columns.names.update(dict.fromkeys(headings))
         columns.complete &= bool(headings)
         kind = _kind(section, sign, problems)
         short = _short(section, headings, kind, problems)

@@ -65,13 +65,14 @@ class Key(NamedTuple):
 
 
 class Table(NamedTuple):
-    """A table of a task file; `several`: written as `[[name]]`, once for each."""
+    """A table of a task file; `several`: written as `[[name]]`, once for each, `most` of them at most."""
 
     name: str
     meaning: str
     keys: tuple[Key, ...]
     several: bool = False
     by: str = ""  # key whose value decides which other keys there are
+    most: int = 1000  # of such tables
 
     def key(self, name: str) -> Key | None:
         """Return the key with this name, None if there is none."""
@@ -157,6 +158,7 @@ COLUMNS = Table(
     ),
     several=True,
     by="type",
+    most=20_000,
 )
 RULES = Table(
     "rules",
@@ -201,6 +203,7 @@ METRICS = Table(
         Key("name", TEXT, "its name in tables and in JSON: small letters, digits and _", "made from the others"),
     ),
     several=True,
+    most=50,
 )
 SUBTASKS = Table(
     "subtasks",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from submission.errors import UserError
-from submission.wording import cut
+from submission.wording import cut, nearest
 
 if TYPE_CHECKING:
     from submission.taskfile.lines import Place
@@ -35,11 +35,13 @@ class Problems:
         self._found: list[tuple[Place, str]] = []
         self._others = 0
 
-    def add(self, place: Place, sentence: str) -> None:
-        """Add a problem of the key, or the table, at a place."""
+    def add(self, place: Place, sentence: str, name: str = "", known: Iterable[str] = ()) -> None:
+        """Add a problem of the key, or the table, at a place; with the known name that is most like `name`, if any."""
         if len(self._found) >= _SHOWN:
-            self._others += 1
-        elif (place, sentence) not in self._found:
+            self._others += 1  # without a look for names, of which there may be thousands
+            return
+        sentence += nearest(name, known) if name else ""
+        if (place, sentence) not in self._found:
             self._found.append((place, sentence))
 
     @property

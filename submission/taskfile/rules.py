@@ -10,7 +10,7 @@ from submission.rules import Rule, SumRule, ThresholdRule
 from submission.taskfile.columns import Columns
 from submission.taskfile.problems import Problems
 from submission.taskfile.sections import Section
-from submission.wording import either, nearest, quoted
+from submission.wording import either, quoted
 
 _YES_NO = (LabelKind, FlagKind)
 _NUMBERS = (ScoreKind, ProbabilityKind, FlagKind)
@@ -106,8 +106,8 @@ def _fits(
     if heading not in columns.names:
         if not columns.complete:
             return False
-        problem = f"got {quoted(heading)}; expected the heading of a column.{nearest(heading, columns.names)}"
-        problems.add(section.at(key), problem)
+        problem = f"got {quoted(heading)}; expected the heading of a column."
+        problems.add(section.at(key), problem, heading, columns.names)
         return False
     kind = columns.kind(heading)
     inner = kind.kind if isinstance(kind, ConstantKind) and key == "threshold" else kind

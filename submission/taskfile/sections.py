@@ -96,6 +96,9 @@ def _tables(value: Any, table: Table, place: Place, problems: Problems) -> list[
             return [_section(value, table, place, inner, problems)]
         problems.add(place, f"got {quoted(value)}; expected a table. Write [{table.name}] above its keys, once.")
         return [Section(place)]
+    if isinstance(value, list) and len(value) > table.most:
+        problems.add(place, f"got {len(value)} tables; expected at most {table.most}.")
+        value = value[: table.most]
     if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
         return [_section(one, table, (*place, number), inner, problems) for number, one in enumerate(value)]
     brackets = ".".join(str(key) for key in place if isinstance(key, str))

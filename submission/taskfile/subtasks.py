@@ -20,7 +20,7 @@ from submission.taskfile.columns import Columns, WrittenColumn
 from submission.taskfile.metrics import read_metrics
 from submission.taskfile.problems import Problems
 from submission.taskfile.sections import Section
-from submission.wording import both, nearest, quoted
+from submission.wording import both, quoted
 
 # Sections and keys of mediaeval.toml, settings of a subtask that --set takes by themselves, what `train` takes in place
 # of a subtask, and the folder of predictions in a run
@@ -106,14 +106,15 @@ def _own(section: Section, columns: Columns, taken: dict[str, str], problems: Pr
         if heading not in columns.names and not columns.complete:
             continue
         if heading not in columns.names:
-            near = nearest(heading, columns.names)
-            problems.add(place, f"got {quoted(heading)}; expected the heading of a column.{near}")
+            problem = f"got {quoted(heading)}; expected the heading of a column."
+            problems.add(place, problem, heading, columns.names)
         elif heading in taken:
             problem = f"got {quoted(heading)}, which {taken[heading]} has; expected each column in one subtask."
             problems.add(place, f"{problem} A subtask may have several metrics, each of some of its columns.")
         else:
             taken[heading] = name
-    return [one for one in columns if one.column.heading in headings]
+    places = {heading: place for place, heading in enumerate(columns.by_heading)}
+    return [columns.by_heading[heading] for heading in sorted(headings.keys() & places, key=places.__getitem__)]
 
 
 def _subtask(

@@ -110,6 +110,7 @@ def test_one_fault_is_told_with_its_line(old, new, problem):
         ('[[runs]]\nkind = "a"\nfile = "{teem}.csv"', "Did you mean 'team'?"),
         ('[selftest]\nheading_variants = [["proba", "p"]]', "task.toml:22: selftest.heading_variants: got 'proba'; expected the heading of a column first. Did you mean 'prob'?"),
         ('[selftest]\nconfusable_labels = [["clear", "rain"]]', "task.toml:22: selftest.confusable_labels: got ['clear', 'rain']; expected two labels of one subtask."),
+        ('[[metrics]]\nmetric = "f1"\n' * 51, "task.toml:21: metrics: got 51 tables; expected at most 50."),
         ('[scoring]\nrule = "harsh"', "task.toml:22: scoring.rule: got 'harsh'; expected 'lenient' or 'strict'."),
     ],
 )  # fmt: skip
