@@ -125,7 +125,7 @@ def _subtask(
         one for one in own if not isinstance(one.column.kind, ConstantKind) and type(one.column.kind) is not TextKind
     ]
     kinds = [type(one.column.kind) for one in scored]
-    place = section.at("columns") if "columns" in section else section.place
+    place = section.at("columns") if "columns" in section else own[-1].section.place
     if problem := _mixed(kinds, scored, rules):
         problems.add(place, problem)
         return None
