@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from json.decoder import JSONDecodeError
 from json.decoder import scanstring as _scan_string  # type: ignore[attr-defined]
 from typing import Any
@@ -33,6 +35,14 @@ class Pairs(list[tuple[str, Any]]):
     __slots__ = ()
 
 
+@dataclass(frozen=True)
+class Run:
+    """Lines or entries of a known form that follow each other: their lines, and the groups of all in one list."""
+
+    lines: Sequence[int]
+    groups: list[str]
+
+
 class JsonError(ValueError):
     """Text that is not JSON; `line`, from 1, and `reason`, in words."""
 
@@ -47,31 +57,41 @@ _DECODER = json.JSONDecoder(
 )
 _scan: Callable[[str, int], tuple[Any, int]] = _DECODER.scan_once  # type: ignore[attr-defined]
 _blanks = re.compile(BLANKS).match
+_RUN = 50_000  # lines or entries that are given at once
 _FAULTS = (JSONDecodeError, StopIteration, RecursionError)
 
 
 class JsonText:
     """A text of JSON.
 
-    `known`, if it is set, matches lines or entries of a form that the caller can read from the match itself, several
-    times as fast: these are given as matches. Of `lines` it must match the line with its end; of `entries` an entry
-    with the comma and the blanks behind it, where another one follows, and the key in its first group.
+    `known`, if it is set, matches lines or entries of a form that the caller can read from its groups, several times as
+    fast: these are given as a `Run`. Of `lines` it must match the line with its end; of `entries` an entry with the
+    comma and the blanks behind it, where another one follows.
     """
 
     def __init__(self, text: str):
         self.text = text
         self.blank_lines: list[int] = []  # the first one, how many
-        self.known: Callable[[str, int], re.Match[str] | None] = lambda text, place: None
+        self.known: Callable[[str, int], re.Match[str] | None] | None = None
 
     def lines(self) -> Iterator[tuple[int, Any]]:
-        """Yield line number, from 1, and value of every line that is not blank; a JsonError where it is not JSON."""
+        """Yield line number, from 1, and value of every line that is not blank.
+
+        It is a JsonError where it is not JSON, and a Run of several lines where they are known.
+        """
         text, start, line = self.text, 0, 0
         while start < len(text):
-            line += 1
-            if found := self.known(text, start):
-                yield line, found
-                start = found.end()
+            if self.known and (found := self.known(text, start)):
+                groups: list[str] = []
+                first = line + 1
+                while found and line - first < _RUN:
+                    line += 1
+                    groups += found.groups()
+                    start = found.end()
+                    found = self.known(text, start)
+                yield first, Run(range(first, line + 1), groups)
                 continue
+            line += 1
             end = text.find("\n", start)
             end = len(text) if end < 0 else end
             one = text[start:end]
@@ -108,6 +128,8 @@ class JsonText:
     def entries(self) -> Iterator[tuple[int, str, Any]]:
         """Yield line number, from 1, key and value of every entry of the one object that the text is.
 
+        It is a Run of several entries where they are known.
+
         Raises JsonError where it is anything else; what precedes the fault has been given by then.
         """
         text, line, counted = self.text, 1, 0
@@ -117,9 +139,16 @@ class JsonText:
             while text[place : place + 1] != "}":
                 line += text.count("\n", counted, place)
                 counted = place
-                if found := self.known(text, place):
-                    yield line, found[1], found
-                    place = found.end()
+                if self.known and (found := self.known(text, place)):
+                    groups, lines = list[str](), array("Q")
+                    while found and len(lines) < _RUN:
+                        line += text.count("\n", counted, place)
+                        counted = place
+                        lines.append(line)
+                        groups += found.groups()
+                        place = found.end()
+                        found = self.known(text, place)
+                    yield line, "", Run(lines, groups)
                     continue
                 if text[place : place + 1] != '"':
                     raise JSONDecodeError("expecting a key in double quotes", text, place)

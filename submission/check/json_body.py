@@ -6,7 +6,7 @@ from array import array
 from collections.abc import Iterator, Sequence
 
 from submission.check.body import Body
-from submission.check.json_rows import JsonRows
+from submission.check.json_rows import JsonRows, Rows
 from submission.check.text import Lines, decoded
 from submission.csvfile import MOST_LINES
 from submission.filekind import file_kind
@@ -83,7 +83,14 @@ class JsonBody(Body):
     def read(self) -> None:
         """Read every row: keep its id, check its cells."""
         numbers = array("Q")
-        for line, image_id, cells in self._source:
+        for part in self._source.parts():
+            if isinstance(part, Rows):
+                self._check_rows()  # those before it come first
+                self.check.add(part.lines, part.ids, part.cells)
+                self.ids += part.ids
+                numbers.extend(part.lines)
+                continue
+            line, image_id, cells = part
             self.ids.append(image_id)
             numbers.append(line)
             self._keep(self.others if cells is None else self.sound, line, image_id, () if cells is None else cells)

@@ -10,8 +10,8 @@ is reported; what is left are rows of cells as of any other container.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain, islice
 from typing import Any
 
@@ -19,7 +19,7 @@ from submission.check.columns import ID, Columns
 from submission.check.json_cells import JsonCells
 from submission.check.json_keys import JsonKeys
 from submission.check.json_usual import UsualForm
-from submission.jsonfile import JsonError, JsonText, Pairs
+from submission.jsonfile import JsonError, JsonText, Pairs, Run
 from submission.problems import Findings
 from submission.task import Header
 from submission.wording import counted
@@ -27,6 +27,15 @@ from submission.wording import counted
 _PEEKED = 100  # objects whose keys say which subtasks the run covers
 
 Row = tuple[int, str, Sequence[str] | None]  # line, id, the other cells; None where they are unreadable
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows that follow each other: their lines, their ids, and the cells of each column."""
+
+    lines: Sequence[int]
+    ids: Sequence[str]
+    cells: list[Sequence[str]]
 
 
 class JsonRows:
@@ -54,14 +63,23 @@ class JsonRows:
         self._cells = JsonCells([(self.columns.names[one], kinds[one]) for one in self._headings], found)
 
     def __iter__(self) -> Iterator[Row]:
-        """Yield each row; once."""
-        if usual := self._usual_form():
-            self._source.known = usual.match
+        """Yield each row; once, and if `parts` is not used."""
+        for part in self.parts():
+            if isinstance(part, Rows):
+                yield from zip(part.lines, part.ids, zip(*part.cells, strict=True), strict=True)
+            else:
+                yield part
+
+    def parts(self) -> Iterator[Row | Rows]:
+        """Yield each row, or many rows at once; once."""
+        usual = self._usual_form()
+        self._source.known = usual.match if usual else None
         for line, image_id, answer in chain(self._first, self._objects):
-            if usual and isinstance(answer, re.Match):
-                yield (line, *usual.row(answer))
-                continue
-            yield (line, *self._row(line, image_id, answer))
+            if usual and isinstance(answer, Run):
+                ids, *cells = usual.columns(answer.groups)
+                yield Rows(answer.lines, ids, cells)
+            else:
+                yield (line, *self._row(line, image_id, answer))
         self._keys.report()
         self._report_invalid()
         if self._source.blank_lines:

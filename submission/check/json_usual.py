@@ -38,17 +38,15 @@ class UsualForm:
         self.match = re.compile(whole).match
         self._take = itemgetter(*order)
         shift = int(by_id)
+        self._width = len(members) + shift
         self._sets = [(place + shift, kind) for place, (_, kind) in enumerate(members) if isinstance(kind, SetKind)]
 
-    def row(self, found: re.Match[str]) -> tuple[str, Sequence[str]]:
-        """Return the id and the cells of what was matched."""
-        groups: Sequence[str] = found.groups()
-        if self._sets:
-            groups = list(groups)
-            for place, kind in self._sets:
-                groups[place] = kind.separator.join(_items(groups[place]))
-        cells = self._take(groups)
-        return cells[0], cells[1:]
+    def columns(self, groups: Sequence[str]) -> list[Sequence[str]]:
+        """Return the ids, and the cells of each column, of the groups of several matches."""
+        columns = [groups[place :: self._width] for place in range(self._width)]
+        for place, kind in self._sets:
+            columns[place] = [kind.separator.join(_items(group)) for group in columns[place]]
+        return list(self._take(columns))
 
 
 _items = re.compile('"([^"]*)"').findall
