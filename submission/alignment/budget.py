@@ -1,8 +1,8 @@
 """One budget of false alarms for all the ways in which a file may be wrong: a prior probability for each kind.
 
-A rival arrangement of rows or columns is believed when its likelihood times its prior exceeds the likelihood of the
-file as it is by 1 / ALPHA. Were the file sound, that would happen with a probability of at most ALPHA (Markov's
-inequality), however many rivals there are: their priors together have 1.
+A rival arrangement of rows or columns is believed when its likelihood times its prior is 1 / ALPHA times that of the
+file as it is. The priors of all rivals together have 1, so that, where the likelihoods are right, a sound file is
+accused with a probability of at most ALPHA (Markov's inequality), however many rivals there are.
 """
 
 import math

@@ -2,10 +2,10 @@
 
 Given the labels y of its row, what an image leads to expect is taken as normal with mean W (y − ȳ). A sound file's W is
 near q B, where B is the regression of left-out dev images' expectations on labels and q how much of it the labels say;
-if its columns are in another order, W is near the columns of q B in that order. How near W is has a prior of its own,
-since a poor but honest model mixes up labels as well: it is wider the fewer images B rests on, and by a `spread` which
-is as likely large as small. A file whose columns all stray from B is taken for that of a poor model; one that fits but
-for two columns, and fits with these exchanged, is not.
+if its columns are in another order, W is near the columns of q B in that order. How near has a prior of its own, since
+a poor but honest model mixes up labels as well: W strays the further the fewer images B rests on, and by a `spread`
+besides. If all columns of a file stray from B, the spread is large, and no order is much likelier than another; if all
+but two are near it, and these two where they are exchanged, the file as it is would be a rare exception.
 """
 
 from __future__ import annotations
@@ -17,10 +17,13 @@ from submission.alignment.likelihood import Slopes
 if TYPE_CHECKING:
     import numpy as np
 
+# Each value of q is as probable as another, and so is each spread. All constants were chosen on other splits than those
+# of docs/benchmarks.md: 30 of COCO (60 rows), 100 of OASIS (240) and 40 drawn ones (1,199).
 _SHARES = (0.0, 0.25, 0.5, 0.75, 1.0, 1.35, 1.7)  # q: answers of models may say more of the images than the truth
 _SPREADS = (0.05, 0.1, 0.2)  # of W, in correlation of a column with what the images show
 _UNCERTAIN = 2.0  # times the variance that B has by its number of images: left-out images are no test images
-# Noise, as a share of the covariance of the expectation, in each direction at least this share of the largest.
+# Noise is this share of the covariance of the expectation, plus a tenth of its largest variance in every direction:
+# where expectations hardly vary, those of left-out images say nothing of those of test images.
 _NOISE = 0.3
 _LEAST_NOISE = 0.1
 _FAR = 3.0  # standard deviations beyond which an expectation counts as that far
@@ -45,7 +48,6 @@ class Headings:
         z = np.divide(y, self.sd, out=np.zeros_like(y), where=self.sd > 1e-9)
         self.effects = slopes.mean.T @ scaled / np.sqrt(_NOISE)  # (n_columns, n_directions), of a label as 0 and 1
         self.uncertainty = _UNCERTAIN * slopes.uncertainty
-        self.of_evidence = float((evidence**2).sum())
         self.between = z.T @ evidence
         self.among = z.T @ z
 

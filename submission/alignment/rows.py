@@ -1,9 +1,8 @@
 """Whether the rows of a run file belong to the images, judged without test labels.
 
 The file as it is competes with rival arrangements of its rows (slips, batches, workers, known orders) by likelihood
-ratio (likelihood.py). Each rival has a prior probability; all together have 1. Were the file sound, its likelihood at
-the likeliest quality of run would be exceeded 1/ALPHA-fold by the rivals' with a probability of at most ALPHA (Markov's
-inequality), however poor the run: one budget of false alarms for all rivals, subtasks and parts of the file.
+ratio (likelihood.py), in one family with the rivals of columns: each has its prior probability (budget.py), which
+its subtasks, parts of the file and qualities share. The file as it is counts at the likeliest quality of run.
 """
 
 from __future__ import annotations

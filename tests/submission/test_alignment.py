@@ -1,6 +1,7 @@
 """Alignment: sound files raise no alarm, spoilt ones are told by kind, and too little evidence is called so."""
 
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from scipy.optimize import linear_sum_assignment
 
 from submission.alignment.align import ALIGNED, CANNOT_TELL, MISALIGNED, SUSPICIOUS, align
 from submission.alignment.assignment import best_assignment
+from submission.alignment.budget import PRIORS
 from submission.alignment.expectation import columns_of, expect, label_matrix
 from submission.alignment.likelihood import Likelihood, Quality, regress
 from submission.alignment.orders import arrangements, interleavings, usual_orders
@@ -366,3 +368,48 @@ def test_a_left_out_image_leads_to_expect_what_a_regression_without_it_does():
     without = expect(X[1:], Y[1:], X, ids, columns_of(TASK.subtasks))
     agreement = np.corrcoef(without.expected[0, learned], found.left_out[0, learned])[0, 1]
     assert agreement > 0.9
+
+
+def test_what_rows_and_columns_may_be_mistaken_for_shares_one_budget():
+    assert sum(PRIORS.values()) == pytest.approx(1) and min(PRIORS.values()) > 0
+
+
+def with_columns(run: LabelTable, moves: dict[str, str]) -> LabelTable:
+    """The run whose column of each label (in T2) holds the answers for another."""
+    subtask = TASK["subtask2"]
+    Y = subtask.to_matrix(run.labels["subtask2"], run.ids)
+    spoilt = Y.copy()
+    for label, of in moves.items():
+        spoilt[:, subtask.labels.index(label)] = Y[:, subtask.labels.index(of)]
+    return replace(run, labels={**run.labels, "subtask2": subtask.from_matrix(spoilt, run.ids)})
+
+
+def test_what_is_said_of_exchanged_columns_is_what_happens(short):
+    """The report counts the exchanges that would be noticed: as many are, when they are made."""
+    expectation, run, _ = short
+    alone = LabelTable(run.path, run.header, run.ids, {"subtask2": run.labels["subtask2"]})
+    (said,) = [one for one in align(alone, expectation).tested if "exchanges of columns" in one]
+    pairs = list(combinations(TASK["subtask2"].labels, 2))
+    noticed = 0
+    for one, other in pairs:
+        found = align(with_columns(alone, {one: other, other: one}), expectation)
+        noticed += codes(found) == {"columns-swapped"}
+    assert said.startswith(f"{noticed} of {len(pairs)} exchanges") and noticed > 10
+
+
+def test_two_columns_in_each_others_place_are_noticed_in_sixty_rows():
+    expectation, run, _ = make(60, noise=0.5)
+    joy, sadness = TASK["subtask2"].labels[:2]
+    (problem,) = align(with_columns(run, {joy: sadness, sadness: joy}), expectation).problems
+    assert problem.code == "columns-swapped" and f"'{joy}' holds '{sadness}'" in problem.actual
+
+
+@pytest.mark.parametrize("share", [0.3, 0.5])
+def test_a_model_that_mixes_up_two_labels_is_not_accused(short, share):
+    """In a share of the rows, the answers for one label are those for the other, as those of a poor model are."""
+    expectation, run, _ = short
+    joy, sadness = TASK["subtask2"].labels[:2]
+    mixed_up = with_columns(run, {joy: sadness, sadness: joy}).labels["subtask2"]
+    rng = np.random.default_rng(0)
+    labels = {i: mixed_up[i] if rng.random() < share else of for i, of in run.labels["subtask2"].items()}
+    assert align(replace(run, labels={**run.labels, "subtask2": labels}), expectation).verdict == ALIGNED
