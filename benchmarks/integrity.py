@@ -60,7 +60,7 @@ KINDS = {
     "alone slipped": {"rows-shifted"},
     "slip ": {"rows-shifted", "rows-moved"},
     "moved": {"rows-shifted", "rows-moved"},
-    "by a column": {"columns-shifted"},
+    "by a column": {"columns-shifted", "columns-sorted"},  # T3.10 first, as sorting its headings as text does, too
     "halves exchanged": {"rows-shifted", "rows-exchanged"},  # the same as a slip by half of the file
     "T2 and T3": {"columns-exchanged"},
     "negative and positive": {"classes-permuted"},
