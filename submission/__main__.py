@@ -61,6 +61,10 @@ def check(options: argparse.Namespace) -> int:
             arranged = list(map(check_arrangement, runs))
             ids = ids or check_arrangement.truth.ids
         reports = check_files(runs, ids, task, dev=options.dev, partial=options.partial)
+        if not options.ids:
+            from submission.check.answers import without_order
+
+            reports = [without_order(report, task) for report in reports]
         teams = check_teams(options.runs, task)
     except UserError as error:  # of the task, the test list or the dev set: a wrong call, not a wrong run file
         print(shown(str(error)), file=sys.stderr)

@@ -109,6 +109,7 @@ def command(
     from mediaeval.tasks import decide_task, runs_of
     from submission.alignment.align import CANNOT_TELL
     from submission.check import check_file, check_teams, expected_header, run_paths
+    from submission.check.answers import without_order
     from submission.desk.arrangement import ArrangementChecker
     from submission.labels import read_ids
 
@@ -131,6 +132,8 @@ def command(
         _self_test(runs[0], test_ids, header, partial, check_alignment, json)
         return
     reports = [check_file(path, test_ids, header, partial=partial) for path in runs]
+    if listed is None:
+        reports = [without_order(report, of) for report in reports]
     aligned = [check_alignment(path) for path in runs] if check_alignment else []
     arranged = [check_arrangement(path) for path in runs] if check_arrangement else []
     if json:

@@ -107,9 +107,8 @@ def arrangement(file: Path, answers: Answers, truth: LabelTable, measures: Seque
 
 def _best(answers: Answers, ranking: Sequence[Measure], truth: LabelTable, rows: Rows) -> tuple[Change, float] | None:
     """Return the rearrangement with the greatest gain of those whose gain is no noise, and its p."""
-    of_rows = moved_rows(answers, ranking, truth.ids, rows)
     now = mean_value(ranking, rows)
-    changes = [*([of_rows] if of_rows else []), *moved_columns(ranking, rows)]
+    changes = [*moved_rows(answers, ranking, truth.ids, rows), *moved_columns(ranking, rows)]
     gains = {k: mean_value(ranking, change.apply(rows)) - now for k, change in enumerate(changes)}
     for k in sorted((k for k, gain in gains.items() if gain > 0), key=lambda k: -gains[k]):
         p = p_of_gain(ranking, rows, changes[k].apply(rows), changes[k].tried)

@@ -1,12 +1,14 @@
 """Which shift, slip or other order of the rows of a file its answers are in, by the truth.
 
 The truth takes the place of what images lead to expect in `submission.alignment`: the same rivals compete by the same
-likelihood, with the same chance of a false alarm over all of them together.
+likelihood, with the same chance of a false alarm over all of them together. Of a slip that is too short for that, the
+fit of the moved rows alone is compared with chance (fits.py).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from submission.alignment.findings import row_problem
@@ -14,7 +16,8 @@ from submission.alignment.likelihood import Likelihood
 from submission.alignment.orders import arrangements, interleavings, usual_orders
 from submission.alignment.rows import Rival, find_rival
 from submission.check.answers import Answers, Cells
-from submission.desk.changes import Change, Rows
+from submission.desk.changes import LEVEL, Change, Rows
+from submission.desk.fits import beyond_chance, likely_slips, of_rows
 from submission.desk.forms import Column, answer_columns
 from submission.desk.measures import Measure
 from submission.kinds import LabelKind, SetKind
@@ -24,11 +27,12 @@ if TYPE_CHECKING:
     import numpy as np
 
 _LEAST_ROWS = 3
+_NEARBY = 6  # rows
 _MOST_ITEMS = 40  # of sets, the most frequent ones
 
 
-def moved_rows(answers: Answers, measures: Sequence[Measure], ids: Sequence[str], rows: Rows) -> Change | None:
-    """Return the order of rows that is more probable than that of the file; None where there is none.
+def moved_rows(answers: Answers, measures: Sequence[Measure], ids: Sequence[str], rows: Rows) -> Iterator[Change]:
+    """Yield the orders of rows that are more probable than that of the file.
 
     `ids`: of the truth; `rows`: its answers, which may have been rearranged already.
     """
@@ -38,7 +42,7 @@ def moved_rows(answers: Answers, measures: Sequence[Measure], ids: Sequence[str]
     in_file = [place[image_id] for image_id in answers.values]  # row of the file → image
     lines = list(answers.lines.values())
     if len(in_file) < _LEAST_ROWS:
-        return None
+        return
     taken = [rows[k] for k in in_file]
     subtasks = {measure.subtask.name: measure for measure in reversed(measures)}
     true, given, owners = [], [], []
@@ -51,18 +55,44 @@ def moved_rows(answers: Answers, measures: Sequence[Measure], ids: Sequence[str]
                 given.append(y)
                 owners.append(name)
     if not true:
-        return None
+        return
     labels = np.stack(given, axis=1)
     places = {name: np.array([owner == name for owner in owners]) for name in subtasks if name in owners}
     likelihood = Likelihood(np.stack(true, axis=1), labels, np.diag(1 / labels.std(axis=0)))
     file_ids = [ids[k] for k in in_file]
     orders = arrangements(file_ids, usual_orders(ids))
     rival = find_rival(likelihood, places, orders)
-    if rival is None or (order := _order_of(rival, orders, len(in_file))) is None:
-        return None
-    problem = row_problem(rival, len(places), lines)
-    columns = [column for name in rival.subtasks for column in subtasks[name].task.places_of(subtasks[name].subtask)]
-    return Change(problem.code, problem.actual, _reordered(order, in_file, columns), line=problem.line)
+    rivals = {(one.subtasks, one.parts): (one, tried) for one, tried in likely_slips(likelihood, places)}
+    if rival:
+        rivals[rival.subtasks, rival.parts] = (rival, 0.0)
+    standard = labels / labels.std(axis=0)
+    for found, tried in rivals.values():
+        order = _order_of(found, orders, len(in_file))
+        if order is None:
+            continue
+        if tried:
+            moved, images = of_rows(order)
+            columns = np.flatnonzero(np.any([places[name] for name in found.subtasks], axis=0))
+            here, there = likelihood.expected[np.ix_(images, columns)], standard[np.ix_(moved, columns)]
+            if not beyond_chance(here, there, tried, LEVEL):
+                continue
+        of_task = [place for name in found.subtasks for place in subtasks[name].task.places_of(subtasks[name].subtask)]
+        for one in _begun_nearby(found):
+            order = _order_of(one, orders, len(in_file))
+            assert order is not None, "a slip has an order"
+            problem = row_problem(one, len(places), lines)
+            yield Change(problem.code, problem.actual, _reordered(order, in_file, of_task), line=problem.line)
+
+
+def _begun_nearby(rival: Rival) -> Iterator[Rival]:
+    """Yield a slip of one part, and the same from a few rows earlier or later on, as the scores may have it."""
+    yield rival
+    if rival.kind != "slip" or len(rival.parts) != 1 or rival.parts[0].first == 0:
+        return
+    part = rival.parts[0]
+    for first in range(max(part.first - _NEARBY, 1), min(part.first + _NEARBY + 1, part.last)):
+        if first != part.first:
+            yield replace(rival, parts=(replace(part, first=first),))
 
 
 def _order_of(rival: Rival, orders: Mapping[str, np.ndarray], n: int) -> np.ndarray | None:
