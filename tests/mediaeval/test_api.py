@@ -139,3 +139,17 @@ def test_another_task_is_an_argument_everywhere(make_devset, make_testset, workd
     mediaeval.submit("w", task=WEATHER)
     assert (workdir / "runs/w/run.csv").read_text().startswith("image,sky,rain,fog\nt0,")
     assert mediaeval.check_run("runs/w/run.csv", ids=testset, dev=devset, task=WEATHER).ok
+
+
+def test_a_task_may_be_a_name_or_a_file_and_is_that_of_the_settings_without_one(workdir):
+    flood = mediaeval.load_task("flood2020")
+    (workdir / "mine.toml").write_text(flood.text.replace('"tweet_id"', '"tweet"'))
+    (workdir / "truth.csv").write_text("tweet,relevant\n1,0\n2,1\n")
+    (workdir / "run.txt").write_text("1,0\n2,1\n")
+    for task in ("mine.toml", workdir / "mine.toml", mediaeval.load_task("mine.toml")):
+        assert mediaeval.check_run("run.txt", ids="truth.csv", task=task).ok
+    with pytest.raises(mediaeval.UserError, match="got no column 'id' or 'filename'"):
+        mediaeval.check_run("run.txt", ids="truth.csv")
+    (workdir / "mediaeval.toml").write_text('[task]\nfile = "mine.toml"\n')
+    assert mediaeval.check_run("run.txt", ids="truth.csv").ok
+    assert list(mediaeval.score_run("run.txt", "truth.csv")) == ["flood2020"]

@@ -80,8 +80,9 @@ def test_it_is_trained_predicted_submitted_checked_and_scored(folder, run):
     run("submit", "first")
     task = "runs/first/task.toml"
     assert Path(task).read_text() == WATER
-    manifest = json.loads(Path("runs/first/manifest.json").read_text())
-    assert "task.toml" in manifest["files"], "an edited one is found by its digest"
+    Path(task).write_text(WATER + "# edited\n")
+    assert f"{task} was changed since mediaeval wrote it." in run("predict", "first", code=1).stderr
+    Path(task).write_text(WATER)
     run("check", "runs/first/run.csv", "--ids", "test")
     scored = run("score", "runs/first/run.csv", "--truth", "test/labels.csv", "--json").stdout
     assert list(json.loads(scored)) == ["water"]
