@@ -74,17 +74,19 @@ TaskLike = Task | str | Path | None
 class Predictions:
     """A run's predictions of a test set.
 
-    probabilities  subtask → frame of probabilities, 0..1: image ids × labels, and a column `source`: `model`, or
-                   `fallback` for an image that cannot be decoded
-    labels         subtask → frame of 0 and 1: image ids × labels, by the run's thresholds
+    probabilities  subtask → frame of probabilities, 0..1, or scores: image ids × labels, and a column `source`:
+                   `model`, or `fallback` for an image that cannot be decoded
+    labels         subtask → frame of 0 and 1: image ids × labels, by the run's thresholds; scores as they are written
     failures       image id → why the image cannot be decoded
     trained_on     test images that are also images of the dev set, byte for byte
+    answers        subtask → image id → answer, as a run file has it
     """
 
     probabilities: "dict[str, pd.DataFrame]"
     labels: "dict[str, pd.DataFrame]"
     failures: dict[str, str]
     trained_on: tuple[str, ...]
+    answers: dict[str, dict[str, Any]]
 
 
 def load_dataset(folder: str | Path, *, labelled: bool = True, task: TaskLike = None) -> "Dataset":
@@ -291,11 +293,12 @@ def predict(
     trained = TrainedRun.open(folder, of)
     tables = {one.name: read_probabilities(folder.test / f"{one.name}.csv", one) for one in trained.subtasks}
     labels = {one.name: trained.labels(one, tables[one.name]) for one in trained.subtasks}
-    return Predictions(tables, labels, result.failures, result.trained_on)
+    answers: dict[str, dict[str, Any]] = {one.name: trained.answers(one, tables[one.name]) for one in trained.subtasks}
+    return Predictions(tables, labels, result.failures, result.trained_on, answers)
 
 
 def ranked_list(
-    scores: Mapping[str, Mapping[str, float]], *, task: Task, subtask: str = ""
+    scores: Mapping[str, Mapping[str, float]], *, task: TaskLike, subtask: str = ""
 ) -> dict[str, tuple[tuple[str, int, float], ...]]:
     """Return query → (document, rank, score) rows from scores: sorted, ranked, and as long as the task allows.
 
@@ -308,9 +311,9 @@ def ranked_list(
     from mediaeval.answers.ranking import ranked_list
     from mediaeval.errors import ConfigError
 
-    ranked = [one for one in task.subtasks if one.kind == "rank" and subtask in ("", one.name)]
+    ranked = [one for one in decide_task(task).subtasks if one.kind == "rank" and subtask in ("", one.name)]
     if len(ranked) != 1:
-        names = ", ".join(one.name for one in task.subtasks if one.kind == "rank") or "none"
+        names = ", ".join(one.name for one in decide_task(task).subtasks if one.kind == "rank") or "none"
         raise ConfigError(f"subtask: got {subtask!r}; expected one whose answers are ranked lists ({names}).")
     return ranked_list(ranked[0], scores)
 
@@ -389,16 +392,20 @@ def score_run(
 def write_run(
     file: str | Path,
     ids: Sequence[str],
-    labels: "Mapping[str, pd.DataFrame]",
+    labels: "Mapping[str, pd.DataFrame | Mapping[str, Any]]",
     *,
+    shared: Mapping[str, Any] | None = None,
     dev: str | Path | None = None,
     partial: bool = False,
     task: TaskLike = None,
 ) -> str:
-    """Write a checked run file from labels of any origin, and return its sha256.
+    """Write a checked run file from answers of any origin, and return its sha256.
 
     ids      image ids of the test list; the file has a row per id, in this order
-    labels   subtask → frame of 0 and 1: image ids × labels, in any order of rows and columns: they are joined by name
+    labels   subtask → frame of 0 and 1: image ids × labels, in any order of rows and columns: they are joined by name.
+             Where a subtask has other columns than class names or flags, a frame of their values: image ids × headings;
+             or image id → answer, such as `ranked_list` returns
+    shared   what stands in columns that are no answers: heading → a value for all rows, or image id → value
     dev      as in `check_run`: the file has this header
     partial  allow a run that covers only some subtasks
 
@@ -413,18 +420,26 @@ def write_run(
     rows: dict[str, dict[str, Any]] = {}
     for name, frame in labels.items():
         subtask = of[name]
-        if sorted(frame.columns) != sorted(subtask.labels):
+        if isinstance(frame, Mapping):
+            rows[name] = dict(frame)
+            continue
+        expected = list(subtask.labels if subtask.plain else subtask.headings)
+        if sorted(frame.columns) != sorted(expected):
             raise RunFileError(
-                f"{name}: got columns {', '.join(map(str, frame.columns))}; expected {', '.join(subtask.labels)}."
+                f"{name}: got columns {', '.join(map(str, frame.columns))}; expected {', '.join(expected)}."
             )
         if frame.index.has_duplicates:
             raise RunFileError(f"{name}: got an id twice; expected each image once.")
-        values = frame[list(subtask.labels)].to_numpy()
+        if not subtask.plain:
+            values = (frame[heading].tolist() for heading in expected)
+            rows[name] = dict(zip(frame.index, zip(*values, strict=True), strict=True))
+            continue
+        matrix = frame[expected].to_numpy()
         try:
-            rows[name] = {i: subtask.from_row(row) for i, row in zip(frame.index, values, strict=True)}
+            rows[name] = {i: subtask.from_row(row) for i, row in zip(frame.index, matrix, strict=True)}
         except ValueError as error:
             raise RunFileError(f"{error}.") from None
-    return write_run(Path(file), header, list(ids), rows, partial=partial)
+    return write_run(Path(file), header, list(ids), rows, shared=shared, partial=partial)
 
 
 def _as_set(key: str, value: Any) -> str:

@@ -43,7 +43,7 @@ class Dataset:
         """
         if self.task is None or self.table is None or subtask not in self.subtasks:
             have = ", ".join(self.subtasks) or "none"
-            columns = f" with the columns {', '.join(self.task[subtask].headings)}" if self.task else ""
+            columns = f" with the columns {', '.join(self.task[subtask].truth_headings)}" if self.task else ""
             raise DatasetError(
                 f"{self.folder} has no labels for {subtask} (it has: {have}). "
                 f"Train another subtask, or give a dev set{columns}."

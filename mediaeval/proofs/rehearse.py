@@ -13,6 +13,7 @@ from mediaeval.proofs.submit import write_and_verify
 from mediaeval.runs import RunFolder
 from mediaeval.steps.predict import write_tables
 from mediaeval.steps.scoring import read_back, value
+from mediaeval.steps.shared_columns import free_columns
 from mediaeval.steps.tables import F1_TOLERANCE, rows_of
 from mediaeval.steps.trained_run import TrainedRun
 from submission.runfile import read_run
@@ -50,7 +51,9 @@ def rehearse(folder: RunFolder, task: Task, *, device: str = "auto") -> Rehearse
     images = run.images(replace(dataset, ids=tuple(ids), missing=()))
     with passing_folder(folder.runs_dir) as tables:
         write_tables(run, images, ids, tables)
-        write_and_verify(run, tables, ids, tables / "run.csv", partial=True)
+        # what stands beside the answers in a dev set may be anything that the column allows
+        shared = {column.heading: {image_id: image_id for image_id in ids} for column in free_columns(task)}
+        write_and_verify(run, tables, ids, tables / "run.csv", partial=True, shared=shared)
         on_disk = read_run(tables / "run.csv", run.header).labels
     scores, problems = {}, []
     for subtask in run.subtasks:

@@ -13,6 +13,7 @@ from mediaeval.proofs.submit import write_and_verify
 from mediaeval.records import PredictionRecord
 from mediaeval.runs import RunFolder, versions
 from mediaeval.steps.predict import write_tables
+from mediaeval.steps.shared_columns import shared_values
 from mediaeval.steps.tables import read_probabilities
 from mediaeval.steps.trained_run import TrainedRun
 from submission.compare import Flip, difference
@@ -112,7 +113,8 @@ def _rebuilt(run: TrainedRun, predicted: PredictionRecord, damaged: list[str]) -
             changed.append(f"images: {len(other)} are not those predicted then ({', '.join(other[:5])}).")
         write_tables(run, images, dataset.ids, new)
         partial = len(run.records) < len(task.names)
-        sha256, _ = write_and_verify(run, new, dataset.ids, new / "run.csv", partial=partial)
+        shared = shared_values(task, Path(predicted.data), dataset.ids)
+        sha256, _ = write_and_verify(run, new, dataset.ids, new / "run.csv", partial=partial, shared=shared)
         same = (new / "run.csv").read_bytes() == folder.run_csv.read_bytes()
         flips = () if same else _flips(run, new)
     covered = run.manifest.files is not None

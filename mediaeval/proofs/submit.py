@@ -3,7 +3,7 @@
 import csv
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from mediaeval.errors import RunFileError, RunFolderError, first_problems
 from mediaeval.files import file_digest, passing_folder, write_atomically
 from mediaeval.proofs.expected import expected_answer, is_expected
 from mediaeval.runs import RunFolder
+from mediaeval.steps.shared_columns import shared_values
 from mediaeval.steps.tables import SOURCE, read_probabilities
 from mediaeval.steps.trained_run import TrainedRun
 from submission.runfile import read_run, write_run
@@ -68,7 +69,13 @@ def submit(
         target = passing / folder.run_csv.name
         try:
             sha256, n_cells = write_and_verify(
-                run, folder.test, predicted.ids, target, partial=partial, before_publish=before_publish
+                run,
+                folder.test,
+                predicted.ids,
+                target,
+                partial=partial,
+                shared=shared_values(task, Path(predicted.data), predicted.ids),
+                before_publish=before_publish,
             )
         except RunFileError as error:
             problems = [problem.replace(str(target), str(folder.run_csv)) for problem in error.problems]
@@ -106,12 +113,13 @@ def write_and_verify(
     target: Path,
     *,
     partial: bool,
+    shared: Mapping[str, Mapping[str, object]] | None = None,
     before_publish: Callable[[Path], object] = lambda unpublished: None,
 ) -> tuple[str, int]:
     """Write the run file that the tables of probabilities in a folder lead to, and verify it before it takes its name.
 
-    Returns its sha256 and the number of cells compared. `before_publish` is called with the verified file, and may
-    raise.
+    Returns its sha256 and the number of cells compared. `shared`: see `shared_values`. `before_publish` is called with
+    the verified file, and may raise.
     """
     labels = {}
     for subtask in run.subtasks:
@@ -123,7 +131,7 @@ def write_and_verify(
         compared.append(verify(run.folder, tables, unpublished, header))
         before_publish(unpublished)
 
-    sha256 = write_run(target, header, ids, labels, partial=partial, prove=prove)
+    sha256 = write_run(target, header, ids, labels, shared=shared, partial=partial, prove=prove)
     return sha256, compared[0]
 
 

@@ -153,3 +153,18 @@ def test_a_task_may_be_a_name_or_a_file_and_is_that_of_the_settings_without_one(
     (workdir / "mediaeval.toml").write_text('[task]\nfile = "mine.toml"\n')
     assert mediaeval.check_run("run.txt", ids="truth.csv").ok
     assert list(mediaeval.score_run("run.txt", "truth.csv")) == ["flood2020"]
+
+
+def test_answers_of_every_kind_are_written(tmp_path):
+    import pandas as pd
+
+    synthim = pd.DataFrame({"threshold": [0.5, 0.5], "label": [1, 0], "prob": [0.5, 0.25]}, index=["a.jpg", "b.jpg"])
+    mediaeval.write_run(tmp_path / "run.csv", ["b.jpg", "a.jpg"], {"detection": synthim}, task="synthim2025")
+    lines = (tmp_path / "run.csv").read_text().splitlines()
+    assert lines == ["image_id,prob,label,threshold", "b.jpg,0.25,0,0.5", "a.jpg,0.5,1,0.5"]
+    rows = mediaeval.ranked_list({"q1": {"d1": 0.5, "d2": 2.0}}, task="ranked")
+    assert rows == {"q1": (("d2", 1, 2.0), ("d1", 2, 0.5))}
+    with pytest.raises(mediaeval.UserError, match="got columns prob; expected prob, label, threshold"):
+        mediaeval.write_run(tmp_path / "other.csv", ["a.jpg"], {"detection": synthim[["prob"]]}, task="synthim2025")
+    with pytest.raises(mediaeval.UserError, match=r"got ''; expected one whose answers are ranked lists \(none"):
+        mediaeval.ranked_list({}, task="flood2020")

@@ -11,7 +11,7 @@ from PIL import Image
 
 from mediaeval.config import load_config
 from mediaeval.data.dataset import load_dataset
-from mediaeval.errors import ConfigError, RunFileError, RunFolderError
+from mediaeval.errors import ConfigError, DatasetError, RunFileError, RunFolderError
 from mediaeval.proofs.replay import replay
 from mediaeval.proofs.reproduce import reproduce
 from mediaeval.proofs.send import send
@@ -19,6 +19,7 @@ from mediaeval.runs import open_run, run_folder
 from mediaeval.steps.compare import compare_runs
 from mediaeval.steps.ensemble import make_ensemble
 from mediaeval.steps.predict import predict
+from mediaeval.steps.shared_columns import shared_values
 from mediaeval.steps.train import train
 from mediaeval.steps.trained_run import TrainedRun
 from submission.desk.measures import measures_of
@@ -55,6 +56,9 @@ type = "set"
 [[columns]]
 heading = "warm"
 type = "flag"
+[[columns]]
+heading = "key"
+type = "text"
 [[rules]]
 rule = "threshold"
 label = "night"
@@ -87,7 +91,7 @@ NAMES = list(SCENES.names)
 def draw(folder: Path, n: int, prefix: str, seed: int) -> Path:
     """n pictures from black to white, red or blue: what is answered follows from how light and how red they are."""
     (folder / "images").mkdir(parents=True)
-    rows = [["image", "night", "light", "dark", "things", "warm"]]
+    rows = [["image", "key", "night", "light", "dark", "things", "warm"]]
     rng = np.random.default_rng(seed)
     for k in range(n):
         level, warm = rng.uniform(10, 90), k % 3 == 0
@@ -96,18 +100,26 @@ def draw(folder: Path, n: int, prefix: str, seed: int) -> Path:
         Image.fromarray(pixels).save(folder / f"images/{prefix}{k}.jpg", quality=90)
         things = ["sun" if level > 60 else "lamp", *(["fire"] if warm else [])]
         rows.append(
-            [f"{prefix}{k}.jpg", int(level < 35), f"{level:.3f}", f"{100 - level:.3f}", ";".join(things), int(warm)]
+            [
+                f"{prefix}{k}.jpg",
+                f"key{k}",
+                int(level < 35),
+                f"{level:.3f}",
+                f"{100 - level:.3f}",
+                ";".join(things),
+                int(warm),
+            ]
         )
     with (folder / "labels.csv").open("w", newline="") as file:
         csv.writer(file, lineterminator="\n").writerows(rows)
     return folder
 
 
-QUICK = ("levels.classifier.folds=2", "levels.classifier.epochs=3")
+QUICK = ("levels.classifier.folds=2", "levels.classifier.epochs=3", "levels.classifier.ensemble=1")
 
 
 def config(folder: Path, classifier: str = "logistic", sets=QUICK):
-    own = [f"features.store='{folder}/store'", "split.folds=3", *(f"{name}.augment=0" for name in NAMES)]
+    own = [f"features.store='{folder}/store'", "split.folds=2", *(f"{name}.augment=0" for name in NAMES)]
     own += [f"{name}.classifier.name={classifier}" for name in NAMES if name != "levels"]
     return load_config(task=SCENES, data=str(folder / "dev"), use="handcrafted", sets=[*own, *sets])
 
@@ -116,8 +128,8 @@ def config(folder: Path, classifier: str = "logistic", sets=QUICK):
 def folder(tmp_path_factory) -> Path:
     """Dev set and test set, and the runs `first` and `second`; `first` is predicted."""
     folder = tmp_path_factory.mktemp("scenes")
-    draw(folder / "dev", 48, "d", 0)
-    draw(folder / "test", 24, "t", 1)
+    draw(folder / "dev", 36, "d", 0)
+    draw(folder / "test", 12, "t", 1)
     train(config(folder), NAMES, run_folder("first", folder / "runs"), device="cpu")
     ridge = config(folder, "kernel", ["levels.classifier.name=ridge"])
     train(ridge, NAMES, run_folder("second", folder / "runs"), device="cpu")
@@ -148,9 +160,9 @@ def test_each_kind_has_its_own_metric_thresholds_and_head(folder):
         "sun",
     ]
     levels = records["levels"]
-    assert levels.thresholds == {} and levels.out_of_fold.thresholds == ({}, {}, {})
+    assert levels.thresholds == {} and levels.out_of_fold.thresholds == ({}, {})
     assert levels.choice["head"] in ("ridge", "network") and levels.choice["of"] == 2
-    assert set(levels.choice["scores"]) == {"ridge", "network"} and len(levels.out_of_fold.choice) == 3
+    assert set(levels.choice["scores"]) == {"ridge", "network"} and len(levels.out_of_fold.choice) == 2
     assert 20 < levels.prior["light"] < 80, "an image that cannot be read gets the mean"
     written = json.loads((first(folder).subtask("levels") / "subtask.json").read_text())
     assert written["out_of_fold"]["value"] == levels.out_of_fold.f1 and "per_label" not in written["validation"]
@@ -160,7 +172,8 @@ def test_its_run_file_obeys_the_rules_and_every_proof(folder):
     run = first(folder)
     assert send(run, SCENES, device="cpu").submitted.subtasks == tuple(NAMES)
     lines = run.run_csv.read_text().splitlines()
-    assert lines[0] == "image,prob,night,threshold,light,dark,things,warm" and lines[1].startswith("t0.jpg,")
+    assert lines[0] == "image,prob,night,threshold,light,dark,things,warm,key"
+    assert lines[1].startswith("t0.jpg,") and lines[1].endswith(",key0"), "the key is that of the test list"
     rows = list(csv.DictReader(lines))
     assert len({row["threshold"] for row in rows}) == 1
     assert all((row["night"] == "1") == (float(row["prob"]) >= float(row["threshold"])) for row in rows)
@@ -200,6 +213,25 @@ def test_runs_are_compared_and_combined_by_their_own_metrics(folder):
     send(both, SCENES, device="cpu")
     with pytest.raises(RunFolderError, match="--how vote: levels asks for numbers, and votes are counted for labels"):
         make_ensemble(runs, run_folder("votes", folder / "runs"), SCENES, how="vote")
+
+
+def test_a_test_list_without_a_column_of_every_run_is_named(folder):
+    (folder / "list.csv").write_text("image\nt0.jpg\n")
+    with pytest.raises(DatasetError, match=r"got no column 'key'; expected it, since scenes has it in every row"):
+        shared_values(SCENES, folder / "list.csv", ["t0.jpg"])
+    assert shared_values(SCENES, folder / "test", ["t3.jpg"]) == {"key": {"t3.jpg": "key3"}}
+
+
+def test_images_that_cannot_be_read_get_what_is_usual(folder):
+    run = TrainedRun.open(first(folder), SCENES)
+    images = run.images(load_dataset(folder / "test", SCENES)).some(["t1.jpg"])
+    tables = run.probabilities(images, ["t1.jpg", "t2.jpg"])
+    assert list(tables["levels"]["source"]) == ["model", "fallback"]
+    answers = {one.name: run.answers(one, tables[one.name])["t2.jpg"] for one in run.subtasks}
+    light, dark = answers["levels"]
+    assert abs(light - run.records["levels"].prior["light"]) < 1e-3 and light + dark == 100
+    assert answers["things"][0], "not an empty set, which the column does not allow"
+    assert answers["when"][0] == run.records["when"].prior["prob"]
 
 
 def test_a_system_is_not_trained_on_scores(folder):
