@@ -94,7 +94,7 @@ OPTIONS = st.lists(st.lists(LISTS, max_size=2).map("".join), min_size=2, max_siz
 PARTS = st.one_of(LISTS, st.just("*"), OPTIONS.map(lambda options: f"{{{','.join(options)}}}"))
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(st.lists(PARTS, min_size=1, max_size=7).map("".join), st.text("abc", max_size=9))
 @example("*[a-c]{2}{a,[ab]{1,3}}*b", "abab")
 def test_it_matches_as_a_slow_matcher_that_tries_everything(pattern, text):
