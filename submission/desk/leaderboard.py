@@ -61,7 +61,9 @@ class Leaderboard:
                 place = entry.places.get(measure.subtask.name) if len(self.ranking) > 1 else None
                 cells.append(_cell(entry.run.scores.get(measure.key), place if measure.key in ranking else None))
             rows.append([*cells, entry.problems])
-        return ["rank", "file", *(measure.key for measure in self.measures), "problems"], rows
+        several = len(self.ranking) > 1
+        titles = [f"{one.subtask.name} {one.title}" if several else one.title for one in self.measures]
+        return ["rank", "file", *titles, "problems"], rows
 
     @property
     def ranking(self) -> tuple[Measure, ...]:

@@ -73,7 +73,7 @@ def moved_rows(answers: Answers, measures: Sequence[Measure], ids: Sequence[str]
         if tried:
             moved, images = of_rows(order)
             columns = np.flatnonzero(np.any([places[name] for name in found.subtasks], axis=0))
-            here, there = likelihood.expected[np.ix_(images, columns)], standard[np.ix_(moved, columns)]
+            here, there = likelihood.expected[images][:, columns], standard[moved][:, columns]
             if not beyond_chance(here, there, tried, LEVEL):
                 continue
         of_task = [place for name in found.subtasks for place in subtasks[name].task.places_of(subtasks[name].subtask)]

@@ -29,7 +29,7 @@ def problem_codes() -> str:
     parts = {
         "Form, found by `check` always:": CODES,
         "JSON, archives, and names of files, found by `check` where the task has them:": CONTAINER_CODES,
-        "Meaning, found by `check --data --dev`:": IMAGE_CODES,
+        "Meaning, found by `check --data --dev`, some also by `check --truth`:": IMAGE_CODES,
         "Oddities, warnings of `check --data --dev`:": ODDITY_CODES,
     }
     return "\n".join(
