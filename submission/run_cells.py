@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from submission.errors import RunFileError
@@ -19,16 +19,15 @@ _RANKED = (DocumentKind, RankKind, ScoreKind)  # the values of a row of a ranked
 _WITHOUT_LETTERS = (LabelKind, FlagKind, ScoreKind, RankKind)  # kinds whose cells are known to be writable
 
 
-def cells_of_run(header: Header, ids: Sequence[str], labels: Labels, shared: Shared) -> list[Row]:
-    """Return id and cells of each row, in the order of `ids` and of `header`; arguments as for `runfile.format_run`.
+def cells_of_run(header: Header, ids: Sequence[str], labels: Labels, shared: Shared) -> Iterator[Row]:
+    """Yield id and cells of each row, in the order of the file; arguments as for `runfile.format_run`.
 
     Raises RunFileError with everything that is wrong with any of them.
     """
     run = _Run(header, ids, labels, shared)
-    rows = run.rows()
+    yield from run.rows()
     if run.problems:
         raise RunFileError(*run.problems)
-    return rows
 
 
 def answer_places(subtask: Subtask) -> list[int]:
@@ -64,8 +63,8 @@ class _Run:
         self.ids = list(ids)
         self.listed = set(self.ids) if not self.problems else set()
 
-    def rows(self) -> list[Row]:
-        """Return the rows, as far as there are no problems."""
+    def rows(self) -> Iterator[Row]:
+        """Yield the rows, if there are no problems."""
         coverage = self.task.layout.coverage
         of_subtasks = [self.labels.get(subtask.name) or {} for subtask in self.header.subtasks]
         if coverage == "subset":
@@ -73,25 +72,22 @@ class _Run:
         if coverage == "extra":
             self.ids += dict.fromkeys(image_id for of in of_subtasks for image_id in of if image_id not in self.listed)
             self.problems += self._id_problems(self.ids) if not self.problems else []
-        columns: dict[str, dict[str, list[str]]] = {}  # heading → image id → a cell for each row
-        for subtask in self.header.subtasks:
-            of_ids = self._of_subtask(subtask)
-            for k, place in enumerate(answer_places(subtask)):
-                cells = {image_id: [row[k] for row in rows] for image_id, rows in of_ids.items()}
-                columns[subtask.headings[place]] = cells
+        if self.task.layout.order == "sorted" and not self.problems:
+            self.ids.sort()
+        cells = [self._of_subtask(subtask) for subtask in self.header.subtasks]
+        n_rows = {image_id: len(rows) for image_id, rows in cells[0].items()} if self.task.is_ranked else {}
+        shared = self._of_shared(n_rows)
         if self.problems:
-            self._of_shared({})
-            return []
-        n_rows = {image_id: len(rows) for image_id, rows in next(iter(columns.values())).items()}
-        columns |= self._of_shared(n_rows)
-        if self.problems:
-            return []
-        in_order = [columns[heading] for heading in self.header.headings if heading is not None]
-        return [
-            (image_id, list(cells))
-            for image_id in self.ids
-            for cells in zip(*(column[image_id] for column in in_order), strict=True)
-        ]
+            return
+        # where each column takes its cells: image id → rows, place in a row; a shared one has a cell a row
+        sources: dict[str, tuple[dict[str, Any], int | None]] = {heading: (of, None) for heading, of in shared.items()}
+        for subtask, of_ids in zip(self.header.subtasks, cells, strict=True):
+            sources |= {subtask.headings[place]: (of_ids, k) for k, place in enumerate(answer_places(subtask))}
+        columns = [sources[heading] for heading in self.header.headings if heading is not None]
+        for image_id in self.ids:
+            of_id = [(of[image_id], k) for of, k in columns]
+            for number in range(n_rows.get(image_id, 1)):
+                yield image_id, [rows[number] if k is None else rows[number][k] for rows, k in of_id]
 
     def _of_subtask(self, subtask: Subtask) -> dict[str, list[tuple[str, ...]]]:
         """Return image id → the cells of its rows: one row, or those of a ranked list."""

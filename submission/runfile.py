@@ -41,8 +41,6 @@ def format_run(header: Header, ids: Sequence[str], labels: Labels, shared: Share
     """
     rows = cells_of_run(header, ids, labels, shared or {})
     layout = header.task.layout
-    if layout.order == "sorted":
-        rows.sort(key=lambda row: row[0])  # rows of one query stay in their order
     if not layout.is_table:
         from submission.jsonrun import format_json
 
@@ -108,7 +106,7 @@ def _table(path: Path, body: Body, header: Header) -> LabelTable:
     task, names = header.task, body.columns.names
     meanings = [meaning for meaning in body.columns.meanings if meaning is not None]
     headings = [meaning for meaning in meanings if meaning != ID]
-    columns = dict(zip(headings, zip(*(cells for _, _, cells in body.cells()), strict=True), strict=True))
+    columns = dict(zip(headings, body.columns_of_cells(), strict=True))
     labels: dict[str, dict[str, Label]] = {}
     for subtask in task.subtasks:
         if subtask.name not in body.columns.subtasks:

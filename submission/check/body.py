@@ -75,6 +75,14 @@ class Body:
                 image_id = "" if position is None or position >= len(cells) else cells.pop(position)
                 yield number, image_id, cells
 
+    def columns_of_cells(self) -> Sequence[Sequence[str]]:
+        """Return the cells of each column but that of the ids, of a file without problems."""
+        if self.columns.id_position != 0 or self.lines.quoted:
+            return list(zip(*(cells for _, _, cells in self.cells()), strict=True))
+        between, width = self.lines.delimiter + self.lines.padding, len(self.rules) + 1
+        cells = between.join(self.lines.lines[self.start :]).split(between)
+        return [cells[place::width] for place in range(1, width)]
+
     def _read_plain(self) -> None:
         """Read lines that begin with their id and hold no quotes."""
         skipped = array("Q")  # numbers of lines that are no rows

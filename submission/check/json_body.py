@@ -112,5 +112,9 @@ class JsonBody(Body):
         for line, image_id, cells in JsonRows(self._text, self._header, True, Findings()):
             yield line, image_id, cells or ()
 
+    def columns_of_cells(self) -> Sequence[Sequence[str]]:
+        """Return the cells of each column but that of the ids, of a file without problems."""
+        return list(zip(*(cells for _, _, cells in self.cells()), strict=True))
+
     def _find_index_column(self) -> None:
         """There is none: keys name the values."""
