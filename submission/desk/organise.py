@@ -20,7 +20,7 @@ from submission.csvfile import LARGEST
 from submission.desk.bundle import bundle_files
 from submission.desk.kaggle import kaggle_metric
 from submission.desk.measures import measures_of
-from submission.desk.trial import suffix_of, trial_of
+from submission.desk.trial import sample_name, trial_of
 from submission.errors import LabelFileError, RunFileError
 from submission.reading import read_regular
 from submission.score import read_truth
@@ -70,17 +70,16 @@ def organise(task: Task, truth_file: Path, out: Path, *, dev: Path | None = None
         )
     if out.is_dir() and any(out.iterdir()):
         raise RunFileError(f"{out}: got a folder that is not empty; expected a new or an empty one. Give another.")
-    trial, suffix = trial_of(task, truth.ids, header), suffix_of(task)
-    sample = (f"run{suffix}", trial.sound)
+    trial, name = trial_of(task, truth.ids, header), sample_name(task)
     reference = (truth_file.suffix or ".csv", read_regular(truth_file, LARGEST))
-    bundle = bundle_files(task, header, measures, reference, sample)
+    bundle = bundle_files(task, header, measures, reference, (name, trial.sound))
     files = {
         "codabench.zip": zipped(bundle),
         "kaggle_metric.py": kaggle_metric(task).encode(),
-        f"trial/run{suffix}": trial.sound,
+        f"trial/{name}": trial.sound,
     }
-    for number, (name, data) in enumerate(trial.faulty.items(), 1):
-        files[f"trial/faulty/{number:02d}-{_plain(name)}{suffix}"] = data
+    for number, (fault, data) in enumerate(trial.faulty.items(), 1):
+        files[f"trial/faulty/{number:02d}-{_plain(fault)}{Path(name).suffix}"] = data
     _write(files, out)
     return Organised(out, tuple(files), tuple(one.key for one in measures), len(trial.faulty))
 

@@ -54,7 +54,8 @@ class Rewriting:
             return self._json(rows)
         lines = [[self.header.cells[0], *(column.heading for column in self.columns)]] if self.layout.header else []
         lines += [[image_id, *cells] for image_id, cells in rows]
-        if any(set(_UNWRITABLE + self.layout.separator) & set(cell) for cells in lines for cell in cells):
+        splits = set(_UNWRITABLE + (self.layout.separator.strip(" ") or " "))
+        if any(splits & set(cell) for cells in lines for cell in cells):
             return None  # it would fall apart into other cells
         end = "\r\n" if self.layout.line_end == "crlf" else "\n"
         return "".join(self.layout.separator.join(cells) + end for cells in lines).encode()

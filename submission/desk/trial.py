@@ -6,8 +6,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from submission.check import find_problems
+from submission.check.run_names import inner_pattern
 from submission.desk.sources import SUFFIXES
 from submission.faults import FORM, Fault, faults_of, spoil
+from submission.patterns import Pattern, PatternError
 from submission.task import Header, Task
 from submission.taskfile.example import run_of
 
@@ -37,11 +39,25 @@ def trial_of(task: Task, ids: Sequence[str], header: Header) -> Trial:
     return Trial(sound, faulty)
 
 
-def suffix_of(task: Task) -> str:
-    """Return the ending of the names of run files: that of the task's pattern, else of its container."""
-    named = [kind.file.text for kind in task.runs if kind.file]
-    suffix = next((end for text in named for end in SUFFIXES if text.endswith(end)), None)
-    return suffix or f".{task.layout.container}"
+def sample_name(task: Task) -> str:
+    """Return a name that a run file of the task may have, such as `run.csv`, or one of the first kind of runs."""
+    plain = f"run.{task.layout.container}"
+    for kind in task.runs:
+        pattern = inner_pattern(kind) if kind.zip else kind.file
+        if pattern is None:
+            return plain
+        suffix = next((end for end in SUFFIXES if pattern.text.endswith(end)), "")
+        for name in (plain, f"run{suffix}", _filled(pattern, kind.kind), pattern.example()):
+            if name and pattern.matches(name) is not None:
+                return name
+    return plain
+
+
+def _filled(pattern: Pattern, kind: str) -> str:
+    try:
+        return pattern.fill(team="team", kind=kind, run="1")
+    except PatternError:  # a part of it is open
+        return ""
 
 
 def _spoilt(task: Task, sound: bytes) -> Iterator[tuple[str, bytes]]:

@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 
 from submission.__main__ import main
+from submission.check.answers import read_answers
 from submission.desk.codabench import score_folder
 from submission.desk.leaderboard import leaderboard
 from submission.desk.organise import organise
 from submission.desk.sources import run_sources
 from submission.errors import LabelFileError, RunFileError
-from submission.taskfile import parse_task
+from submission.taskfile import load_task, parse_task, task_names
+from submission.taskfile.example import example_ids, run_of
 
 SKY = """
 name = "sky2030"
@@ -286,6 +288,32 @@ def test_the_metric_for_kaggle_gives_the_same_score(desk):
     assert metric["score"](solution, submission, "id") == pytest.approx(entry.run.scores["mood_f1_weighted"].value)
     with pytest.raises(metric["ParticipantVisibleError"], match="Nothing is scored, since no answer can be read"):
         metric["score"](solution, submission.assign(id="x"), "id")
+
+
+def truth_of(task, ids):
+    """A truth that is the sample run with its answers turned round, or judgements of its documents."""
+    if task.name == "ranked":
+        return "".join(f"{query} 0 doc{k} {k % 2}\n" for query in ids for k in range(1, 5))
+    values = list(read_answers(run_of(task, ids), ids, task.header).values.values())[::-1]
+    headings = [heading for subtask in task.subtasks for heading in subtask.truth_headings]
+    places = [[column.heading for column in task.columns].index(heading) for heading in headings]
+    lines = [",".join([one, *(str(cells[place]) for place in places)]) for one, cells in zip(ids, values, strict=True)]
+    return ",".join([task.id_column, *headings]) + "\n" + "\n".join(lines) + "\n"
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=pytest.mark.slow) for name in task_names()])
+def test_every_task_is_taken_as_the_command_scores_it(name, tmp_path):
+    task = load_task(name)
+    ids = example_ids(task, 30)
+    desk = Desk(tmp_path, task, truth_of(task, ids))
+    (sound,) = (path for path in (desk.folder / "desk/trial").iterdir() if path.is_file())
+    assert desk.organised.faulty == 40
+    for path in (sound, *faulty(desk)):
+        data = path.read_bytes()
+        desk.send(data, sound.name)
+        assert desk.score() == 0
+        desk.compare(data, sound.name)
+        assert desk.scores()["valid"] == (path == sound), path.name
 
 
 def test_a_truth_that_does_not_fit_and_a_folder_that_is_not_empty_are_refused(tmp_path, capsys):

@@ -11,6 +11,7 @@ from submission.desk.repair import repaired, write_repaired
 from submission.errors import RunFileError
 from submission.faults import FORM, faults_of, spoil
 from submission.task import Subtask, Task
+from submission.taskfile import load_task
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021 as TASK
 
 IDS = ["b1", "c", "a", "007"]
@@ -124,3 +125,11 @@ def test_the_command_lists_corrections_and_what_is_left(tmp_path, capsys):
     assert main([*call[:2], str(tmp_path / "other.csv"), *call[3:], "--json"]) == 1
     printed = json.loads(capsys.readouterr().out)
     assert (printed["written"], printed["ok"], len(printed["corrected"]), len(printed["left"])) == (True, False, 2, 1)
+
+
+def test_a_task_whose_cells_hold_blanks_and_are_separated_by_a_comma_and_a_blank(tmp_path):
+    task = load_task("motility2022")
+    header = ", ".join(task.header.cells)
+    (tmp_path / "run.csv").write_text(f"\ufeff{header}\r\n1, 25, 70, 5\r\n2,30,60 , 10\r\n")
+    repair = repaired(tmp_path / "run.csv", ["1", "2"], task.header)
+    assert repair.data == f"{header}\n1, 25, 70, 5\n2, 30, 60, 10\n".encode()
