@@ -248,7 +248,9 @@ def read_csv_by_id(path: Path, task: Task | None = None, ids: Collection[str] = 
     Raises DatasetError when it cannot be read, with every problem; see `submission.table.read_table`.
     """
     try:
-        headings = tuple(dict.fromkeys((*ID_COLUMNS, *(task.id_columns if task else ()))))
+        taken = {column.heading.lower() for column in task.columns} if task else set()  # a second key may be an `id`
+        known = (*(name for name in ID_COLUMNS if name not in taken), *(task.id_columns if task else ()))
+        headings = tuple(dict.fromkeys(known))
         table = read_table(Path(path), headings, ids, extension=task is not None and task.layout.extension)
     except LabelFileError as error:
         raise DatasetError(*error.problems) from None

@@ -25,7 +25,7 @@ from mediaeval.steps.trained_run import TrainedRun
 from submission.desk.measures import measures_of
 from submission.ledger import Ledger
 from submission.runfile import read_run
-from submission.taskfile import parse_task
+from submission.taskfile import load_task, parse_task
 
 pytestmark = pytest.mark.integration
 
@@ -220,6 +220,58 @@ def test_a_test_list_without_a_column_of_every_run_is_named(folder):
     with pytest.raises(DatasetError, match=r"got no column 'key'; expected it, since scenes has it in every row"):
         shared_values(SCENES, folder / "list.csv", ["t0.jpg"])
     assert shared_values(SCENES, folder / "test", ["t3.jpg"]) == {"key": {"t3.jpg": "key3"}}
+
+
+def test_a_second_key_may_be_called_id(tmp_path):
+    (tmp_path / "list.csv").write_text("video_id,id\n2_tqQILf2Pk,n7\n")
+    found = shared_values(load_task("memorability2026"), tmp_path / "list.csv", ["2_tqQILf2Pk"])
+    assert found == {"id": {"2_tqQILf2Pk": "n7"}}
+
+
+@pytest.mark.slow
+def test_folders_of_classes_go_the_whole_way(tmp_path):
+    task = load_task("synthim2025")
+    rng = np.random.default_rng(0)
+    for k in range(40):
+        place = tmp_path / ("test" if k % 4 == 0 else f"dev/{['0_real', '1_fake'][k % 2]}")
+        place.mkdir(parents=True, exist_ok=True)
+        pixels = np.clip(rng.normal([90, 170][k % 2], 25, (32, 32, 3)), 0, 255).astype(np.uint8)
+        Image.fromarray(pixels).save(place / f"x{k}.{['jpg', 'png'][k % 3 == 0]}")
+    sets = [f"features.store='{tmp_path}/store'", "split.folds=2", "classifier.name=logistic", "augment=0"]
+    own = load_config(task=task, data=str(tmp_path / "dev"), use="handcrafted", sets=sets)
+    run = run_folder("first", tmp_path / "runs")
+    [trained] = train(own, ["detection"], run, device="cpu")
+    assert trained.out_of_fold.record.f1 > 0.9 and trained.task.short("prob") == "fake"
+    predict(run, task, tmp_path / "test", device="cpu")
+    send(run, task, device="cpu")
+    ids = [line.split(",")[0] for line in run.run_csv.read_text().splitlines()[1:]]
+    assert ids == sorted(path.name for path in (tmp_path / "test").iterdir())
+
+
+@pytest.mark.slow
+@pytest.mark.shared
+def test_ratings_of_photographs_are_ranked_better_than_by_chance(tmp_path, shared):
+    """Valence and arousal of OASIS from colours and edges alone; photographs of one concept are held out together."""
+    columns = '[[columns]]\nheadings = ["Valence_mean", "Arousal_mean"]\ntype = "score"\nlow = 1\nhigh = 7\n'
+    task = parse_task(f'name = "affect"\n{columns}[[metrics]]\nmetric = "spearman"\n', "affect.toml")
+    norms = shared / "oasis/norms.csv"
+    dev = tmp_path / "dev"
+    dev.mkdir()
+    (dev / "images").symlink_to(shared / "oasis/images")
+    (dev / "norms.csv").write_bytes(norms.read_bytes())
+    scores = {}
+    for name in ("ridge", "network"):
+        sets = [
+            f"features.store='{tmp_path}/store'",
+            "split.folds=5",
+            f"split.groups='{norms}:concept'",
+            f"classifier.name={name}",
+        ]
+        own = load_config(task=task, data=str(dev), use="handcrafted", sets=sets)
+        [trained] = train(own, ["affect"], run_folder(name, tmp_path / "runs"), refit=False, device="cpu")
+        scores[name] = trained.out_of_fold.record
+    assert all(record.interval[0] > 0 and record.n_images == 483 for record in scores.values())
+    assert set(scores["ridge"].per_column) == {"Valence_mean", "Arousal_mean"}
 
 
 def test_images_that_cannot_be_read_get_what_is_usual(folder):
