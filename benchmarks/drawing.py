@@ -221,8 +221,10 @@ class _Drawing:
     def runs(self) -> list[dict[str, Any]]:
         if self.chance(0.5):
             return []
-        zipped = {"zip": "{team}_open.zip"} if self.chance(0.5) else {}
-        return [{"kind": "open", "file": "*", "required": True, "most": 2} | zipped]
+        named = {"file": "{team}_open.txt"}
+        if self.chance(0.5):
+            named = {"file": "*.txt", "zip": "{team}_open.zip"}
+        return [{"kind": "open", "required": True, "most": 2} | named]
 
     def pick(self, *values: Any) -> Any:
         return values[int(self.rng.integers(len(values)))]

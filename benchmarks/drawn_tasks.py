@@ -3,8 +3,8 @@
     python -m benchmarks.drawn_tasks [TASKS] [FIRST SEED]
 
 A task file is drawn with a random container, separator, header, line end, rules for ids, kinds of columns, rules across
-columns and kinds of runs; then a sound run, and each fault of submission/faults/ that it gives an occasion for. Prints
-what was tried, and what was missed.
+columns and kinds of runs; then a sound run, each fault of submission/faults/ that it gives an occasion for, and those
+of names and archives. Prints what was tried, and what was missed.
 """
 
 from __future__ import annotations
@@ -13,12 +13,15 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
 from benchmarks.drawing import DrawnTask, draw
 from submission.check import find_problems
+from submission.check.sent import check_bytes
 from submission.faults import FORM, Fault, faults_of, spoil
+from submission.faults.archive import packed, spoilt_archives
 
 
 @dataclass
@@ -45,6 +48,8 @@ def try_task(seed: int, outcome: Outcome) -> None:
     if found := _codes(drawn, drawn.data):
         outcome.wrong.append(f"task {seed}: a sound run has {', '.join(found)}")
         return
+    if drawn.task.runs:
+        _try_names(seed, drawn, outcome)
     for number, fault in enumerate(faults_of(drawn.task)):
         spoilt = spoil(fault, drawn.data, np.random.default_rng((seed, number)))
         if spoilt is None:
@@ -56,6 +61,24 @@ def try_task(seed: int, outcome: Outcome) -> None:
         if bool(found) != (fault.kind == FORM):
             what = "is not found" if fault.kind == FORM else f"gives {', '.join(found)}"
             outcome.wrong.append(f"task {seed} ({drawn.task.layout.container}): {fault.name!r} {what}")
+
+
+def _try_names(seed: int, drawn: DrawnTask, outcome: Outcome) -> None:
+    """Try the file as it is sent, and every fault of its name and of its archive."""
+    kind = drawn.task.runs[0]
+    name = "team_open.zip" if kind.zip else "team_open.txt"
+    sound = packed(("team.txt", drawn.data)) if kind.zip else drawn.data
+    tried = [("the file as it is sent", name, sound, False), ("another name", f"x{name}x", sound, True)]
+    tried.append(("the name of another kind", name.replace("open", "closed"), sound, True))
+    if kind.zip:
+        tried.append(("another inner name", name, packed(("team.csv", drawn.data)), True))
+        tried += [(fault, name, data, True) for fault, data in spoilt_archives("team.txt", drawn.data)]
+    for fault, called, data, is_wrong in tried:
+        report = check_bytes(data, Path(called), drawn.ids, drawn.task.header)
+        outcome.tried["sending"] += is_wrong
+        outcome.names[fault] += is_wrong
+        if report.ok == is_wrong:
+            outcome.wrong.append(f"task {seed}: {fault!r} {'is not found' if is_wrong else report.text()}")
 
 
 def _codes(drawn: DrawnTask, data: bytes) -> list[str]:

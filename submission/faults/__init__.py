@@ -11,6 +11,7 @@ labels.py    the faults of class names and flags in the CSV of a dev set, as in 
 sheet.py     the run file of any task as a table of cells: read, written, and whether it is still sound
 file.py, json_file.py, columns.py, cells.py, sets.py, ids.py, rows.py   faults of form of any task
 meaning.py   faults of meaning of any task
+archive.py   faults of the zip archive in which a run is sent
 """
 
 from submission.faults.any_task import faults_of, spoil

@@ -30,12 +30,18 @@ _OF_ANY: Values = [
     ("nan", lambda cell: "nan"),
     ("a blank before", lambda cell: f" {cell}"),
     ("a blank behind", lambda cell: f"{cell} "),
+    ("a blank that does not break", lambda cell: f"{cell}\u00a0"),
+    ("a mark that does not show", lambda cell: f"{cell}\u200b"),
 ]
+_WIDE = {ord("0") + digit: 0xFF10 + digit for digit in range(10)}
 _OF_NUMBERS: Values = [
     ("a decimal comma", lambda cell: cell.replace(".", ",")),
     ("a percent sign", lambda cell: f"{cell}%"),
     ("infinity", lambda cell: "inf"),
     ("a word", lambda cell: "high"),
+    ("a number of base 16", lambda cell: "0x1"),
+    ("digits of another script", lambda cell: cell.translate(_WIDE)),
+    ("a comma within thousands", lambda cell: "1,234.5"),
     ("an underscore within digits", lambda cell: f"{cell[:1]}_{cell[1:]}"),
     ("a bracket around", lambda cell: f"[{cell}]"),
 ]
@@ -68,6 +74,10 @@ def _values(kind: Kind) -> Values:
             ("a probability", lambda cell: "0.73" if cell == "1" else "0.27"),
             ("2", lambda cell: "2"),
             ("-1", lambda cell: "-1"),
+            ("a sign", lambda cell: f"+{cell}"),
+            ("a leading zero", lambda cell: f"0{cell}"),
+            ("an exponent", lambda cell: f"{cell}e0"),
+            ("digits of another script", lambda cell: cell.translate(_WIDE)),
         ]
     if isinstance(kind, LabelKind):
         numbers = {label: str(number) for number, label in enumerate(kind.labels)}
@@ -85,10 +95,11 @@ def _values(kind: Kind) -> Values:
             *_OF_ANY,
             ("a float", lambda cell: f"{cell}.0"),
             ("a word", lambda cell: "first"),
+            ("a leading zero", lambda cell: f"0{cell}"),
             ("-1", lambda cell: "-1"),
         ]
     if isinstance(kind, SetKind):
-        return [*_OF_ANY[:2], *_of_sets(kind)]
+        return [*_OF_ANY, *_of_sets(kind)]
     assert isinstance(kind, TextKind | DocumentKind), f"a kind without faults: {kind}"
     return [_OF_ANY[0], *_OF_ANY[2:]]
 

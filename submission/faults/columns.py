@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -28,6 +29,7 @@ def faults_of_columns(task: Task) -> list[Fault]:
             form("a heading in capitals", _of_one_heading(str.upper)),
             form("a heading with a letter more", _of_one_heading(lambda heading: f"{heading}s")),
             form("a heading with a blank", _of_one_heading(lambda heading: f"{heading} ")),
+            form("headings in another Unicode form", lambda table, rng: [[*map(_decomposed, table[0])], *table[1:]]),
         ]
     if layout.header and layout.container != "json":
         faults.append(form("id column renamed", lambda table, rng: [["the image", *table[0][1:]], *table[1:]]))
@@ -57,6 +59,10 @@ def _of_one_heading(value: Callable[[str], str]) -> Change:
         return table
 
     return change
+
+
+def _decomposed(heading: str) -> str:
+    return unicodedata.normalize("NFD", heading)
 
 
 def _with_more(table: Table) -> Table:

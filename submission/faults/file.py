@@ -40,6 +40,10 @@ def faults_of_file(task: Task) -> list[Fault]:
         form("separator at the end of lines", lambda table, rng: [[*cells, ""] for cells in table]),
         form("a line without its last cell", lambda table, rng: [*table[:-1], table[-1][:-1]]),
         form("a line with one cell more", lambda table, rng: [*table[:-1], [*table[-1], table[-1][-1]]]),
+        form("a NUL byte", lambda table, rng: text(table).replace(table[-1][-1], f"{table[-1][-1]}\0")),
+        form("a line for Excel", lambda table, rng: f"sep={layout.separator[0]}{end}" + text(table)),
+        form("letters of Western Europe", lambda table, rng: _in_latin(text(table))),
+        form("two files in one", lambda table, rng: text(table) + text(table)),
         form("a line of web page", lambda table, rng: f"<html>{end}" + text(table)),
     ]
     if layout.line_end == "lf":
@@ -60,6 +64,12 @@ def faults_of_file(task: Task) -> list[Fault]:
     else:
         faults.append(form("a header", lambda table, rng: text(table, header=True)))
     return faults
+
+
+def _in_latin(text: str) -> bytes:
+    if text.isascii():
+        raise LookupError("all letters are the same in UTF-8")
+    return text.encode("latin-1", errors="replace")
 
 
 def _separated(task: Task, separator: str) -> Change:

@@ -29,6 +29,7 @@ def faults_of_ids(task: Task) -> list[Fault]:
         form("long numeric ids as floats", _each(_as_float)),
         form("numeric ids with a point", _each(_with_point)),
         form("ids without leading zeros", _each(_without_zeros)),
+        form("a mark that does not show behind ids", _each(lambda name: f"{name}\u200b")),
         form("an empty id", _last(lambda name: "")),
         form("ids cut short", _each(lambda name: name[:-1] or "x")),
     ]
