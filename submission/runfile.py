@@ -13,6 +13,7 @@ from submission.check import find_problems
 from submission.check.body import Body
 from submission.check.columns import ID
 from submission.check.form import check_body
+from submission.check.sent import unpacked
 from submission.errors import RunFileError
 from submission.kinds import Kind, ScoreKind, Value
 from submission.labels import LabelTable
@@ -82,14 +83,15 @@ def write_run(
 def read_run(path: Path, header: Header) -> LabelTable:
     """Read a run file of one or more subtasks, strictly: it is what `write_run` writes, byte for byte.
 
-    `header` is the header of a run of the whole task, see `find_problems`. Ids are not compared with a test list.
+    Where the task takes runs in archives, it may be in one. `header` is the header of a run of the whole task, see
+    `find_problems`. Ids are not compared with a test list.
 
     Raises RunFileError with all problems of its form.
     """
     path = Path(path)
     # read once: what was checked is what is taken
     try:
-        data: Path | bytes = read_regular(path, header.task.layout.largest)
+        data: Path | bytes = unpacked(read_regular(path, header.task.layout.largest), path, header.task)
     except (OSError, ValueError):
         data = path  # the check reports what prevents it
     found = Findings()

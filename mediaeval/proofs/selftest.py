@@ -11,9 +11,10 @@ import numpy as np
 
 from mediaeval.errors import RunFileError
 from mediaeval.proofs.align import AlignmentReport
-from submission.check import find_problems
+from submission.check import check_file, find_problems
+from submission.check.sent import check_bytes, unpacked
 from submission.faults import FORM, faults_of, spoil
-from submission.problems import describe
+from submission.faults.archive import spoilt_archives
 from submission.task import Header
 
 logger = logging.getLogger(__name__)
@@ -54,13 +55,10 @@ def self_test(
     to begin with.
     """
     path = Path(path)
-    problems = [p for p in find_problems(path, ids, header, partial=partial) if p.severity == "error"]
-    if problems:
-        raise RunFileError(
-            *(describe(problem, path) for problem in problems),
-            f"{path} is not sound. Correct it before testing it with faults.",
-        )
-    data = path.read_bytes()
+    report = check_file(path, ids, header, partial=partial)
+    if problems := report.errors():
+        raise RunFileError(*problems, f"{path} is not sound. Correct it before testing it with faults.")
+    data = unpacked(path.read_bytes(), path, header.task)
     before = set(check_alignment(path).codes) if check_alignment is not None else set()  # of no fault that is tried
     if before:
         logger.warning(
@@ -82,4 +80,9 @@ def self_test(
                     found_by_images = check_alignment(Path(folder) / "run.csv").codes
                     codes = [code for code in found_by_images if code not in before]
             results.append(FaultOutcome(fault.name, fault.kind, spoilt is not None, tuple(dict.fromkeys(codes))))
+    if report.inner is not None:
+        for name, archive in spoilt_archives(report.inner, data):
+            problems_of = check_bytes(archive, path, ids, header, partial=partial).problems
+            codes = [problem.code for problem in problems_of if problem.severity == "error"]
+            results.append(FaultOutcome(name, FORM, True, tuple(dict.fromkeys(codes))))
     return results

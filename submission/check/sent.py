@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from submission.archive import Opened, base_name, open_archive
+from submission.archive import Fault, Opened, base_name, open_archive
 from submission.check.body import Body
 from submission.check.form import CheckReport, check_body, report_of
 from submission.check.run_names import inner_pattern, name_of, name_problem, takes_archives
 from submission.check.text import read_bytes
+from submission.errors import RunFileError
 from submission.filekind import file_kind
-from submission.problems import Findings, Problem
+from submission.problems import Findings, Problem, describe
 from submission.task import Header, Task
 from submission.wording import either, quoted
 
@@ -43,15 +44,27 @@ def check_named(
     inner = None
     if zipped and takes_archives(task):
         opened = open_run_archive(data, task, path.name)
-        problems += [
-            Problem(one.code, "error", None, None, one.actual, one.expected, one.remedy) for one in opened.faults
-        ]
+        problems += map(_as_problem, opened.faults)
         if opened.content is None:
             return CheckReport(path, 0, (), tuple(problems)), None
         inner, data = opened.name, opened.content
     body = check_body(data, ids, header, partial, found)
     report = report_of(path, body, found)
     return CheckReport(path, report.rows, report.subtasks, (*problems, *report.problems), inner), body
+
+
+def unpacked(data: bytes, path: Path, task: Task) -> bytes:
+    """Return the run file in an archive called `path`, if the task takes runs in archives; else the bytes as they are.
+
+    Raises RunFileError with all that is wrong with the archive.
+    """
+    if not takes_archives(task) or not _is_archive(data):
+        return data
+    opened = open_run_archive(data, task, path.name)
+    problems = [describe(_as_problem(one), path) for one in opened.faults]
+    if problems or opened.content is None:
+        raise RunFileError(*problems)
+    return opened.content
 
 
 def open_run_archive(data: bytes, task: Task, name: str) -> Opened:
@@ -71,6 +84,10 @@ def open_run_archive(data: bytes, task: Task, name: str) -> Opened:
             "zip-inner-name", f"the file {quoted(opened.name)}", wanted, "Rename the file, and make the archive anew."
         )
     return opened
+
+
+def _as_problem(fault: Fault) -> Problem:
+    return Problem(fault.code, "error", None, None, fault.actual, fault.expected, fault.remedy)
 
 
 def _is_archive(data: bytes) -> bool:

@@ -55,8 +55,8 @@ def faults_of_cells(task: Task) -> list[Fault]:
     faults = []
     for kind, heading in first.items():
         for what, value in _values(kind):
-            for few, change in (("a cell", _one), ("cells", _all)):
-                name = f"{heading}: {few} with {what}"
+            for where, change in (("in one cell", _one), ("in every cell", _all)):
+                name = f"{heading}: {what}, {where}"
                 faults.append(Fault(name, FORM, if_unsound(task, change(task, heading, value)), task))
     return faults
 

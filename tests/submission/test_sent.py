@@ -14,6 +14,7 @@ from submission.errors import RunFileError
 from submission.layout import RunKind
 from submission.patterns import Pattern
 from submission.problems import CONTAINER_CODES, describe
+from submission.runfile import read_run
 from submission.task import Subtask, Task
 
 IDS = ["a", "b"]
@@ -104,6 +105,15 @@ def test_a_run_in_an_archive_is_checked_as_any_other_and_named_in_messages(tmp_p
         f"{path}/run.csv:3: sky: got 'rain'; expected clear or fog. Write one of the expected values. [cell-word]",
         f"{path}: 2 rows of sky, 3 problems",
     ]
+
+
+def test_a_run_is_read_from_its_archive(tmp_path):
+    path = tmp_path / "me_constrained.zip"
+    path.write_bytes(archive(("run.csv", SOUND)))
+    assert read_run(path, ZIPPED.header).labels == {"sky": {"a": "clear", "b": "fog"}}
+    path.write_bytes(archive(("run.csv", SOUND), ("notes.txt", b"")))
+    with pytest.raises(RunFileError, match=r"got 2 files: 'run.csv', 'notes.txt' .*\[zip-files\]"):
+        read_run(path, ZIPPED.header)
 
 
 def test_an_archive_is_opened_for_a_task_that_wants_one_alone(tmp_path):
