@@ -81,6 +81,7 @@ bench-faults: .venv/installed
 # Mutated files through every reader of run files, settings, images, weights and records of runs; hours
 fuzz: .venv/tests-installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.fuzz_run_files --files 1000000 --processes 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.drawn_tasks
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.fuzz_settings
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.fuzz_images
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.fuzz_records
