@@ -192,12 +192,21 @@ def _checks(session: _Session) -> None:
     session.mediaeval("score", "score", RUN, "--truth", "truth.csv")
     session.mediaeval("score-partial", "score", "runs/logistic/run.csv", "--truth", "truth.csv", "--dev", "devset")
     session.mediaeval("score-refused", "score", RUN, "--truth", "nowhere.csv")
+    session.mediaeval("score-leaderboard", "score", RUN, "bad.csv", "nowhere.csv", "--truth", "truth.csv")
+    session.mediaeval("check-truth", "check", "shifted.csv", "--truth", "truth.csv")
+    Path("windows.csv").write_text(Path("truth.csv").read_text(), newline="\r\n")
+    session.mediaeval("repair", "repair", "windows.csv", "repaired.csv", "--ids", "testset")
+    session.mediaeval("repair-left", "repair", "bad.csv", "better.csv", "--ids", "testset")
+    session.mediaeval("organise", "organise", "--truth", "truth.csv", "--out", "desk")
 
     session.submission("submission-check", "check", RUN, "--ids", "testset", "--dev", "devset")
     session.submission("submission-check-problems", "check", "bad.csv", "shifted.csv", "--ids", "testset")
     session.submission("submission-check-usage", "check", RUN)
     session.submission("submission-pack", "pack", "flood.csv", *of_flood)
     session.submission("submission-score", "score", RUN, "--truth", "truth.csv")
+    session.submission("submission-score-leaderboard", "score", RUN, "shifted.csv", "--truth", "truth.csv")
+    session.submission("submission-repair", "repair", "windows.csv", "fixed.csv", "--ids", "testset")
+    session.submission("submission-organise", "organise", "--truth", "truth.csv", "--out", "office")
     session.submission("submission-score-refused", "score", RUN, "--truth", "nowhere.csv")
 
 
