@@ -143,8 +143,8 @@ def _require_task(path: Path, task: Task, section: object) -> None:
     """Raise ConfigError where a settings file is for another task: its sections are of the subtasks of that one."""
     if section is not None and (own := task_of_settings(path)) not in (None, task):
         raise ConfigError(
-            f"{path}: [task] is '{own.name}', while this command is of '{task.name}' (its --task, or its run's own). "
-            "Give settings of that task with --config, or leave --task out."
+            f"{path}: [task] is '{own.name}', while this command is of '{task.name}' (--task, its run's own, or a "
+            "published table's). Give settings of that task with --config, or leave --task out."
         )
 
 
