@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     import numpy as np
 
 # A poor model mixes up labels in ways that no likelihood foresees: the columns of a rival correlate better by at least
-# this share of the skill of their labels, or of all labels where that is more. Rivals of sound files had .33 at most
-# where the labels have skill, those of faults .84 at least (dev splits of OASIS, COCO and drawn).
+# this share of the skill of their labels. Rivals of sound files had .33 at most, those of faults .84 at least
+# (OASIS, COCO and drawn). Of labels of little skill, 3 of 272 poor models had more: there the mean skill counts.
 _LEAST_CHANGE = 0.6
 _ALL_ORDERS = 4  # of up to so many classes every order is a rival; of more, two swapped and all shifted
 # Share of swaps that are of columns beside each other, of others in one subtask, and of two subtasks' columns.
