@@ -19,7 +19,7 @@ from tests.docs.commands import find_problems, inline_commands
 from tests.docs.generated import filled
 
 DOCUMENTS = [pytest.param(path, id=str(path.relative_to(ROOT))) for path in documents()]
-LANGUAGES = {"console", "toml", "python", "text", "csv", "run"}
+LANGUAGES = {"console", "toml", "python", "text", "csv", "yaml", "run"}
 
 
 @pytest.mark.integration

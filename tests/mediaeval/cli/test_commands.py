@@ -104,7 +104,7 @@ def test_ls_settings_shows_every_setting_with_type_default_range_and_meaning(run
     assert "classifier moe\tclassifier.lr\tnumber\t1e-05\tabove 0\tAdam's learning rate in the first epoch.\n" in text
     assert "system" not in text and "extractor" not in text
     everything = json.loads(run("ls", "settings", "--json").stdout)
-    assert {"section", "classifier", "system", "extractor kind", "network to pretrain"} == {
+    assert {"section", "classifier", "regressor", "system", "extractor kind", "network to pretrain"} == {
         r["kind"] for r in everything
     }
     of_timm = json.loads(run("ls", "settings", "timm", "--json").stdout)
@@ -242,7 +242,7 @@ def test_features_are_computed_once(run, workdir, make_devset):
         (["features", "nowhere"], 1, "nowhere does not exist"),
         (["sample", "s", "--dev", "3"], 1, "at least 20"),
         (["ls", "task"], 1, "Did you mean 'tasks'"),
-        (["ls", "settings", "mo"], 1, "unknown name 'mo'. Did you mean 'moe'? Known: run, data, split"),
+        (["ls", "settings", "mo"], 1, "unknown name 'mo'. Did you mean 'moe'? Known: run, task, data, split"),
         (["ls", "runs", "first"], 1, "mediaeval ls runs: got the name 'first'; expected none"),
     ],
 )
