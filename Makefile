@@ -71,6 +71,7 @@ bench-folds: .venv/installed
 
 bench-integrity: .venv/installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.integrity $(DATA)
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.score_alignment $(DATA)
 
 # Edits of runs, kills of every command that writes, disks that become full (that needs the right to mount); half an hour
 bench-faults: .venv/installed

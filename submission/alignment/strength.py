@@ -84,7 +84,7 @@ def measure(
     labels: np.ndarray,
     held_out: tuple[np.ndarray, np.ndarray] | None = None,
 ) -> Strength:
-    """Return the strength of labels, 0/1 (n_rows, n_columns), with what the images of their rows lead to expect.
+    """Return the strength of labels or scores (n_rows, n_columns), with what the images of their rows lead to expect.
 
     `held_out`: the same two of dev images, labels being the run's own answers when these images were held out.
     """
@@ -113,9 +113,11 @@ def _fit(expected: np.ndarray, skill: np.ndarray, labels: np.ndarray) -> tuple[f
 
 
 def _scaled(labels: np.ndarray) -> np.ndarray:
-    """Return labels, centred and on the scale of their standard deviation."""
+    """Return labels, centred and on the scale of their standard deviation; scores may be in any unit."""
     import numpy as np
 
-    share = labels.mean(axis=0)
-    scaled: np.ndarray = (labels - share) / np.sqrt(share * (1 - share) + _PREVALENCE_FLOOR)
+    mean = labels.mean(axis=0)
+    binary = ((labels == 0) | (labels == 1)).all(axis=0)
+    variance = np.where(binary, mean * (1 - mean) + _PREVALENCE_FLOOR, labels.var(axis=0))
+    scaled: np.ndarray = (labels - mean) / np.sqrt(np.maximum(variance, 1e-12))
     return scaled

@@ -1,6 +1,7 @@
 """The check against images on answers of other kinds: scores, a probability beside its label, sets."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -94,20 +95,26 @@ def of_side(folder: Path, side: str) -> list[str]:
 
 def shifted(lines: list[str], separator: str = ",") -> list[str]:
     """The answers of each line under the id of the next one, from the tenth line to the end."""
+    order = [*range(10), *range(11, len(lines)), 10]
+    return reassigned(lines, order, separator)
+
+
+def reassigned(lines: list[str], order: Sequence[int], separator: str = ",") -> list[str]:
+    """The id of each line with the answers of line order[k]."""
     ids, rest = zip(*(line.split(separator, 1) for line in lines), strict=True)
-    moved = [*rest[:10], *rest[11:], rest[10]]
-    return [separator.join(pair) for pair in zip(ids, moved, strict=True)]
+    return [f"{image_id}{separator}{rest[k]}" for image_id, k in zip(ids, order, strict=True)]
 
 
 def test_scores_are_checked_by_rows_and_columns(pictures, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     folder, colours = pictures
-    dev = [f"{n.removesuffix('.png')},{colours[n][0]:.3f},{colours[n][1]:.3f}" for n in of_side(folder, "dev")]
+    scores = {name: 1 + 6 * np.array(of) for name, of in colours.items()}  # ratings of 1 to 7
+    dev = [f"{n.removesuffix('.png')},{scores[n][0]:.3f},{scores[n][1]:.3f}" for n in of_side(folder, "dev")]
     check = checker(folder, SCORES, ["image,red,blue", *dev])
     rng = np.random.default_rng(1)
 
     def run(name: str, order=(0, 1), change=lambda lines: lines):
-        noisy = {n.removesuffix(".png"): np.array(colours[n]) + rng.normal(0, 0.1, 2) for n in of_side(folder, "test")}
+        noisy = {n.removesuffix(".png"): scores[n] + rng.normal(0, 0.6, 2) for n in of_side(folder, "test")}
         lines = change([f"{i},{values[order[0]]:.3f},{values[order[1]]:.3f}" for i, values in noisy.items()])
         (tmp_path / name).write_text("\n".join(["image,red,blue", *lines]) + "\n")
         return check(tmp_path / name)
@@ -118,6 +125,8 @@ def test_scores_are_checked_by_rows_and_columns(pictures, tmp_path, monkeypatch)
     assert slipped.verdict == "misaligned"
     assert 10 <= slipped.alignment.problems[0].line <= 14  # the eleventh row is line 12, below the header
     assert run("swapped.csv", order=(1, 0)).codes == ["columns-swapped"]
+    shuffled = run("shuffled.csv", change=lambda lines: reassigned(lines, rng.permutation(len(lines))))
+    assert shuffled.codes == ["rows-unrelated"]
     (tmp_path / "same.csv").write_text(
         "\n".join(["image,red,blue", *(f"{n.removesuffix('.png')},0.5,0.5" for n in of_side(folder, "test"))]) + "\n"
     )
