@@ -49,19 +49,21 @@ class Answers:
         return bool(self.values or self.lists)
 
 
-def read_answers(source: Path | bytes, ids: Sequence[str], header: Header, *, name: Path | None = None) -> Answers:
+def read_answers(
+    source: Path | bytes, ids: Sequence[str], header: Header, *, name: Path | None = None, partial: bool = True
+) -> Answers:
     """Return the answers of a run file, or of its bytes, to these ids; `name` is what its report calls it.
 
-    Arguments as for `find_problems`; whole subtasks may be left out. Where the task says what runs are called and in
-    which archives they are sent, that is checked as well. Nothing is raised for whatever file.
+    Arguments as for `find_problems`. Where the task says what runs are called and in which archives they are sent, that
+    is checked as well. Nothing is raised for whatever file.
     """
     found = Findings()
     name = name or (source if isinstance(source, Path) else Path("run"))
     data = read_bytes(source, found, header.task.layout.largest)
     if data is not None and header.task.runs and not found.problems():
-        report, body = check_named(data, name, ids, header, partial=True)
+        report, body = check_named(data, name, ids, header, partial=partial)
     else:
-        body = None if data is None else check_body(data, ids, header, True, found)
+        body = None if data is None else check_body(data, ids, header, partial, found)
         report = report_of(name, body, found)
     report = without_order(report, header.task)
     if body is None or body.columns.id_position is None:

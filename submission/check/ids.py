@@ -20,6 +20,8 @@ from submission.wording import in_ascii, quoted
 _LONGEST_NUMBER = 400  # characters
 _LONGEST_NAME, _LONGEST_SUFFIX = 1000, 10  # characters
 _MOST_WRAPPINGS = 4
+_DIGITS = (15, 16, 17)  # that a spreadsheet or a float keeps of a number
+_SCIENTIFIC = re.compile(r"[0-9](?:[.,][0-9]{1,17})?[eE]\+?[0-9]{2,3}")  # 1.07024E+18
 _WRAPPED = re.compile(r"""="(.*)"|b?'(.*)'|"(.*)"|\[(.*)\]|\((.*)\)|<(.*)>|\{(.*)\}""")
 _EXACT = "the ids of the test list, byte for byte"
 _EXPECTED = {  # code → expected, what to do next
@@ -65,6 +67,8 @@ def check_ids(
             continue
         for code in codes:
             found.count(code, line, actual, *_expected(code, layout), noun="id{s}")
+        if "id-number" in codes and name not in known.expected:
+            continue
         if not name:
             remedy = "Write the id. (pandas reads the id 'NA' as empty: dtype=str, keep_default_na=False.)"
             found.count("id-empty", line, None, "an id on every line", remedy, noun="line{s} without id")
@@ -198,6 +202,11 @@ class KnownIds:
             number = _number(name)
             if number is not None and number in self._by_number:
                 return (*codes, "id-number"), self._by_number[number]
+        for codes, name in steps:
+            if name in self._by_cut:
+                return (*codes, "id-number"), self._by_cut[name]
+            if _SCIENTIFIC.fullmatch(name) and self._has_long_numbers:
+                return (*codes, "id-number"), actual  # which one it was can no longer be known
         return (), actual
 
     @cached_property
@@ -219,6 +228,22 @@ class KnownIds:
         # only ids that are not in the file as themselves: two long numbers may be one float
         missing = self.expected.difference(self._actual)
         return {number: name for name in missing if (number := _number(name)) is not None}
+
+    @cached_property
+    def _has_long_numbers(self) -> bool:
+        return any(len(name) > _DIGITS[0] and name.isdecimal() for name in self.expected)
+
+    @cached_property
+    def _by_cut(self) -> dict[str, str]:
+        """Number whose last digits a spreadsheet or a float made 0 → the only id that begins so."""
+        found: dict[str, list[str]] = {}
+        for name in self.expected.difference(self._actual) if self._has_long_numbers else ():
+            if name.isdecimal():
+                for digits in _DIGITS:
+                    cut = name[:digits] + "0" * (len(name) - digits)
+                    if len(name) > digits and cut != name:
+                        found.setdefault(cut, []).append(name)
+        return {cut: names[0] for cut, names in found.items() if len(set(names)) == 1}
 
 
 def _without_folder(name: str) -> str:

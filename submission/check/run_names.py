@@ -69,6 +69,7 @@ def name_problem(task: Task, path: PurePath, *, zipped: bool) -> Problem | None:
     expected = either([quoted(one.text) for one in dict.fromkeys(patterns) if one])
     if zipped and not takes_archives(task):
         expected = f"a file that is not in an archive, {either(_files(task.runs))}"
+        return Problem("file-name", "error", None, None, "an archive", expected, "Send the run file as it is.")
     remedy = "Packing gives it its name (mediaeval pack)." if own else "Rename it, or let mediaeval pack name it."
     return Problem("file-name", "warning" if own else "error", None, None, quoted(path.name), expected, remedy)
 

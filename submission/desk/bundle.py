@@ -107,7 +107,7 @@ def package_files() -> Iterator[tuple[str, bytes]]:
 
 def _competition(task: Task, measures: Sequence[Measure]) -> str:
     """Return competition.yaml; text is quoted as in JSON, which is YAML as well."""
-    columns = [(one.title, one.key, "desc" if one.greater_is_better else "asc", 4) for one in measures]
+    columns = [(name, one.key, "desc" if one.greater_is_better else "asc", 4) for name, one in _named(measures)]
     averaged = averaged_of(measures)
     if len(averaged) > 1:
         columns.insert(0, ("Mean", MEAN, "desc" if averaged[0].greater_is_better else "asc", 4))
@@ -168,19 +168,32 @@ def _overview(task: Task) -> str:
 
 
 def _evaluation(measures: Sequence[Measure]) -> str:
-    lines = ["# Evaluation", "", "| key | score | depends on |", "|---|---|---|"]
-    lines += [f"| `{one.key}` | {one.title} | `{one.signature.replace('|', chr(92) + '|')}` |" for one in measures]
+    lines = ["# Evaluation", "", "| key | score | better | depends on |", "|---|---|---|---|"]
+    for name, one in _named(measures):
+        signature = one.signature.replace("|", "\\|")
+        lines.append(f"| `{one.key}` | {name} | {_better(one)} | `{signature}` |")
     averaged = averaged_of(measures)
     if len(averaged) > 1:
-        lines.append(f"| `{MEAN}` | mean of {', '.join(one.key for one in averaged)} | |")
+        names = ", ".join(one.key for one in averaged)
+        lines.append(f"| `{MEAN}` | mean of {names}, by which runs are ranked | {_better(averaged[0])} | |")
     lines += [
-        f"| `{VALID}` | 1 if the form of the file has no problem, else 0 | |",
-        f"| `{PROBLEMS}` | how many problems and warnings there are | |",
+        f"| `{VALID}` | 1 if the form of the file has no problem, else 0 | higher | |",
+        f"| `{PROBLEMS}` | how many problems and warnings there are | lower | |",
         "",
-        "What cannot be scored counts as the lowest value there is. Each problem of form is named on the page of the "
+        "What cannot be scored counts as the worst value there is. Each problem of form is named on the page of the "
         "detailed results; check a file before you send it: `python -m submission check`.",
     ]
     return "\n".join(lines) + "\n"
+
+
+def _named(measures: Sequence[Measure]) -> list[tuple[str, Measure]]:
+    """Return each measure with its name for people, which tells it from those of other subtasks."""
+    several = len({measure.subtask.name for measure in measures}) > 1
+    return [(f"{one.subtask.name} {one.title}" if several else one.title, one) for one in measures]
+
+
+def _better(measure: Measure) -> str:
+    return "higher" if measure.greater_is_better else "lower"
 
 
 def _quoted(text: str) -> str:

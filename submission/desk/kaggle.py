@@ -29,9 +29,11 @@ from submission.wording import shown
 _FILE = '''\
 """The metric of {title}, for Kaggle."""
 
+import atexit
 import base64
+import functools
 import io
-import os
+import shutil
 import sys
 import tempfile
 import zipfile
@@ -46,11 +48,19 @@ class ParticipantVisibleError(Exception):
     """What is wrong with a submission, for its participant."""
 
 
-def score(solution, submission, row_id_column_name):
-    """Return the score of a submission; both are data frames."""
+@functools.cache
+def unpacked():
+    """Return the folder that the package is unpacked into, until the process ends."""
     package = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, package, ignore_errors=True)
     with zipfile.ZipFile(io.BytesIO(base64.b85decode("".join(PACKAGE)))) as archive:
         archive.extractall(package)
+    return package
+
+
+def score(solution, submission, row_id_column_name):
+    """Return the score of a submission; both are data frames."""
+    package = unpacked()
     sys.path.insert(0, package)
     try:
         from submission.desk.kaggle import score_frames

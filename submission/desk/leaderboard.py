@@ -23,7 +23,7 @@ from submission.errors import LabelFileError
 from submission.layout import RULES
 from submission.score import read_truth
 from submission.task import Task
-from submission.wording import both, cut
+from submission.wording import both, counted, cut
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,9 @@ class Leaderboard:
 
     def notes(self) -> list[str]:
         """Return what a reader of the table must know, a line each."""
-        lines = [f"{self.task.name}: {len(self.entries)} runs on {self.n_images} images, rule {self.rule}"]
+        lines = [
+            f"{self.task.name}: {counted(len(self.entries), 'run{s}')} on {self.n_images} images, rule {self.rule}"
+        ]
         averaged = averaged_of(self.measures)
         if len(averaged) > 1:
             names = both([measure.key for measure in averaged])

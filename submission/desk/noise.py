@@ -99,7 +99,8 @@ class Rank:
 def ranks(scores: Sequence[float | None], p: dict[tuple[int, int], float], *, greater_is_better: bool) -> list[Rank]:
     """Return the rank of each run: that of the best run from which it does not differ, else its own place.
 
-    A run without a score comes last. `p`: as `p_values` returns it for the runs that have one, in their order.
+    Runs without a score share the last one, which no noise explains. `p`: as `p_values` returns it for the runs that
+    have one, in their order.
     """
     scored = [(k, score) for k, score in enumerate(scores) if score is not None]
     number = {k: position for position, (k, _) in enumerate(scored)}

@@ -10,16 +10,19 @@ from __future__ import annotations
 import io
 import re
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import isinf
 from pathlib import Path
 from typing import Any
 
 from submission.check import expected_header
 from submission.csvfile import LARGEST
 from submission.desk.bundle import bundle_files
+from submission.desk.codabench import MEAN
 from submission.desk.kaggle import kaggle_metric
-from submission.desk.measures import measures_of
+from submission.desk.measures import Measure, measures_of
+from submission.desk.ranking import averaged_of
 from submission.desk.trial import sample_name, trial_of
 from submission.errors import LabelFileError, RunFileError
 from submission.reading import read_regular
@@ -38,6 +41,7 @@ class Organised:
     files: tuple[str, ...]
     keys: tuple[str, ...]
     faulty: int
+    warnings: tuple[str, ...] = ()
 
     def text(self) -> str:
         """Return what was written, for people."""
@@ -46,6 +50,7 @@ class Organised:
                 f"{self.folder}/codabench.zip: a bundle for Codabench with the scores {', '.join(self.keys)}",
                 f"{self.folder}/kaggle_metric.py: a metric for Kaggle",
                 f"{self.folder}/trial: a run file that passes, and {counted(self.faulty, 'faulty one{s}')}",
+                *(f"warning: {warning}" for warning in self.warnings),
             ]
         )
 
@@ -81,7 +86,19 @@ def organise(task: Task, truth_file: Path, out: Path, *, dev: Path | None = None
     for number, (fault, data) in enumerate(trial.faulty.items(), 1):
         files[f"trial/faulty/{number:02d}-{_plain(fault)}{Path(name).suffix}"] = data
     _write(files, out)
-    return Organised(out, tuple(files), tuple(one.key for one in measures), len(trial.faulty))
+    mean = (MEAN,) if len(averaged_of(measures)) > 1 else ()
+    keys = (*mean, *(one.key for one in measures))
+    return Organised(out, tuple(files), keys, len(trial.faulty), tuple(_unbounded(measures)))
+
+
+def _unbounded(measures: Sequence[Measure]) -> Iterator[str]:
+    """Yield a sentence for each measure that has no worst value, so that a bad answer may count more than none."""
+    for one in measures:
+        if isinf(one.metric.lowest):
+            yield (
+                f"{one.key} has no worst value: a file that cannot be scored may rank above one with wild answers. "
+                "Give its columns low and high in the task file."
+            )
 
 
 def zipped(files: Mapping[str, bytes]) -> bytes:

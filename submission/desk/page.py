@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from html import escape
 
 from submission.desk.measures import Measure
+from submission.desk.ranking import averaged_of, mean_of
 from submission.desk.scoring import ScoredRun
 from submission.layout import STRICT
 from submission.problems import Problem
@@ -79,9 +80,12 @@ def _scores(run: ScoredRun, measures: Sequence[Measure], rule: str) -> Iterable[
     if not run.scores:
         strict = rule == STRICT and run.report.rows
         why = "the task takes no file with problems" if strict else "no answer can be read"
-        yield f"<p>Nothing is scored, since {why}: every score is the lowest there is.</p>"
+        yield f"<p>Nothing is scored, since {why}: every score is the worst there is.</p>"
     yield '<div class="wide"><table>'
     yield '<tr><th>Score</th><th class="number">Value</th><th class="number">95 % interval</th></tr>'
+    if (mean := mean_of(run, measures)) is not None:
+        names = " and ".join(_text(one.key) for one in averaged_of(measures))
+        yield f'<tr><td>mean <span class="quiet">of {names}</span></td><td class="number">{mean:.4f}</td><td></td></tr>'
     for measure in measures:
         score = run.scores.get(measure.key)
         name = f"{_text(measure.title)} <span class=quiet>{_text(measure.key)}</span>"

@@ -35,12 +35,14 @@ class Repair:
     corrected  the problems that are gone, as they are in the file
     left       what is wrong with the repaired file, with its lines; of a file that was not repaired, as it is
     data       the repaired file; None where it was not
+    moved      whether rows are in another order than in the file: that of the list
     """
 
     report: CheckReport
     corrected: tuple[Problem, ...]
     left: tuple[Problem, ...]
     data: bytes | None
+    moved: bool = False
 
     @property
     def ok(self) -> bool:
@@ -54,6 +56,8 @@ class Repair:
         if self.data is None:
             lines += [describe(problem, self.report.file) for problem in self.left]
             return "\n".join([*lines, f"{name}: not written: what the file says as a whole has no single reading"])
+        if self.moved and all(problem.code != "row-order" for problem in self.corrected):
+            lines.append(f"corrected: {printable(str(self.report.file))}: rows are in the order of the list")
         lines += [f"not touched: {describe(problem, target)}" for problem in self.left]
         left = counted(len(self.left), "problem{s}") if self.left else "no problems"
         lines.append(f"{name}: {counted(len(self.corrected), 'correction{s}')}, {left} left")
@@ -68,6 +72,7 @@ class Repair:
             "ok": self.ok,
             "corrected": [problem.to_dict() for problem in self.corrected],
             "left": [problem.to_dict() for problem in self.left],
+            "rows_moved": self.moved,
         }
 
 
@@ -93,7 +98,7 @@ def repaired(path: Path, ids: Sequence[str] | None, header: Header, *, partial: 
     left = tuple(find_problems(rewritten, ids, header, partial=partial))
     remaining = {(problem.code, problem.column) for problem in left}
     corrected = tuple(problem for problem in report.problems if (problem.code, problem.column) not in remaining)
-    return Repair(report, corrected, left, rewritten)
+    return Repair(report, corrected, left, rewritten, rewriting.moves_rows)
 
 
 def write_repaired(repair: Repair, target: Path) -> None:

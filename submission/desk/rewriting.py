@@ -36,6 +36,7 @@ class Rewriting:
         self.body, self.header, self.problems = body, header, problems
         self.layout = header.task.layout
         self.ids = ids
+        self.moves_rows = False  # whether `data` has put rows in another order
         self._listed = {image_id: k for k, image_id in enumerate(ids or ())}
         self._known = KnownIds(body.ids, ids, extension=self.layout.extension)
         self._sure = _single_readings(ids or ())
@@ -66,7 +67,7 @@ class Rewriting:
         times = Counter(meant for _, _, meant, _ in found)
         rows = []
         for actual, codes, meant, cells in found:
-            unsure = {"id-case", "id-number"} & set(codes) and not self._sure[meant]
+            unsure = {"id-case", "id-number"} & set(codes) and not self._sure.get(meant)
             other = codes and times[meant] > 1  # the row of another id, or a second answer
             rows.append((actual.strip() if unsure or other or not meant else meant, cells))
         return rows
@@ -130,9 +131,14 @@ class Rewriting:
         """Return the rows in the order of the list, each once where the same one is there several times."""
         if self.header.task.subtasks[0].kind == "rank":
             return list(rows)
-        once = {(image_id, *cells): (image_id, cells) for image_id, cells in reversed(rows)}
+        once = {  # rows of ids that are not in the list may be of different images
+            (image_id, *cells) if not self._listed or image_id in self._listed else k: (image_id, cells)
+            for k, (image_id, cells) in reversed(list(enumerate(rows)))
+        }
         kept = list(once.values())[::-1]
-        return sorted(kept, key=lambda row: self._listed.get(row[0], len(self._listed)))
+        ordered = sorted(kept, key=lambda row: self._listed.get(row[0], len(self._listed)))
+        self.moves_rows = ordered != kept
+        return ordered
 
     def _json(self, rows: Sequence[tuple[str, list[str]]]) -> bytes | None:
         task = self.header.task

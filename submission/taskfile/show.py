@@ -111,7 +111,10 @@ def _lines(task: Task) -> Iterator[str]:
         yield f"    {layout.separator.join(task.header.cells)}"
     elif layout.is_table:
         yield "  No header: the first line is a row."
-    yield f"  Rows: {_COVERAGES[layout.coverage]}; {_ORDERS[layout.order]}."
+    rows = _COVERAGES[layout.coverage]
+    if task.is_ranked:
+        rows = rows.replace("every id of the list once", "each document once for every query of the list")
+    yield f"  Rows: {rows}; {_ORDERS[layout.order]}."
     yield ""
     yield "Columns" if layout.is_table else "Keys"
     yield from _columns(task)

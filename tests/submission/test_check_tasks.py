@@ -318,3 +318,15 @@ def test_two_runs_of_any_kind_differ_where_their_cells_do(tmp_path):
     assert between(FLOOD, FLOOD_RUN, FLOOD_RUN.replace(",0", ",1"))[0] == [
         ("1090969737671131140", "relevant", "0", "1")
     ]
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [("1070243497331040000", "id-number"), ("1.07024E+18", "id-number"), ("1070243497331999999", "ids-extra")],
+)
+def test_ids_that_lost_their_digits_are_not_those_of_other_images(written, code):
+    """A spreadsheet keeps 15 digits, and shows 6; another id of as many digits is another id."""
+    ids = ["1070243497331040256", "1058083897672646656"]
+    data = f"{written},1\n{ids[1]},0\n".encode()
+    found = {problem.code for problem in find_problems(data, ids, load_task("flood2020").header)}
+    assert code in found and not {"id-number", "ids-extra"} - {code} & found

@@ -110,6 +110,18 @@ def test_under_the_strict_rule_a_file_with_an_error_is_not_scored_and_comes_last
     assert board(folder).entries[0].run.report.file.name == "one.csv"
 
 
+def test_a_run_of_some_subtasks_is_a_problem_where_the_truth_has_all(files):
+    folder = files(half="id,mood\na,good\nb,bad\nc,good\nd,bad\n")
+    (lenient,) = board(folder).entries
+    assert (lenient.run.valid, lenient.problems) == (False, "partial")
+    assert set(lenient.run.scores) == {key for key in lenient.run.scores if key.startswith("mood")} != set()
+    (strict,) = board(folder, rule="strict").entries
+    assert not strict.run.scores
+    (folder / "truth.csv").write_text("id,mood\na,good\nb,bad\nc,good\nd,bad\n")
+    (whole,) = board(folder, rule="strict").entries
+    assert whole.run.valid and whole.run.scores
+
+
 def test_a_fault_of_form_costs_no_more_than_the_answers_that_it_damages(files):
     """A fault that leaves every answer readable leaves the score as it is."""
     rng = np.random.default_rng(0)
