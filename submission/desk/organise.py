@@ -35,7 +35,7 @@ _DATE = (1980, 1, 1, 0, 0, 0)  # the earliest that a zip can hold: the same byte
 
 @dataclass(frozen=True)
 class Organised:
-    """What was written: the folder, its files from there, the keys of the scores, and the number of faulty runs."""
+    """What was written: the folder, its files, the keys of the scores, the number of faulty runs, and warnings."""
 
     folder: Path
     files: tuple[str, ...]
@@ -56,7 +56,13 @@ class Organised:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the same for `json.dumps`."""
-        return {"folder": str(self.folder), "files": list(self.files), "keys": list(self.keys), "faulty": self.faulty}
+        return {
+            "folder": str(self.folder),
+            "files": list(self.files),
+            "keys": list(self.keys),
+            "faulty": self.faulty,
+            "warnings": list(self.warnings),
+        }
 
 
 def organise(task: Task, truth_file: Path, out: Path, *, dev: Path | None = None) -> Organised:
