@@ -193,7 +193,7 @@ class SetKind(Kind):
 
     @property
     def expected(self) -> str:
-        like = f" like {self.item}" if self.item else ""
+        like = f" like {self.item.text}" if self.item else ""
         number = "items" if self.most is None else f"at most {self.most} items"
         known = f" (of {len(self.items)} known ones)" if self.items else ""
         none = ", or nothing" if self.empty else ""

@@ -18,6 +18,7 @@ from submission.kinds import (
     TextKind,
 )
 from submission.layout import Layout
+from submission.patterns import Pattern
 from submission.rules import SumRule, ThresholdRule
 from submission.task import Column, Subtask, Task
 
@@ -59,6 +60,11 @@ def test_what_is_not_allowed_says_what_was_expected(kind, cells):
     for cell in cells:
         with pytest.raises(ValueError, match=f"^{re.escape(kind.expected)}$"):
             kind.read(cell)
+
+
+def test_what_a_set_expects_is_in_the_words_of_the_task_file():
+    expected = "items like C[0-9]{7}, each once, separated by ';'"
+    assert SetKind(item=Pattern.parse("C[0-9]{7}")).expected == expected
 
 
 def test_numbers_of_numpy_are_written_as_python_would_and_probabilities_are_no_decisions():
