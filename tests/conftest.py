@@ -48,6 +48,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         pytest.skip(f"{SHARED} is absent: real photographs and weights are not at hand")
     if item.get_closest_marker("gpu") and not has_gpu():
         pytest.skip("this machine has no GPU that torch can use")
+    if item.get_closest_marker("browser") and not (shutil.which("chromium") and shutil.which("chromedriver")):
+        pytest.skip("chromium or chromedriver is absent: the report was not opened in a browser")
 
 
 @pytest.fixture

@@ -43,6 +43,7 @@ MAY_IMPORT = {
     "mediaeval.weights": {"submission", "mediaeval.formats"} | LEAVES,
     "mediaeval.features": {"submission", "mediaeval.data", "mediaeval.formats", "mediaeval.weights"} | LEAVES,
     "mediaeval.classifiers": {"submission", "mediaeval.answers", "mediaeval.features"} | LEAVES,
+    "mediaeval.calibration": {"submission", "mediaeval.answers", "mediaeval.classifiers"} | LEAVES,
     "mediaeval.training": {"mediaeval.formats"} | LEAVES,
     "mediaeval.pretrain": {
         "submission",
@@ -77,8 +78,11 @@ MAY_IMPORT = {
 }
 BELOW = set(MAY_IMPORT) - {"mediaeval.pretrain"}  # of what works on runs; other weights are trained apart from them
 MAY_IMPORT["mediaeval.steps"] = BELOW
-MAY_IMPORT["mediaeval.interpret"] = BELOW | {"mediaeval.steps"}
+MAY_IMPORT["mediaeval.analysis"] = BELOW | {"mediaeval.steps"}
+MAY_IMPORT["mediaeval.search"] = BELOW | {"mediaeval.steps", "mediaeval.analysis"}
+MAY_IMPORT["mediaeval.interpret"] = BELOW | {"mediaeval.steps", "mediaeval.analysis"}
 MAY_IMPORT["mediaeval.proofs"] = BELOW | {"mediaeval.steps"}
+MAY_IMPORT["mediaeval.reports"] = BELOW | {"mediaeval.steps", "mediaeval.analysis", "mediaeval.interpret"}
 MAY_IMPORT["mediaeval.experiments"] = BELOW | {"mediaeval.steps", "mediaeval.interpret"}
 MAY_IMPORT["mediaeval.settings_reference"] = {
     "mediaeval.config",
@@ -87,7 +91,7 @@ MAY_IMPORT["mediaeval.settings_reference"] = {
     "mediaeval.finetune",
     "mediaeval.pretrain",
 } | LEAVES
-MAY_IMPORT["mediaeval.api"] = BELOW | {"mediaeval.steps", "mediaeval.proofs"}
+MAY_IMPORT["mediaeval.api"] = BELOW | {"mediaeval.steps", "mediaeval.analysis", "mediaeval.proofs"}
 MAY_IMPORT["mediaeval.cli"] = set(MAY_IMPORT)
 MAY_IMPORT["mediaeval.__main__"] = {"mediaeval.cli"}
 
