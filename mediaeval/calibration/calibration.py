@@ -1,0 +1,153 @@
+"""Probabilities that mean what they say: of images that got .7, seven in ten are as they were predicted.
+
+Fitted on predictions of images that the models were not trained on. Classes have one temperature, with which the order
+of the classes of an image stays as it is (Guo et al. 2017, "On calibration of modern neural networks", arXiv
+1706.04599); each label that is decided for itself, and each probability, has a sigmoid of its logit whose slope is at
+least 0 (Platt 1999, "Probabilistic outputs for support vector machines"). Scores are no probabilities, and have none.
+
+Where there are few images, both are drawn towards the identity, which is what a label gets that no image has, or all.
+
+n images, N labels.
+"""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from scipy.special import expit, logit, softmax
+
+from mediaeval.answers.learned import CLASSES, SCORES, form
+from mediaeval.classifiers.calibration import best_factor, best_sigmoid, class_targets, platt_targets, varies
+from submission.task import Subtask
+
+SMALLEST = 1e-6  # a probability counts as this at least, and 1 less this at most, so that its logit is finite
+IDENTITY = 3.0  # as many groups with, or without, a label the identity counts as
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What makes probabilities of a subtask calibrated: σ(slope · logit p + shift), or the softmax of slope · log p.
+
+    kind      "temperature" of classes, whose slopes are all 1 / temperature and whose shifts are 0; or "platt"
+    slopes    of each label, at least 0
+    shifts    of each label, in logits
+    identity  of each label, 0..1: how much it was drawn towards the identity
+    n_images  those that it was fitted on
+    """
+
+    kind: Literal["temperature", "platt"]
+    labels: tuple[str, ...]
+    slopes: tuple[float, ...]
+    shifts: tuple[float, ...]
+    identity: tuple[float, ...]
+    n_images: int
+
+    def apply(self, P: np.ndarray) -> np.ndarray:
+        """Return probabilities, 0..1 (n, N), of P, 0..1 (n, N); those of classes sum to 1."""
+        P = np.asarray(P, dtype=float).clip(SMALLEST, 1 - SMALLEST)
+        if self.kind == "temperature":
+            return np.asarray(softmax(self.slopes * np.log(P), axis=1))
+        return np.asarray(expit(self.slopes * logit(P) + self.shifts))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return it as calibration.json holds it."""
+        own: dict[str, Any] = {"kind": self.kind, "images": self.n_images}
+        if self.kind == "temperature":
+            return own | {"temperature": 1 / self.slopes[0], "identity": self.identity[0], "labels": list(self.labels)}
+        each = zip(self.labels, self.slopes, self.shifts, self.identity, strict=True)
+        return own | {"labels": {label: {"slope": a, "shift": b, "identity": share} for label, a, b, share in each}}
+
+    @classmethod
+    def from_dict(cls, read: dict[str, Any]) -> "Calibration":
+        """Return what `to_dict` wrote. Raises KeyError, TypeError or ValueError for anything else."""
+        labels = tuple(read["labels"])
+        if read["kind"] == "temperature":
+            numbers = [(1 / read["temperature"], 0.0, read["identity"])] * len(labels)
+        elif read["kind"] == "platt":
+            numbers = [(one["slope"], one["shift"], one["identity"]) for one in read["labels"].values()]
+        else:
+            raise ValueError(f"kind = {read['kind']!r}")
+        slopes, shifts, identity = (tuple(map(float, column)) for column in zip(*numbers, strict=True))
+        if not (np.isfinite(numbers).all() and min(slopes) >= 0 and min(identity) >= 0 and max(identity) <= 1):
+            raise ValueError("expected finite numbers, slopes of 0 or more, and shares of 0 to 1")
+        return cls(read["kind"], labels, slopes, shifts, identity, int(read["images"]))
+
+
+def has_calibration(subtask: Subtask) -> bool:
+    """Whether what a model puts out for a subtask are probabilities."""
+    return form(subtask) != SCORES
+
+
+def fit_calibration(
+    subtask: Subtask, P: np.ndarray, Y: np.ndarray, groups: Sequence[Hashable] | None = None
+) -> Calibration:
+    """Return the calibration with the least log loss, drawn towards the identity where there are few images.
+
+    subtask  as it is learned; not one of scores
+    P        probabilities, 0..1 (n, N), of images that the models were not trained on
+    Y        truth, 0/1 (n, N)
+    groups   of each image, that of the images that belong together; without, each is by itself
+
+    Targets are the truth, smoothed as Platt's are, mixed with the probabilities themselves, which the identity fits
+    best. These have the share k / (k + m), k = `IDENTITY`: of a sigmoid, m is the number of groups with the label or
+    that of groups without it, whichever is less, and of a temperature the number of groups.
+    """
+    assert has_calibration(subtask), "scores are no probabilities"
+    P, Y = np.asarray(P, dtype=float).clip(SMALLEST, 1 - SMALLEST), np.asarray(Y)
+    n_images, n_labels = P.shape
+    known, group = np.unique(np.arange(n_images) if groups is None else _codes(groups), return_inverse=True)
+    if form(subtask) == CLASSES:
+        share = IDENTITY / (IDENTITY + len(known))
+        factor = best_factor(np.log(P), _mixed(class_targets(Y), P, share)) if n_images else 1.0
+        each = [(factor, 0.0, share)] * n_labels
+    else:
+        each = []
+        for p, truth in zip(P.T, Y.T, strict=True):
+            m = min(len(np.unique(group[truth == value])) for value in (0, 1))
+            share = IDENTITY / (IDENTITY + m)
+            each.append((*_sigmoid(p, truth, share), share))
+    slopes, shifts, identity = zip(*each, strict=True)
+    kind: Literal["temperature", "platt"] = "temperature" if form(subtask) == CLASSES else "platt"
+    return Calibration(kind, tuple(subtask.labels), slopes, shifts, identity, n_images)
+
+
+def cross_calibrated(
+    subtask: Subtask,
+    P: np.ndarray,
+    Y: np.ndarray,
+    folds: Sequence[Hashable],
+    groups: Sequence[Hashable] | None = None,
+) -> np.ndarray:
+    """Return calibrated probabilities, 0..1 (n, N), each fold's by a calibration of the other folds.
+
+    folds  of each image; the other arguments as for `fit_calibration`
+    """
+    P, Y, fold = np.asarray(P, dtype=float), np.asarray(Y), _codes(folds)
+    group = np.arange(len(P)) if groups is None else _codes(groups)
+    calibrated = np.empty_like(P)
+    for k in np.unique(fold):
+        others = fold != k
+        calibrated[~others] = fit_calibration(subtask, P[others], Y[others], group[others].tolist()).apply(P[~others])
+    return calibrated
+
+
+def _sigmoid(p: np.ndarray, truth: np.ndarray, share: float) -> tuple[float, float]:
+    """Return slope and shift for a label's probabilities (n,); `share`: that of the identity."""
+    if share == 1:
+        return 1.0, 0.0
+    score, target = logit(p), _mixed(platt_targets(truth), p, share)
+    if not varies(score):  # no slope can be fitted
+        return 1.0, float(logit(target.mean()) - score.mean())
+    return best_sigmoid(score, target, float(logit(target.mean())))
+
+
+def _mixed(targets: np.ndarray, P: np.ndarray, share: float) -> np.ndarray:
+    mixed: np.ndarray = (1 - share) * targets + share * P
+    return mixed
+
+
+def _codes(names: Sequence[Hashable]) -> np.ndarray:
+    """Return a number for each name, from 0 in the order in which they are met."""
+    numbers: dict[Hashable, int] = {}
+    return np.array([numbers.setdefault(name, len(numbers)) for name in names], dtype=int)
