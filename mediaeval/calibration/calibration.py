@@ -80,32 +80,37 @@ def has_calibration(subtask: Subtask) -> bool:
 
 
 def fit_calibration(
-    subtask: Subtask, P: np.ndarray, Y: np.ndarray, groups: Sequence[Hashable] | None = None
+    subtask: Subtask,
+    P: np.ndarray,
+    Y: np.ndarray,
+    groups: Sequence[Hashable] | None = None,
+    *,
+    identity: float = IDENTITY,
 ) -> Calibration:
     """Return the calibration with the least log loss, drawn towards the identity where there are few images.
 
-    subtask  as it is learned; not one of scores
-    P        probabilities, 0..1 (n, N), of images that the models were not trained on
-    Y        truth, 0/1 (n, N)
-    groups   of each image, that of the images that belong together; without, each is by itself
+    subtask   as it is learned; not one of scores
+    P         probabilities, 0..1 (n, N), of images that the models were not trained on
+    Y         truth, 0/1 (n, N)
+    groups    of each image, that of the images that belong together; without, each is by itself
+    identity  as many groups the identity counts as, at least 0
 
     Targets are the truth, smoothed as Platt's are, mixed with the probabilities themselves, which the identity fits
-    best. These have the share k / (k + m), k = `IDENTITY`: of a sigmoid, m is the number of groups with the label or
+    best. These have the share k / (k + m), k = `identity`: of a sigmoid, m is the number of groups with the label or
     that of groups without it, whichever is less, and of a temperature the number of groups.
     """
     assert has_calibration(subtask), "scores are no probabilities"
-    P, Y = np.asarray(P, dtype=float).clip(SMALLEST, 1 - SMALLEST), np.asarray(Y)
+    P, Y = np.asarray(P, dtype=float).clip(SMALLEST, 1 - SMALLEST), np.asarray(Y, dtype=float)
     n_images, n_labels = P.shape
     known, group = np.unique(np.arange(n_images) if groups is None else _codes(groups), return_inverse=True)
     if form(subtask) == CLASSES:
-        share = IDENTITY / (IDENTITY + len(known))
-        factor = best_factor(np.log(P), _mixed(class_targets(Y), P, share)) if n_images else 1.0
+        share = _share(identity, len(known))
+        factor = best_factor(np.log(P), _mixed(class_targets(Y), P, share)) if share < 1 else 1.0
         each = [(factor, 0.0, share)] * n_labels
     else:
         each = []
         for p, truth in zip(P.T, Y.T, strict=True):
-            m = min(len(np.unique(group[truth == value])) for value in (0, 1))
-            share = IDENTITY / (IDENTITY + m)
+            share = _share(identity, min(len(np.unique(group[truth == value])) for value in (0, 1)))
             each.append((*_sigmoid(p, truth, share), share))
     slopes, shifts, identity = zip(*each, strict=True)
     kind: Literal["temperature", "platt"] = "temperature" if form(subtask) == CLASSES else "platt"
@@ -130,6 +135,11 @@ def cross_calibrated(
         others = fold != k
         calibrated[~others] = fit_calibration(subtask, P[others], Y[others], group[others].tolist()).apply(P[~others])
     return calibrated
+
+
+def _share(identity: float, n_groups: int) -> float:
+    """Return the identity's share of the targets, 0..1."""
+    return identity / (identity + n_groups) if n_groups else 1.0
 
 
 def _sigmoid(p: np.ndarray, truth: np.ndarray, share: float) -> tuple[float, float]:

@@ -8,8 +8,7 @@ from scipy.special import expit, logit, softmax
 from sklearn.linear_model import LogisticRegression
 
 from mediaeval.answers.learned import learned_task
-from mediaeval.calibration import calibration
-from mediaeval.calibration.calibration import Calibration, cross_calibrated, fit_calibration, has_calibration
+from mediaeval.calibration.calibration import IDENTITY, Calibration, cross_calibrated, fit_calibration, has_calibration
 from mediaeval.classifiers.calibration import platt_targets
 from submission.task import Subtask
 from submission.taskfile import load_task
@@ -19,7 +18,7 @@ CLASSES = VISUAL_SENTIMENT_2021["subtask1"]
 LABELS = Subtask("two", "two", ("a", "b"), ("a", "b"), multi_label=True)
 RNG = np.random.default_rng(1)
 TRUE_P = softmax(RNG.normal(scale=1.5, size=(2000, 3)), axis=1)
-TRUE_Y = np.array([RNG.multinomial(1, p) for p in TRUE_P])
+TRUE_Y = np.array([RNG.multinomial(1, p) for p in TRUE_P], dtype=np.int8)  # as truth comes
 P2 = expit(RNG.normal(scale=1.5, size=(2000, 2)))
 Y2 = (RNG.random(P2.shape) < P2).astype(int)
 
@@ -43,10 +42,9 @@ def test_a_temperature_undoes_sharpening_keeps_the_most_probable_class_and_sums_
     assert calibrated == pytest.approx(TRUE_P, abs=0.05)
 
 
-def test_a_sigmoid_is_the_one_of_scikit_learn_on_the_logit(monkeypatch):
-    monkeypatch.setattr(calibration, "IDENTITY", 0.0)
+def test_a_sigmoid_is_the_one_of_scikit_learn_on_the_logit():
     wrong = expit(2 * logit(P2) + 1)
-    found = fit_calibration(LABELS, wrong, Y2)
+    found = fit_calibration(LABELS, wrong, Y2, identity=0)
     for k in range(2):  # a target between 0 and 1 is an image of each class, with weights
         target, x = platt_targets(Y2[:, k]), logit(wrong[:, [k]])
         both = LogisticRegression(C=1e9, tol=1e-10).fit(
@@ -68,7 +66,7 @@ def test_few_images_leave_probabilities_nearly_and_none_exactly_as_they_are():
     Y[:2, 1] = 1
     found = fit_calibration(LABELS, P2[:40], Y)
     assert found.apply(P2[:40])[:, 0] == pytest.approx(P2[:40, 0])
-    assert found.identity == (1, pytest.approx(calibration.IDENTITY / (calibration.IDENTITY + 2)))
+    assert found.identity == (1, pytest.approx(IDENTITY / (IDENTITY + 2)))
     of_one_group = fit_calibration(LABELS, P2[:40], Y, groups=["same", "same", *range(38)])
     assert of_one_group.identity[1] > found.identity[1]
     assert fit_calibration(CLASSES, TRUE_P[:0], TRUE_Y[:0]).apply(TRUE_P) == pytest.approx(TRUE_P)
