@@ -11,7 +11,7 @@ import json
 import os
 import re
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mediaeval.files import file_digest, write_atomically
@@ -49,6 +49,10 @@ def _is_read(path: Path) -> bool:
 
 def write_manifest(folder: Path, manifest: RunManifest) -> None:
     """Write manifest.json; where it holds the digests of files, with its own at the end."""
+    write_atomically(Path(folder) / RunManifest.FILE, _written(manifest))
+
+
+def _written(manifest: RunManifest) -> bytes:
     covered = {} if manifest.files is None else {"digest": _ZEROS.decode()}
     text = json.dumps(manifest.to_dict() | covered, indent=2, ensure_ascii=False) + "\n"
     data = text.encode()
@@ -56,7 +60,21 @@ def write_manifest(folder: Path, manifest: RunManifest) -> None:
         place = _OWN.search(data)
         assert place is not None, "the digest is the last key"
         data = data[: place.start(1)] + hashlib.sha256(data).hexdigest().encode() + data[place.end(1) :]
-    write_atomically(Path(folder) / RunManifest.FILE, data)
+    return data
+
+
+def digests_since_training(folder: Path, manifest: RunManifest) -> tuple[str, ...]:
+    """Return the sha256 of manifest.json as it is, and as it was before `submit` and `predict` added their files.
+
+    By these a run is known that was submitted or predicted since something was written about it.
+    """
+    found = [file_digest(Path(folder) / RunManifest.FILE)]
+    for part in (RUN_CSV, TEST):
+        files = {name: one for name, one in (manifest.files or {}).items() if name.split("/")[0] != part}
+        if files != (manifest.files or {}):
+            manifest = replace(manifest, files=files)
+            found.append(hashlib.sha256(_written(manifest)).hexdigest())
+    return tuple(found)
 
 
 def digests_of(folder: Path, names: Iterable[str]) -> dict[str, str]:

@@ -16,6 +16,7 @@ from typing import Any, ClassVar, Literal
 from submission.score import LabelScore, SubtaskScore
 
 LAYOUT = 1  # of run folders, "format" in manifest.json: the only one there has been
+CHOSEN_BY_HAND = "thresholds chosen by hand on these images"
 
 
 @dataclass(frozen=True)
@@ -195,9 +196,29 @@ def _parts(per_label: tuple[LabelScore, ...], per_column: dict[str, float]) -> d
     return found | ({"per_column": per_column} if per_column else {})
 
 
+@dataclass(frozen=True)
+class ByHand:
+    """Thresholds that a person chose in place of those of a training.
+
+    run     the run that they were chosen on, by name, and `digest`: sha256 of its manifest.json then
+    labels  of which labels
+    """
+
+    run: str
+    digest: str
+    labels: tuple[str, ...]
+
+    @classmethod
+    def from_dict(cls, read: dict[str, Any]) -> "ByHand":
+        return cls(_text(read["run"]), _text(read["digest"]), tuple(_texts(read["labels"])))
+
+    def to_dict(self) -> dict[str, Any]:
+        return {"run": self.run, "digest": self.digest, "labels": list(self.labels)}
+
+
 _OWN_KEYS = (
     *("subtask", "scale", "blocks", "thresholds", "fallback", "images", "validation", "choice", "out_of_fold"),
-    "models",
+    *("models", "thresholds_by_hand"),
 )
 
 
@@ -215,6 +236,7 @@ class SubtaskRecord:
     models      file → sha256 of its bytes
     out_of_fold  how it scored on all dev images; None: the split alone was scored
     choice      of a head that is chosen among several: its name, and what each scored in the training images
+    by_hand     where a person chose thresholds, whose scores then flatter; see `note`
     """
 
     FILE: ClassVar[str] = "subtask.json"
@@ -233,6 +255,12 @@ class SubtaskRecord:
     models: dict[str, str] = field(default_factory=dict)
     out_of_fold: OutOfFoldRecord | None = None
     choice: dict[str, Any] = field(default_factory=dict)
+    by_hand: ByHand | None = None
+
+    @property
+    def note(self) -> str:
+        """What both scores must be read with, wherever they are shown; mostly nothing."""
+        return CHOSEN_BY_HAND if self.by_hand else ""
 
     @classmethod
     def from_dict(cls, read: dict[str, Any]) -> "SubtaskRecord":
@@ -252,6 +280,7 @@ class SubtaskRecord:
             models=_text_by_name(read["models"]),
             out_of_fold=OutOfFoldRecord.from_dict(_mapping(read["out_of_fold"])) if "out_of_fold" in read else None,
             choice=_mapping(read.get("choice", {})),
+            by_hand=ByHand.from_dict(_mapping(read["thresholds_by_hand"])) if "thresholds_by_hand" in read else None,
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -265,6 +294,7 @@ class SubtaskRecord:
             "scale": self.scale,
             "blocks": self.blocks,
             "thresholds": self.thresholds,
+            **({"thresholds_by_hand": self.by_hand.to_dict()} if self.by_hand else {}),
             "fallback": self.prior,
             "images": {"train": self.n_train, "val": self.n_val, "refit": self.refitted},
             "validation": self.score.to_dict() | {"baselines": self.baselines},

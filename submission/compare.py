@@ -6,7 +6,7 @@ Bootstrap (intervals) and permutation (p-values) are both paired: the same image
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -144,6 +144,7 @@ class Comparison:
     metric: str = ""  # by which they are compared, where it is not weighted F1
     signature: str = ""  # everything that the scores depend on
     out_of_fold: bool = False  # whether the images are all of the dev set, each answered by models that never saw it
+    notes: Mapping[str, str] = field(default_factory=dict)  # run → what its score must be read with
 
 
 def compare(

@@ -38,6 +38,7 @@ class LedgerEntry:
     task        name of the run's task; empty: Visual Sentiment 2021, or written before there were others
     manifest    sha256 of the run's manifest.json, which holds the digests of its files; None for a run without them
     signatures  subtask → signature of the metric of both scores; empty in lines of earlier versions
+    notes       subtask → what both scores must be read with, such as that thresholds were chosen on the same images
     others      keys of other versions
     """
 
@@ -51,6 +52,7 @@ class LedgerEntry:
     out_of_fold: dict[str, dict[str, float]] = field(default_factory=dict)
     task: str = ""
     signatures: dict[str, str] = field(default_factory=dict)
+    notes: dict[str, str] = field(default_factory=dict)
     others: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -63,7 +65,7 @@ class LedgerEntry:
             raise TypeError("expected a list of subtasks")
         scores = "validation" if "validation" in read else "expected"
         known = {"format", "run", "sha256", "time", "subtasks", scores, "n_images", "manifest", "out_of_fold"}
-        known |= {"task", "metrics"}
+        known |= {"task", "metrics", "notes"}
         entry = cls(
             run=read["run"],
             sha256=read["sha256"],
@@ -75,6 +77,7 @@ class LedgerEntry:
             out_of_fold=read.get("out_of_fold", {}),
             task=read.get("task", ""),
             signatures=read.get("metrics", {}),
+            notes=read.get("notes", {}),
             others={key: value for key, value in read.items() if key not in known},
         )
         texts = (entry.run, entry.sha256, entry.time, *entry.subtasks, entry.manifest or "", entry.task)
@@ -87,8 +90,9 @@ class LedgerEntry:
             isinstance(one, dict) and all(map(_is_number, one.values())) for one in of_folds.values()
         ):
             raise TypeError("expected numbers for each subtask")
-        if not isinstance(entry.signatures, dict) or not all(isinstance(one, str) for one in entry.signatures.values()):
-            raise TypeError("expected text for each subtask")
+        for texts_of in (entry.signatures, entry.notes):
+            if not isinstance(texts_of, dict) or not all(isinstance(one, str) for one in texts_of.values()):
+                raise TypeError("expected text for each subtask")
         if not _is_number(entry.n_images):
             raise TypeError("expected a number of images")
         return entry
@@ -108,6 +112,7 @@ class LedgerEntry:
             "out_of_fold": self.out_of_fold,
             **named,
             **({"metrics": self.signatures} if self.signatures else {}),
+            **({"notes": self.notes} if self.notes else {}),
         } | self.others
 
 

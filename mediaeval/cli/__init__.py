@@ -29,6 +29,7 @@ from mediaeval.cli import (
     split,
     submit,
     task,
+    thresholds,
     train,
     weights,
 )
@@ -86,6 +87,7 @@ COMMANDS = (
     diff,
     compare,
     ensemble,
+    thresholds,
     probe,
     explain,
     experiment,

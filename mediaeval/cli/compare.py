@@ -49,6 +49,7 @@ def command(runs: Runs, seed: Seed = 0, task: TaskName = None, json: Json = Fals
                 }
                 | ({"metric": one.metric} if one.metric else {})
                 | {"signature": one.signature}
+                | ({"notes": dict(one.notes)} if one.notes else {})
                 for one in results
                 for name in ("value" if one.metric else "f1",)
             ]
@@ -64,6 +65,8 @@ def command(runs: Runs, seed: Seed = 0, task: TaskName = None, json: Json = Fals
         print_table("", columns, pairs)
     for one in results:
         print_line(f"# {one.subtask}: {one.signature}")
+        for run, note in one.notes.items():
+            print_line(f"# {one.subtask}: {run}: {note}; expect less of other images")
 
 
 def _images(comparison: "Comparison") -> str:

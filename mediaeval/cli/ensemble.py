@@ -48,5 +48,6 @@ def command(
         else:
             title = f"{name}: {counted(len(one.truth), 'validation image')}"
             scores = {run: (record.score.value, *record.score.interval) for run, record in records.items()}
+        title = "\n".join([title, *(f"{run}: {record.note}" for run, record in records.items() if record.note)])
         print_table(title, ["run", one.score.metric, "low", "high"], [[run, *score] for run, score in scores.items()])
     print_line(f"run: {folder.path}")

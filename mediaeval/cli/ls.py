@@ -204,9 +204,12 @@ def _runs(task: str | None, config: Path | None) -> list[dict]:
     rows = []
     for run, in_run in trained.items():
         scores: dict[str, float | str] = {}
+        notes = []
         for name in in_run:
             try:
-                scores[name] = run.read_subtask(name).score.value
+                record = run.read_subtask(name)
+                scores[name] = record.score.value
+                notes += [f"{name}: {record.note}"] if record.note else []
             except RunFolderError:
                 scores[name] = "half written"
         rows.append(
@@ -215,8 +218,11 @@ def _runs(task: str | None, config: Path | None) -> list[dict]:
                 **{name: scores.get(name, "") for name in names},
                 "predicted": "yes" if run.test.is_dir() else "",
                 "run.csv": "yes" if run.run_csv.exists() else "",
+                "note": "; ".join(notes),
             }
         )
+    if not any(row["note"] for row in rows):
+        rows = [{key: value for key, value in row.items() if key != "note"} for row in rows]
     return rows
 
 

@@ -57,6 +57,7 @@ def command(
                 "replayed": receipt.replayed,
                 "warnings": receipt.warnings,
             }
+            | ({"notes": receipt.notes} if receipt.notes else {})
         )
         return
     print_line(f"{result.path}: {result.n_images} images of {result.data}, {', '.join(result.subtasks)}")
@@ -65,6 +66,8 @@ def command(
         print_line(
             f"rehearsal: {rehearsed.n_images} validation images score the same from a file as in training ({scores})"
         )
+    for name, note in receipt.notes.items():
+        print_line(f"{name}: {note}; expect less of the test images")
     print_line(f"read back: {result.n_cells} of {result.n_cells} labels agree with the stored probabilities")
     if receipt.replayed:
         print_line(

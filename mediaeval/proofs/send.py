@@ -27,6 +27,7 @@ class SubmissionReceipt:
     rehearsed: Rehearsed | None
     replayed: list[str]
     warnings: list[str]
+    notes: dict[str, str]  # subtask → what its scores must be read with
 
 
 def send(
@@ -77,5 +78,6 @@ def send(
         task="" if task == VISUAL_SENTIMENT_2021 else task.name,
         manifest=None if folder.read_manifest().files is None else file_digest(folder.manifest),
         signatures={name: metrics_of(task[name])[0].signature for name in records},
+        notes={name: record.note for name, record in records.items() if record.note},
     )
-    return SubmissionReceipt(submitted, rehearsed, replayed, ledger.record(entry))
+    return SubmissionReceipt(submitted, rehearsed, replayed, ledger.record(entry), entry.notes)

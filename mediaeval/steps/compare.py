@@ -53,7 +53,11 @@ def compare_runs(folders: list[RunFolder], task: Task, *, seed: int = 0) -> list
                 "compared on the validation images alone. To compare on all dev images, train again with --folds 5."
             )
         results.append(_by_validation(runs, subtask, dataset, rng))
-    return results
+    return [replace(one, notes=_notes(runs, one.subtask)) for one in results]
+
+
+def _notes(runs: list[TrainedRun], subtask: str) -> dict[str, str]:
+    return {run.name: note for run in runs if (note := run.records[subtask].note)}
 
 
 def _by_out_of_fold(runs: list[TrainedRun], subtask: Subtask, dataset: Dataset, rng: np.random.Generator) -> Comparison:

@@ -21,7 +21,7 @@ from mediaeval.data.dataset import load_dataset
 from mediaeval.data.split import read_split
 from mediaeval.errors import DatasetError, RunFolderError, first_few
 from mediaeval.files import write_atomically
-from mediaeval.records import EnsembleMember, ExtractorRecord
+from mediaeval.records import ByHand, EnsembleMember, ExtractorRecord, SubtaskRecord
 from mediaeval.runs import RunFolder, open_run, versions, write_record
 from mediaeval.steps.fitting import TrainedSubtask, scored
 from mediaeval.steps.models import ENSEMBLE, EnsembleModel
@@ -71,7 +71,7 @@ def make_ensemble(
                 raise RunFolderError(
                     f"--how vote: {name} asks for numbers, and votes are counted for labels. Average them: --how mean."
                 )
-            _require_same_labels(subtask, holding, dataset.labels(name))
+            require_same_labels(subtask, holding, dataset.labels(name))
             trained.append(_combined(subtask, holding, how if len(holding) > 1 else "mean", dataset.labels(name)))
 
     sections = {one.task.name: SubtaskSection(ensemble=EnsembleSection(**one.settings["ensemble"])) for one in trained}
@@ -79,7 +79,7 @@ def make_ensemble(
     known = {name: entry for member in members for name, entry in member.config.extractors.items()}
     config = first.config.with_subtasks(sections).model_copy(update={"features": features, "extractors": known})
     manifest = replace_fields(first.manifest, command=command, versions=versions(), extractors=extractors)
-    with run.lock(), run.rewritten(replaced=_entries(run), anew=True) as new:
+    with run.lock(), run.rewritten(replaced=entries_of(run), anew=True) as new:
         if run.run_csv.exists():
             shutil.copy2(run.run_csv, new.superseded)
         for one in trained:
@@ -94,7 +94,7 @@ def make_ensemble(
     return trained
 
 
-def _entries(run: RunFolder) -> list[str]:
+def entries_of(run: RunFolder) -> list[str]:
     """Return the names of all that a run folder holds."""
     return [path.name for path in run.path.iterdir()] if run.path.is_dir() else []
 
@@ -109,7 +109,7 @@ def _require_room(folders: list[RunFolder], run: RunFolder, task: Task, replace:
         raise RunFolderError(
             f"{', '.join(elsewhere)}: an ensemble finds its members beside itself. Move them to {run.runs_dir}."
         )
-    if run.name in {name for folder in folders for name in _made_of(folder, task)}:
+    if run.name in {name for folder in folders for name in made_of(folder, task)}:
         raise RunFolderError(f"--run {run.name}: one of the members is made of it. Give the ensemble another name.")
     if run.path.exists() and not replace:
         raise RunFolderError(f"{run.path} is there already. Give another name with --run, or pass --replace.")
@@ -175,7 +175,7 @@ def _changed(one: ExtractorRecord, other: ExtractorRecord) -> list[str]:
     return [f"{key} {quoted(a.get(key))} and {quoted(b.get(key))}" for key in a | b if a.get(key) != b.get(key)]
 
 
-def _made_of(folder: RunFolder, task: Task, seen: tuple[str, ...] = ()) -> set[str]:
+def made_of(folder: RunFolder, task: Task, seen: tuple[str, ...] = ()) -> set[str]:
     """Return the names of all runs that a run is made of, directly or not."""
     found: set[str] = set()
     if folder.name in seen:
@@ -184,11 +184,11 @@ def _made_of(folder: RunFolder, task: Task, seen: tuple[str, ...] = ()) -> set[s
         if (folder.subtask(name) / ENSEMBLE).is_file():
             for member in folder.read_ensemble(name).members:
                 member_of = open_run(member.run, folder.runs_dir)
-                found |= {member.run} | _made_of(member_of, task, (*seen, folder.name))
+                found |= {member.run} | made_of(member_of, task, (*seen, folder.name))
     return found
 
 
-def _require_same_labels(subtask: Subtask, members: list[TrainedRun], labels: pd.DataFrame) -> None:
+def require_same_labels(subtask: Subtask, members: list[TrainedRun], labels: pd.DataFrame) -> None:
     """Raise DatasetError when the dev set's labels are not those that a member was scored with."""
     for member in members:
         record = member.records[subtask.name]
@@ -245,7 +245,16 @@ def _combined(
         prior=labels.loc[list(sides.index[sides == "train"])].mean(),
         n_train=records[0].n_train,
         out_of_fold=_out_of_fold(subtask, members, how, labels),
+        by_hand=_by_hand(records),
     )
+
+
+def _by_hand(records: list[SubtaskRecord]) -> ByHand | None:
+    """Return whose thresholds were chosen by hand: the ensemble decides by them, too."""
+    chosen = [record.by_hand for record in records if record.by_hand]
+    if not chosen:
+        return None
+    return replace_fields(chosen[0], labels=tuple(dict.fromkeys(label for one in chosen for label in one.labels)))
 
 
 def _thresholds(model: EnsembleModel) -> list[float]:

@@ -12,7 +12,7 @@ from mediaeval.classifiers.best_regressor import CANDIDATES, BestRegressor
 from mediaeval.classifiers.model import SubtaskModel
 from mediaeval.config import Config
 from mediaeval.files import file_digest, write_atomically
-from mediaeval.records import MetricScore, SubtaskRecord
+from mediaeval.records import ByHand, MetricScore, SubtaskRecord
 from mediaeval.runs import write_record
 from mediaeval.steps.averaging import Average
 from mediaeval.steps.models import FIT, REFIT, Model
@@ -57,6 +57,7 @@ class TrainedSubtask:
     n_train: int
     out_of_fold: OutOfFold | None = None  # None: the split alone was scored
     frozen: "FrozenScore | None" = None  # of a system: what the frozen features of its network give, where it is known
+    by_hand: ByHand | None = None  # of an ensemble of runs with thresholds that a person chose
 
     @property
     def warnings(self) -> list[str]:
@@ -86,6 +87,7 @@ class TrainedSubtask:
             models=digests or {},
             out_of_fold=self.out_of_fold.record if self.out_of_fold else None,
             choice=choice_of(self.model) or {},
+            by_hand=self.by_hand,
         )
 
     def write(self, folder: Path, run_name: str) -> None:
@@ -104,19 +106,30 @@ class TrainedSubtask:
         if is_numeric(self.task):
             write_record(folder, self.record(digests))
             return
-        short = [self.task.short(label) for label in self.task.labels]
-        truth, predicted, images = self.truth, self.predicted, "validation"
-        if self.out_of_fold:  # of all dev images
-            truth, predicted, images = self.out_of_fold.truth, self.out_of_fold.predicted, "out of fold"
-        plot_confusion(
-            folder / "confusion.svg",
-            truth.to_numpy(),
-            predicted.to_numpy(),
-            short,
-            f"{run_name}: {self.task.name}, {images}",
-            multi_label=self.task.multi_label,
-        )
+        draw_confusion(folder, run_name, self.task, self.truth, self.predicted, self.out_of_fold)
         write_record(folder, self.record(digests))
+
+
+def draw_confusion(
+    folder: Path,
+    run_name: str,
+    task: Subtask,
+    truth: pd.DataFrame,
+    predicted: pd.DataFrame,
+    out_of_fold: OutOfFold | None,
+) -> None:
+    """Write confusion.svg into a subtask's folder: of all dev images, where there are such predictions."""
+    images = "validation"
+    if out_of_fold:
+        truth, predicted, images = out_of_fold.truth, out_of_fold.predicted, "out of fold"
+    plot_confusion(
+        folder / "confusion.svg",
+        truth.to_numpy(),
+        predicted.to_numpy(),
+        [task.short(label) for label in task.labels],
+        f"{run_name}: {task.name}, {images}",
+        multi_label=task.multi_label,
+    )
 
 
 def fit_subtask(
@@ -252,6 +265,7 @@ def scored(
     prior: pd.Series,
     n_train: int,
     out_of_fold: OutOfFold | None = None,
+    by_hand: ByHand | None = None,
 ) -> TrainedSubtask:
     """Return a subtask with the labels that its probabilities come to, and their score."""
     predicted = decide(task, probabilities, thresholds)
@@ -269,6 +283,7 @@ def scored(
         baselines=_baselines(task, prior, truth),
         n_train=n_train,
         out_of_fold=out_of_fold,
+        by_hand=by_hand,
     )
 
 
