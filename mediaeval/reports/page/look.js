@@ -53,7 +53,8 @@ const look = {
     const figures = maps.map((map) => make("figure", { class: "map" },
       make("img", { src: map.picture, alt: `what the network looks at for ${map.label}` }),
       make("figcaption", { text: map.label })));
-    return figures.length ? [shown, make("div", { class: "maps" }, ...figures)] : [shown];
+    return figures.length ? [shown, make("div", { class: "maps" }, ...figures),
+      make("p", { class: "small", text: "Yellow: support for the label (Grad-CAM of the split's model, which may have been trained on this image)." })] : [shown];
   },
 
   facts(i) {

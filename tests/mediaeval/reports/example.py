@@ -76,7 +76,14 @@ def _subtask(name: str, form: str, labels: list[str], n: int, **rest: Any) -> di
             "greater_is_better": True,
             "average": "weighted",
         },
-        "score": {"value": 0.62, "interval": [0.55, 0.68], "new_set": [0.5, 0.72], "n_images": n, "n_new": 18},
+        "score": {
+            "value": 0.62,
+            "interval": [0.55, 0.68],
+            "new_set": [0.5, 0.72],
+            "n_images": n,
+            "n_new": 18,
+            "note": None,
+        },
         "floors": [
             {"name": "constant", "value": 0.31, "interval": [0.28, 0.34], "reason": None},
             {"name": "logistic", "value": 0.58, "interval": [0.51, 0.64], "reason": None},
