@@ -80,6 +80,7 @@ class Predictions:
     failures       image id → why the image cannot be decoded
     trained_on     test images that are also images of the dev set, byte for byte
     answers        subtask → image id → answer, as a run file has it
+    calibrated     as `probabilities`, calibrated, where they were asked for; labels and answers are not from them
     """
 
     probabilities: "dict[str, pd.DataFrame]"
@@ -87,6 +88,7 @@ class Predictions:
     failures: dict[str, str]
     trained_on: tuple[str, ...]
     answers: dict[str, dict[str, Any]]
+    calibrated: "dict[str, pd.DataFrame]"
 
 
 def load_dataset(folder: str | Path, *, labelled: bool = True, task: TaskLike = None) -> "Dataset":
@@ -271,13 +273,15 @@ def predict(
     *,
     runs_dir: str | Path = RUNS_DIR,
     skip_bad: bool = False,
+    calibrated: bool = False,
     device: str = "auto",
     task: TaskLike = None,
 ) -> Predictions:
     """Predict a test set with a run's models, and store the probabilities in the run.
 
-    data      test set folder; otherwise that of the run's settings
-    skip_bad  an image that cannot be decoded gets each label's share in the training data; otherwise it is an error
+    data        test set folder; otherwise that of the run's settings
+    skip_bad    an image that cannot be decoded gets each label's share in the training data; otherwise it is an error
+    calibrated  calibrated probabilities as well; they are an error where the run has no calibration
 
     Raises UserError when the run, its models or the extractors' weights are absent or not those it was trained with.
     """
@@ -289,12 +293,13 @@ def predict(
     folder = open_run(run, Path(runs_dir))
     of = decide_task(task, runs=[folder.path])
     test = test_set_of(folder, of) if data is None else Path(data)
-    result = predict(folder, of, test, skip_bad=skip_bad, device=device)
+    result = predict(folder, of, test, skip_bad=skip_bad, calibrated=calibrated, device=device)
     trained = TrainedRun.open(folder, of)
     tables = {one.name: read_probabilities(folder.test / f"{one.name}.csv", one) for one in trained.subtasks}
     labels = {one.name: trained.labels(one, tables[one.name]) for one in trained.subtasks}
     answers: dict[str, dict[str, Any]] = {one.name: trained.answers(one, tables[one.name]) for one in trained.subtasks}
-    return Predictions(tables, labels, result.failures, result.trained_on, answers)
+    beside = {name: read_probabilities(Path(file), trained.task[name]) for name, file in result.calibrated.items()}
+    return Predictions(tables, labels, result.failures, result.trained_on, answers, beside)
 
 
 def ranked_list(

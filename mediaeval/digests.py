@@ -2,7 +2,8 @@
 
 They show accidents and edits by hand: a changed threshold, exchanged files, a byte that a disk lost. They do not guard
 against someone who computes them anew. Covered are run.toml, task.toml, split.csv, run.csv, the predictions in test/,
-and of each subtask its models, records, validation and out-of-fold probabilities; manifest.json covers itself.
+and of each subtask its models, records, calibration, validation and out-of-fold probabilities; manifest.json covers
+itself.
 Pictures, training histories, explain/ and run.superseded.csv are not read again, and not covered.
 """
 

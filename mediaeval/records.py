@@ -349,6 +349,7 @@ class PredictionRecord:
     tables    subtask → sha256 of its table of probabilities
     models    subtask → sha256 of the model's file
     versions  of Python and libraries
+    calibrated  subtask → sha256 of its table of calibrated probabilities; none where they were not asked for
     """
 
     FILE: ClassVar[str] = "test.json"
@@ -361,6 +362,7 @@ class PredictionRecord:
     tables: dict[str, str]
     models: dict[str, str]
     versions: dict[str, str]
+    calibrated: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def from_dict(cls, read: dict[str, Any]) -> "PredictionRecord":
@@ -373,6 +375,7 @@ class PredictionRecord:
             tables=_text_by_name(read["tables"]),
             models=_text_by_name(read["models"]),
             versions=_text_by_name(read["versions"]),
+            calibrated=_text_by_name(read.get("calibrated", {})),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -385,7 +388,7 @@ class PredictionRecord:
             "tables": self.tables,
             "models": self.models,
             "versions": self.versions,
-        }
+        } | ({"calibrated": self.calibrated} if self.calibrated else {})
 
 
 def _score(read: dict[str, Any]) -> SubtaskScore:

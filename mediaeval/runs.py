@@ -7,9 +7,9 @@ runs/NAME/
     manifest.json     command, versions, header and images of the dev set, identity and width of each feature block;
                       digests of all files that are read again
     subtask1/ …       model.safetensors (the split model), refit.safetensors (trained on the whole dev set),
-                      subtask.json, out_of_fold.csv, validation.csv, history.csv, curves.svg, confusion.svg;
-                      ensemble.json in place of models
-    test/             subtask1.csv … (probabilities by id), test.json
+                      subtask.json, out_of_fold.csv, calibration.json, validation.csv, history.csv, curves.svg,
+                      confusion.svg; ensemble.json in place of models
+    test/             subtask1.csv … (probabilities by id), test.json; subtask1.calibrated.csv … for people alone
     run.csv           the official run file; run.superseded.csv, one of models or predictions replaced since
 
 What the JSON files hold: `mediaeval.records`.

@@ -112,9 +112,9 @@ def fit_calibration(
         for p, truth in zip(P.T, Y.T, strict=True):
             share = _share(identity, min(len(np.unique(group[truth == value])) for value in (0, 1)))
             each.append((*_sigmoid(p, truth, share), share))
-    slopes, shifts, identity = zip(*each, strict=True)
+    slopes, shifts, shares = zip(*each, strict=True)
     kind: Literal["temperature", "platt"] = "temperature" if form(subtask) == CLASSES else "platt"
-    return Calibration(kind, tuple(subtask.labels), slopes, shifts, identity, n_images)
+    return Calibration(kind, tuple(subtask.labels), slopes, shifts, shares, n_images)
 
 
 def cross_calibrated(

@@ -27,6 +27,13 @@ def command(
         ),
     ] = None,
     skip_bad: SkipBad = False,
+    calibrated: Annotated[
+        bool,
+        typer.Option(
+            "--calibrated",
+            help="Write calibrated probabilities, too: test/SUBTASK.calibrated.csv, which gives no label.",
+        ),
+    ] = False,
     task: TaskName = None,
     device: Device = "auto",
     json: Json = False,
@@ -45,7 +52,7 @@ def command(
     from mediaeval.steps.predict import predict, test_set_of
 
     test = data or test_set_of(folder, of)
-    result = predict(folder, of, test, skip_bad=skip_bad, device=device)
+    result = predict(folder, of, test, skip_bad=skip_bad, calibrated=calibrated, device=device)
     for image_id, reason in result.failures.items():
         logger.warning(f"{image_id}: {reason}; it gets the label frequencies of the training data.")
     if result.trained_on:
@@ -60,10 +67,13 @@ def command(
                 "models": result.models,
                 "fallback": result.failures,
                 "trained_on": result.trained_on,
+                "calibrated": result.calibrated,
             }
         )
         return
     for name, model in result.models.items():
         print_line(f"{name}\t{result.n_images} images by {model}")
+    for name, file in result.calibrated.items():
+        print_line(f"{name}\tcalibrated: {file}")
     partial = "" if len(result.models) == len(of.names) else " --partial"
     print_line(f"next: mediaeval submit {folder.name}{partial}")

@@ -50,7 +50,7 @@ def rehearse(folder: RunFolder, task: Task, *, device: str = "auto") -> Rehearse
     run.load_models()
     images = run.images(replace(dataset, ids=tuple(ids), missing=()))
     with passing_folder(folder.runs_dir) as tables:
-        write_tables(run, images, ids, tables)
+        write_tables(run.probabilities(images, ids), tables)
         # what stands beside the answers in a dev set may be anything that the column allows
         shared = {column.heading: {image_id: image_id for image_id in ids} for column in free_columns(task)}
         write_and_verify(run, tables, ids, tables / "run.csv", partial=True, shared=shared)

@@ -111,7 +111,7 @@ def _rebuilt(run: TrainedRun, predicted: PredictionRecord, damaged: list[str]) -
         contents = images.features.contents
         if other := [i for i in dataset.ids if contents.get(i) != predicted.images.get(i)]:
             changed.append(f"images: {len(other)} are not those predicted then ({', '.join(other[:5])}).")
-        write_tables(run, images, dataset.ids, new)
+        write_tables(run.probabilities(images, dataset.ids), new)
         partial = len(run.records) < len(task.names)
         shared = shared_values(task, Path(predicted.data), dataset.ids)
         sha256, _ = write_and_verify(run, new, dataset.ids, new / "run.csv", partial=partial, shared=shared)

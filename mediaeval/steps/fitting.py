@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mediaeval.answers.learned import is_numeric
+from mediaeval.calibration.kept import write_calibration
 from mediaeval.classifiers.best_regressor import CANDIDATES, BestRegressor
 from mediaeval.classifiers.model import SubtaskModel
 from mediaeval.config import Config
@@ -91,13 +92,15 @@ class TrainedSubtask:
         )
 
     def write(self, folder: Path, run_name: str) -> None:
-        """Write models, validation probabilities, history, plots and subtask.json into a folder."""
+        """Write models, validation probabilities, calibration, history, plots and subtask.json into a folder."""
         for name, model in self.models.items():
             model.save(folder / name)
         digests = {name: file_digest(folder / name) for name in self.models}
         write_probabilities(folder / "validation.csv", self.probabilities.assign(**{SOURCE: MODEL}))
         if self.out_of_fold:
             write_out_of_fold(folder, self.out_of_fold.table)
+            if calibration := self.out_of_fold.calibration(self.task):
+                write_calibration(folder, calibration)
         if history := self.model.history:
             table = pd.DataFrame(history).to_csv(index=False, lineterminator="\n")
             write_atomically(folder / "history.csv", table.encode())

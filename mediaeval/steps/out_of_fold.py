@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 
 from mediaeval.answers.learned import is_numeric
+from mediaeval.calibration.calibration import Calibration, fit_calibration, has_calibration
 from mediaeval.errors import RunFolderError
 from mediaeval.records import OutOfFoldRecord
 from mediaeval.steps.scoring import own_metric, per_column, per_label, score_intervals
@@ -124,6 +125,13 @@ class OutOfFold:
             choice=tuple(choice),
         )
         return cls(table, truth, predicted, record)
+
+    def calibration(self, task: Subtask) -> Calibration | None:
+        """Return the calibration that all folds together lead to; None of scores."""
+        if not has_calibration(task):
+            return None
+        P, Y = (table[list(task.labels)].to_numpy() for table in (self.table, self.truth))
+        return fit_calibration(task, P, Y, list(self.table[GROUP]))
 
     def warnings(self, task: Subtask) -> list[str]:
         """Return a sentence for each label that some models could not learn: all its images were held out together."""

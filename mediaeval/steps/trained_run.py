@@ -10,6 +10,8 @@ import pandas as pd
 
 from mediaeval.answers.learned import is_numeric, learned_task
 from mediaeval.answers.written import answers_of
+from mediaeval.calibration.calibration import Calibration
+from mediaeval.calibration.kept import read_calibration
 from mediaeval.config import Config, parse_config, with_store_near
 from mediaeval.data.dataset import Dataset
 from mediaeval.devices import resolve_device
@@ -156,6 +158,11 @@ class TrainedRun:
             return None
         thresholds = [_in_order(subtask, of_fold) for of_fold in record.thresholds]
         return decide_by_fold(subtask, table, thresholds)
+
+    def calibration(self, subtask: Subtask) -> Calibration | None:
+        """Return what makes its probabilities calibrated; None: see `steps.calibrated.why_uncalibrated`."""
+        folder = self.folder.subtask(subtask.name)
+        return read_calibration(folder, subtask, remedy=f"Train it again: {self.folder.retrain}.")
 
     # networks ---------------------------------------------------------------------------------------------------------
 

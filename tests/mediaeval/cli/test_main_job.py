@@ -48,6 +48,7 @@ def test_the_run_folder_holds_what_its_readme_says(trained):
             "out_of_fold.csv",
             "history.csv",
             "curves.svg",
+            "calibration.json",
             "confusion.svg",
         )
     }
@@ -88,7 +89,7 @@ def test_equal_seeds_give_equal_bytes(job, trained):
     command("train", "all", "--data", "devset", "--run", "again", *QUICK)
     command("predict", "again", "--data", "testset")
     command("submit", "again")
-    for name in ("model.safetensors", "refit.safetensors", "validation.csv", "history.csv"):
+    for name in ("model.safetensors", "refit.safetensors", "validation.csv", "history.csv", "calibration.json"):
         for k in (1, 2, 3):
             one, other = (job / f"runs/{run}/subtask{k}/{name}" for run in ("first", "again"))
             assert one.read_bytes() == other.read_bytes(), f"subtask{k}/{name}"
