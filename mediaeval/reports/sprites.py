@@ -120,7 +120,7 @@ def _data_uri(image: Image.Image, quality: int) -> str:
     data = io.BytesIO()
     if features.check("avif"):  # half the size of WebP
         kind = "avif"
-        image.save(data, "AVIF", quality=quality, speed=6)
+        image.save(data, "AVIF", quality=quality, speed=8)  # a third of the time of 6, for 2 % more
     else:
         kind = "webp"
         image.save(data, "WEBP", quality=quality)

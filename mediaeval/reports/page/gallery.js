@@ -77,9 +77,13 @@ class Gallery {
     const outcome = !this.judged.hasDecisions ? "" : this.label !== null ? this.judged.outcome(i, this.label)
       : this.judged.isRight(i) ? "right" : "wrong";
     const mark = { fp: "FP", fn: "FN", tp: "TP", wrong: "✗" }[outcome] || "";
-    const spoken = `${report.images[image][0]}, ${outcome}`;
-    return make("button", { type: "button", class: `tile ${outcome}`, "data-image": image, tabindex: first ? 0 : -1, title: spoken, "aria-label": spoken },
+    const told = !this.judged.hasDecisions ? "" : [this.judged.rows.truth, this.judged.decided]
+      .map((table) => this.judged.names(table, i).join(", ") || "none").join(" → ");
+    const spoken = `${report.images[image][0]}: ${told} ${outcome}`;
+    const tile = make("button", { type: "button", class: `tile ${outcome}`, "data-image": image, tabindex: first ? 0 : -1, title: spoken, "aria-label": spoken },
       picture(image), make("span", { class: "note" }, make("b", { text: mark }), make("span", { text: number(this.values[i], 2) })));
+    if (this.judged.subtask.form === "classes" && !this.judged.isRight(i)) tile.append(make("span", { class: "told", text: told }));
+    return tile;
   }
 
   enlarge(tile) {
