@@ -43,6 +43,10 @@ def command(
         ),
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Resume an interrupted training.")] = False,
+    history_file: Annotated[
+        Path | None,
+        typer.Option("--history", metavar="FILE", help="Write a line of JSON for each epoch: a .jsonl file."),
+    ] = None,
     seed: Seed = 0,
     device: Device = "auto",
     json: Json = False,
@@ -51,7 +55,7 @@ def command(
 
     After every epoch, --out holds the weights so far, and a file next to it holds what --resume needs.
     """
-    from mediaeval.errors import DatasetError, choose
+    from mediaeval.errors import ConfigError, DatasetError, choose
     from mediaeval.pretrain import PRETRAINERS, read_settings
     from mediaeval.progress import progress, with_epoch_lines
 
@@ -60,6 +64,10 @@ def command(
         raise DatasetError(f"--features {features}: no such folder; expected one with {entry.layout}.")
     settings = read_settings(network, sets or [], {"epochs": epochs, "lr": lr, "batch_size": batch_size})
 
+    from mediaeval.reports.history import as_rows, write_jsonl
+
+    if history_file and history_file.suffix != ".jsonl":
+        raise ConfigError(f"--history {history_file}: expected a file name that ends in .jsonl.")
     from mediaeval.pretrain.run import pretrain  # imports torch: after what can be refused without it
 
     with progress(f"training {network}") as bar:
@@ -67,6 +75,8 @@ def command(
         history = pretrain(
             network, features, out, seed=seed, device=device, resume=resume, on_progress=advance, **settings
         )
+    if history_file:
+        write_jsonl(as_rows(history, out.stem, network), history_file)
     if json:
         rows = [{key: value if math.isfinite(value) else None for key, value in row.items()} for row in history]
         print_json({"network": network, "out": str(out), "history": rows})

@@ -179,9 +179,12 @@ def test_the_command_trains_tells_and_resumes(run, workdir):
     found = json.loads(result.stdout)
     assert [row["epoch"] for row in found["history"]] == [0, 1] and found["out"] == "g.safetensors"
     assert "exists already" in run(*arguments, "--out", "g.safetensors", "--resume", code=1).stderr
-    text = run(*arguments, "--out", "h.safetensors", "--resume").stdout
+    text = run(*arguments, "--out", "h.safetensors", "--resume", "--history", "h.jsonl").stdout
     assert "0.0001" in text and text.endswith("objectgraphs: h.safetensors\n")
     assert same(load_file("g.safetensors"), load_file("h.safetensors"))
+    kept = json.loads(run("history", "h.jsonl", "--json").stdout)["epochs"]
+    assert kept == [{"run": "h", "subtask": "objectgraphs"} | row for row in found["history"]]
+    assert "ends in .jsonl" in run(*arguments, "--out", "i.safetensors", "--history", "h.txt", code=1).stderr
 
 
 @pytest.mark.parametrize(
