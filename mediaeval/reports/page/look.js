@@ -8,8 +8,8 @@ const look = {
 
   open(judged, image, list, closed = () => {}) {
     Object.assign(this, { judged, image, list, closed });
-    this.draw();
     if (!this.dialog.open) this.dialog.showModal();
+    this.draw();
   },
 
   step(by) {
@@ -25,24 +25,17 @@ const look = {
     const i = judged.row.get(image);
     const place = this.list.indexOf(image);
     const count = place < 0 ? "" : `${place + 1} of ${this.list.length}`;
-    const button = (text, label, act) => {
-      const made = make("button", { type: "button", text, "aria-label": label, title: label });
-      made.addEventListener("click", act);
-      return made;
-    };
-    const head = make("header", {},
-      make("h2", { id: "look-title", text: id }),
-      make("span", { class: "small figure", text: count }),
-      button("←", "previous image", () => this.step(-1)),
-      button("→", "next image", () => this.step(1)),
-      button("✕", "close", () => this.dialog.close()));
+    this.dialog.querySelector("h2").textContent = id;
+    this.dialog.querySelector("header .figure").textContent = count;
     const left = make("div", { class: "portrait" }, ...this.pictures(image));
     if (gone) left.append(make("p", { class: "absent", text: gone }));
     if (path) left.append(make("p", { class: "small path", text: path }));
     const right = make("div", { class: "answers" });
     if (i === undefined) right.append(make("p", { class: "small", text: "This image is not among those that the run is judged on here." }));
     else right.append(this.facts(i), this.bars(i), ...this.neighbours(i));
-    this.dialog.replaceChildren(head, make("div", { class: "body" }, left, right));
+    this.dialog.querySelector(".body").replaceChildren(left, right);
+    // what had the focus may be gone, and arrow keys are for the dialog
+    if (!this.dialog.contains(document.activeElement)) this.dialog.focus();
   },
 
   // The larger picture where there is one, with what the network looks at beside it; else the tile, enlarged.
@@ -111,7 +104,7 @@ const look = {
       if (at !== undefined && this.judged.hasDecisions) {
         tile.append(make("span", { class: "small", text: this.judged.names(rows.truth, at).join(", ") || "no label" }));
       } else if (at !== undefined) tile.append(make("span", { class: "small", text: rows.truth[at].map((v) => number(v, 2)).join(", ") }));
-      tile.addEventListener("click", () => { this.image = image; this.draw(); this.dialog.focus(); });
+      tile.addEventListener("click", () => { this.image = image; this.draw(); });
       return tile;
     });
     return [make("h3", { text: "Nearest training images" }), make("div", { class: "row" }, ...tiles),
@@ -119,6 +112,9 @@ const look = {
   },
 };
 
+for (const [name, act] of Object.entries({ previous: () => look.step(-1), next: () => look.step(1), close: () => look.dialog.close() })) {
+  look.dialog.querySelector(`[data-do=${name}]`).addEventListener("click", act);
+}
 look.dialog.addEventListener("keydown", (event) => {
   const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
   if (!by) return;

@@ -42,8 +42,7 @@ class Thresholds {
     const now = judged.scores();
     for (const mean of ["weighted", "macro"]) {
       this.total[mean].textContent = number(now[mean], 4);
-      this.total[mean].value = number(now[mean], 4);
-      this.total[mean].dataset.exact = now[mean];
+      this.total[mean].title = now[mean]; // all its digits
       this.totalWas[mean].textContent = judged.moved.size ? `was ${number(before[mean], 4)}` : "";
     }
     this.fields.forEach(({ field, range, exact, out, was }, label) => {

@@ -219,7 +219,7 @@ def decisions(rng: np.random.Generator, n: int, n_images: int, second: bool) -> 
 
 def classes(rng: np.random.Generator, n: int, n_images: int, second: bool) -> dict[str, Any]:
     """One of three classes."""
-    labels = ["negative", "neutral", "positive"]
+    labels = ["negative", "neutral", "p" + 80 * "o" + "sitive"]
     true = rng.integers(0, 3, n)
     outputs = rng.dirichlet([1, 1, 1], n) * 0.6 + 0.4 * np.eye(3)[true]
     truth, decided = np.eye(3, dtype=int)[true], np.eye(3, dtype=int)[outputs.argmax(axis=1)]

@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 from sklearn.metrics import f1_score
 
+from mediaeval.answers.decisions import decided as decided_by
 from mediaeval.reports.page import write_page
+from submission.kinds import SetKind
+from submission.task import Subtask
 from tests.mediaeval.reports.example import HOSTILE, drawn_images, example
 
 pytestmark = pytest.mark.browser
@@ -130,7 +133,7 @@ def test_a_slider_moves_f1_counts_and_the_gallery_as_python_computes_them(page, 
     subtask = written[0]["subtasks"][0]
     P, truth = np.array(subtask["rows"]["outputs"]), np.array(subtask["rows"]["truth"])
     decided = np.array(subtask["rows"]["decided"])
-    exact = "Number(document.querySelector('#panel-0 [data-total=' + arguments[0] + ']').dataset.exact)"
+    exact = "Number(document.querySelector('#panel-0 [data-total=' + arguments[0] + ']').title)"
 
     def agrees():
         for average in ("weighted", "macro"):
@@ -173,6 +176,29 @@ def test_a_slider_moves_f1_counts_and_the_gallery_as_python_computes_them(page, 
     agrees()
 
 
+@pytest.mark.parametrize(("most", "empty"), [(2, True), (None, False), (1, False)])
+def test_sets_keep_their_size_when_a_threshold_moves(page, most, empty):
+    rng = np.random.default_rng(0)
+    P, thresholds = rng.random((50, 4)).round(2), [0.5, 0.6, 0.7, 0.8]
+    kind = SetKind(items=tuple("abcd"), most=most, empty=empty)
+    subtask = Subtask("tags", "tags", ("tags",), tuple("abcd"), True, kinds=(kind,))
+    assert subtask.kind == "set"
+    given = {
+        "form": "decisions",
+        "labels": list("abcd"),
+        "rows": {
+            "image": list(range(50)),
+            "outputs": P.tolist(),
+            "truth": [[0] * 4] * 50,
+            "decided": decided_by(subtask, P, thresholds).tolist(),
+            "fold": None,
+        },
+        "thresholds": {"own": thresholds, "by_fold": None, "fitting": {"most": most, "empty": empty}},
+    }
+    moved = "(() => { const judged = new Judged(arguments[0]); judged.move(1, 0.3); return judged.decided; })()"
+    assert js(page, moved, given) == decided_by(subtask, P, [0.5, 0.3, 0.7, 0.8]).tolist()
+
+
 def test_the_gallery_is_sorted_and_filtered(page, written):
     rows = written[0]["subtasks"][0]["rows"]
     assert shown_images(page) == np.argsort(-np.array(rows["loss"]), kind="stable").tolist()
@@ -206,6 +232,12 @@ def test_keys_lead_through_images_and_tabs(page):
     assert texts(page, "#look-title") == [f"image-{order[2]:04}"]
     assert js(page, "document.querySelectorAll('#look .row .tile').length") == 5, "the nearest training images"
     press(page, Keys.ARROW_RIGHT)
+    assert texts(page, "#look-title") == [f"image-{order[3]:04}"]
+    page.find_element("css selector", "#look [data-do=next]").click()
+    page.find_element("css selector", "#look .row .tile").click()  # a training image, from which nothing leads on
+    page.find_element("css selector", "#look [data-do=close]").click()
+    page.find_element("css selector", f"#panel-0 .grid [data-image='{order[4]}']").click()
+    press(page, Keys.ARROW_LEFT)
     assert texts(page, "#look-title") == [f"image-{order[3]:04}"]
     press(page, Keys.ESCAPE)
     assert js(page, "document.getElementById('look').open") is False
