@@ -74,6 +74,7 @@ def command(
     for name, model in result.models.items():
         print_line(f"{name}\t{result.n_images} images by {model}")
     for name, file in result.calibrated.items():
-        print_line(f"{name}\tcalibrated: {file}")
+        unchanged = ", as they are: no calibration made other dev images better" if name in result.as_they_are else ""
+        print_line(f"{name}\tcalibrated: {file}{unchanged}")
     partial = "" if len(result.models) == len(of.names) else " --partial"
     print_line(f"next: mediaeval submit {folder.name}{partial}")

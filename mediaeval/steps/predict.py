@@ -28,6 +28,7 @@ class Predicted:
     failures: dict[str, str]  # image id → why it has no features, hence the fallback
     trained_on: tuple[str, ...]  # test images whose bytes are those of an image of the dev set
     calibrated: dict[str, str] = field(default_factory=dict)  # subtask → file of its calibrated probabilities
+    as_they_are: tuple[str, ...] = ()  # subtasks whose calibration changes nothing
 
 
 def predict(
@@ -81,6 +82,7 @@ def predict(
         record.failures,
         tuple(i for i, content in record.images.items() if content in known),
         {name: str(calibrated_file(folder.test, name)) for name in calibrations},
+        tuple(name for name, calibration in calibrations.items() if calibration.is_identity),
     )
 
 

@@ -54,6 +54,18 @@ def test_a_sigmoid_is_the_one_of_scikit_learn_on_the_logit():
     assert found.slopes == pytest.approx((0.5, 0.5), abs=0.06)
 
 
+def test_probabilities_stay_as_they_are_unless_others_become_better_by_more_than_the_noise():
+    sharp = expit(3 * logit(P2))
+    assert not fit_calibration(LABELS, sharp[:200], Y2[:200]).is_identity
+    assert fit_calibration(LABELS, sharp[:4], Y2[:4]).is_identity, "too few to tell"
+    of_few = np.arange(4).repeat(50)  # the same images again are no evidence
+    assert fit_calibration(LABELS, sharp[of_few], Y2[of_few], groups=of_few.tolist()).is_identity
+    # probabilities that are right: by chance alone a few seem better otherwise
+    found = [fit_calibration(LABELS, P2[k : k + 100], Y2[k : k + 100]) for k in range(0, 2000, 100)]
+    assert np.mean([one.is_identity for one in found]) > 0.8
+    assert found[0].is_identity and found[0].apply(P2) == pytest.approx(P2, abs=1e-9)
+
+
 def test_order_is_kept_for_each_label_also_where_probabilities_say_the_opposite():
     P = np.sort(P2, axis=0)
     for truth in (Y2, 1 - Y2):
@@ -73,11 +85,11 @@ def test_few_images_leave_probabilities_nearly_and_none_exactly_as_they_are():
 
 
 def test_probabilities_of_0_and_1_and_constant_ones_give_finite_ones():
-    P = np.array([[0.0, 0.3], [1.0, 0.3], [0.0, 0.3], [1.0, 0.3]])
-    calibrated = fit_calibration(LABELS, P, np.array([[1, 0], [0, 0], [0, 1], [1, 1]])).apply(P)
+    P = np.array([[0.0, 0.3], [1.0, 0.3], [0.0, 0.3], [1.0, 0.3]] * 10)
+    calibrated = fit_calibration(LABELS, P, np.array([[1, 0], [0, 0], [0, 1], [1, 1]] * 10)).apply(P)
     assert ((calibrated > 0) & (calibrated < 1)).all()
     assert 0.3 < calibrated[0, 1] < 0.5  # half of the images have the second label
-    classes = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]])
+    classes = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]] * 10)
     assert np.isfinite(np.log(fit_calibration(CLASSES, classes, classes[::-1]).apply(classes))).all()
 
 
