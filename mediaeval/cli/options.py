@@ -98,9 +98,9 @@ Runs = Annotated[
 ]
 
 
-def run_argument(help: str) -> Any:
-    """Return the argument RUN, a folder below runs/."""
-    return typer.Argument(metavar="RUN", autocompletion=complete_runs, help=help)
+def run_argument(help: str, *, name: str = "RUN") -> Any:
+    """Return an argument that is a folder below runs/."""
+    return typer.Argument(metavar=name, autocompletion=complete_runs, help=help)
 
 
 def split_names(names: str) -> list[str]:

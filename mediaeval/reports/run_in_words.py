@@ -30,7 +30,7 @@ def _inputs(run: TrainedRun) -> list[str]:
     config, manifest = run.config, run.manifest
     sentences = []
     if blocks := manifest.extractors:
-        parts = [_extractor(name, one.width, one.identity) for name, one in blocks.items()]
+        parts = [extractor_in_words(name, one.width, one.identity) for name, one in blocks.items()]
         together = f", concatenated to {sum(one.width for one in blocks.values())}" if len(parts) > 1 else ""
         sentences.append(f"Its features are {both(parts)}{together}, {_SCALES[config.features.scale]}.")
     left_out = f", {len(manifest.left_out)} more left out that could not be decoded" if manifest.left_out else ""
@@ -49,14 +49,14 @@ def _inputs(run: TrainedRun) -> list[str]:
     return [*sentences, f"It was made by {both(made)}."] if made else sentences
 
 
-def _extractor(name: str, width: int, identity: Mapping[str, Any]) -> str:
+def extractor_in_words(name: str, width: int, identity: Mapping[str, Any]) -> str:
     """Return an extractor as text: `mobilenet (timm mobilenetv2_100, 1280 numbers)`."""
     network = " ".join(str(identity[key]) for key in ("kind", "model") if identity.get(key))
     return f"{name} ({network}, {width} numbers)" if network and network != name else f"{name} ({width} numbers)"
 
 
 def _subtask(subtask: Subtask, record: SubtaskRecord) -> list[str]:
-    sentences = [_model(record)]
+    sentences = [model_in_words(record)]
     if form(subtask) == DECISIONS:
         sentences.append(_thresholds(subtask, record))
     refitted = "; the model of the test images is trained on both" if record.refitted else ""
@@ -71,7 +71,8 @@ def _subtask(subtask: Subtask, record: SubtaskRecord) -> list[str]:
     return sentences
 
 
-def _model(record: SubtaskRecord) -> str:
+def model_in_words(record: SubtaskRecord) -> str:
+    """Return what a subtask is answered by, a sentence: `the classifier is logistic (C = 1).`."""
     settings = record.settings
     if ensemble := settings.get("ensemble"):
         how = "votes" if ensemble["how"] == "vote" else "the mean of the probabilities"
