@@ -134,9 +134,10 @@ def _score(run: TrainedRun, name: str, hash_: str) -> Score:
 def _gaps(comparison: Comparison, first: str, hashes: dict[str, str]) -> list[Gap]:
     pairs = [pair for pair in comparison.pairs if pair.first == first]
     corrected = holm([pair.p_permutation for pair in pairs])
-    return [  # a comparison's gap is that of the first run over the second
-        Gap(comparison.subtask, pair.second, hashes[pair.second], -pair.gap, (-pair.interval[1], -pair.interval[0]), p)
+    return [  # a comparison's gap is that of the first run over the second; zero minus it is never minus zero
+        Gap(comparison.subtask, pair.second, hashes[pair.second], 0 - pair.gap, (0 - high, 0 - low), p)
         for pair, p in zip(pairs, corrected, strict=True)
+        for low, high in [pair.interval]
     ]
 
 
