@@ -98,16 +98,16 @@ def ranks(points: Sequence[Point]) -> list[tuple[float, float]]:
     return list(zip(*(rankdata(column).tolist() for column in columns), strict=True))
 
 
-def score_lines(subtask: Mapping[str, Any]) -> dict[str, Any]:
+def score_lines(subtask: Mapping[str, Any], runs: Sequence[str]) -> dict[str, Any]:
     """Return the rows of a subtask's score table, and the range that all of its intervals lie in.
 
     A row: kind ("run", "second", "new" or "floor"), name, value, interval, reason where it was not computed. Places are
     in per cent of the range.
     """
     score = subtask["score"]
-    rows = [{"kind": "run", "name": "this run", "value": score["value"], "interval": score["interval"]}]
+    rows = [{"kind": "run", "name": runs[0], "value": score["value"], "interval": score["interval"]}]
     if second := subtask.get("second_score"):
-        rows.append({"kind": "second", "name": "second run", **second})
+        rows.append({"kind": "second", "name": runs[1], **second})
     if score.get("new_set"):
         n_new = score.get("n_new")
         name = f"on {n_new} new images" if n_new else "on new images"

@@ -23,7 +23,7 @@ from mediaeval.reports.sprites import LARGE, TILE, Sprites, pictures, sprites, t
 from submission.wording import printable
 
 LIMIT = 5_000_000  # bytes of a page
-_FOR_LARGE, _FOR_MAPS = 0.3, 0.2  # of what the texts leave for pictures; the tiles take the rest
+_FOR_LARGE, _FOR_MAPS = 0.4, 0.15  # of what the texts leave for pictures; the tiles take the rest
 _A_PLACE = 24  # bytes of an image's place on a sheet, at most
 _SCRIPTS = ("basics.js", "decisions.js", "look.js", "gallery.js", "thresholds.js", "start.js")  # in this order
 
@@ -127,7 +127,7 @@ def _render(report: Mapping[str, Any], island: Mapping[str, Any], tiles: Sprites
         undefined=jinja2.StrictUndefined,
     )
     environment.filters |= {"number": number, "interval": interval, "signed": "{:+.3f}".format}
-    environment.globals |= {"Axes": Axes, "ranks": ranks, "score_lines": score_lines, "spread": spread}
+    environment.globals |= {"Axes": Axes, "ranks": ranks, "score_lines": score_lines, "short": short, "spread": spread}
     places = {k: [p.sheet, p.k, p.width, p.height] for k, p in tiles.places.items()}
     island = {**island, "tile": tiles.tile, "columns": tiles.columns, "places": places}
     return environment.get_template("page.html").render(
@@ -172,6 +172,11 @@ def _printable(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [_printable(item) for item in value]
     return value
+
+
+def short(subtask: Mapping[str, Any], label: str) -> str:
+    """Return how a label of a report's subtask is shown, of its full name; other names stay as they are."""
+    return next((one["short"] for one in subtask["labels"] if one["name"] == label and one["short"]), label)
 
 
 def number(value: float | None, digits: int = 3) -> str:
