@@ -10,7 +10,7 @@ from mediaeval.reports.run_in_words import extractor_in_words, model_in_words
 from mediaeval.steps.trained_run import PREDICTED, TrainedRun
 from submission.errors import RunFileError
 from submission.ledger import Ledger
-from submission.wording import counted
+from submission.wording import both, counted
 
 LEDGER = "ledger.jsonl"  # beside the runs
 
@@ -21,16 +21,28 @@ def run_facts(run: TrainedRun, *, anonymous: bool) -> dict[str, Any]:
         "name": run.name,
         "digest": file_digest(run.folder.manifest),
         "command": "" if anonymous else run.manifest.command,
+        "summary": _summary(run),
         "made_of": _made_of(run, anonymous=anonymous),
         "proofs": _proofs(run),
     }
+
+
+def _summary(run: TrainedRun) -> str:
+    """Return what a run was made of in a few words: `mobilenet and squeeze; subtask2 and subtask3: dense`."""
+    subtasks: dict[str, list[str]] = {}
+    for name, record in run.records.items():
+        of = record.settings
+        model = "ensemble" if of.get("ensemble") else of["system" if "system" in of else "classifier"]["name"]
+        subtasks.setdefault(model, []).append(name)
+    answered = [f"{both(names)}: {model}" for model, names in subtasks.items()]
+    return "; ".join([*([both(list(run.manifest.extractors))] if run.manifest.extractors else []), *answered])
 
 
 def _made_of(run: TrainedRun, *, anonymous: bool) -> list[list[str]]:
     manifest, config = run.manifest, run.config
     left_out = f", {len(manifest.left_out)} more left out" if manifest.left_out else ""
     dev = "" if anonymous else f"{config.data.dev}: "
-    facts = [["dev set", f"{dev}{counted(len(manifest.images), 'image')}{left_out}"]]
+    facts = [["dev set", f"{dev}{counted(len(manifest.images), 'image{s}')}{left_out}"]]
     if manifest.extractors:
         extractors = [extractor_in_words(name, one.width, one.identity) for name, one in manifest.extractors.items()]
         facts.append(["features", f"{', '.join(extractors)}; scale: {config.features.scale}"])
@@ -61,7 +73,7 @@ def _unchanged(run: TrainedRun) -> dict[str, Any]:
     if damage:
         return _proof(name, False, first_few(damage))
     return _proof(
-        name, True, f"{counted(len(run.manifest.files), 'file')} have the sha256 that {RunManifest.FILE} holds"
+        name, True, f"{counted(len(run.manifest.files), 'file{s}')} have the sha256 that {RunManifest.FILE} holds"
     )
 
 
@@ -76,7 +88,7 @@ def _predicted(run: TrainedRun) -> list[dict[str, Any]]:
             _proof(sent, None, f"mediaeval submit {run.name}"),
         ]
     stale = [name for name, one in run.records.items() if predicted.models.get(name) not in one.models.values()]
-    what = f"trained again since: {', '.join(stale)}" if stale else counted(len(predicted.ids), "image")
+    what = f"trained again since: {', '.join(stale)}" if stale else counted(len(predicted.ids), "image{s}")
     found = [_proof(predictions, not stale, what)]
     if not run.folder.run_csv.is_file():
         return [*found, _proof(sent, None, f"mediaeval submit {run.name}")]

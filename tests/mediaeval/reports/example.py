@@ -25,6 +25,7 @@ def example(n: int = 40, *, n_images: int | None = None, second: bool = True, se
                 "name": name,
                 "digest": f"{k}" * 64,
                 "command": f"mediaeval train all --run {name}",
+                "summary": "mobilenet and handcrafted; subtask1: logistic",
                 "made_of": [["extractors", "mobilenet (1280), handcrafted (64)"], ["classifier", "logistic"]],
                 "proofs": [
                     {"name": "written run file", "passed": True, "text": "18 rows"},
