@@ -12,6 +12,7 @@ from PIL import Image
 from mediaeval.config import load_config
 from mediaeval.data.dataset import load_dataset
 from mediaeval.errors import ConfigError, DatasetError, RunFileError, RunFolderError
+from mediaeval.files import file_digest
 from mediaeval.proofs.replay import replay
 from mediaeval.proofs.reproduce import reproduce
 from mediaeval.proofs.send import send
@@ -213,6 +214,35 @@ def test_runs_are_compared_and_combined_by_their_own_metrics(folder):
     send(both, SCENES, device="cpu")
     with pytest.raises(RunFolderError, match="--how vote: levels asks for numbers, and votes are counted for labels"):
         make_ensemble(runs, run_folder("votes", folder / "runs"), SCENES, how="vote")
+
+
+def test_thresholds_by_hand_and_working_notes_are_for_every_kind(folder, run, monkeypatch):
+    monkeypatch.chdir(folder)
+    chosen = {"when": {"prob": 0.875}, "things": {"sun": 0.0, "lamp": 1.0}, "warm": {"warm": 0.99}}
+    digest = file_digest(folder / "runs/first/manifest.json")
+    content = {"format": 1, "run": "first", "digest": digest, "thresholds": chosen}
+    (folder / "thresholds.json").write_text(json.dumps(content))
+    told = run("thresholds", "first", "thresholds.json", "--run", "hand").stdout
+    assert "\nprob\t" in told and "\t0.875\n" in told
+    send(open_run("hand", folder / "runs"), SCENES, device="cpu")
+    rows = list(csv.DictReader((folder / "runs/hand/run.csv").read_text().splitlines()))
+    assert {row["threshold"] for row in rows} == {"0.875"}
+    assert all((row["night"] == "1") == (float(row["prob"]) >= 0.875) for row in rows)
+    assert all("sun" in row["things"].split(";") and "lamp" not in row["things"] for row in rows)
+    content["thresholds"] = {"levels": {"light": 0.5}}
+    (folder / "thresholds.json").write_text(json.dumps(content))
+    refused = run("thresholds", "first", "thresholds.json", "--run", "other", code=1).stderr
+    assert "levels: got thresholds; expected none, since its answers are numbers. Leave levels out" in refused
+
+    notes = json.loads(run("notes", "first", "hand", "second", "--json").stdout)
+    assert [one["metric"] for one in notes["scores"] if one["run"] == "hand"] == [
+        "F1",
+        "Spearman",
+        "per-image F1",
+        "F1",
+    ]
+    assert [one["label"] for one in notes["labels"]] == ["prob", "light", "dark", "fire", "lamp", "sun", "warm"]
+    assert len(notes["differences"]) == 8
 
 
 def test_a_test_list_without_a_column_of_every_run_is_named(folder):
