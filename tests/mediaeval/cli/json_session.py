@@ -22,6 +22,7 @@ from safetensors.numpy import save
 from typer.testing import CliRunner
 
 from mediaeval.cli import app
+from mediaeval.files import file_digest
 from submission.__main__ import main as submission_main
 from tests.conftest import make_folder, picture
 from tests.mediaeval.experiments.test_sentiment_sets import FIVE, twitter1
@@ -70,7 +71,7 @@ def run_session(folder: Path) -> dict[str, Output]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("MEDIAEVAL_WEIGHTS", "weights")  # not the user's own cache
-        parts = (_data, _training, _submission, _checks, _proofs, _insight, _experiments, _weights, _tasks, _lists)
+        parts = (_data, _training, _submission, _checks, _proofs, _insight, _experiments, _weights, _tasks, _lists, _analysis)
         for part in parts:
             part(session)
     return session.outputs
@@ -297,3 +298,13 @@ def _lists(session: _Session) -> None:
         session.mediaeval(f"ls-{what}", "ls", what)
     session.mediaeval("ls-settings", "ls", "settings", "logistic")
     session.mediaeval("ls-refused", "ls", "runes")
+
+
+def _analysis(session: _Session) -> None:
+    chosen = {"format": 1, "run": "tuned", "digest": file_digest(Path("runs/tuned/manifest.json"))}
+    chosen["thresholds"] = {"subtask2": {"T2.1: Joy": 0.75, "T2.6: Surprise": 0.0}}
+    Path("thresholds.json").write_text(json.dumps(chosen))
+    session.mediaeval("thresholds", "thresholds", "tuned", "thresholds.json", "--run", "byhand")
+    session.mediaeval("thresholds-refused", "thresholds", "first", "thresholds.json", "--run", "other")
+    session.mediaeval("notes", "notes", "tuned", "byhand")
+    session.mediaeval("history", "history", "net", "--jsonl", "history.jsonl")
