@@ -23,6 +23,7 @@ _SPECIAL = {
     "[": "{[}",  # after the end of a row it would begin an option, as the star would
     "*": "{*}",
 }
+_SET_AS_ONE = ("--", "''", "``", ",,", "?`", "!`")  # of which TeX makes dashes, quotes, and marks turned over
 _MINUS = re.compile(r"(?<!\S)-(?=\d)")
 
 
@@ -33,9 +34,8 @@ def escaped(text: str) -> str:
     '100 \\% of a\\_b'
     """
     letters = [_SPECIAL.get(letter, letter) for letter in printable(" ".join(text.split()))]
-    # two marks in a row would be set as one: dashes, quotes
     return "".join(
-        f"{{}}{letter}" if letter in "-'`," and before == letter else letter
+        f"{{}}{letter}" if before + letter in _SET_AS_ONE else letter
         for before, letter in zip(["", *letters], letters, strict=False)
     )
 

@@ -72,14 +72,14 @@ def choose_thresholds(
     found = [
         _rescored(run, run.task[name], thresholds, dataset.labels(name), digest) for name, thresholds in given.items()
     ]
-    with contextlib.ExitStack() as locks:
+    with new.being_trained(), contextlib.ExitStack() as locks:
         for folder in sorted((source, new), key=lambda folder: folder.name):  # of two commands, none waits for ever
             locks.enter_context(folder.lock())
         run.require_current()
         with new.rewritten(replaced=entries_of(new), anew=True) as made:
             if new.run_csv.exists():
                 shutil.copy2(new.run_csv, made.superseded)
-            _link(run, made)
+            _take_over(run, made)
             for one in found:
                 one.write(made.subtask(one.task.name), new.name)
             write_record(made.path, replace(run.manifest, command=command))
@@ -135,16 +135,24 @@ def _out_of_fold(run: TrainedRun, subtask: Subtask, given: dict[str, float], lab
     )
 
 
-def _link(run: TrainedRun, made: RunFolder) -> None:
+def _take_over(run: TrainedRun, made: RunFolder) -> None:
     """Put into a new run what another was made of, its models and its predictions; pictures of what it sees stay."""
     source = run.folder
     for name in (source.config.name, source.split.name, TASK_FILE):
         if (source.path / name).exists():
             shutil.copy2(source.path / name, made.path / name)
     for name in run.records:
-        made.subtask(name).mkdir()
-        folders = [path.name for path in source.subtask(name).iterdir() if path.is_dir()]
-        link_folder(source.subtask(name), made.subtask(name), leave_out=folders)
+        _take_files(source.subtask(name), made.subtask(name))
     if source.test.is_dir():
-        made.test.mkdir()
-        link_folder(source.test, made.test, leave_out={FORECAST})
+        _take_files(source.test, made.test)
+        (made.test / FORECAST).unlink(missing_ok=True)
+
+
+def _take_files(source: Path, target: Path) -> None:
+    """Put the files of a folder into a new one: links to models, which are large, and copies of what may be edited."""
+    target.mkdir()
+    others = [path for path in source.iterdir() if path.suffix != ".safetensors"]
+    link_folder(source, target, leave_out=[path.name for path in others])
+    for path in others:
+        if path.is_file():
+            shutil.copy2(path, target / path.name)

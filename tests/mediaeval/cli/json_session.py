@@ -71,8 +71,20 @@ def run_session(folder: Path) -> dict[str, Output]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.setenv("MEDIAEVAL_WEIGHTS", "weights")  # not the user's own cache
-        parts = (_data, _training, _submission, _checks, _proofs, _insight, _experiments, _weights, _tasks, _lists, _analysis)
-        for part in parts:
+        parts = (
+            _data,
+            _training,
+            _submission,
+            _checks,
+            _proofs,
+            _insight,
+            _experiments,
+            _weights,
+            _tasks,
+            _lists,
+            _analysis,
+        )
+        for part in (*parts, _analysis):
             part(session)
     return session.outputs
 
