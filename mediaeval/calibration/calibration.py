@@ -55,7 +55,10 @@ class Calibration:
 
     def apply(self, P: np.ndarray) -> np.ndarray:
         """Return probabilities, 0..1 (n, N), of P, 0..1 (n, N); those of classes sum to 1."""
-        P = np.asarray(P, dtype=float).clip(SMALLEST, 1 - SMALLEST)
+        P = np.array(P, dtype=float)
+        if self.is_identity:
+            return P
+        P = P.clip(SMALLEST, 1 - SMALLEST)
         if self.kind == "temperature":
             return np.asarray(softmax(self.slopes * np.log(P), axis=1))
         return np.asarray(expit(self.slopes * logit(P) + self.shifts)).clip(SMALLEST, 1 - SMALLEST)

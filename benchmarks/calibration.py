@@ -1,0 +1,164 @@
+"""What calibration does to probabilities of images of other concepts: a table of docs/benchmarks.md.
+
+    python -m benchmarks.calibration ../shared/data
+    python -m benchmarks.calibration ../shared/data --seed 1000 --rules
+
+Halves are those of `benchmarks.coverage`: five folds by group inside of a half give out-of-fold probabilities, on which
+a calibration is fitted, as `train` does; the probabilities that a model of the whole half gives to the images of the
+other half, of other concepts, are measured as they are and calibrated.
+
+Expected calibration error (ECE) is that of all labels together in ten equal bins; log loss, in nats, and the Brier
+score are means over images and labels. Printed: means over halves; the changes of ECE and log loss with the interval
+that 95 % of the bootstrap samples over groups of images fall in; and the share of halves that were changed.
+
+`--rules` prints the change of log loss by other rules instead: as how many groups the identity counts, and by how many
+standard errors a calibration must be better than none. `IDENTITY` and `ERRORS` of
+`mediaeval.calibration.calibration` were chosen by it, on halves of another seed.
+"""
+
+import argparse
+import itertools
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.coverage import divide, head_rows, model_of, out_of_fold
+from benchmarks.photographs import Row, SubtaskData, load_shared
+from mediaeval.calibration.calibration import ERRORS, IDENTITY, SMALLEST, Calibration, fit_calibration
+
+BINS = 10
+RULES = tuple(itertools.product((1.0, 3.0, 10.0, 30.0), (-np.inf, 0.0, 1.0, 2.0)))  # identity, errors
+SAMPLES = 1000  # of the bootstrap
+
+
+@dataclass(frozen=True)
+class Half:
+    """A half of the images: which, and probabilities out of fold inside of it, of the model of all of it outside."""
+
+    inside: np.ndarray  # bool (n_images,)
+    P: np.ndarray  # (n_images, n_labels)
+
+
+def half_of(data: SubtaskData, row: Row, number: int, seed: int, kept: Path | None) -> Half:
+    """Return a half as it was kept in a folder, or train it, and keep it there."""
+    if kept and kept.exists():
+        with np.load(kept) as arrays:
+            return Half(**arrays)
+    inside = divide(data.groups, number, seed)
+    P = np.zeros(data.labels.shape)
+    P[inside] = out_of_fold(data, row, inside, seed + number)[1]
+    P[~inside] = model_of(data, row, seed + number, inside).predict_matrix(data.X[~inside]).to_numpy()
+    half = Half(inside, P)
+    if kept:
+        kept.parent.mkdir(parents=True, exist_ok=True)
+        np.savez_compressed(kept, **vars(half))
+    return half
+
+
+def fitted(data: SubtaskData, half: Half, identity: float = IDENTITY, errors: float = ERRORS) -> Calibration:
+    """Return the calibration that the images inside lead to."""
+    Y, inside = data.labels.to_numpy(), half.inside
+    groups = [group for group, there in zip(data.groups, inside, strict=True) if there]
+    return fit_calibration(data.task, half.P[inside], Y[inside], groups, identity=identity, errors=errors)
+
+
+def log_losses(P: np.ndarray, Y: np.ndarray) -> np.ndarray:
+    """Return the log loss of each image, the mean over its labels, in nats (n_images,)."""
+    P = P.clip(SMALLEST, 1 - SMALLEST)
+    losses: np.ndarray = -(Y * np.log(P) + (1 - Y) * np.log1p(-P)).mean(axis=1)
+    return losses
+
+
+def calibration_error(P: np.ndarray, Y: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Return the expected calibration error, 0..1 (n_samples,), of all labels together.
+
+    times  how often each sample has each image (n_samples, n_images)
+    """
+    place = np.minimum((P * BINS).astype(int), BINS - 1)
+    gaps = [np.abs(times @ ((P - Y) * (place == k)).sum(axis=1)) for k in range(BINS)]
+    errors: np.ndarray = np.sum(gaps, axis=0) / (times.sum(axis=1) * P.shape[1])
+    return errors
+
+
+def log_loss(P: np.ndarray, Y: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Return the mean log loss of each sample, in nats (n_samples,); arguments as above."""
+    means: np.ndarray = times @ log_losses(P, Y) / times.sum(axis=1)
+    return means
+
+
+def brier(P: np.ndarray, Y: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Return the Brier score of each sample, the mean over labels (n_samples,); arguments as above."""
+    means: np.ndarray = times @ ((P - Y) ** 2).mean(axis=1) / times.sum(axis=1)
+    return means
+
+
+def samples_of(groups: list[str]) -> np.ndarray:
+    """Return how often each image is in each sample, (1 + SAMPLES, n_images): first once each, then groups drawn."""
+    names, group = np.unique(groups, return_inverse=True)
+    draws = np.random.default_rng(0).multinomial(len(names), np.full(len(names), 1 / len(names)), size=SAMPLES)
+    return np.vstack([np.ones(len(groups), int), draws[:, group]])
+
+
+def print_row(title: str, data: SubtaskData, halves: list[Half]) -> None:
+    """Print what calibration does to one head's probabilities."""
+    Y, calibrations, samples = data.labels.to_numpy(), [fitted(data, half) for half in halves], samples_of(data.groups)
+    cells, changes = [], []
+    for measure in (calibration_error, log_loss, brier):
+        pairs = []
+        for half, one in zip(halves, calibrations, strict=True):
+            outside = ~half.inside
+            P, true, times = half.P[outside], Y[outside], samples[:, outside]
+            pairs.append((measure(P, true, times), measure(one.apply(P), true, times)))
+        before, after = np.mean(pairs, axis=0)  # over halves: of each sample
+        cells.append(f"{before[0]:.3f} → {after[0]:.3f}")
+        low, high = np.quantile((after - before)[1:], (0.025, 0.975))
+        changes.append(f"{after[0] - before[0]:+.3f} ({low:+.3f} to {high:+.3f})")
+    changed = np.mean([not one.is_identity for one in calibrations])
+    print(f"| {' | '.join((title, *cells, *changes[:2], f'{changed:.0%}'))} |", flush=True)
+
+
+def print_rules(title: str, data: SubtaskData, halves: list[Half]) -> None:
+    """Print the mean change of log loss by each rule."""
+    Y, cells = data.labels.to_numpy(), [title]
+    for identity, errors in RULES:
+        changes = []
+        for half in halves:
+            P, true = half.P[~half.inside], Y[~half.inside]
+            calibrated = fitted(data, half, identity, errors).apply(P)
+            changes.append(log_losses(calibrated, true).mean() - log_losses(P, true).mean())
+        cells.append(f"{np.mean(changes):+.4f}")
+    print(f"| {' | '.join(cells)} |", flush=True)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, help="the folder that holds oasis/, coco/ and weights/")
+    parser.add_argument("--halves", type=int, default=40, help="an even number")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--only", default="", help="only rows with this in their title")
+    parser.add_argument("--rules", action="store_true", help="print what other rules lead to")
+    parser.add_argument("--results", type=Path, help="a folder to keep trained halves in")
+    parser.add_argument("--store", type=Path, default=Path(".mediaeval/features"))
+    options = parser.parse_args()
+    columns = ["ECE", "log loss", "Brier", "change of ECE (95 %)", "change of log loss (95 %)", "changed"]
+    if options.rules:
+        columns = [f"{identity:g}, {errors:g}" for identity, errors in RULES]
+    print(f"| data, head | {' | '.join(columns)} |\n|{'---|' * (1 + len(columns))}")
+    for dataset in ("oasis", "coco"):
+        for data in load_shared(options.data, dataset, options.store):
+            for head, row in head_rows(data):
+                title = f"{dataset}, {head}" if dataset == "oasis" else f"{dataset}, {data.task.name}, {head}"
+                if options.only not in title:
+                    continue
+                halves = []
+                for number in range(options.halves):
+                    file = f"{title}, {options.seed}/{number}.npz"
+                    kept = options.results / file if options.results else None
+                    halves.append(half_of(data, row, number, options.seed, kept))
+                (print_rules if options.rules else print_row)(title, data, halves)
+
+
+if __name__ == "__main__":
+    main()
