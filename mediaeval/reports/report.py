@@ -17,7 +17,7 @@ from mediaeval.reports.facts import run_facts
 from mediaeval.reports.floors import floors
 from mediaeval.reports.gallery import gallery_rows, nearest_training_images
 from mediaeval.reports.inputs import Inputs
-from mediaeval.reports.parts import Parts, parts_of
+from mediaeval.reports.parts import Parts, looks_of, parts_of
 from mediaeval.reports.shown import HARD, HARDEST, chosen, hardest, room_for
 from mediaeval.steps.trained_run import TrainedRun
 from submission.kinds import SetKind
@@ -42,7 +42,8 @@ def make_report(inputs: Inputs, *, anonymous: bool = False, seed: int = 0) -> Re
     seed       of the images that are drawn where not all have room, and of what parts resample
     """
     judged = list(inputs.judged[0].values())
-    parts = {one.subtask.name: parts_of(inputs, one, seed=seed) for one in judged}
+    looks = looks_of(inputs)
+    parts = {one.subtask.name: parts_of(inputs, one, looks, seed=seed) for one in judged}
     ids, shown, hard, neighbours = _shown(inputs, judged, parts, seed)
     place = {image_id: k for k, image_id in enumerate(shown)}
     gone = dict.fromkeys(inputs.dev.missing, "there is no image file")
