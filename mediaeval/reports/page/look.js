@@ -63,36 +63,44 @@ const look = {
   bars(i) {
     const { judged } = this;
     const { subtask, rows } = judged;
-    const second = rows.second;
-    // scores have no fixed range: their bars reach from the least to the greatest of their column
-    const all = subtask.form === "scores" ? [...rows.truth, ...rows.outputs].flat() : [0, 1];
-    const low = Math.min(0, ...all.slice(0, 2), all.reduce((a, b) => Math.min(a, b)));
-    const high = all.reduce((a, b) => Math.max(a, b));
-    const share = (value) => `${100 * Math.min(Math.max((value - low) / (high - low || 1), 0), 1)}%`;
+    const { second } = rows;
     const heads = ["label", "", "output", "truth", ...(judged.hasDecisions ? ["answer"] : [])];
     if (second) heads.push(report.runs[1]);
+    const mark = (outcome, sign, spoken) => make("td", { class: `mark ${outcome}` },
+      make("span", { "aria-hidden": "true", text: sign }), make("span", { class: "hidden", text: spoken }));
     const body = subtask.labels.map((label, j) => {
-      const bar = make("div", { class: "bar" }, make("span"));
-      bar.firstChild.style.width = share(rows.outputs[i][j]);
-      if (subtask.thresholds) {
-        const own = make("i", { title: `threshold ${number(judged.threshold(i, j))}` });
-        own.style.left = share(judged.threshold(i, j));
-        bar.append(own);
-      }
-      const cells = [make("th", { scope: "row", text: label }), make("td", {}, bar),
-        make("td", { class: "number", text: number(rows.outputs[i][j]) })];
+      const has = rows.truth[i][j], output = rows.outputs[i][j];
+      const cells = [make("th", { scope: "row", text: label }), make("td", {}, this.bar(i, j)), make("td", { class: "number", text: number(output) })];
       if (judged.hasDecisions) {
         const outcome = judged.outcome(i, j);
-        cells.push(make("td", { class: "mark", text: rows.truth[i][j] ? "●" : "" , "aria-label": rows.truth[i][j] ? "has it" : "has it not" }));
-        const text = judged.decided[i][j] ? "●" : outcome === "fn" ? "○" : "";
-        cells.push(make("td", { class: `mark ${outcome}`, text, "aria-label": { tp: "given, right", fp: "given, wrong", fn: "not given, wrong", tn: "not given, right" }[outcome] }));
-      } else cells.push(make("td", { class: "number", text: number(rows.truth[i][j]) }));
+        cells.push(mark("", has ? "●" : "", has ? "has it" : "has it not"));
+        cells.push(mark(outcome, { tp: "●", fp: "●", fn: "○", tn: "" }[outcome],
+          { tp: "given, right", fp: "given, wrong", fn: "not given, wrong", tn: "not given, right" }[outcome]));
+      } else cells.push(make("td", { class: "number", text: number(has) }));
       if (second) cells.push(make("td", { class: "number", text: number(second.outputs[i][j]) + (judged.hasDecisions && second.decided[i][j] ? " ●" : "") }));
       return make("tr", {}, ...cells);
     });
     return make("table", { class: "bars" },
       make("thead", {}, make("tr", {}, ...heads.map((text) => make("th", { scope: "col", text })))),
       make("tbody", {}, ...body));
+  },
+
+  // An output as a bar; a tick is its threshold, or of numbers the truth. Scores have no fixed range: theirs is that of
+  // all outputs and truths of the column.
+  bar(i, j) {
+    const { subtask, rows } = this.judged;
+    const column = subtask.form === "scores" ? [...rows.truth, ...rows.outputs].map((row) => row[j]) : [0, 1];
+    const low = column.reduce((a, b) => Math.min(a, b)), high = column.reduce((a, b) => Math.max(a, b));
+    const share = (value) => `${100 * Math.min(Math.max((value - low) / (high - low || 1), 0), 1)}%`;
+    const bar = make("div", { class: "bar" }, make("span"));
+    bar.firstChild.style.width = share(rows.outputs[i][j]);
+    const at = subtask.thresholds ? this.judged.threshold(i, j) : this.judged.hasDecisions ? null : rows.truth[i][j];
+    if (at !== null) {
+      const tick = make("i", { title: `${subtask.thresholds ? "threshold" : "truth"} ${number(at)}` });
+      tick.style.left = share(at);
+      bar.append(tick);
+    }
+    return bar;
   },
 
   neighbours(i) {
