@@ -243,7 +243,7 @@ def _run_console(block: Block) -> Iterator[Outcome]:
 
 
 _MASKS = [
-    (re.compile(r"\b[0-9a-f]{64}\b"), "DIGEST"),
+    (re.compile(r"(?<![\w-])([0-9a-f]{64}|[0-9a-f]{12})(?![\w-])"), "DIGEST"),  # whole or cut; not the end of a UUID
     (re.compile(r"\b\d+(\.\d+)? ?(ms|s|seconds|minutes|hours)\b"), "DURATION"),
     (re.compile(r"─+"), "─"),
     (re.compile(r"\s+"), " "),
