@@ -86,7 +86,7 @@ def _subtask(name: str, form: str, labels: list[str], n: int, **rest: Any) -> di
             "note": None,
         },
         "floors": [
-            {"name": "constant", "value": 0.31, "interval": [0.28, 0.34], "reason": None},
+            {"name": "constant: the most common", "value": 0.31, "interval": [0.28, 0.34], "reason": None},
             {"name": "logistic", "value": 0.58, "interval": [0.51, 0.64], "reason": None},
             {"name": "nearest", "value": None, "interval": None, "reason": "the features are gone."},
         ],

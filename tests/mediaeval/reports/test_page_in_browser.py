@@ -14,7 +14,7 @@ from submission.kinds import SetKind
 from submission.task import Subtask
 from tests.mediaeval.reports.example import HOSTILE, drawn_images, example
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.browser, pytest.mark.integration]
 
 
 @pytest.fixture(scope="module")
@@ -261,7 +261,7 @@ def test_what_is_absent_is_named_at_its_place(page):
     assert "the features are gone." in texts(page, ".lines .absent")
 
 
-@pytest.mark.parametrize("width", [360, 1600])
+@pytest.mark.parametrize("width", [360, 800, 1600])
 def test_the_page_is_as_wide_as_the_window(page, width):
     resize(page, width)
     for tab in page.find_elements("css selector", "[role=tab]"):
