@@ -84,7 +84,7 @@ def run_session(folder: Path) -> dict[str, Output]:
             _lists,
             _analysis,
         )
-        for part in (*parts, _analysis):
+        for part in parts:
             part(session)
     return session.outputs
 
