@@ -7,9 +7,11 @@ Halves are those of `benchmarks.coverage`: five folds by group inside of a half 
 a calibration is fitted, as `train` does; the probabilities that a model of the whole half gives to the images of the
 other half, of other concepts, are measured as they are and calibrated.
 
-Expected calibration error (ECE) is that of all labels together in ten equal bins; log loss, in nats, and the Brier
-score are means over images and labels. Printed: means over halves; the changes of ECE and log loss with the interval
-that 95 % of the bootstrap samples over groups of images fall in; and the share of halves that were changed.
+Expected calibration error (ECE) is that of reports, in ten bins of as many images: of the most probable class, or of
+all labels together; beside it what chance alone gives, if truth were drawn by the calibrated probabilities. Log loss,
+in nats, is that of the true class or the mean over labels, the Brier score the mean over classes or labels. Printed:
+means over halves; the changes of ECE and log loss with the interval that 95 % of the bootstrap samples over groups of
+images fall in; and the share of halves that were changed.
 
 `--rules` prints the change of log loss by other rules instead: as how many groups the identity counts, and by how many
 standard errors a calibration must be better than none. `IDENTITY` and `ERRORS` of
@@ -25,9 +27,11 @@ import numpy as np
 
 from benchmarks.coverage import divide, head_rows, model_of, out_of_fold
 from benchmarks.photographs import Row, SubtaskData, load_shared
+from mediaeval.analysis.reliability import equal_bins
+from mediaeval.answers.learned import CLASSES, form
 from mediaeval.calibration.calibration import ERRORS, IDENTITY, SMALLEST, Calibration, fit_calibration
+from submission.task import Subtask
 
-BINS = 10
 RULES = tuple(itertools.product((1.0, 3.0, 10.0, 30.0), (-np.inf, 0.0, 1.0, 2.0)))  # identity, errors
 SAMPLES = 1000  # of the bootstrap
 
@@ -63,34 +67,48 @@ def fitted(data: SubtaskData, half: Half, identity: float = IDENTITY, errors: fl
     return fit_calibration(data.task, half.P[inside], Y[inside], groups, identity=identity, errors=errors)
 
 
-def log_losses(P: np.ndarray, Y: np.ndarray) -> np.ndarray:
-    """Return the log loss of each image, the mean over its labels, in nats (n_images,)."""
-    P = P.clip(SMALLEST, 1 - SMALLEST)
-    losses: np.ndarray = -(Y * np.log(P) + (1 - Y) * np.log1p(-P)).mean(axis=1)
-    return losses
-
-
-def calibration_error(P: np.ndarray, Y: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Return the expected calibration error, 0..1 (n_samples,), of all labels together.
+def calibration_error(task: Subtask, P: np.ndarray, Y: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Return the expected calibration error, 0..1 (n_samples,).
 
     times  how often each sample has each image (n_samples, n_images)
     """
-    place = np.minimum((P * BINS).astype(int), BINS - 1)
-    gaps = [np.abs(times @ ((P - Y) * (place == k)).sum(axis=1)) for k in range(BINS)]
+    if form(task) == CLASSES:
+        rows, best = np.arange(len(P)), P.argmax(axis=1)
+        P, Y = P[rows, best, None], Y[rows, best, None]
+    place = equal_bins(P.ravel()).reshape(P.shape)
+    gaps = [np.abs(times @ ((P - Y) * (place == k)).sum(axis=1)) for k in range(place.max() + 1)]
     errors: np.ndarray = np.sum(gaps, axis=0) / (times.sum(axis=1) * P.shape[1])
     return errors
 
 
-def log_loss(P: np.ndarray, Y: np.ndarray, times: np.ndarray) -> np.ndarray:
+def log_losses(task: Subtask, P: np.ndarray, Y: np.ndarray) -> np.ndarray:
+    """Return the log loss of each image, of its class or the mean over its labels, in nats (n_images,)."""
+    P = P.clip(SMALLEST, 1 - SMALLEST)
+    losses: np.ndarray = -(Y * np.log(P)).sum(axis=1)
+    return losses if form(task) == CLASSES else (losses - ((1 - Y) * np.log1p(-P)).sum(axis=1)) / P.shape[1]
+
+
+def log_loss(task: Subtask, P: np.ndarray, Y: np.ndarray, times: np.ndarray) -> np.ndarray:
     """Return the mean log loss of each sample, in nats (n_samples,); arguments as above."""
-    means: np.ndarray = times @ log_losses(P, Y) / times.sum(axis=1)
+    means: np.ndarray = times @ log_losses(task, P, Y) / times.sum(axis=1)
     return means
 
 
-def brier(P: np.ndarray, Y: np.ndarray, times: np.ndarray) -> np.ndarray:
-    """Return the Brier score of each sample, the mean over labels (n_samples,); arguments as above."""
+def brier(_: Subtask, P: np.ndarray, Y: np.ndarray, times: np.ndarray) -> np.ndarray:
+    """Return the Brier score of each sample, the mean over classes or labels (n_samples,); arguments as above."""
     means: np.ndarray = times @ ((P - Y) ** 2).mean(axis=1) / times.sum(axis=1)
     return means
+
+
+def chance_error(task: Subtask, P: np.ndarray) -> float:
+    """Return the expected calibration error of probabilities that are right: truth is drawn by them, 20 times."""
+    rng, errors = np.random.default_rng(0), []
+    for _ in range(20):
+        drawn = rng.random(P.shape) < P
+        if form(task) == CLASSES:
+            drawn = np.array([rng.multinomial(1, p / p.sum()) for p in P])
+        errors.append(calibration_error(task, P, drawn, np.ones((1, len(P))))[0])
+    return float(np.mean(errors))
 
 
 def samples_of(groups: list[str]) -> np.ndarray:
@@ -103,19 +121,21 @@ def samples_of(groups: list[str]) -> np.ndarray:
 def print_row(title: str, data: SubtaskData, halves: list[Half]) -> None:
     """Print what calibration does to one head's probabilities."""
     Y, calibrations, samples = data.labels.to_numpy(), [fitted(data, half) for half in halves], samples_of(data.groups)
+    both = list(zip(halves, calibrations, strict=True))
     cells, changes = [], []
     for measure in (calibration_error, log_loss, brier):
         pairs = []
-        for half, one in zip(halves, calibrations, strict=True):
+        for half, one in both:
             outside = ~half.inside
             P, true, times = half.P[outside], Y[outside], samples[:, outside]
-            pairs.append((measure(P, true, times), measure(one.apply(P), true, times)))
+            pairs.append(tuple(measure(data.task, of, true, times) for of in (P, one.apply(P))))
         before, after = np.mean(pairs, axis=0)  # over halves: of each sample
         cells.append(f"{before[0]:.3f} → {after[0]:.3f}")
         low, high = np.quantile((after - before)[1:], (0.025, 0.975))
         changes.append(f"{after[0] - before[0]:+.3f} ({low:+.3f} to {high:+.3f})")
+    chance = np.mean([chance_error(data.task, one.apply(half.P[~half.inside])) for half, one in both])
     changed = np.mean([not one.is_identity for one in calibrations])
-    print(f"| {' | '.join((title, *cells, *changes[:2], f'{changed:.0%}'))} |", flush=True)
+    print(f"| {' | '.join((title, *cells, f'{chance:.3f}', *changes[:2], f'{changed:.0%}'))} |", flush=True)
 
 
 def print_rules(title: str, data: SubtaskData, halves: list[Half]) -> None:
@@ -126,7 +146,7 @@ def print_rules(title: str, data: SubtaskData, halves: list[Half]) -> None:
         for half in halves:
             P, true = half.P[~half.inside], Y[~half.inside]
             calibrated = fitted(data, half, identity, errors).apply(P)
-            changes.append(log_losses(calibrated, true).mean() - log_losses(P, true).mean())
+            changes.append(np.mean(log_losses(data.task, calibrated, true) - log_losses(data.task, P, true)))
         cells.append(f"{np.mean(changes):+.4f}")
     print(f"| {' | '.join(cells)} |", flush=True)
 
@@ -142,7 +162,15 @@ def main() -> None:
     parser.add_argument("--results", type=Path, help="a folder to keep trained halves in")
     parser.add_argument("--store", type=Path, default=Path(".mediaeval/features"))
     options = parser.parse_args()
-    columns = ["ECE", "log loss", "Brier", "change of ECE (95 %)", "change of log loss (95 %)", "changed"]
+    columns = [
+        "ECE",
+        "log loss",
+        "Brier",
+        "ECE by chance",
+        "change of ECE (95 %)",
+        "change of log loss (95 %)",
+        "changed",
+    ]
     if options.rules:
         columns = [f"{identity:g}, {errors:g}" for identity, errors in RULES]
     print(f"| data, head | {' | '.join(columns)} |\n|{'---|' * (1 + len(columns))}")

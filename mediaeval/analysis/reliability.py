@@ -59,7 +59,7 @@ def _reliability(p: np.ndarray, y: np.ndarray, groups: Sequence[Hashable], *, se
 
     Resampling adds noise to the distance of every bin, so the interval is moved by the mean of what it adds.
     """
-    place = _bins(p)
+    place = equal_bins(p)
     n_bins = int(place.max()) + 1
     n, mean, share = (np.bincount(place, one, n_bins) for one in (np.ones_like(p), p, y))
     bins = [
@@ -84,7 +84,7 @@ def _reliability(p: np.ndarray, y: np.ndarray, groups: Sequence[Hashable], *, se
     return {"ece": ece, "interval": [min(float(low), ece), max(float(high), ece)], "bins": bins}
 
 
-def _bins(p: np.ndarray) -> np.ndarray:
+def equal_bins(p: np.ndarray) -> np.ndarray:
     """Return the bin of each probability, from 0: of about equal numbers, equal probabilities in one."""
     ranks = pd.Series(p).rank(method="average").to_numpy()
     place = np.minimum((ranks - 0.5) / len(p) * BINS, BINS - 1e-9).astype(int)
