@@ -2,7 +2,6 @@
 
 import json
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -54,9 +53,20 @@ def page(browser, written):
     resize(browser, 1600)
     for log in ("browser", "performance"):
         browser.get_log(log)
-    browser.get(written[1].path.as_uri())
+    load(browser, written[1].path)
     yield browser
     assert [entry["message"] for entry in browser.get_log("browser")] == []
+
+
+def load(browser, path) -> float:
+    """Open a page and return the milliseconds that it took; `get` alone may return while it is being read."""
+    browser.get(path.as_uri())
+    ended = "performance.getEntriesByType('navigation')[0].loadEventEnd"
+    until = time.monotonic() + 10
+    while not (took := js(browser, ended)) and time.monotonic() < until:
+        time.sleep(0.02)
+    assert took, "the page did not load within 10 seconds"
+    return took
 
 
 def resize(browser, width):
@@ -285,9 +295,7 @@ def test_2432_images_take_5_mb_and_2_seconds(browser, tmp_path):
         subtask["hard"] = list(range(60))
     page = write_page(report, paths, tmp_path / "report.html")
     assert page.size <= 5_000_000
-    began = time.monotonic()
-    browser.get(Path(page.path).as_uri())
-    assert time.monotonic() - began < 2
+    assert load(browser, page.path) < 2000
     assert js(browser, "document.querySelectorAll('#panel-0 .grid .tile').length") >= 240
     began = time.monotonic()
     slide(browser, 0, 0.6)
