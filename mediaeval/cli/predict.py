@@ -76,5 +76,8 @@ def command(
     for name, file in result.calibrated.items():
         unchanged = ", as they are: no calibration made other dev images better" if name in result.as_they_are else ""
         print_line(f"{name}\tcalibrated: {file}{unchanged}")
+    for name in result.models if calibrated else ():
+        if name not in result.calibrated:
+            print_line(f"{name}\tnot calibrated: its answers are scores")
     partial = "" if len(result.models) == len(of.names) else " --partial"
     print_line(f"next: mediaeval submit {folder.name}{partial}")

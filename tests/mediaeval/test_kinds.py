@@ -17,6 +17,7 @@ from mediaeval.proofs.replay import replay
 from mediaeval.proofs.reproduce import reproduce
 from mediaeval.proofs.send import send
 from mediaeval.runs import open_run, run_folder
+from mediaeval.steps.calibrated import why_uncalibrated
 from mediaeval.steps.compare import compare_runs
 from mediaeval.steps.ensemble import make_ensemble
 from mediaeval.steps.predict import predict
@@ -210,7 +211,12 @@ def test_runs_are_compared_and_combined_by_their_own_metrics(folder):
     made = {one.task.name: one for one in make_ensemble(runs, run_folder("both", folder / "runs"), SCENES)}
     assert made["levels"].out_of_fold.record.f1 > 0.7 and made["when"].out_of_fold.record.f1 > 0.7
     both = open_run("both", folder / "runs")
-    predict(both, SCENES, folder / "test", device="cpu")
+    predicted = predict(both, SCENES, folder / "test", calibrated=True, device="cpu")
+    assert sorted(predicted.calibrated) == ["things", "warm", "when"], "scores are no probabilities"
+    opened = TrainedRun.open(both, SCENES)
+    assert opened.calibration(SCENES["levels"]) is None
+    assert "levels asks for scores; expected probabilities" in why_uncalibrated(opened, opened.task["levels"])
+    assert opened.calibration(opened.task["when"]).labels == ("prob",)
     send(both, SCENES, device="cpu")
     with pytest.raises(RunFolderError, match="--how vote: levels asks for numbers, and votes are counted for labels"):
         make_ensemble(runs, run_folder("votes", folder / "runs"), SCENES, how="vote")
