@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
-from mediaeval.errors import ConfigError
+from mediaeval.errors import ConfigError, choose
 from submission.kinds import ConstantKind, FlagKind, LabelKind, ProbabilityKind, ScoreKind, SetKind, TextKind
 from submission.rules import SumRule, ThresholdRule
 from submission.task import Subtask, Task
@@ -48,6 +48,15 @@ def is_numeric(subtask: Subtask) -> bool:
 def decided_column(subtask: Subtask) -> str | None:
     """Return the heading of the label or flag beside a probability."""
     return next((c.heading for c in subtask.columns if isinstance(c.kind, LabelKind | FlagKind)), None)
+
+
+def label_named(subtask: Subtask, name: str) -> str:
+    """Return the label with a name, whole or short (`Joy`), in any case. Raises ConfigError when there is none."""
+    short = {subtask.short(label).lower(): label for label in subtask.labels}
+    known = {label.lower(): label for label in subtask.labels} | short
+    if name.lower() not in known:
+        choose("label", name, [subtask.short(label) for label in subtask.labels])
+    return known[name.lower()]
 
 
 def learned_task(task: Task, items: Mapping[str, Sequence[str]] | None = None) -> Task:

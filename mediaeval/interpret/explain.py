@@ -1,6 +1,5 @@
 """Explaining a run: what its network looks at in images, as heat maps and one contact sheet."""
 
-import io
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -11,16 +10,16 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
+from mediaeval.answers.learned import label_named
 from mediaeval.data.dataset import Dataset, load_dataset
 from mediaeval.data.images import decode, read_image
 from mediaeval.errors import ConfigError, DatasetError, ImageError, choose, first_few
-from mediaeval.files import write_atomically
 from mediaeval.finetune.model import SystemModel
 from mediaeval.finetune.pixels import centre_crop
 from mediaeval.interpret.gradcam import METHODS, GradCam, default_map, heat_map, heat_map_view
 from mediaeval.interpret.inspectable import InspectableRun, open_inspectable
 from mediaeval.interpret.overlay import seen_box, shown, with_heat, with_probabilities
-from mediaeval.interpret.sheet import Cell, contact_sheet
+from mediaeval.interpret.sheet import Cell, contact_sheet, save_picture
 from mediaeval.progress import progress
 from mediaeval.runs import RunFolder
 from submission.task import Subtask, Task
@@ -99,7 +98,7 @@ def explain(
         raise ConfigError(f"--map {map_name}: only --method grad-cam has maps to choose from.")
     opened = open_inspectable(folder, task, subtask_name, device)
     subtask, system = opened.subtask, opened.system
-    chosen = list(dict.fromkeys(_label(subtask, name) for name in labels))
+    chosen = list(dict.fromkeys(label_named(subtask, name) for name in labels))
     dataset, left_out = _images_of(source, task, limit)
     images = _decoded(dataset)
     features = opened.run.images(dataset) if system.blocks else None
@@ -119,7 +118,7 @@ def explain(
             for (label, probability, predicted), (drawn, lit) in zip(named, drawings, strict=True):
                 path = out / f"{image_id}.{_plain(subtask.short(label))}.png"
                 with folder.lock():  # the run may be exchanged for a changed one meanwhile
-                    _save(drawn, path)
+                    save_picture(drawn, path)
                 pictures[image_id] += (Picture(label, probability, predicted, lit, path),)
                 notes = ["predicted"] * predicted + ["nothing supports it"] * (not lit)
                 row.append(Cell(drawn, f"{subtask.short(label)} {probability:.3f}", ", ".join(notes)))
@@ -127,17 +126,8 @@ def explain(
             advance(done + 1, len(images))
     title = f"{folder.name}, {subtask.name}, {system.system}: {method}{f' of {map_name}' if map_name else ''}"
     with folder.lock():
-        _save(contact_sheet(rows, title, _LEGENDS[method]), out / SHEET)
+        save_picture(contact_sheet(rows, title, _LEGENDS[method]), out / SHEET)
     return Explained(subtask, map_name, pictures, out / SHEET, left_out)
-
-
-def _label(subtask: Subtask, name: str) -> str:
-    """Return the label with this name, whole or short."""
-    short = {subtask.short(label).lower(): label for label in subtask.labels}
-    known = {label.lower(): label for label in subtask.labels} | short
-    if name.lower() not in known:
-        choose("label", name, [subtask.short(label) for label in subtask.labels])
-    return known[name.lower()]
 
 
 def _images_of(source: Path, task: Task, limit: int) -> tuple[Dataset, int]:
@@ -212,9 +202,3 @@ def _labels(opened: InspectableRun, P: np.ndarray, chosen: Sequence[str]) -> lis
 def _plain(text: str) -> str:
     """Return a label as part of a file's name: `Emphatic pain` → `Emphatic-pain`."""
     return re.sub(r"[^\w-]+", "-", text).strip("-")
-
-
-def _save(picture: Image.Image, path: Path) -> None:
-    data = io.BytesIO()
-    picture.save(data, "PNG")
-    write_atomically(path, data.getvalue())

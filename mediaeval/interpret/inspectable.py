@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from mediaeval.answers.learned import SCORES, form
-from mediaeval.errors import RunFolderError, choose
+from mediaeval.errors import RunFolderError
 from mediaeval.finetune.model import SystemModel
 from mediaeval.runs import RunFolder
 from mediaeval.steps.models import EnsembleModel
@@ -26,11 +26,8 @@ def open_inspectable(folder: RunFolder, task: Task, subtask_name: str | None, de
     Raises RunFolderError for a subtask that is not in the run, or was not trained end to end.
     """
     run = TrainedRun.open(folder, task, device, of_split=True)
-    name = subtask_name or next(iter(run.records))
-    choose("subtask", name, task.names)
-    if name not in run.records:
-        raise RunFolderError(f"{folder.path} holds no {name} (it has: {', '.join(run.records)}).")
-    subtask = run.task[name]
+    subtask = run.chosen_subtask(subtask_name)
+    name = subtask.name
     path, model = run.model_file(subtask), run.model(subtask)
     if isinstance(model, EnsembleModel):
         raise RunFolderError(f"{path} is an ensemble. Inspect its runs one by one.")

@@ -1,5 +1,6 @@
 """A contact sheet: a row per image, the image and then its heat maps."""
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -9,7 +10,9 @@ import matplotlib
 from matplotlib.ft2font import FT2Font
 from PIL import Image, ImageDraw, ImageFont
 
-_SIDE = 300  # pixels: the longer side of a picture
+from mediaeval.files import write_atomically
+
+SIDE = 300  # pixels: the longer side of a picture
 _GAP = 24  # between pictures, and around all of them
 _LINE = 1.35  # of a line of text, in sizes of its letters
 _TITLE, _TEXT = 22, 16  # pixels
@@ -28,7 +31,7 @@ class Cell:
 def contact_sheet(rows: Sequence[Sequence[Cell]], title: str, legend: str = "") -> Image.Image:
     """Return the sheet: a row per image. Texts of any length are broken into lines, never cut."""
     columns = max((len(row) for row in rows), default=1)
-    width = _GAP + columns * (_SIDE + _GAP)
+    width = _GAP + columns * (SIDE + _GAP)
     head = [(line, _TITLE, _INK) for line in _lines(title, _TITLE, width - 2 * _GAP)]
     head += [(line, _TEXT, _GREY) for line in _lines(legend, _TEXT, width - 2 * _GAP)]
     drawn = [[_Drawn(cell) for cell in row] for row in rows]
@@ -44,9 +47,16 @@ def contact_sheet(rows: Sequence[Sequence[Cell]], title: str, legend: str = "") 
     y = header
     for row, top, height in zip(drawn, tops, heights, strict=True):
         for column, one in enumerate(row):
-            one.put(sheet, draw, _GAP + column * (_SIDE + _GAP), y, y + top)
+            one.put(sheet, draw, _GAP + column * (SIDE + _GAP), y, y + top)
         y += height
     return sheet
+
+
+def save_picture(picture: Image.Image, path: Path) -> None:
+    """Write a picture as PNG."""
+    data = io.BytesIO()
+    picture.save(data, "PNG")
+    write_atomically(path, data.getvalue())
 
 
 class _Drawn:
@@ -54,11 +64,11 @@ class _Drawn:
 
     def __init__(self, cell: Cell):
         self.picture = cell.picture.convert("RGB")
-        scale = _SIDE / max(self.picture.size)
+        scale = SIDE / max(self.picture.size)
         size = (max(round(self.picture.width * scale), 1), max(round(self.picture.height * scale), 1))
         self.picture = self.picture.resize(size, Image.Resampling.LANCZOS if scale < 1 else Image.Resampling.BICUBIC)
-        self.lines = [(line, _INK) for line in _lines(cell.caption, _TEXT, _SIDE)]
-        self.lines += [(line, _GREY) for line in _lines(cell.note, _TEXT, _SIDE)]
+        self.lines = [(line, _INK) for line in _lines(cell.caption, _TEXT, SIDE)]
+        self.lines += [(line, _GREY) for line in _lines(cell.note, _TEXT, SIDE)]
         self.height = int(len(self.lines) * _TEXT * _LINE) + 8
 
     def put(self, sheet: Image.Image, draw: ImageDraw.ImageDraw, x: int, top: int, bottom: int) -> None:

@@ -27,6 +27,7 @@ from mediaeval.steps.trained_run import TrainedRun
 from mediaeval.tasks import TASK_FILE
 from submission.task import Subtask, Task
 
+ERRORS = "errors.png"  # in a subtask's folder: which images are wrong depends on thresholds
 FORECAST = "forecast.json"  # in test/: the score to expect depends on thresholds
 
 
@@ -143,6 +144,7 @@ def _take_over(run: TrainedRun, made: RunFolder) -> None:
             shutil.copy2(source.path / name, made.path / name)
     for name in run.records:
         _take_files(source.subtask(name), made.subtask(name))
+        (made.subtask(name) / ERRORS).unlink(missing_ok=True)
     if source.test.is_dir():
         _take_files(source.test, made.test)
         (made.test / FORECAST).unlink(missing_ok=True)

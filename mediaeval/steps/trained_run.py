@@ -16,7 +16,7 @@ from mediaeval.config import Config, parse_config, with_store_near
 from mediaeval.data.dataset import Dataset
 from mediaeval.devices import resolve_device
 from mediaeval.digests import RUN_CSV, TEST, changed_files
-from mediaeval.errors import ConfigError, FeaturesError, RunFolderError, WeightsError, first_few
+from mediaeval.errors import ConfigError, FeaturesError, RunFolderError, WeightsError, choose, first_few
 from mediaeval.features.build import build
 from mediaeval.features.extract import Features, extract
 from mediaeval.features.extractors import THUMBNAIL
@@ -128,6 +128,17 @@ class TrainedRun:
     def subtasks(self) -> tuple[Subtask, ...]:
         """The subtasks that it was trained for, in the task's order."""
         return tuple(self.task[name] for name in self.records)
+
+    def chosen_subtask(self, name: str | None) -> Subtask:
+        """Return the subtask with a name; for None the run's first.
+
+        Raises ConfigError for a name that the task does not have, RunFolderError for a subtask that is not in the run.
+        """
+        name = name or next(iter(self.records))
+        choose("subtask", name, self.task.names)
+        if name not in self.records:
+            raise RunFolderError(f"{self.folder.path} holds no {name} (it has: {', '.join(self.records)}).")
+        return self.task[name]
 
     @property
     def header(self) -> Header:

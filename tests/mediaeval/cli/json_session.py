@@ -318,5 +318,8 @@ def _analysis(session: _Session) -> None:
     Path("thresholds.json").write_text(json.dumps(chosen))
     session.mediaeval("thresholds", "thresholds", "tuned", "thresholds.json", "--run", "byhand")
     session.mediaeval("thresholds-refused", "thresholds", "first", "thresholds.json", "--run", "other")
+    session.mediaeval("errors", "errors", "byhand", "--subtask", "subtask2", "--limit", "2")
+    session.mediaeval("errors-label", "errors", "byhand", "--subtask", "subtask1", "--label", "neutral", "--limit", "1")
+    session.mediaeval("errors-refused", "errors", "byhand", "--label", "joyful")
     session.mediaeval("notes", "notes", "tuned", "byhand")
     session.mediaeval("history", "history", "net", "--jsonl", "history.jsonl")
