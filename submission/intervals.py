@@ -61,21 +61,38 @@ def intervals(
     """
     import numpy as np
 
-    cells = counts(true, predicted).astype(np.int64)
-    assert len(cells) == len(groups) > 0, f"{len(cells)} images and {len(groups)} groups; expected as many, at least 1"
     assert n_new >= 1, f"n_new is {n_new}; expected at least 1 image"
-    f1 = float(weighted_of_counts(*np.split(cells.sum(axis=0), 3)))
+    f1 = float(weighted_of_counts(*np.split(counts(true, predicted).astype(np.int64).sum(axis=0), 3)))
     if not np.asarray(true).any():
         return Intervals(f1, (0.0, 1.0), (0.0, 1.0))
-    samples = np.arcsin(np.sqrt(_bootstrap(sums_by_group(cells, groups), np.random.default_rng(seed), resamples)))
-    centre, variance = samples.mean(), samples.var()
+    centre, variance = spread(true, predicted, groups, seed=seed, resamples=resamples)
 
     def limits(share: float) -> tuple[float, float]:
         half = Z * np.sqrt(variance * share)
         low, high = np.sin(np.clip([centre - half, centre + half], 0, np.pi / 2)) ** 2
         return min(float(low), f1), max(float(high), f1)
 
-    return Intervals(f1, limits(1 + REPEATED), limits(1 + TRAINED + len(cells) / n_new))
+    return Intervals(f1, limits(1 + REPEATED), limits(1 + TRAINED + len(groups) / n_new))
+
+
+def spread(
+    true: np.ndarray,
+    predicted: np.ndarray,
+    groups: Sequence[Hashable],
+    *,
+    seed: int = 0,
+    resamples: int = 1000,
+) -> tuple[float, float]:
+    """Return mean and variance of arcsin √F1, in radians, over samples of groups; the arguments are as for `intervals`.
+
+    Some label of `true` must be 1.
+    """
+    import numpy as np
+
+    cells = counts(true, predicted).astype(np.int64)
+    assert len(cells) == len(groups) > 0, f"{len(cells)} images and {len(groups)} groups; expected as many, at least 1"
+    samples = np.arcsin(np.sqrt(_bootstrap(sums_by_group(cells, groups), np.random.default_rng(seed), resamples)))
+    return float(samples.mean()), float(samples.var())
 
 
 def metric_intervals(

@@ -6,6 +6,7 @@ warnings = ledger.record(entry)          # one run more than the organisers acce
 
 Lines that this version writes have `"format": 2`. Those of the first versions, without `format`, are read too: they
 call the validation scores `expected`. Keys that a later version may add are kept.
+Lines of kind `scored` say what a recorded run file scored once its truth was known.
 """
 
 import contextlib
@@ -15,9 +16,9 @@ import math
 import os
 import stat
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from submission.errors import RunFileError
 from submission.reading import NotRegularFileError, read_regular
@@ -38,6 +39,8 @@ class LedgerEntry:
     task        name of the run's task; empty: Visual Sentiment 2021, or written before there were others
     manifest    sha256 of the run's manifest.json, which holds the digests of its files; None for a run without them
     signatures  subtask → signature of the metric of both scores; empty in lines of earlier versions
+    forecast    subtask → {"f1", "low", "high", "level"}: the score to expect of the test images, and the interval that
+                holds it with the probability `level`; empty where there was none
     notes       subtask → what both scores must be read with, such as that thresholds were chosen on the same images
     others      keys of other versions
     """
@@ -53,6 +56,7 @@ class LedgerEntry:
     task: str = ""
     signatures: dict[str, str] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
+    forecast: dict[str, dict[str, float]] = field(default_factory=dict)
     others: dict[str, Any] = field(default_factory=dict)
 
     @classmethod
@@ -65,7 +69,7 @@ class LedgerEntry:
             raise TypeError("expected a list of subtasks")
         scores = "validation" if "validation" in read else "expected"
         known = {"format", "run", "sha256", "time", "subtasks", scores, "n_images", "manifest", "out_of_fold"}
-        known |= {"task", "metrics", "notes"}
+        known |= {"task", "metrics", "notes", "forecast"}
         entry = cls(
             run=read["run"],
             sha256=read["sha256"],
@@ -78,6 +82,7 @@ class LedgerEntry:
             task=read.get("task", ""),
             signatures=read.get("metrics", {}),
             notes=read.get("notes", {}),
+            forecast=read.get("forecast", {}),
             others={key: value for key, value in read.items() if key not in known},
         )
         texts = (entry.run, entry.sha256, entry.time, *entry.subtasks, entry.manifest or "", entry.task)
@@ -85,11 +90,11 @@ class LedgerEntry:
             raise TypeError("expected text")
         if not isinstance(entry.validation, dict) or not all(map(_is_number, entry.validation.values())):
             raise TypeError("expected a number for each subtask")
-        of_folds = entry.out_of_fold
-        if not isinstance(of_folds, dict) or not all(
-            isinstance(one, dict) and all(map(_is_number, one.values())) for one in of_folds.values()
-        ):
-            raise TypeError("expected numbers for each subtask")
+        for numbers in (entry.out_of_fold, entry.forecast):
+            if not isinstance(numbers, dict) or not all(
+                isinstance(one, dict) and all(map(_is_number, one.values())) for one in numbers.values()
+            ):
+                raise TypeError("expected numbers for each subtask")
         for texts_of in (entry.signatures, entry.notes):
             if not isinstance(texts_of, dict) or not all(isinstance(one, str) for one in texts_of.values()):
                 raise TypeError("expected text for each subtask")
@@ -113,11 +118,49 @@ class LedgerEntry:
             **named,
             **({"metrics": self.signatures} if self.signatures else {}),
             **({"notes": self.notes} if self.notes else {}),
+            **({"forecast": self.forecast} if self.forecast else {}),
         } | self.others
 
 
+@dataclass(frozen=True)
+class ScoredEntry:
+    """What a recorded run file scored, once its truth was known: a line of kind `scored`.
+
+    time     UTC, ISO 8601
+    truth    name of the file of labels, and `truth_sha256`
+    scores   subtask → {"f1", "low", "high"}: the score with its 95 % interval; "value" for "f1" where another metric
+             ranks
+    metrics  subtask → signature of its metric
+    """
+
+    KIND: ClassVar[str] = "scored"
+
+    run: str
+    sha256: str
+    time: str
+    truth: str
+    truth_sha256: str
+    scores: dict[str, dict[str, float]]
+    metrics: dict[str, str]
+
+    @classmethod
+    def from_dict(cls, read: dict[str, Any]) -> "ScoredEntry":
+        """Return the entry of a line. Raises TypeError or KeyError for what no version would have written."""
+        entry = cls(**{field.name: read[field.name] for field in fields(cls)})
+        texts = (entry.run, entry.sha256, entry.time, entry.truth, entry.truth_sha256)
+        if not all(isinstance(text, str) for text in texts):
+            raise TypeError("expected text")
+        if not isinstance(entry.scores, dict) or not isinstance(entry.metrics, dict):
+            raise TypeError("expected scores of each subtask")
+        return entry
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the entry for `json.dumps`."""
+        return {"format": FORMAT, "kind": self.KIND} | {field.name: getattr(self, field.name) for field in fields(self)}
+
+
 class Ledger:
-    """The entries of one file, in order. The file is in the folder of the run folders."""
+    """What one file beside the run folders holds, in order: `entries` of submissions, `scored` of scores."""
 
     def __init__(self, path: Path, task: Task):
         """Read the file, if there is one.
@@ -128,6 +171,7 @@ class Ledger:
         self.path = Path(path)
         self.task = task
         self.entries: list[LedgerEntry] = []
+        self.scored: list[ScoredEntry] = []
         self._read()
 
     @property
@@ -173,6 +217,27 @@ class Ledger:
         self.entries.append(entry)
         return warnings
 
+    def record_score(self, entry: ScoredEntry) -> bool:
+        """Add what a recorded run file scored; return whether it was new: the same scores are recorded once.
+
+        Raises RunFileError when the line cannot be written; then the file is as it was.
+        """
+        try:
+            with _locked(self.path.with_name(f".{self.path.name}.lock")):
+                self._read()
+                known = [replace(one, time=entry.time, truth=entry.truth) for one in self.scored]
+                if entry in known:
+                    return False
+                self._set_cut_line_aside()
+                self._append(entry)
+        except OSError as error:
+            raise RunFileError(
+                f"{self.path}: the score of {entry.run} could not be recorded ({error.strerror}), and the file is "
+                "as it was. Correct this, and score it again."
+            ) from error
+        self.scored.append(entry)
+        return True
+
     def _read(self) -> None:
         try:
             data = read_regular(self.path)
@@ -186,7 +251,8 @@ class Ledger:
         lines = data.split(b"\n")
         self._size = len(data)  # of the lines that are kept
         self._cut = b""
-        entries = []
+        entries: list[LedgerEntry] = []
+        scored: list[ScoredEntry] = []
         for number, line in enumerate(lines, 1):
             is_last = number == len(lines)
             if is_last and not line:
@@ -194,7 +260,11 @@ class Ledger:
             if not line.strip():  # left by an editor
                 continue
             try:
-                entries.append(self._entry(number, json.loads(line.decode("utf-8-sig", errors="replace"))))
+                read = json.loads(line.decode("utf-8-sig", errors="replace"))
+                if isinstance(read, dict) and read.get("kind") == ScoredEntry.KIND:
+                    scored.append(ScoredEntry.from_dict(read))
+                else:
+                    entries.append(self._entry(number, read))
             except (ValueError, TypeError, KeyError, RecursionError) as error:
                 if is_last and isinstance(error, json.JSONDecodeError) and (line[:1] == b"{" or not line.strip(b"\0")):
                     self._cut, self._size = line, len(data) - len(line)
@@ -202,7 +272,7 @@ class Ledger:
                 raise RunFileError(
                     f"{self.path}:{number}: this line is not a record of a run. Look at it, and correct or remove it."
                 ) from None
-        self.entries = entries
+        self.entries, self.scored = entries, scored
         self._unfinished = not self._cut and bool(data) and not data.endswith(b"\n")  # edited by hand
 
     def _entry(self, number: int, read: Any) -> LedgerEntry:
@@ -254,7 +324,7 @@ class Ledger:
             f"{shown}. Submit that run again to record it."
         ]
 
-    def _append(self, entry: LedgerEntry) -> None:
+    def _append(self, entry: LedgerEntry | ScoredEntry) -> None:
         line = json.dumps(entry.to_dict(), ensure_ascii=False)
         _append(self.path, (("\n" if self._unfinished else "") + line + "\n").encode())
 

@@ -42,7 +42,10 @@ def command(
 
     Of one file: weighted F1 with its 95 % interval, and the F1 and support of each label, tab-separated. Of several, of
     a folder or a zip: a leaderboard of all of them, whatever is wrong with the files.
+
+    The score of a run file that runs/ledger.jsonl records is added there, and put beside what was forecast for it.
     """
+    from mediaeval.proofs.scored import record_scores
     from mediaeval.tasks import decide_task, runs_of
     from submission.desk.commands import wants_leaderboard, write_leaderboard
     from submission.score import as_text, score_file
@@ -62,6 +65,11 @@ def command(
             print_table("\n".join(board.notes()), *board.rows())
         return
     scores = score_file(runs[0], truth, of, dev=dev)
+    if recorded := record_scores(runs[0], truth, of, scores):
+        for outcome in recorded.outcomes:
+            logger.info(outcome.in_words())
+        if recorded.new:
+            logger.info(f"recorded in {recorded.ledger}")
     if json:
         print_json({name: of_subtask.to_dict() for name, of_subtask in scores.items()})
     else:

@@ -1,7 +1,7 @@
 """mediaeval submit."""
 
 import logging
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -56,6 +56,7 @@ def command(
                 "rehearsal": rehearsed and rehearsed.to_dict(),
                 "replayed": receipt.replayed,
                 "warnings": receipt.warnings,
+                "forecast": receipt.forecasts,
             }
             | ({"notes": receipt.notes} if receipt.notes else {})
         )
@@ -68,9 +69,21 @@ def command(
         )
     for name, note in receipt.notes.items():
         print_line(f"{name}: {note}; expect less of the test images")
+    for name, forecast in receipt.forecasts.items():
+        print_line(_expected(name, forecast, result.n_images))
     print_line(f"read back: {result.n_cells} of {result.n_cells} labels agree with the stored probabilities")
     if receipt.replayed:
         print_line(
             f"replay: {len(receipt.replayed)} images in a fresh process, from image to label, with the same labels"
         )
     print_line(f"sha256 {result.sha256}")
+
+
+def _expected(subtask: str, forecast: dict[str, Any], n_images: int) -> str:
+    """Return what to expect of the test images, in words."""
+    if "reason" in forecast:
+        return f"{subtask}: no forecast: {forecast['reason']}"
+    value = forecast["f1"] if "f1" in forecast else forecast["value"]
+    low, high, level = forecast["low"], forecast["high"], forecast["level"]
+    notes = "".join(f"; {note}" for note in forecast["notes"])
+    return f"{subtask}: expect {value:.3f} on these {n_images} images, {low:.3f} to {high:.3f} ({level:.0%}){notes}"

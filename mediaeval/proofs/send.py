@@ -1,6 +1,7 @@
 """Submitting with all proofs: rehearsal, writing, verification, replay, and the record of it."""
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from mediaeval.proofs.rehearse import Rehearsed, rehearse
 from mediaeval.proofs.replay import replay
 from mediaeval.proofs.submit import Submitted, submit
 from mediaeval.runs import RunFolder
+from mediaeval.steps.forecasting import Forecasts, read_forecasts
 from submission.ledger import Ledger, LedgerEntry
 from submission.metrics.reading import metrics_of
 from submission.task import Task
@@ -28,6 +30,7 @@ class SubmissionReceipt:
     replayed: list[str]
     warnings: list[str]
     notes: dict[str, str]  # subtask → what its scores must be read with
+    forecasts: Forecasts  # see `mediaeval.steps.forecasting`
 
 
 def send(
@@ -62,6 +65,7 @@ def send(
 
     submitted = submit(folder, task, partial=partial, before_publish=prove)
     records = {name: folder.read_subtask(name) for name in submitted.subtasks}
+    forecasts = _forecasts(folder, records)
     entry = LedgerEntry(
         run=folder.name,
         sha256=submitted.sha256,
@@ -78,6 +82,21 @@ def send(
         task="" if task == VISUAL_SENTIMENT_2021 else task.name,
         manifest=None if folder.read_manifest().files is None else file_digest(folder.manifest),
         signatures={name: metrics_of(task[name])[0].signature for name in records},
+        forecast=_in_ledger(forecasts),
         notes={name: record.note for name, record in records.items() if record.note},
     )
-    return SubmissionReceipt(submitted, rehearsed, replayed, ledger.record(entry), entry.notes)
+    return SubmissionReceipt(submitted, rehearsed, replayed, ledger.record(entry), entry.notes, forecasts)
+
+
+def _forecasts(folder: RunFolder, subtasks: Iterable[str]) -> Forecasts:
+    """Return the forecast of each subtask, or why there is none."""
+    again = {"reason": f"these predictions have none. Predict again: mediaeval predict {folder.name}."}
+    kept = read_forecasts(folder.test)
+    return {name: kept.get(name, again) for name in subtasks}
+
+
+def _in_ledger(forecasts: Forecasts) -> dict[str, dict[str, float]]:
+    keys = ("f1", "value", "low", "high", "level")
+    return {
+        name: {key: one[key] for key in keys if key in one} for name, one in forecasts.items() if "reason" not in one
+    }

@@ -13,6 +13,7 @@ from mediaeval.records import PredictionRecord
 from mediaeval.runs import RunFolder, versions, write_record
 from mediaeval.sample.draw import is_sample
 from mediaeval.steps.calibrated import calibrated_file, calibrations_of, write_calibrated
+from mediaeval.steps.forecasting import forecasts_of, write_forecasts
 from mediaeval.steps.tables import write_probabilities
 from mediaeval.steps.trained_run import TrainedRun, read_config
 from submission.task import Task
@@ -55,6 +56,7 @@ def predict(
     dataset = load_dataset(test, task, labelled=False)
     images = run.images(dataset, skip_bad=skip_bad)
     tables = run.probabilities(images, dataset.ids)
+    forecasts = forecasts_of(run, tables, images)
     # run.csv was made of the predictions before, so it is set aside, whatever it holds
     with folder.lock():
         run.require_current()
@@ -72,6 +74,7 @@ def predict(
                 calibrated=write_calibrated(calibrations, tables, new.test),
             )
             write_record(new.test, record)
+            write_forecasts(new.test, forecasts)
             if new.run_csv.exists():
                 new.run_csv.replace(new.superseded)
     known = set(run.manifest.images.values())
