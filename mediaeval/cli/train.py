@@ -153,6 +153,7 @@ def command(
     for result in results:
         _print(result)
     print_line(f"run: {folder.path}")
+    print_line(f"next: mediaeval errors {folder.name}")
 
 
 def _print(result: "TrainedSubtask") -> None:

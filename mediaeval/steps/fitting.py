@@ -28,11 +28,12 @@ from mediaeval.steps.out_of_fold import (
 )
 from mediaeval.steps.plots import plot_confusion, plot_curves
 from mediaeval.steps.scoring import Answered, own_metric, score, value
-from mediaeval.steps.tables import MODEL, SOURCE, answered, decide, write_probabilities
+from mediaeval.steps.tables import answered, decide
 from mediaeval.steps.trainers import SubtaskTrainer, fold_file
 from mediaeval.steps.training_data import TrainingData
 from mediaeval.steps.tuning import tuned
 from mediaeval.steps.validation import validation_warnings
+from mediaeval.steps.validation_file import write_validation
 from submission.score import SubtaskScore
 from submission.task import Subtask
 
@@ -96,7 +97,7 @@ class TrainedSubtask:
         for name, model in self.models.items():
             model.save(folder / name)
         digests = {name: file_digest(folder / name) for name in self.models}
-        write_probabilities(folder / "validation.csv", self.probabilities.assign(**{SOURCE: MODEL}))
+        write_validation(folder, self.task, self.probabilities, self.truth, self.predicted)
         if self.out_of_fold:
             write_out_of_fold(folder, self.out_of_fold.table)
             if calibration := self.out_of_fold.calibration(self.task):

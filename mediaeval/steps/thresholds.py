@@ -24,6 +24,7 @@ from mediaeval.steps.scoring import score
 from mediaeval.steps.tables import answered, decide, rows_of
 from mediaeval.steps.thresholds_file import read_thresholds
 from mediaeval.steps.trained_run import TrainedRun
+from mediaeval.steps.validation_file import write_validation
 from mediaeval.tasks import TASK_FILE
 from submission.task import Subtask, Task
 
@@ -38,12 +39,14 @@ class Rethresholded:
     task: Subtask
     before: SubtaskRecord
     after: SubtaskRecord
-    truth: pd.DataFrame  # of the validation images, 0/1: ids × labels
+    probabilities: pd.DataFrame  # of the validation images: ids × labels
+    truth: pd.DataFrame  # 0/1
     predicted: pd.DataFrame
     out_of_fold: OutOfFold | None
 
     def write(self, folder: Path, run_name: str) -> None:
         """Replace what depends on thresholds in a subtask's folder."""
+        write_validation(folder, self.task, self.probabilities, self.truth, self.predicted)
         draw_confusion(folder, run_name, self.task, self.truth, self.predicted, self.out_of_fold)
         write_record(folder, self.after)
 
@@ -117,7 +120,7 @@ def _rescored(
         out_of_fold=out_of_fold.record if out_of_fold else None,
         by_hand=ByHand(run.name, digest, tuple(label for label in subtask.labels if label in {*already, *given})),
     )
-    return Rethresholded(subtask, before, after, truth, predicted, out_of_fold)
+    return Rethresholded(subtask, before, after, table, truth, predicted, out_of_fold)
 
 
 def _out_of_fold(run: TrainedRun, subtask: Subtask, given: dict[str, float], labels: pd.DataFrame) -> OutOfFold | None:

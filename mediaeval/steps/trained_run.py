@@ -31,6 +31,7 @@ from mediaeval.steps.out_of_fold import FILE as OUT_OF_FOLD
 from mediaeval.steps.out_of_fold import decide_by_fold, read_out_of_fold
 from mediaeval.steps.prepare import build_networks, features_of
 from mediaeval.steps.tables import FALLBACK, MODEL, SOURCE, answered, decide, read_probabilities
+from mediaeval.steps.validation_file import FILE as VALIDATION
 from mediaeval.tasks import require_task
 from mediaeval.toml_text import read_toml
 from submission.task import Header, Label, Subtask, Task
@@ -151,7 +152,7 @@ class TrainedRun:
 
     def validation(self, subtask: Subtask) -> pd.DataFrame:
         """Return the split model's probabilities of the validation images, ids × labels, and their source."""
-        file = self.folder.subtask(subtask.name) / "validation.csv"
+        file = self.folder.subtask(subtask.name) / VALIDATION
         return read_probabilities(file, subtask, remedy=f"Train it again: {self.folder.retrain}.")
 
     def out_of_fold(self, subtask: Subtask) -> pd.DataFrame | None:

@@ -1,5 +1,9 @@
 """The runs that tests of reports and analyses share: made once in a test session."""
 
+import json
+from pathlib import Path
+
+from mediaeval.files import file_digest
 from tests.conftest import Recipe
 
 _ON_COLOURS = ("--data", "devset", "--set", 'features.use=["handcrafted"]')
@@ -14,3 +18,9 @@ RECIPE = Recipe(
         ("predict", "first", "--data", "testset"),
     ),
 )
+
+
+def exported(job: Path, thresholds: dict[str, dict[str, float]], run: str = "first") -> str:
+    """Return thresholds.json as the page of a report exports it."""
+    digest = file_digest(job / "runs" / run / "manifest.json")
+    return json.dumps({"format": 1, "run": run, "digest": digest, "thresholds": thresholds})

@@ -240,6 +240,18 @@ def test_thresholds_by_hand_and_working_notes_are_for_every_kind(folder, run, mo
     refused = run("thresholds", "first", "thresholds.json", "--run", "other", code=1).stderr
     assert "levels: got thresholds; expected none, since its answers are numbers. Leave levels out" in refused
 
+    counts = json.loads(run("errors", "hand", "--json").stdout)["counts"]
+    assert [(one["subtask"], one["wrong"] is None, one["labels"]) for one in counts] == [
+        ("when", False, 36),
+        ("levels", True, None),
+        ("things", False, 108),
+        ("warm", False, 36),
+    ]
+    assert "\nwhen, the highest loss first\n" in run("errors", "hand", "--limit", "1").stdout.replace("# ", "")
+    levels = run("errors", "first", "--subtask", "levels", "--label", "dark", "--limit", "1").stdout
+    assert levels.startswith("levels: mean absolute error of 36 images out of fold: light ")
+    assert "image\ttruth\tanswer\tabsolute error\tloss\tpath\n" in levels
+
     notes = json.loads(run("notes", "first", "hand", "second", "--json").stdout)
     assert [one["metric"] for one in notes["scores"] if one["run"] == "hand"] == [
         "F1",
