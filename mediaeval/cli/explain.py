@@ -2,12 +2,16 @@
 
 import logging
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from mediaeval.cli.options import Device, Json, Subtask, TaskName, run_argument
 from mediaeval.cli.output import print_json, print_line, print_table
+from mediaeval.errors import first_few
+
+if TYPE_CHECKING:
+    from mediaeval.interpret.inspectable import FeatureRun, InspectableRun
 
 logger = logging.getLogger(__name__)
 
@@ -16,7 +20,7 @@ NEEDS_ARGUMENTS = True
 
 
 def command(
-    run: Annotated[str, run_argument("A run below runs/, of a system trained end to end.")],
+    run: Annotated[str, run_argument("A run below runs/: of a system trained end to end, or on features.")],
     images: Annotated[
         Path, typer.Argument(metavar="IMAGE|FOLDER", help="An image, or a folder of images such as a dataset.")
     ],
@@ -45,10 +49,12 @@ def command(
     device: Device = "auto",
     json: Json = False,
 ) -> None:
-    """Draw what the network of a run looks at: a heat map of each image and label, and a contact sheet of them all.
+    """Show what a run sees in images: of a network heat maps, of a classifier on features the nearest training images.
 
-    The network is the split model, which has not seen the validation images. Without --label, all labels of a subtask
-    with one label per image are drawn, and the three most probable of each image in the others.
+    Of a network a heat map of each image and label is drawn (Grad-CAM); of a classifier, it is computed what each block
+    of features adds to each label's probability, and the nearest training images are shown with their labels. Both have
+    a contact sheet. The model is that of the split, which has not seen the validation images. Without --label, all
+    labels of a subtask with one label per image are shown, and the three most probable of each image in the others.
     """
     from mediaeval.runs import open_run
     from mediaeval.tasks import decide_task
@@ -56,29 +62,89 @@ def command(
     folder = open_run(run)
     of = decide_task(task, runs=[folder.path])
 
+    from mediaeval.interpret.inspectable import FeatureRun, open_explainable
+
+    opened = open_explainable(folder, of, subtask, device)
+    if isinstance(opened, FeatureRun):
+        _require_no_network(map_name, method)
+        _features(opened, images, labels or [], limit, out, json=json)
+    else:
+        _network(opened, images, labels or [], map_name, method, limit, out, json=json)
+
+
+def _require_no_network(map_name: str, method: str) -> None:
+    """Raise ConfigError for options that a run on features does not have."""
+    from mediaeval.errors import ConfigError
+
+    given = [f"--map {map_name}"] * bool(map_name) + [f"--method {method}"] * (method != "grad-cam")
+    if given:
+        raise ConfigError(f"{given[0]}: the run was trained on features, so there is no network. Leave it out.")
+
+
+def _features(
+    opened: "FeatureRun", images: Path, labels: list[str], limit: int, out: Path | None, *, json: bool
+) -> None:
+    from mediaeval.answers.learned import SCORES, form
+    from mediaeval.interpret.errors import answer_text
+    from mediaeval.interpret.explain_features import explain_features
+
+    result = explain_features(opened, images, labels=labels, limit=limit, out=out)
+    _say_left_out(result.left_out, images)
+    if seen := [image.id for image in result.images if image.trained_on]:
+        logger.warning(f"{first_few(seen)}: the model was trained on it, so it is surer than of other images.")
+    subtask = result.subtask
+    if json:
+        print_json(
+            {
+                "run": str(opened.run.folder.path),
+                "subtask": subtask.name,
+                "method": "features",
+                "blocks": dict(result.blocks),
+                "sheet": str(result.sheet),
+                "left_out": result.left_out,
+                "images": [image.to_dict() for image in result.images],
+            }
+        )
+        return
+    what = "score" if form(subtask) == SCORES else "probability"
+    rows = [
+        [image.id, subtask.short(one.label), one.output, "yes" if one.predicted else "", *one.contributions.values()]
+        for image in result.images
+        for one in image.labels
+    ]
+    title = f"{subtask.name}: the {what}, and what each block of features adds to it"
+    print_table(title, ["image", "label", what, "predicted", *result.blocks], rows)
+    near = [
+        [image.id, one.id, one.cosine, answer_text(one.truth), one.path or ""]
+        for image in result.images
+        for one in image.neighbours
+    ]
+    print_table("the nearest training images", ["image", "training image", "cosine", "truth", "path"], near)
+    print_line(f"sheet\t{result.sheet}")
+
+
+def _network(
+    opened: "InspectableRun",
+    images: Path,
+    labels: list[str],
+    map_name: str,
+    method: str,
+    limit: int,
+    out: Path | None,
+    *,
+    json: bool,
+) -> None:
     from mediaeval.interpret.explain import explain
 
-    result = explain(
-        folder,
-        of,
-        images,
-        subtask,
-        labels=labels or [],
-        map_name=map_name,
-        method=method,
-        limit=limit,
-        out=out,
-        device=device,
-    )
+    result = explain(opened, images, labels=labels, map_name=map_name, method=method, limit=limit, out=out)
     drawn = [(image_id, picture) for image_id, pictures in result.pictures.items() for picture in pictures]
-    if result.left_out:
-        logger.info(f"{result.left_out} more images are in {images}; a higher --limit draws more of them.")
+    _say_left_out(result.left_out, images)
     if dark := [f"{image_id}: {picture.label}" for image_id, picture in drawn if not picture.lit]:
         logger.warning(f"nothing in {result.map_name} supports the label in {len(dark)} heat maps, such as {dark[0]}.")
     if json:
         print_json(
             {
-                "run": str(folder.path),
+                "run": str(opened.run.folder.path),
                 "subtask": result.subtask.name,
                 "method": method,
                 "map": result.map_name,
@@ -94,3 +160,8 @@ def command(
     ]
     print_table(f"{result.subtask.name}: {method}", ["image", "label", "probability", "predicted", "file"], rows)
     print_line(f"sheet\t{result.sheet}")
+
+
+def _say_left_out(left_out: int, images: Path) -> None:
+    if left_out:
+        logger.info(f"{left_out} more images are in {images}; a higher --limit draws more of them.")

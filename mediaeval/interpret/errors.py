@@ -12,7 +12,7 @@ from mediaeval.answers.learned import CLASSES, form, is_numeric, label_named
 from mediaeval.data.dataset import Dataset
 from mediaeval.data.images import decode, read_image
 from mediaeval.errors import ConfigError, ImageError
-from mediaeval.interpret.sheet import SIDE, Cell, contact_sheet, save_picture
+from mediaeval.interpret.sheet import Cell, contact_sheet, grey_picture, save_picture
 from mediaeval.runs import RunFolder
 from mediaeval.steps.thresholds import ERRORS
 from mediaeval.steps.trained_run import TrainedRun
@@ -21,7 +21,6 @@ from submission.task import Subtask, Task
 LIMIT = 20
 MOST_DRAWN = 200  # images on a sheet: 40 rows; a longer one is hard to look through
 _COLUMNS = 5
-_GREY = (160, 160, 160)
 
 
 @dataclass(frozen=True)
@@ -141,7 +140,7 @@ def _drawn(
                 picture = decode(read_image(dev.image_paths[error.id])[1], scaled=True)
             except ImageError as reason:
                 gone[error.id] = str(reason)
-                picture = Image.new("RGB", (SIDE, SIDE * 3 // 4), _GREY)
+                picture = grey_picture()
             notes = [*([what] if what else []), error.id, *([gone[error.id]] if error.id in gone else [])]
             cells.append(Cell(picture, _caption(judged.subtask, error, by_label=bool(short)), ": ".join(notes)))
         rows += [cells[k : k + _COLUMNS] for k in range(0, len(cells), _COLUMNS)]

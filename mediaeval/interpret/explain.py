@@ -2,31 +2,27 @@
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from PIL import Image
 
 from mediaeval.answers.learned import label_named
-from mediaeval.data.dataset import Dataset, load_dataset
-from mediaeval.data.images import decode, read_image
-from mediaeval.errors import ConfigError, DatasetError, ImageError, choose, first_few
+from mediaeval.errors import ConfigError, choose
 from mediaeval.finetune.model import SystemModel
 from mediaeval.finetune.pixels import centre_crop
 from mediaeval.interpret.gradcam import METHODS, GradCam, default_map, heat_map, heat_map_view
-from mediaeval.interpret.inspectable import InspectableRun, open_inspectable
+from mediaeval.interpret.inspectable import InspectableRun
+from mediaeval.interpret.looked_at import decoded, images_of, told_labels
 from mediaeval.interpret.overlay import seen_box, shown, with_heat, with_probabilities
 from mediaeval.interpret.sheet import Cell, contact_sheet, save_picture
 from mediaeval.progress import progress
-from mediaeval.runs import RunFolder
-from submission.task import Subtask, Task
+from submission.task import Subtask
 
 SHEET = "sheet.png"
 LIMIT = 20  # images of a folder; a longer sheet is hard to look through
-LIKELIEST = 3  # labels per image, where it may have several and none are named
 
 _LEGENDS = {
     "grad-cam": "Yellow, orange, red: support for the label, on one scale in each row. Dark: no support. "
@@ -71,17 +67,14 @@ class Explained:
 
 
 def explain(
-    folder: RunFolder,
-    task: Task,
+    opened: InspectableRun,
     source: Path,
-    subtask_name: str | None = None,
     *,
     labels: Sequence[str] = (),
     map_name: str = "",
     method: str = "grad-cam",
     limit: int = LIMIT,
     out: Path | None = None,
-    device: str = "auto",
 ) -> Explained:
     """Draw what a run's split model looks at in an image, or in at most `limit` images of a folder.
 
@@ -96,11 +89,10 @@ def explain(
     choose("method", method, METHODS)
     if method == "heat-map" and map_name:
         raise ConfigError(f"--map {map_name}: only --method grad-cam has maps to choose from.")
-    opened = open_inspectable(folder, task, subtask_name, device)
-    subtask, system = opened.subtask, opened.system
+    subtask, system, folder = opened.subtask, opened.system, opened.run.folder
     chosen = list(dict.fromkeys(label_named(subtask, name) for name in labels))
-    dataset, left_out = _images_of(source, task, limit)
-    images = _decoded(dataset)
+    dataset, left_out = images_of(source, opened.run.task, limit)
+    images = decoded(dataset)
     features = opened.run.images(dataset) if system.blocks else None
     out = out or folder.subtask(subtask.name) / "explain"
 
@@ -113,7 +105,7 @@ def explain(
                 map_name = default_map(system.built, system.pixels(image), vectors)
             look = _look(system, image, method, map_name, vectors)
             pictures[image_id], row = (), [Cell(shown(image), image_id)]
-            named = _labels(opened, look.probabilities, chosen)
+            named = told_labels(opened.run, subtask, look.probabilities, chosen)
             drawings = look.draw([subtask.labels.index(label) for label, *_ in named])
             for (label, probability, predicted), (drawn, lit) in zip(named, drawings, strict=True):
                 path = out / f"{image_id}.{_plain(subtask.short(label))}.png"
@@ -128,33 +120,6 @@ def explain(
     with folder.lock():
         save_picture(contact_sheet(rows, title, _LEGENDS[method]), out / SHEET)
     return Explained(subtask, map_name, pictures, out / SHEET, left_out)
-
-
-def _images_of(source: Path, task: Task, limit: int) -> tuple[Dataset, int]:
-    """Return one image, or the first of a folder, as a dataset; and how many were left out."""
-    if limit < 1:
-        raise ConfigError(f"--limit: got {limit}; expected 1 or more.")
-    if source.is_file() and source.suffix.lower() != ".csv":
-        return Dataset(source.parent, (source.stem,), {source.stem: source}, (), None, task), 0
-    dataset = load_dataset(source, task, labelled=False)
-    ids = dataset.ids[:limit]
-    if absent := [i for i in ids if i in dataset.missing]:
-        raise DatasetError(
-            f"{dataset.folder}: no image file for {first_few(absent)}. Put them there, or name one image."
-        )
-    return replace(dataset, ids=ids, missing=()), len(dataset.ids) - len(ids)
-
-
-def _decoded(dataset: Dataset) -> dict[str, Image.Image]:
-    images, problems = {}, []
-    for image_id in dataset.ids:
-        try:
-            images[image_id] = decode(read_image(dataset.image_paths[image_id])[1])
-        except ImageError as error:
-            problems.append(f"{dataset.image_paths[image_id]}: {error}.")
-    if problems:
-        raise ImageError(*problems)
-    return images
 
 
 @dataclass(frozen=True)
@@ -187,16 +152,6 @@ def _look(system: SystemModel, image: Image.Image, method: str, map_name: str, v
         return [(with_heat(drawn_on, one, seen_box(built.view, image), top), bool(one.max() > 0)) for one in cells]
 
     return _Look(system.probabilities(found.scores)[0], heated)
-
-
-def _labels(opened: InspectableRun, P: np.ndarray, chosen: Sequence[str]) -> list[tuple[str, float, bool]]:
-    """Return (label, probability, whether it is predicted) of the labels to draw."""
-    subtask = opened.subtask
-    table = pd.DataFrame([P], columns=list(subtask.labels))
-    predicted = opened.run.labels(subtask, table).iloc[0]
-    likeliest = [subtask.labels[k] for k in np.argsort(-P, kind="stable")[:LIKELIEST]]
-    labels = chosen or (likeliest if subtask.multi_label else subtask.labels)
-    return [(label, float(table[label].iloc[0]), bool(predicted[label])) for label in labels]
 
 
 def _plain(text: str) -> str:

@@ -17,6 +17,7 @@ _GAP = 24  # between pictures, and around all of them
 _LINE = 1.35  # of a line of text, in sizes of its letters
 _TITLE, _TEXT = 22, 16  # pixels
 _PAPER, _INK, _GREY = (255, 255, 255), (25, 25, 25), (105, 105, 105)
+_BLANK = (160, 160, 160)
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,11 @@ def contact_sheet(rows: Sequence[Sequence[Cell]], title: str, legend: str = "") 
             one.put(sheet, draw, _GAP + column * (SIDE + _GAP), y, y + top)
         y += height
     return sheet
+
+
+def grey_picture() -> Image.Image:
+    """Return what stands for an image that cannot be shown."""
+    return Image.new("RGB", (SIDE, SIDE * 3 // 4), _BLANK)
 
 
 def save_picture(picture: Image.Image, path: Path) -> None:

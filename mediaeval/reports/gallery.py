@@ -8,9 +8,6 @@ import numpy as np
 from mediaeval.analysis.judged import JudgedImages
 from mediaeval.answers.learned import is_numeric
 
-NEIGHBOURS = 5
-_BLOCK = 1024  # images compared at a time: a matrix of 20,000² would take 1.6 GB
-
 
 def gallery_rows(
     judged: JudgedImages,
@@ -60,35 +57,3 @@ def shortened(values: np.ndarray, digits: int = 7) -> list[Any]:
     if values.ndim > 1:
         return [shortened(row, digits) for row in values]
     return [float(f"{value:.{digits}g}") for value in values.tolist()]
-
-
-def nearest_training_images(
-    X: np.ndarray, ids: Sequence[str], of: Sequence[str], fold: Mapping[str, Any], *, n: int = NEIGHBOURS
-) -> dict[str, list[str]]:
-    """Return the training images that are nearest to each image: id → at most `n` ids, the nearest first.
-
-    X     features, float32 (n_ids, d)
-    of    those of `ids` whose neighbours are looked for
-    fold  image id → the fold in which it was held out: images of other folds were trained on
-
-    Nearest by the cosine of features that are standardised over all images.
-    """
-    X = X.astype(np.float32, copy=True)
-    X -= X.mean(axis=0)
-    deviation = X.std(axis=0)
-    X /= np.where(deviation > 0, deviation, 1)
-    X /= np.maximum(np.linalg.norm(X, axis=1, keepdims=True), 1e-12)
-    row = {image_id: k for k, image_id in enumerate(ids)}
-    folds = np.array([str(fold[i]) for i in ids])
-    found: dict[str, list[str]] = {}
-    for start in range(0, len(of), _BLOCK):
-        block = [i for i in of[start : start + _BLOCK] if i in row]
-        if not block:
-            continue
-        rows = [row[i] for i in block]
-        cosines = X[rows] @ X.T
-        cosines[folds[rows][:, None] == folds[None]] = -np.inf
-        for image_id, one in zip(block, cosines, strict=True):
-            nearest = np.argsort(-one, kind="stable")[:n]
-            found[image_id] = [ids[k] for k in nearest if np.isfinite(one[k])]
-    return found

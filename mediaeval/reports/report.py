@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from mediaeval.analysis.judged import OUT_OF_FOLD, JudgedImages
+from mediaeval.analysis.neighbours import nearest_training_images
 from mediaeval.answers.learned import DECISIONS, form
 from mediaeval.data.split import read_split
 from mediaeval.reports.facts import run_facts
 from mediaeval.reports.floors import floors
-from mediaeval.reports.gallery import gallery_rows, nearest_training_images
+from mediaeval.reports.gallery import gallery_rows
 from mediaeval.reports.inputs import Inputs
 from mediaeval.reports.parts import Parts, looks_of, parts_of
 from mediaeval.reports.shown import HARD, HARDEST, chosen, hardest, room_for

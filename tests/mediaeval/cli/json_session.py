@@ -321,5 +321,6 @@ def _analysis(session: _Session) -> None:
     session.mediaeval("errors", "errors", "byhand", "--subtask", "subtask2", "--limit", "2")
     session.mediaeval("errors-label", "errors", "byhand", "--subtask", "subtask1", "--label", "neutral", "--limit", "1")
     session.mediaeval("errors-refused", "errors", "byhand", "--label", "joyful")
+    session.mediaeval("explain-features", "explain", "tuned", "testset", "--limit", "1", *CPU)
     session.mediaeval("notes", "notes", "tuned", "byhand")
     session.mediaeval("history", "history", "net", "--jsonl", "history.jsonl")

@@ -1,6 +1,7 @@
 """`mediaeval probe` and `mediaeval explain` on small systems: what they write, and what they say of bad input."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -203,11 +204,34 @@ def test_explain_draws_the_heat_map_of_caffenet(job, tmp_path):
         (("small", "nowhere"), "nowhere does not exist"),
         (("small", "devset/devset.png"), "does not exist"),
         (("vectors", "devset"), "this system has no maps to look at"),
-        (("features", "devset"), "was trained on features"),
+        (("features", "devset", "--map", "fc6"), "--map fc6: the run was trained on features, so there is no network"),
+        (("both", "devset"), "ensemble of features and other. Inspect its runs one by one: features first."),
     ],
 )
 def test_explain_says_what_is_wrong(job, arguments, message):
+    if "both" in arguments:
+        shutil.copytree(job / "runs/features", job / "runs/other")
+        call("ensemble", "features", "other", "--run", "both")
     assert message in call("explain", *arguments, code=1).stderr
+
+
+def test_explain_of_features_shows_neighbours_and_what_each_block_adds(job):
+    told = json.loads(call("explain", "features", "devset", "--limit", "6", "--json").stdout)
+    sides = dict(line.split(",") for line in (job / "runs/features/split.csv").read_text().split()[1:])
+    assert told["method"] == "features" and list(told["blocks"]) == ["handcrafted"]
+    for image in told["images"]:
+        assert image["trained_on"] == (sides[image["id"]] == "train")
+        near = [one["id"] for one in image["neighbours"]]
+        assert len(near) == 5 and image["id"] not in near and {sides[i] for i in near} == {"train"}
+        cosines = [one["cosine"] for one in image["neighbours"]]
+        assert cosines == sorted(cosines, reverse=True) and cosines[-1] >= -1 and cosines[0] <= 1.000001
+        # without the only block every image is the mean image
+        rest = [one["output"] - one["contributions"]["handcrafted"] for one in image["labels"]]
+        assert rest == pytest.approx([0.3, 0.3, 0.3], abs=0.2) and sum(rest) == pytest.approx(1)
+    assert [one["label"] for one in told["images"][0]["labels"]] == ["negative", "neutral", "positive"]
+    result = call("explain", "features", "devset/images/d1.jpg", "--label", "neutral")
+    assert "subtask1: the probability, and what each block of features adds to it" in result.stdout
+    assert Image.open("runs/features/subtask1/explain/sheet.png").width == 24 + 6 * 324
 
 
 def test_explain_names_every_photograph_that_cannot_be_drawn(job, tmp_path):
