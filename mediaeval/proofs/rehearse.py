@@ -16,6 +16,7 @@ from mediaeval.steps.scoring import read_back, value
 from mediaeval.steps.shared_columns import free_columns
 from mediaeval.steps.tables import F1_TOLERANCE, rows_of
 from mediaeval.steps.trained_run import TrainedRun
+from mediaeval.steps.validation_file import FILE as VALIDATION
 from submission.runfile import read_run
 from submission.task import Task
 
@@ -60,7 +61,7 @@ def rehearse(folder: RunFolder, task: Task, *, device: str = "auto") -> Rehearse
         name = subtask.name
         truth = rows_of(dataset.labels(name), ids, str(dev)).to_numpy()
         scores[name] = value(subtask, truth, read_back(subtask, on_disk[name], ids))
-        validated = folder.subtask(name) / "validation.csv"
+        validated = folder.subtask(name) / VALIDATION
         expected = run.records[name].score.value
         remembered = run.answers(subtask, rows_of(run.validation(subtask), ids, str(validated)))
         differing = [i for i in ids if not is_same(on_disk[name][i], remembered[i])]

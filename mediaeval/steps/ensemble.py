@@ -30,6 +30,7 @@ from mediaeval.steps.out_of_fold import FOLD, GROUP, OutOfFold
 from mediaeval.steps.scoring import value
 from mediaeval.steps.tables import F1_TOLERANCE, answered, rows_of
 from mediaeval.steps.trained_run import TrainedRun
+from mediaeval.steps.validation_file import FILE as VALIDATION
 from mediaeval.tasks import write_task
 from submission.task import Subtask, Task
 from submission.wording import both, quoted
@@ -222,7 +223,7 @@ def _combined(
     model = EnsembleModel(subtask, how, parts)
     tables = [member.validation(subtask) for member in members]
     ids = list(tables[0].index)
-    whose = [str(member.folder.subtask(subtask.name) / "validation.csv") for member in members]
+    whose = [str(member.folder.subtask(subtask.name) / VALIDATION) for member in members]
     rows = [rows_of(table, ids, where)[list(subtask.labels)] for table, where in zip(tables, whose, strict=True)]
     probabilities = model.combine(rows)
     first = members[0]
