@@ -43,9 +43,7 @@ def open_explainable(
     model = run.model(subtask)
     if isinstance(model, EnsembleModel):
         names = [member.run for member in model.members]
-        raise RunFolderError(
-            f"{run.model_file(subtask)} is an ensemble of {both(names)}. Inspect its runs one by one: {names[0]} first."
-        )
+        raise RunFolderError(f"{run.model_file(subtask)} is an ensemble of {both(names)}. Inspect its runs one by one.")
     if isinstance(model, SystemModel):
         return InspectableRun(run, subtask, model)
     assert isinstance(model, SubtaskModel), "a model is an ensemble, a system or a classifier on features"

@@ -205,7 +205,7 @@ def test_explain_draws_the_heat_map_of_caffenet(job, tmp_path):
         (("small", "devset/devset.png"), "does not exist"),
         (("vectors", "devset"), "this system has no maps to look at"),
         (("features", "devset", "--map", "fc6"), "--map fc6: the run was trained on features, so there is no network"),
-        (("both", "devset"), "ensemble of features and other. Inspect its runs one by one: features first."),
+        (("both", "devset"), "ensemble of features and other. Inspect its runs one by one."),
     ],
 )
 def test_explain_says_what_is_wrong(job, arguments, message):
