@@ -35,6 +35,7 @@ from mediaeval.cli import (
     task,
     thresholds,
     train,
+    tune,
     weights,
 )
 from mediaeval.cli.groups import ReportingGroup, add_command
@@ -94,6 +95,7 @@ COMMANDS = (
     compare,
     ensemble,
     thresholds,
+    tune,
     probe,
     explain,
     notes,

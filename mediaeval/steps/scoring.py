@@ -25,7 +25,7 @@ from submission.metrics.evaluation import prepare, value_of
 from submission.metrics.reading import metrics_of
 from submission.metrics.resampling import interval
 from submission.metrics.sample import Sample
-from submission.score import LabelScore, SubtaskScore, score_decisions
+from submission.score import WEIGHTED_F1, LabelScore, SubtaskScore, score_decisions
 from submission.task import Label, Subtask
 
 
@@ -121,6 +121,14 @@ def compare_answers(
         return compare(subtask, truth, {name: one.decisions for name, one in runs.items()}, rng=rng, groups=groups)
     samples = {name: _sample(subtask, metric, truth, one) for name, one in runs.items()}
     return compare_samples(subtask, metric, samples, rng=rng, groups=groups)
+
+
+def metric_sample(subtask: Subtask, truth: np.ndarray, answered: Answered) -> tuple[Metric, Sample]:
+    """Return the metric that ranks a subtask, and answers in the form in which it computes."""
+    metric = own_metric(subtask)
+    if metric is None:
+        return WEIGHTED_F1, prepare(WEIGHTED_F1, truth, answered.decisions)
+    return metric, _sample(subtask, metric, truth, answered)
 
 
 def _sample(subtask: Subtask, metric: Metric, truth: np.ndarray, answered: Answered) -> Sample:
