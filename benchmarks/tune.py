@@ -95,15 +95,14 @@ def main() -> None:
     parser.add_argument("--store", type=Path, default=Path(".mediaeval/features"))
     options = parser.parse_args()
     print(
-        "| data | the best | expected | other half | the best − other half | expected − other half | interval holds it | "
-        "gain | expected | other half |\n|" + "---|" * 10
+        "| data | the best | expected | other half | the best − other half | expected − other half | interval holds it "
+        "| gain | expected | other half |\n|" + "---|" * 10
     )
     for dataset in ("oasis", "coco"):
         for data in load_shared(options.data, dataset, options.store):
             found = [find(data, number, options.trials) for number in range(options.halves)]
-            means = {
-                name: np.mean([getattr(one, name) for one in found]) for name in vars(found[0]) if name != "interval"
-            }
+            names = [name for name in vars(found[0]) if name != "interval"]
+            means = {name: np.mean([getattr(one, name) for one in found]) for name in names}
             holds = np.mean([one.interval[0] <= one.other <= one.interval[1] for one in found])
             cells = (
                 f"{dataset}, {data.task.name}",

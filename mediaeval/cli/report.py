@@ -62,7 +62,7 @@ def command(
                 "runs": [str(folder.path) for folder in folders],
                 "page": str(written.page),
                 "data": str(written.data),
-                "bytes": written.size,
+                "page_bytes": written.size,
                 "images": written.n_images,
                 "gone": written.gone,
                 "sampled": written.sampled or None,

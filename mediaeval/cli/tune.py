@@ -22,6 +22,7 @@ from mediaeval.cli.options import (
 from mediaeval.cli.output import print_json, print_line, print_table
 
 if TYPE_CHECKING:
+    from mediaeval.search.journal import TrialRecord
     from mediaeval.search.tune import Tuned
 
 logger = logging.getLogger(__name__)
@@ -178,7 +179,7 @@ def _print(found: "Tuned", subtask: str, command: str) -> None:
     base, best, more = found.of_base, found.of_best, found.corrected
     sign = -1 if found.metric.greater_is_better else 1
     done = sorted(
-        (one for one in found.trials if one.score is not None), key=lambda one: (sign * one.score, one.number)
+        (one for one in found.trials if one.score is not None), key=lambda one: (sign * (one.score or 0), one.number)
     )
     failed = [one for one in found.trials if one.score is None]
     title = [
@@ -222,6 +223,17 @@ def _verdict(found: "Tuned") -> str:
     return f"{gains}: not more than noise, trial 0 is as good: keep it"
 
 
+def _trial(one: "TrialRecord") -> dict[str, Any]:
+    return {
+        "number": one.number,
+        "settings": one.settings,
+        "use": one.use,
+        "score": one.score,
+        "trial_seconds": one.seconds,
+        "failed": one.failed,
+    }
+
+
 def _as_json(found: "Tuned", subtask: str, command: str) -> dict[str, Any]:
     from dataclasses import asdict
 
@@ -229,7 +241,7 @@ def _as_json(found: "Tuned", subtask: str, command: str) -> dict[str, Any]:
         "subtask": subtask,
         "metric": found.metric.title,
         "signature": found.metric.signature,
-        "trials": [{key: value for key, value in asdict(one).items() if key != "params"} for one in found.trials],
+        "trials": [_trial(one) for one in found.trials],
         "base": {"trial": found.base.number} | found.of_base.to_dict(),
         "best": {"trial": found.best.number, "settings": found.best.settings, "use": found.best.use}
         | found.of_best.to_dict(),

@@ -67,4 +67,5 @@ def corrected(
 
 def _middle(values: np.ndarray) -> tuple[float, float]:
     low, high = np.quantile(values, [0.025, 0.975])
-    return float(low), float(high)
+    mean = float(values.mean())
+    return min(float(low), mean), max(float(high), mean)

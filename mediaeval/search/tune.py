@@ -130,8 +130,7 @@ def _require_searchable(config: Config, subtask: str) -> None:
     if section.system:
         raise ConfigError(
             f"{subtask} is trained end to end by the system {section.system['name']}; expected a classifier on "
-            "features, whose "
-            "trials take seconds. Leave the system out."
+            "features, whose trials take seconds. Leave the system out."
         )
     if not config.split.folds:
         raise ConfigError("split.folds is 0; expected the folds in which settings are tried, such as 5.")
@@ -179,7 +178,9 @@ def _judged(data: TrainingData, plan: Plan, metric: Metric, journal: Journal, ne
     best = max(done, key=lambda one: (plan.sign * (one.score or 0.0), -one.number))
     truth, answers = data.labels.to_numpy(), [journal.answers(one.number) for one in done]
     of_base, of_best = journal.answers(BASE), journal.answers(best.number)
-    intervals = [score_intervals(data.task, truth, one, data.groups, n_new=len(truth)) for one in (of_base, of_best)]
+    first, winner = (
+        score_intervals(data.task, truth, one, data.groups, n_new=len(truth)) for one in (of_base, of_best)
+    )
     gap, interval, p = 0.0, (0.0, 0.0), 1.0
     if best.number != BASE:
         runs = {"best": of_best, "base": of_base}
@@ -189,18 +190,19 @@ def _judged(data: TrainingData, plan: Plan, metric: Metric, journal: Journal, ne
         gap, interval, p = pair.gap, pair.interval, pair.p
     found = corrected(data.task, truth, answers, data.groups, seed=plan.seed)
     return Tuned(
-        metric,
-        tuple(journal.trials),
-        base,
-        best,
-        *intervals,
-        found,
-        gap,
-        interval,
-        p,
-        nested,
-        len(truth),
-        journal.folder,
+        metric=metric,
+        trials=tuple(journal.trials),
+        base=base,
+        best=best,
+        of_base=first,
+        of_best=winner,
+        corrected=found,
+        gap=gap,
+        gap_interval=interval,
+        p=p,
+        nested=nested,
+        n_images=len(truth),
+        folder=journal.folder,
     )
 
 

@@ -322,5 +322,10 @@ def _analysis(session: _Session) -> None:
     session.mediaeval("errors-label", "errors", "byhand", "--subtask", "subtask1", "--label", "neutral", "--limit", "1")
     session.mediaeval("errors-refused", "errors", "byhand", "--label", "joyful")
     session.mediaeval("explain-features", "explain", "tuned", "testset", "--limit", "1", *CPU)
+    session.mediaeval("report", "report", "byhand", "tuned", "--out", "page.html", *CPU)
+    session.mediaeval("report-refused", "report", "byhand", "--out", "page.txt")
+    session.mediaeval(
+        "tune", "tune", "subtask2", "--from", "tuned", "--data", "devset", "--trials", "2", "--run", "better"
+    )
     session.mediaeval("notes", "notes", "tuned", "byhand")
     session.mediaeval("history", "history", "net", "--jsonl", "history.jsonl")
