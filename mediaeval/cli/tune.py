@@ -191,15 +191,9 @@ def _print(found: "Tuned", subtask: str, command: str) -> None:
     if found.nested:
         low, high = found.nested.interval
         title.append(f"nested, the whole search: {found.nested.f1:.3f} (95 % interval {low:.3f} to {high:.3f})")
-    rows = [
-        [one.number, one.score, f"{one.seconds:.1f} s", " ".join(one.settings), ",".join(one.use)]
-        for one in done[:SHOWN]
-    ]
-    if not any(one.number == 0 for one in done[:SHOWN]):
-        rows.append(
-            [0, base.f1, f"{found.base.seconds:.1f} s", " ".join(found.base.settings), ",".join(found.base.use)]
-        )
-    print_table("\n".join(title), ["trial", "score", "time", "settings", "features"], rows)
+    shown = done[:SHOWN] if found.base in done[:SHOWN] else [*done[:SHOWN], found.base]
+    rows = [[one.number, one.score, one.seconds, _settings(one), ",".join(one.use)] for one in shown]
+    print_table("\n".join(title), ["trial", "score", "seconds", "settings", "features"], rows)
     if failed:
         logger.warning(
             f"{len(failed)} settings could not be trained, such as trial {failed[0].number}: {failed[0].failed}"
@@ -207,6 +201,11 @@ def _print(found: "Tuned", subtask: str, command: str) -> None:
     print_line(_verdict(found))
     if found.best.number:
         print_line(f"take it over: {command}")
+
+
+def _settings(one: "TrialRecord") -> str:
+    """Return settings as they are read: `kernel, gamma=2, penalty=0.1`."""
+    return ", ".join(text.removeprefix("classifier=").removeprefix("classifier.") for text in one.settings)
 
 
 def _verdict(found: "Tuned") -> str:
