@@ -13,7 +13,6 @@ from mediaeval.analysis.judged import OUT_OF_FOLD, JudgedImages
 from mediaeval.answers.learned import SCORES, form
 from mediaeval.classifiers.model import SubtaskModel
 from mediaeval.classifiers.scaling import BlockScaler
-from mediaeval.data.split import read_split
 from mediaeval.errors import UserError
 from mediaeval.reports.inputs import Inputs
 from mediaeval.steps.out_of_fold import FOLD, GROUP, decide_by_fold, hold_out, set_thresholds, thresholds_by_fold
@@ -69,8 +68,7 @@ def _scored(
     """Return score and 95 % interval of what `predict` answers for the images that the run was judged on."""
     subtask, ids, columns = judged.subtask, list(judged.ids), list(judged.subtask.labels)
     if judged.folds is None or judged.groups is None:
-        sides = read_split(inputs.first.folder.split, inputs.with_features(inputs.dev.ids))
-        train = list(sides.index[sides == "train"])
+        train = [image_id for image_id, side in inputs.sides().items() if side == "train"]
         outputs = predict(inputs.matrix(train), dev_labels.loc[train], inputs.matrix(ids))
         table = pd.DataFrame(outputs, index=judged.outputs.index, columns=columns)
         decided = decide(subtask, table, set_thresholds(subtask, 0.5) or [])

@@ -8,6 +8,7 @@ import numpy as np
 
 from mediaeval.analysis.judged import JudgedImages, judge, load_dev_set
 from mediaeval.data.dataset import Dataset
+from mediaeval.data.split import read_split
 from mediaeval.errors import RunFolderError, UserError, first_few
 from mediaeval.features.images import Images
 from mediaeval.runs import RunFolder
@@ -42,6 +43,12 @@ class Inputs:
         """Return those of some images that have features."""
         failed = self.images.features.failures if self.images else ids
         return [i for i in ids if i not in failed]
+
+    def sides(self) -> dict[str, str]:
+        """Return the side of the split, train or val, of each image that has features."""
+        manifest = self.first.manifest
+        sides = read_split(self.first.folder.split, [i for i in manifest.images if i not in manifest.left_out])
+        return {i: sides[i] for i in self.with_features([i for i in self.dev.ids if i in sides.index])}
 
     def matrix(self, ids: Sequence[str]) -> np.ndarray:
         """Return the first run's features of images that have them, float32 (n_ids, sum of widths)."""
@@ -105,6 +112,9 @@ def _features(run: TrainedRun, dev: Dataset) -> tuple[Images | None, str]:
     if not run.manifest.extractors:
         return None, "the run reads no features."
     try:
-        return run.images(dev, skip_bad=True, thumbnails=True), ""
+        images = run.images(dev, skip_bad=True, thumbnails=True)
     except UserError as error:
         return None, f"features are not at hand: {error.problems[0]}"
+    if not images.features.contents:
+        return None, "features are not at hand: no image of the dev set can be read."
+    return images, ""

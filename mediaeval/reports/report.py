@@ -13,7 +13,6 @@ from typing import Any
 from mediaeval.analysis.judged import OUT_OF_FOLD, JudgedImages
 from mediaeval.analysis.neighbours import nearest_training_images
 from mediaeval.answers.learned import DECISIONS, form
-from mediaeval.data.split import read_split
 from mediaeval.reports.facts import run_facts
 from mediaeval.reports.floors import floors
 from mediaeval.reports.gallery import gallery_rows
@@ -99,8 +98,8 @@ def _neighbours(inputs: Inputs, judged: JudgedImages, shown: Sequence[str]) -> d
         candidates, fold = inputs.with_features(shown), judged.folds.to_dict()
         candidates = [i for i in candidates if i in fold]
     else:
-        sides = read_split(inputs.first.folder.split, inputs.with_features(inputs.dev.ids))
-        candidates, fold = list(sides.index), sides.to_dict()
+        fold = inputs.sides()
+        candidates = list(fold)
     return nearest_training_images(inputs.matrix(candidates), candidates, [i for i in shown if i in own], fold)
 
 
