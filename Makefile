@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := demo
 
-.PHONY: demo test test-quick test-slow lint docs bench bench-memory bench-finetune bench-photographs bench-heads bench-thresholds bench-coverage bench-calibration bench-forecast bench-tune bench-folds bench-integrity bench-faults fuzz
+.PHONY: demo test test-quick test-slow lint docs bench bench-memory bench-finetune bench-photographs bench-heads bench-thresholds bench-coverage bench-calibration bench-forecast bench-tune bench-label-errors bench-folds bench-integrity bench-faults fuzz
 
 demo: .venv/installed
 	rm -rf runs/$(RUN)
@@ -65,6 +65,9 @@ bench-thresholds: .venv/installed
 bench-coverage: .venv/installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.coverage $(DATA) --seed 1000 --shares
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.coverage $(DATA)
+
+bench-label-errors: .venv/installed
+	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.label_errors $(DATA)
 
 bench-tune: .venv/tests-installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.tune $(DATA)
