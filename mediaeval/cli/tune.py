@@ -152,7 +152,7 @@ def _settings_of(folder: Any, subtask: str, task: Any) -> tuple[list[str], str]:
 
     config = read_config(folder, task)
     classifier = config.subtask(subtask).classifier
-    if not (folder.subtask(subtask) / "subtask.json").is_file() or classifier is None:
+    if subtask not in folder.subtasks(task) or classifier is None:
         raise ConfigError(
             f"--from {folder.name}: it holds no classifier of {subtask} on features. Give a run that was trained on "
             "features, or leave --from out."

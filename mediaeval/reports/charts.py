@@ -14,7 +14,7 @@ Point = Sequence[float]
 def ticks(low: float, high: float, about: int = 5) -> list[float]:
     """Return round numbers within low..high, about so many.
 
-    >>> ticks(0.31, 0.72, 4)
+    >>> ticks(0.31, 0.72)
     [0.4, 0.5, 0.6, 0.7]
     """
     span = high - low

@@ -52,7 +52,7 @@ def test_the_run_folder_holds_what_its_readme_says(trained):
             "confusion.svg",
         )
     }
-    test = {"test/subtask1.csv", "test/subtask2.csv", "test/subtask3.csv", "test/test.json"}
+    test = {"test/subtask1.csv", "test/subtask2.csv", "test/subtask3.csv", "test/test.json", "test/forecast.json"}
     assert names == per_subtask | test | {"run.toml", "split.csv", "manifest.json", "run.csv"}
 
 
