@@ -4,6 +4,7 @@ These are the out-of-fold predictions of all dev images where a run has them, el
 """
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +47,7 @@ class JudgedImages:
     folds: pd.Series | None
     groups: pd.Series | None
 
-    @property
+    @cached_property
     def ids(self) -> tuple[str, ...]:
         return tuple(self.outputs.index)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.decomposition import PCA
 
 from mediaeval.analysis.judged import OUT_OF_FOLD, JudgedImages
 from mediaeval.answers.learned import SCORES, form
@@ -21,6 +22,7 @@ from mediaeval.steps.tables import answered, decide
 from submission.task import Subtask
 
 K = 15  # nearest neighbours that vote
+COMPONENTS = 128  # that logistic regression reads: on 11,414 columns themselves it would take minutes
 
 # X of the training images (n, d), their truth (n, n_labels), and X of others (m, d) → outputs (m, n_labels)
 Predict = Callable[[np.ndarray, pd.DataFrame, np.ndarray], np.ndarray]
@@ -89,11 +91,18 @@ def _scored(
 
 
 def _linear(inputs: Inputs, subtask: Subtask) -> Predict:
+    """Return ridge regression of scores; of labels, logistic regression on the first principal components."""
+
     def predict(X: np.ndarray, truth: pd.DataFrame, others: np.ndarray) -> np.ndarray:
-        name, params = ("ridge", {}) if form(subtask) == SCORES else ("logistic", {"C": "scale"})
-        model = SubtaskModel(subtask, name, params, _blocks(inputs), "standard", seed=0)
-        outputs: np.ndarray = model.fit(X, truth).predict_matrix(others).to_numpy()
-        return outputs
+        if form(subtask) == SCORES:
+            model = SubtaskModel(subtask, "ridge", {}, _blocks(inputs), "standard", seed=0)
+            return np.asarray(model.fit(X, truth).predict_matrix(others))
+        scaler = BlockScaler(widths=list(_blocks(inputs).values()), scale="standard")
+        X, others = scaler.fit_transform(X), scaler.transform(others)
+        reduced = PCA(min(COMPONENTS, *X.shape), svd_solver="randomized", random_state=0).fit(X)
+        X, others = (reduced.transform(one).astype(np.float32) for one in (X, others))
+        model = SubtaskModel(subtask, "logistic", {"C": "scale"}, {"components": X.shape[1]}, "none", seed=0)
+        return np.asarray(model.fit(X, truth).predict_matrix(others))
 
     return predict
 

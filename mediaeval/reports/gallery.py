@@ -20,7 +20,8 @@ def gallery_rows(
     place       image id → its index in the report, of the images that are shown, in their order
     neighbours  image id → ids of training images, the nearest first; all of them shown
     """
-    ids = [i for i in place if i in set(judged.ids)]
+    own = set(judged.ids)
+    ids = [i for i in place if i in own]
     of_second = None if second is None else _predictions(second, ids)
     disagreement = None
     if second is not None:

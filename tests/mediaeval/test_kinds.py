@@ -263,6 +263,27 @@ def test_thresholds_by_hand_and_working_notes_are_for_every_kind(folder, run, mo
     assert len(notes["differences"]) == 8
 
 
+def test_a_report_shows_what_applies_to_each_kind_and_names_the_rest(folder, run, monkeypatch):
+    monkeypatch.chdir(folder)
+    run("report", "first", "second", "--out", "page.html")
+    report = json.loads((folder / "page.json").read_text("utf-8"))
+    parts = ("thresholds", "calibration", "curves", "scatter", "cooccurrence", "prevalence")
+    there = {one["name"]: (one["form"], [part for part in parts if one[part]]) for one in report["subtasks"]}
+    decided = ["thresholds", "calibration", "curves", "prevalence"]
+    assert there == {
+        "when": ("decisions", decided),
+        "levels": ("scores", ["scatter"]),
+        "things": ("decisions", ["thresholds", "calibration", "curves", "cooccurrence", "prevalence"]),
+        "warm": ("decisions", decided),
+    }
+    (levels,) = (one for one in report["subtasks"] if one["name"] == "levels")
+    reasons = {one["part"]: one["reason"] for one in levels["left_out"]}
+    assert reasons["calibration"] == reasons["thresholds"] == "answers are scores."
+    assert next(one["value"] for one in levels["floors"] if one["name"] == "ridge regression") > 0.5
+    kept = json.loads((folder / "runs/first/test/forecast.json").read_text("utf-8"))
+    assert all(one["low"] <= one.get("value", one.get("f1")) <= one["high"] for one in kept.values())
+
+
 def test_a_test_list_without_a_column_of_every_run_is_named(folder):
     (folder / "list.csv").write_text("image\nt0.jpg\n")
     with pytest.raises(DatasetError, match=r"got no column 'key'; expected it, since scenes has it in every row"):
