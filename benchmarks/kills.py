@@ -67,6 +67,11 @@ def _converted(folder: Path) -> tuple[str, ...]:
     return ("weights", "list") if (folder / "converted.safetensors").exists() else CONVERT
 
 
+def _tuned(folder: Path) -> tuple[str, ...]:
+    return (*TUNE, "--resume") if (folder / "runs/.best.tune/search.json").exists() else TUNE
+
+
+TUNE = ("tune", "subtask1", "--data", "sample/devset", "--from", "first", "--trials", "3", "--run", "best", *CPU)
 TRAIN = ("train", "subtask1", "--data", "sample/devset", "--run", "first", *QUICK, *CPU, "--replace")
 SYSTEM = ("train", "subtask1", "--data", "sample/devset", "--run", "net", "--no-refit", *TINY, *CPU)
 PREDICT = ("predict", "first", "--data", "sample/testset", *CPU)
@@ -84,6 +89,9 @@ WORKS = (
     Work("submit", (TRAIN, PREDICT), SUBMIT),
     Work("ensemble", (TRAIN, (*TRAIN[:4], "--run", "second", *QUICK, *CPU, "--set", "classifier.lr=0.01")),
          ("ensemble", "first", "second", "--run", "both", "--replace")),
+    Work("score", (TRAIN, PREDICT, SUBMIT), ("score", "runs/first/run.csv", "--truth", "sample/truth.csv")),
+    Work("report", (TRAIN,), ("report", "first", *CPU)),
+    Work("tune", (TRAIN,), TUNE, _tuned),
     Work("weights convert", (), CONVERT, _converted),
     Work("pretrain", (), PRETRAIN, _pretrained),
 )  # fmt: skip

@@ -1,14 +1,13 @@
 """The trials of a search on disk: a line of JSON each, and what it answered for every dev image beside it.
 
     runs/.NAME.tune/
-        search.json     what the search is of; a search of anything else is refused
-        trials.jsonl    {"number", "params", "settings", "use", "score", "seconds", "failed"}
-        trial-0003.npz  outputs and decisions out of fold, (n_images, n_labels)
+        search.json              what the search is of; a search of anything else is refused
+        trials.jsonl             {"number", "params", "settings", "use", "score", "seconds", "failed"}
+        trial-0003.safetensors   outputs and decisions out of fold, (n_images, n_labels)
 
-The answers are written before the line, so that a line that is there is whole; a last line that was cut off is dropped.
+The answers are written before the line, and all lines anew under another name, so that a line that is there is whole.
 """
 
-import io
 import json
 import shutil
 from dataclasses import asdict, dataclass
@@ -16,6 +15,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load, save
 
 from mediaeval.errors import RunFolderError
 from mediaeval.files import write_atomically
@@ -74,9 +75,9 @@ class Journal:
     def add(self, record: TrialRecord, answers: Answered | None) -> None:
         """Write a trial; a kill leaves it whole or absent."""
         if answers is not None:
-            data = io.BytesIO()
-            np.savez_compressed(data, outputs=answers.outputs, decisions=answers.decisions)
-            write_atomically(self._answers(record.number), data.getvalue())
+            arrays = {"outputs": answers.outputs, "decisions": answers.decisions}
+            data = save({name: np.ascontiguousarray(one) for name, one in arrays.items()})
+            write_atomically(self._answers(record.number), data)
         self.trials.append(record)
         lines = "".join(json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in self.trials)
         write_atomically(self.folder / "trials.jsonl", lines.encode())
@@ -85,13 +86,13 @@ class Journal:
         """Return what a trial answered. Raises RunFolderError when its file is damaged."""
         path = self._answers(number)
         try:
-            with np.load(io.BytesIO(read_regular(path)), allow_pickle=False) as arrays:
-                return Answered(arrays["outputs"], arrays["decisions"])
-        except (OSError, ValueError, KeyError, EOFError) as error:
+            arrays = load(read_regular(path))
+            return Answered(arrays["outputs"], arrays["decisions"])
+        except (OSError, ValueError, KeyError, SafetensorError) as error:
             raise RunFolderError(f"{path} is damaged ({error}). Pass --replace to search anew.") from None
 
     def _answers(self, number: int) -> Path:
-        return self.folder / f"trial-{number:04}.npz"
+        return self.folder / f"trial-{number:04}.safetensors"
 
     def _json(self, path: Path) -> dict[str, Any]:
         try:
