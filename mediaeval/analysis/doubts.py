@@ -14,6 +14,7 @@ from mediaeval.answers.learned import CLASSES, form
 from mediaeval.data.duplicates import Fingerprint, find_duplicates
 
 SUSPECTS = 50  # listed at most
+GROUPS, IMAGES = 50, 8  # of duplicates, listed at most, and images of each
 
 
 def label_errors_part(judged: JudgedImages, *, limit: int = SUSPECTS) -> list[dict[str, Any]]:
@@ -62,7 +63,7 @@ def _of_labels(judged: JudgedImages, P: np.ndarray, Y: np.ndarray) -> list[dict[
 def duplicates_part(
     judged: JudgedImages, thumbnails: Mapping[str, np.ndarray], contents: Mapping[str, str]
 ) -> list[dict[str, Any]]:
-    """Return images that are the same and have different labels.
+    """Return images that are the same and have different labels: at most `GROUPS` groups, those of equal files first.
 
     thumbnails  image id → grey thumbnail (see `mediaeval.data.duplicates.thumbnail`), and `contents`: → sha256 of its
                 file; images without are left out
@@ -70,14 +71,17 @@ def duplicates_part(
     ids = [image_id for image_id in judged.ids if image_id in thumbnails]
     prints = {image_id: Fingerprint(contents[image_id], "", thumbnails[image_id]) for image_id in ids}
     truth = judged.truth
+    groups = [
+        group for group in find_duplicates(prints) if len({tuple(truth.loc[image_id]) for image_id in group.images}) > 1
+    ]
     return [
         {
-            "images": list(group.images),
+            "images": list(group.images[:IMAGES]),
+            "n": len(group.images),
             "how": _how(group.how),
-            "truth": [judged.names(truth, image_id) for image_id in group.images],
+            "truth": [judged.names(truth, image_id) for image_id in group.images[:IMAGES]],
         }
-        for group in find_duplicates(prints)
-        if len({tuple(truth.loc[image_id]) for image_id in group.images}) > 1
+        for group in groups[:GROUPS]
     ]
 
 

@@ -8,13 +8,15 @@ from mediaeval.analysis.judged import JudgedImages
 from mediaeval.steps.scoring import compare_answers
 from mediaeval.steps.tables import answered
 
+IMAGES = 200  # shown of each
+
 
 def flips_part(first: JudgedImages, second: JudgedImages, *, seed: int = 0) -> dict[str, Any]:
     """Return the gap of two runs on the same images, first minus second, and the images that they answer otherwise.
 
     better, worse  images for which the first run gives fewer, or more, wrong answers than the second; those with the
-                   largest difference of loss first. Of numbers: images whose error differs by more than a tenth of a
-                   standard deviation of the truth
+                   largest difference of loss first, at most `IMAGES` of `n_better` and `n_worse`. Of numbers: images
+                   whose error differs by more than a tenth of a standard deviation of the truth
     p              of a permutation test, paired, by group
     """
     ids, subtask = list(first.ids), first.subtask
@@ -39,6 +41,8 @@ def flips_part(first: JudgedImages, second: JudgedImages, *, seed: int = 0) -> d
         "difference": found.gap,
         "interval": list(found.interval),
         "p": found.p,
-        "better": [image_id for image_id in order if change[image_id] > 0],
-        "worse": [image_id for image_id in order if change[image_id] < 0],
+        "n_better": int((change > 0).sum()),
+        "n_worse": int((change < 0).sum()),
+        "better": [image_id for image_id in order if change[image_id] > 0][:IMAGES],
+        "worse": [image_id for image_id in order if change[image_id] < 0][:IMAGES],
     }

@@ -9,7 +9,7 @@ import threading
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -73,13 +73,16 @@ def read_image(path: Path) -> tuple[str, bytes]:
 
 def _in_other_case(path: Path) -> str | None:
     """Return the name of an image whose name differs from a path's in the case of letters alone, if there is one."""
-    return _names_by_folded_stem(path.parent).get(same_name_key(path.stem).casefold())
+    folder = path.parent.resolve()
+    if not folder.is_dir():
+        return None
+    return _names_by_folded_stem(folder, folder.stat().st_mtime_ns).get(same_name_key(path.stem).casefold())
 
 
-@cache
-def _names_by_folded_stem(folder: Path) -> dict[str, str]:
-    # once per folder: of a long list, all images may be absent
-    names = (path.name for path in folder.iterdir()) if folder.is_dir() else ()
+@lru_cache(maxsize=4)
+def _names_by_folded_stem(folder: Path, changed: int) -> dict[str, str]:  # noqa: ARG001
+    # once per folder and state of it: of a long list, all images may be absent
+    names = (path.name for path in folder.iterdir())
     parts = {name: stem_and_suffix(name) for name in names}
     images = {name: stem for name, (stem, suffix) in parts.items() if suffix.lower() in IMAGE_SUFFIXES}
     return {same_name_key(stem).casefold(): name for name, stem in images.items()}

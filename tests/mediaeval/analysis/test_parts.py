@@ -113,7 +113,9 @@ def test_the_same_image_with_other_labels_is_named():
     contents = {image_id: image_id for image_id in judged.ids} | {"i001": "i000"}
     thumbnails["i001"] = thumbnails["i000"]
     found = duplicates_part(changed(judged, truth=truth), thumbnails, contents)
-    assert found == [{"images": ["i000", "i001"], "how": "the same file", "truth": [["negative"], ["positive"]]}]
+    assert found == [
+        {"images": ["i000", "i001"], "n": 2, "how": "the same file", "truth": [["negative"], ["positive"]]}
+    ]
 
 
 def test_a_part_in_which_answers_are_wrong_comes_first_and_chance_is_not_significant():
