@@ -1,5 +1,6 @@
 """Explaining a run on features: the training images that are nearest to an image, and what each block contributes."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -15,13 +16,16 @@ from mediaeval.answers.learned import is_numeric, label_named
 from mediaeval.data.dataset import Dataset
 from mediaeval.data.images import decode, read_image
 from mediaeval.data.split import read_split
-from mediaeval.errors import ImageError
+from mediaeval.errors import ImageError, first_few
 from mediaeval.interpret.errors import answer_text
 from mediaeval.interpret.explain import LIMIT, SHEET
 from mediaeval.interpret.inspectable import FeatureRun
 from mediaeval.interpret.looked_at import decoded, images_of, told_labels
 from mediaeval.interpret.sheet import Cell, contact_sheet, grey_picture, save_picture
 from submission.task import Subtask
+from submission.wording import counted
+
+logger = logging.getLogger(__name__)
 
 _LEGEND = (
     "First the image, with what each block of features adds to the output; then the nearest training images, the "
@@ -97,6 +101,11 @@ def explain_features(
     sides = read_split(run.folder.split, [i for i in dev.ids if i not in run.manifest.left_out])
     train_ids = tuple(i for i in sides.index if sides[i] == "train" and i not in dev.missing)
     trained = run.images(replace(dev, ids=train_ids, missing=()), skip_bad=True)
+    if gone := [i for i in sides.index if sides[i] == "train" and i not in set(trained.ids)]:
+        logger.warning(
+            f"{counted(len(gone), 'training image{s}')} cannot be read any more ({first_few(gone)}): neighbours, and "
+            f"the means that blocks are replaced by, are those of the other {len(trained.ids)}."
+        )
     asked = run.images(dataset)
     blocks = list(model.blocks)
     X, Q = trained.matrix(blocks), asked.matrix(blocks)

@@ -212,7 +212,7 @@ def _scored(groups: Sequence[_Group]) -> Iterator[str]:
             yield from _metric("[[metrics]]", metric)
             return
         name = slug(headings[0], names)
-        names.append(f"{name}_part" if name in RESERVED else name)
+        names.append(slug(f"{name}_part", names) if name in RESERVED else name)
         yield from ("", "[[subtasks]]", f"name = {_toml(names[-1])}", f"columns = {_toml(headings)}")
         yield from _metric("[[subtasks.metrics]]", metric)
 

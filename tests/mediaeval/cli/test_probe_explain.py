@@ -232,6 +232,10 @@ def test_explain_of_features_shows_neighbours_and_what_each_block_adds(job):
     result = call("explain", "features", "devset/images/d1.jpg", "--label", "neutral")
     assert "subtask1: the probability, and what each block of features adds to it" in result.stdout
     assert Image.open("runs/features/subtask1/explain/sheet.png").width == 24 + 6 * 324
+    gone = next(i for i, side in sides.items() if side == "train" and i != "d1")
+    (job / f"devset/images/{gone}.jpg").unlink()
+    said = call("explain", "features", "devset/images/d1.jpg").stderr
+    assert f"1 training image cannot be read any more ({gone}): neighbours, and the means" in said
 
 
 def test_explain_names_every_photograph_that_cannot_be_drawn(job, tmp_path):
