@@ -39,8 +39,8 @@ def write_report(
 ) -> WrittenReport:
     """Write the report of one run or two: `page`, and its numbers beside it with the suffix .json.
 
-    Raises ConfigError for a page that would take the place of a folder, or of a file of a run; and what `read_inputs`
-    raises.
+    Raises ConfigError for a page that would take the place of a folder or lie within a run, and where its numbers would
+    take the place of a file that is no report; and what `read_inputs` raises.
     """
     data = page.with_suffix(".json")
     _require_free(page, data, folders)
@@ -64,12 +64,24 @@ def _require_free(page: Path, data: Path, folders: Sequence[RunFolder]) -> None:
     for path in (page, data):
         if path.is_dir():
             raise ConfigError(f"--out {page}: {path} is a folder. Give another name.")
-    for folder in folders:
-        inside = page.resolve().parent
-        if inside != folder.path.resolve() and inside.is_relative_to(folder.path.resolve()):
-            raise ConfigError(
-                f"--out {page}: got a folder within the run, which predict and submit read. Choose another."
-            )
+    inside = page.resolve().parent
+    own = {folder.path.resolve() for folder in folders}
+    runs = own | {folder for folder in inside.parents if RunFolder(folder).manifest.is_file()}
+    if any(inside != run and inside.is_relative_to(run) for run in runs):
+        raise ConfigError(f"--out {page}: got a folder within a run, which predict and submit read. Choose another.")
+    if data.exists() and not _is_report(data):
+        raise ConfigError(
+            f"--out {page}: its numbers would take the place of {data}, which is no report. Give another name."
+        )
+
+
+def _is_report(path: Path) -> bool:
+    """Return whether a file is the JSON of a report, so that a new one may take its place."""
+    try:
+        held = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return False
+    return isinstance(held, dict) and held.keys() >= {"format", "anonymous", "runs", "images", "subtasks"}
 
 
 def _maps(inputs: Inputs, report: Report) -> Maps:

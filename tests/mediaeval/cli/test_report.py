@@ -91,7 +91,10 @@ def test_all_images_gone_leaves_what_needs_none(job, run):
     [
         (("first", "--out", "page.txt"), "--out page.txt: expected a name that ends in .html"),
         (("first", "--out", "devset"), "--out devset: expected a name that ends in .html"),
-        (("first", "--out", "runs/first/test/page.html"), "got a folder within the run, which predict and submit read"),
+        (("first", "--out", "runs/first/test/page.html"), "got a folder within a run, which predict and submit read"),
+        (("alone", "--out", "runs/first/test/page.html"), "got a folder within a run, which predict and submit read"),
+        (("first", "--out", "runs/first/manifest.html"), "take the place of runs/first/manifest.json, which is no rep"),
+        (("first", "--out", "runs/alone/manifest.html"), "take the place of runs/alone/manifest.json, which is no rep"),
         (("first", "first"), "a report shows one run, or two different ones"),
         (("first", "alone"), "subtask1: first was judged out of fold on 60 images, alone validation on 12 images"),
         (("nowhere",), "runs/nowhere does not exist. Runs in this folder: alone, first, second."),
