@@ -183,6 +183,10 @@ class RunFolder:
         """The folder that this run and others lie in, and the ledger."""
         return self.path.parent
 
+    def with_folds(self, subtask: str, folds: int = 5) -> str:
+        """Return the command that trains a subtask with the run's own settings, and in folds, into another run."""
+        return f"mediaeval train {subtask} --config {self.config} --folds {folds} --run NEW"
+
     @property
     def retrain(self) -> str:
         """The command that trains the run again, for error messages."""

@@ -53,10 +53,12 @@ def slices_part(judged: JudgedImages, slices: Sequence[Slice]) -> list[dict[str,
     large = [one for one in slices if least <= len(one.images) <= len(judged.ids) - least]
     p_values = holm([_p_value(judged, one) for one in large])
     sign = -1 if (metric := own_metric(judged.subtask)) and not metric.greater_is_better else 1
-    losses = judged.losses()
+    losses, right = judged.losses(), judged.right()
     found: list[dict[str, Any]] = []
     for one, p in zip(large, p_values, strict=True):
         inside = judged.outputs.index.isin(one.images)
+        if right is not None and not judged.truth[inside].to_numpy().any():
+            continue  # without any label there is no F1
         own, rest = _value(judged, inside), _value(judged, ~inside)
         if sign * (own - rest) >= 0:
             continue

@@ -13,6 +13,7 @@ logger = logging.getLogger(__name__)
 
 EXAMPLE = "Example: mediaeval report first second --out comparison.html"
 NEEDS_ARGUMENTS = True
+NAMED = 5  # images that are gone
 
 
 def command(
@@ -52,8 +53,10 @@ def command(
 
     page = out or folders[0].path / "report.html"
     written = write_report(folders, of, page, tile=thumbs, anonymous=anonymous, device=device)
-    for image, reason in written.gone.items():
+    for image, reason in list(written.gone.items())[:NAMED]:
         logger.warning(f"{image}: {reason}; a grey tile stands for it.")
+    if len(written.gone) > NAMED:
+        logger.warning(f"… and {len(written.gone) - NAMED} more images have a grey tile; {written.data} names them.")
     if written.sampled:
         logger.warning(written.sampled)
     if json:

@@ -200,7 +200,7 @@ def _print(found: "Tuned", subtask: str, command: str) -> None:
         )
     print_line(_verdict(found))
     if found.best.number:
-        print_line(f"take it over: {command}")
+        print_line(f"{'take it over' if found.convincing else 'to take it over all the same'}: {command}")
 
 
 def _settings(one: "TrialRecord") -> str:

@@ -77,6 +77,10 @@ def _unchanged(run: TrainedRun) -> dict[str, Any]:
     )
 
 
+def _submit(run: TrainedRun) -> str:
+    return f"mediaeval submit {run.name}{'' if len(run.records) == len(run.task.names) else ' --partial'}"
+
+
 def _predicted(run: TrainedRun) -> list[dict[str, Any]]:
     """Return whether there are predictions of these models, and a run file that was proved and recorded."""
     predictions, sent = "the test images are predicted by these models", "the run file is proved and recorded"
@@ -84,14 +88,14 @@ def _predicted(run: TrainedRun) -> list[dict[str, Any]]:
         predicted = run.folder.read_predictions()
     except RunFolderError:
         return [
-            _proof(predictions, None, f"mediaeval predict {run.name}"),
-            _proof(sent, None, f"mediaeval submit {run.name}"),
+            _proof(predictions, None, f"mediaeval predict {run.name}{'' if run.config.data.test else ' --data TEST'}"),
+            _proof(sent, None, _submit(run)),
         ]
     stale = [name for name, one in run.records.items() if predicted.models.get(name) not in one.models.values()]
     what = f"trained again since: {', '.join(stale)}" if stale else counted(len(predicted.ids), "image{s}")
     found = [_proof(predictions, not stale, what)]
     if not run.folder.run_csv.is_file():
-        return [*found, _proof(sent, None, f"mediaeval submit {run.name}")]
+        return [*found, _proof(sent, None, _submit(run))]
     digest = file_digest(run.folder.run_csv)
     try:
         recorded = [entry for entry in Ledger(run.folder.runs_dir / LEDGER, run.task).entries if entry.sha256 == digest]

@@ -37,7 +37,7 @@ def floors(inputs: Inputs, judged: JudgedImages, dev_labels: pd.DataFrame) -> li
     baselines = record.out_of_fold.baselines if judged.where == OUT_OF_FOLD and record.out_of_fold else record.baselines
     found = [_floor(f"constant: {name}", value) for name, value in baselines.items()]
     subtask = judged.subtask
-    linear = "ridge regression" if form(subtask) == SCORES else "logistic regression"
+    linear = "ridge regression" if form(subtask) == SCORES else "logistic regression on components"
     for name, predict in ((linear, _linear(inputs, subtask)), (f"{K} nearest neighbours", _nearest(inputs))):
         reason = _why_not(inputs, judged)
         if reason:

@@ -130,7 +130,7 @@ def _subtask(
     if second is None and len(inputs.runs) > 1:
         left_out.append({"part": "disagreement", "reason": f"{inputs.runs[1].name} does not hold {subtask.name}."})
     if judged.where != OUT_OF_FOLD:
-        reason = f"there are no out-of-fold predictions. Make them: mediaeval train {subtask.name} --folds 5 --run NEW."
+        reason = f"there are no out-of-fold predictions. Make them: {run.folder.with_folds(subtask.name)}."
         left_out.append({"part": "new_set", "reason": reason})
     return {
         "name": subtask.name,

@@ -36,7 +36,7 @@ def why_uncalibrated(run: TrainedRun, subtask: Subtask) -> str:
         return f"{name} asks for scores; expected probabilities, which alone can be calibrated."
     record = run.records[subtask.name]
     folds = record.out_of_fold.folds if record.out_of_fold else DEFAULT_FOLDS
-    again = f"Train it again: mediaeval train {subtask.name} --run {run.name} --folds {folds} --replace."
+    again = f"Train it again: {run.folder.with_folds(subtask.name, folds)}."
     if ENSEMBLE in record.models:
         ensemble = run.folder.read_ensemble(subtask.name)
         members = [member.run for member in ensemble.members]

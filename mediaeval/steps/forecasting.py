@@ -74,7 +74,7 @@ def _forecast(
     record, of_folds = run.records[subtask.name].out_of_fold, run.out_of_fold(subtask)
     decided = run.out_of_fold_labels(subtask)
     if record is None or of_folds is None or decided is None:
-        command = f"mediaeval train {subtask.name} --folds 5 --run NEW"
+        command = run.folder.with_folds(subtask.name)
         return {"reason": f"it needs out-of-fold predictions. Make them: {command}."}
     truth = dev.labels(subtask.name).reindex(of_folds.index)
     outputs = answered(subtask, of_folds, decided)

@@ -6,6 +6,7 @@ Scores are those of the very images on which the thresholds were chosen, so they
 
 import contextlib
 import shutil
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -19,6 +20,8 @@ from mediaeval.records import ByHand, SubtaskRecord
 from mediaeval.runs import RunFolder, write_record
 from mediaeval.steps.ensemble import entries_of, made_of, require_same_labels
 from mediaeval.steps.fitting import draw_confusion
+from mediaeval.steps.forecasting import FILE as FORECAST
+from mediaeval.steps.forecasting import read_forecasts, write_forecasts
 from mediaeval.steps.out_of_fold import OutOfFold
 from mediaeval.steps.scoring import score
 from mediaeval.steps.tables import answered, decide, rows_of
@@ -29,7 +32,6 @@ from mediaeval.tasks import TASK_FILE
 from submission.task import Subtask, Task
 
 ERRORS = "errors.png"  # in a subtask's folder: which images are wrong depends on thresholds
-FORECAST = "forecast.json"  # in test/: the score to expect depends on thresholds
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,7 @@ def choose_thresholds(
         with new.rewritten(replaced=entries_of(new), anew=True) as made:
             if new.run_csv.exists():
                 shutil.copy2(new.run_csv, made.superseded)
-            _take_over(run, made)
+            _take_over(run, made, list(given), f"mediaeval predict {new.name}")
             for one in found:
                 one.write(made.subtask(one.task.name), new.name)
             write_record(made.path, replace(run.manifest, command=command))
@@ -139,7 +141,7 @@ def _out_of_fold(run: TrainedRun, subtask: Subtask, given: dict[str, float], lab
     )
 
 
-def _take_over(run: TrainedRun, made: RunFolder) -> None:
+def _take_over(run: TrainedRun, made: RunFolder, changed: Collection[str], predict: str) -> None:
     """Put into a new run what another was made of, its models and its predictions; pictures of what it sees stay."""
     source = run.folder
     for name in (source.config.name, source.split.name, TASK_FILE):
@@ -150,7 +152,10 @@ def _take_over(run: TrainedRun, made: RunFolder) -> None:
         (made.subtask(name) / ERRORS).unlink(missing_ok=True)
     if source.test.is_dir():
         _take_files(source.test, made.test)
-        (made.test / FORECAST).unlink(missing_ok=True)
+        (made.test / FORECAST).unlink(missing_ok=True)  # scores to expect depend on thresholds
+        if kept := read_forecasts(source.test):
+            again = {"reason": f"its thresholds were changed since it was predicted. Predict again: {predict}."}
+            write_forecasts(made.test, kept | dict.fromkeys(changed, again))
 
 
 def _take_files(source: Path, target: Path) -> None:

@@ -20,8 +20,10 @@ class Thresholds {
     this.before = judged.scores();
     this.fields.forEach(({ range, exact }, label) => {
       range.addEventListener("input", () => this.move(label, range.valueAsNumber));
-      exact.addEventListener("input", () => {
-        if (exact.validity.valid && !Number.isNaN(exact.valueAsNumber)) this.move(label, exact.valueAsNumber, exact);
+      // when it is finished: half of "0,5" is 0; what is no threshold gives way to the one in force
+      exact.addEventListener("change", () => {
+        if (exact.validity.valid && !Number.isNaN(exact.valueAsNumber)) this.move(label, exact.valueAsNumber);
+        else this.show();
       });
       range.addEventListener("dblclick", () => { judged.back(label); this.show(); this.changed(); });
     });
@@ -31,13 +33,13 @@ class Thresholds {
     this.show();
   }
 
-  move(label, threshold, typed = null) {
+  move(label, threshold) {
     this.judged.move(label, threshold);
-    this.show(typed);
+    this.show();
     this.changed();
   }
 
-  show(typed = null) {
+  show() {
     const { judged, before } = this;
     const now = judged.scores();
     for (const mean of ["weighted", "macro"]) {
@@ -49,7 +51,7 @@ class Thresholds {
       const moved = judged.moved.has(label);
       const threshold = moved ? judged.moved.get(label) : judged.subtask.thresholds.own[label];
       range.value = threshold;
-      if (exact !== typed) exact.value = number(threshold);
+      exact.value = number(threshold);
       field.classList.toggle("moved", moved);
       for (const [name, element] of Object.entries(out)) {
         element.textContent = name === "f1" ? number(now.labels[label].f1) : now.labels[label][name];

@@ -40,7 +40,7 @@ def test_two_runs_are_shown_side_by_side_and_neither_is_changed(job, run):
         )
         assert max(rows["image"]) < n
         floors = {floor["name"]: floor["value"] for floor in subtask["floors"]}
-        assert 0 <= floors["constant: the most common"] < floors["logistic regression"] <= 1
+        assert 0 <= floors["constant: the most common"] < floors["logistic regression on components"] <= 1
         assert subtask["flips"]["p"] > 0.05
         assert "notes" not in left_out(subtask)
     assert all(path.read_bytes() == content for path, content in before.items())

@@ -116,7 +116,7 @@ def test_what_has_no_calibration_names_the_command_that_makes_one(job):
         predict(open_run("alone"), TASK, job / "testset", calibrated=True)
     assert caught.value.problems == (
         "runs/alone: subtask1 has no out-of-fold predictions, on which a calibration is fitted. Train it again: "
-        "mediaeval train subtask1 --run alone --folds 5 --replace.",
+        "mediaeval train subtask1 --config runs/alone/run.toml --folds 5 --run NEW.",
         "Or predict without --calibrated.",
     )
     assert opened("alone").calibration(TASK["subtask1"]) is None

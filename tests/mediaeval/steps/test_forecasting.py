@@ -9,7 +9,7 @@ import pytest
 from submission.ledger import Ledger
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021 as TASK
 from tests.conftest import T2_T3
-from tests.mediaeval.analysed import RECIPE  # noqa: F401
+from tests.mediaeval.analysed import RECIPE, exported  # noqa: F401
 
 pytestmark = pytest.mark.integration
 
@@ -58,7 +58,7 @@ def test_where_there_is_no_forecast_the_command_that_makes_one_is_named(job, run
     run("predict", "alone", "--data", "testset")
     said = run("submit", "alone", "--partial").stdout
     assert (
-        "subtask1: no forecast: it needs out-of-fold predictions. Make them: mediaeval train subtask1 --folds 5" in said
+        "subtask1: no forecast: it needs out-of-fold predictions. Make them: mediaeval train subtask1 --config " in said
     )
     assert "forecast" not in lines()[0]
     shutil.move("devset", "moved")
@@ -78,3 +78,12 @@ def test_predictions_of_a_version_without_forecasts_say_so(job, run):
         (new.test / "forecast.json").unlink()
     said = run("submit", "first").stdout
     assert "subtask3: no forecast: these predictions have none. Predict again: mediaeval predict first." in said
+
+
+def test_a_run_with_other_thresholds_keeps_the_forecasts_of_what_they_do_not_change(job, run):
+    Path("thresholds.json").write_text(exported(job, {"subtask2": {"T2.1: Joy": 0.9}}))
+    run("thresholds", "first", "thresholds.json", "--run", "hand")
+    said = run("submit", "hand").stdout
+    first = json.loads(Path("runs/first/test/forecast.json").read_text("utf-8"))
+    assert f"subtask1: expect {first['subtask1']['f1']:.3f} on these 18 images" in said
+    assert "subtask2: no forecast: its thresholds were changed since it was predicted. Predict again: " in said
