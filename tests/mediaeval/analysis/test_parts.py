@@ -1,5 +1,7 @@
 """Calibration, curves, doubts, slices and flips: by hand, against scikit-learn, and where something was planted."""
 
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -133,6 +135,10 @@ def test_a_part_in_which_answers_are_wrong_comes_first_and_chance_is_not_signifi
     assert first["p"] < 0.001
     assert first["interval"][0] <= first["value"] <= first["interval"][1] < first["rest"]
     assert set(first["images"]) <= set(dark)
+    perfect = changed(judged, outputs=0.9 * judged.truth + 0.05, decided=judged.truth)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert slices_part(perfect, find_slices(perfect, X, judged.ids, looks)) == []
     sound = slices_part(judged, find_slices(judged, X, judged.ids, looks))
     assert all(one["p"] > 0.01 for one in sound if one["kind"] != "labels")
 
