@@ -16,7 +16,8 @@ from mediaeval.features.kinds import KINDS
 from mediaeval.features.kinds.kind import import_function
 from mediaeval.features.weight_files import own_file
 from mediaeval.formats.content import READ_HERE, SAFETENSORS, content_of
-from mediaeval.weights.cache import cache_folder, recorded
+from mediaeval.remembered import cache_folder
+from mediaeval.weights.cache import recorded
 
 logger = logging.getLogger(__name__)
 

@@ -28,7 +28,7 @@ from mediaeval.features.feature_extractor import BATCH, Start
 from mediaeval.features.library_errors import LIBRARY_ERRORS, in_words, library_errors
 from mediaeval.features.precision import resolve_precision
 from mediaeval.files import folder_atomically, write_atomically
-from mediaeval.weights.cache import cache_folder
+from mediaeval.remembered import cache_folder
 
 if TYPE_CHECKING:
     import torch

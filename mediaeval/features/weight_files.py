@@ -7,7 +7,8 @@ from mediaeval.errors import WeightsError
 from mediaeval.features.extractors import ExtractorConfig
 from mediaeval.features.kinds import KINDS
 from mediaeval.features.kinds.kind import import_function
-from mediaeval.weights.cache import cache_folder, check
+from mediaeval.remembered import cache_folder
+from mediaeval.weights.cache import check
 from mediaeval.weights.fetch import failure_of, fetch
 from mediaeval.weights.files import WeightFile
 

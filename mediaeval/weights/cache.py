@@ -9,7 +9,6 @@ Copied to another machine, the folder is a mirror that can be fetched from.
 
 import hashlib
 import json
-import os
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,14 +21,6 @@ from mediaeval.files import file_digest, write_atomically
 from mediaeval.weights.files import WeightFile
 
 INDEX = "index.json"
-
-
-def cache_folder() -> Path:
-    """Return the folder, which may not exist yet."""
-    if own := os.environ.get("MEDIAEVAL_WEIGHTS"):
-        return Path(own).expanduser()
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "mediaeval" / "weights"
 
 
 def recorded(folder: Path) -> dict[str, dict[str, Any]]:

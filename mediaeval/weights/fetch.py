@@ -8,7 +8,8 @@ from pathlib import Path
 from filelock import FileLock
 
 from mediaeval.errors import WeightsError
-from mediaeval.weights.cache import cache_folder, check, record, recorded
+from mediaeval.remembered import cache_folder
+from mediaeval.weights.cache import check, record, recorded
 from mediaeval.weights.download import download
 from mediaeval.weights.files import WeightFile
 

@@ -41,9 +41,9 @@ def command(
         raise ConfigError("mediaeval weights fetch: NAME is missing; expected a preset or an extractor.")
 
     from mediaeval.config import load_config
+    from mediaeval.remembered import cache_folder
     from mediaeval.steps.weight_files import extractors_named, fetch_files
     from mediaeval.tasks import decide_task
-    from mediaeval.weights.cache import cache_folder
 
     settings = load_config(config, task=decide_task(task, settings=config))
     extractors = extractors_named(settings, name)
