@@ -13,6 +13,11 @@ DRIVERS = (  # one of these exists on Linux where torch may find a GPU
 )
 
 
+def device_kind(device: str) -> str:
+    """Return `cpu` or `cuda` for a resolved device: vectors follow from the kind, not from a GPU's number."""
+    return device.partition(":")[0]
+
+
 def has_gpu() -> bool:
     """Return whether torch can use a GPU; where there is no driver, torch is not imported, which takes seconds."""
     if sys.platform == "linux" and not any(driver.exists() for driver in DRIVERS):

@@ -29,6 +29,7 @@ __all__ = [
     "first_few",
     "first_line",
     "first_problems",
+    "is_gpu_lost",
     "is_out_of_memory",
     "nearest",
 ]
@@ -96,5 +97,27 @@ def is_out_of_memory(error: BaseException) -> bool:
         "bad_alloc",
         "out of shared memory",
         "signal: Killed",
+        "STATUS_ALLOC_FAILED",  # of cuBLAS and cuDNN, which take memory of their own
     )
     return isinstance(error, MemoryError) or (isinstance(error, RuntimeError) and any(w in str(error) for w in words))
+
+
+def is_gpu_lost(error: BaseException) -> bool:
+    """Return whether a GPU failed or was taken away; nothing more can be computed on it in this process.
+
+    Memory that was short is another matter, though torch may call it a CUDA error too: see `is_out_of_memory`.
+    """
+    if not isinstance(error, RuntimeError) or is_out_of_memory(error):
+        return False
+    words = (
+        "CUDA error",
+        "HIP error",
+        "CUDA driver error",
+        "device-side assert",
+        "unspecified launch failure",
+        "device unavailable",
+        "CUDNN_STATUS_EXECUTION_FAILED",
+        "No CUDA GPUs are available",
+    )
+    # the class is new in torch 2.8, and torch is not imported for its sake
+    return type(error).__name__ == "AcceleratorError" or any(word in str(error) for word in words)

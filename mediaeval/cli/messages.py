@@ -12,7 +12,7 @@ from typing import Any
 
 import typer
 
-from mediaeval.errors import first_line, is_out_of_memory
+from mediaeval.errors import first_line, is_gpu_lost, is_out_of_memory
 from submission.errors import UserError
 from submission.reading import NotRegularFileError
 from submission.wording import shown
@@ -116,6 +116,11 @@ def _of_the_machine(error: Exception) -> str:
     if is_out_of_memory(error):
         return (
             f"The memory is not enough ({first_line(error)}). {KEPT}; use smaller batches or images, or fewer of them."
+        )
+    if is_gpu_lost(error):
+        return (
+            f"The GPU failed or was taken away ({first_line(error)}). {KEPT}; see that nvidia-smi lists it and try "
+            "again, or pass --device cpu."
         )
     if isinstance(error, RecursionError):
         return f"Something that was read is nested too deeply. {KEPT}; give a file of the expected form."

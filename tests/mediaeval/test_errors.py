@@ -2,7 +2,15 @@
 
 import pytest
 
-from mediaeval.errors import ConfigError, choose, first_few, first_line, first_problems
+from mediaeval.errors import (
+    ConfigError,
+    choose,
+    first_few,
+    first_line,
+    first_problems,
+    is_gpu_lost,
+    is_out_of_memory,
+)
 
 
 @pytest.mark.parametrize(
@@ -35,3 +43,24 @@ def test_an_unknown_name_is_refused_with_the_nearest():
 def test_the_first_line_of_an_error_or_its_kind():
     assert first_line(ValueError(" no\nmore")) == "no"
     assert first_line(ValueError()) == "ValueError"
+
+
+# torch's own words, of 2.11; the class is looked at by its name, since torch is not imported for it
+AcceleratorError = type("AcceleratorError", (RuntimeError,), {})
+
+
+@pytest.mark.parametrize(
+    ("error", "what"),
+    [
+        (RuntimeError("CUDA error: unspecified launch failure\nCUDA kernel errors might be …"), "lost"),
+        (AcceleratorError("the device is gone"), "lost"),
+        (RuntimeError("No CUDA GPUs are available"), "lost"),
+        (RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB."), "memory"),
+        (AcceleratorError("CUDA error: out of memory"), "memory"),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"), "memory"),
+        (RuntimeError("mat1 and mat2 shapes cannot be multiplied"), "neither"),
+        (OSError("CUDA error: a file of this name"), "neither"),
+    ],
+)
+def test_a_lost_gpu_and_short_memory_are_told_apart(error, what):
+    assert (is_gpu_lost(error), is_out_of_memory(error)) == (what == "lost", what == "memory")
