@@ -1,7 +1,9 @@
 """What computes: the processor or a GPU, decided here alone."""
 
+import os
 import sys
 from pathlib import Path
+from typing import Any
 
 from mediaeval.errors import ConfigError
 
@@ -11,6 +13,27 @@ DRIVERS = (  # one of these exists on Linux where torch may find a GPU
     Path("/dev/kfd"),  # AMD, which torch calls cuda as well
     Path("/dev/dxg"),  # either, below Windows (WSL2)
 )
+
+DRIVER_VERSION = Path("/proc/driver/nvidia/version")
+
+
+def device_kind(device: str) -> str:
+    """Return `cpu` or `cuda` for a resolved device: which GPU computes changes nothing that is kept."""
+    return device.partition(":")[0]
+
+
+def driver_facts() -> dict[str, Any]:
+    """Return, JSON, what decides without torch which GPUs it will find: the driver, its devices, what is visible."""
+    try:
+        driver = DRIVER_VERSION.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        driver = ""
+    visible = ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "NVIDIA_TF32_OVERRIDE")
+    return {
+        "driver": driver,
+        "devices": sorted(str(device) for device in Path("/dev").glob("nvidia[0-9]*")),
+        **{name: os.environ.get(name) for name in visible},
+    }
 
 
 def device_kind(device: str) -> str:

@@ -148,7 +148,7 @@ def _settings_of(folder: Any, subtask: str, task: Any) -> tuple[list[str], str]:
     import json
 
     from mediaeval.errors import ConfigError
-    from mediaeval.steps.trained_run import read_config
+    from mediaeval.steps.run_config import read_config
 
     config = read_config(folder, task)
     classifier = config.subtask(subtask).classifier

@@ -24,7 +24,7 @@ from mediaeval.experiments.table import TableCell, TableReport
 from mediaeval.features.extract import Features
 from mediaeval.features.feature_extractor import FeatureExtractor
 from mediaeval.features.images import Images
-from mediaeval.sample.draw import sample_of
+from mediaeval.sample.paths import sample_of
 from mediaeval.steps.fitting import TrainedSubtask, fit_subtask
 from mediaeval.steps.models import REFIT
 from mediaeval.steps.prepare import features_of

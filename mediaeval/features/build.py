@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 
 from mediaeval.errors import FeaturesError, UserError, WeightsError, choose
 from mediaeval.features.engines import TORCH, Engine
@@ -9,18 +10,27 @@ from mediaeval.features.extractors import EXTRACTORS, ExtractorConfig, require_s
 from mediaeval.features.feature_extractor import FeatureExtractor, NetworkLookup, decoded_by
 from mediaeval.features.kinds import KINDS
 from mediaeval.features.kinds.kind import import_function
-from mediaeval.features.weight_files import files_of, locate
+from mediaeval.features.recalled import recalled_or_built
+from mediaeval.features.weight_files import files_located, files_of, locate
 from mediaeval.weights.fetch import each_file_tried_once
 
 
 def build_all(
-    names: Sequence[str], known: Mapping[str, ExtractorConfig], engine: Engine = TORCH, decoder: str = "pillow"
+    names: Sequence[str],
+    known: Mapping[str, ExtractorConfig],
+    engine: Engine = TORCH,
+    decoder: str = "pillow",
+    *,
+    recall: bool = False,
 ) -> list[FeatureExtractor]:
     """Build extractors in the order of `names`. What several of them read, such as R, is built once and shared.
 
+    recall  whether those that are remembered are returned as they are, and build themselves when asked to: see
+            `features.recalled`
+
     Raises what `build` raises, with the problems of all of them at once.
     """
-    built, failed = build_each(names, known, engine, decoder)
+    built, failed = build_each(names, known, engine, decoder, recall=recall)
     if failed:
         errors = list(failed.values())
         raise type(errors[0])(*_distinct(problem for error in errors for problem in error.problems))
@@ -28,10 +38,17 @@ def build_all(
 
 
 def build_each(
-    names: Sequence[str], known: Mapping[str, ExtractorConfig], engine: Engine = TORCH, decoder: str = "pillow"
+    names: Sequence[str],
+    known: Mapping[str, ExtractorConfig],
+    engine: Engine = TORCH,
+    decoder: str = "pillow",
+    *,
+    recall: bool = False,
 ) -> tuple[dict[str, FeatureExtractor], dict[str, UserError]]:
     """Build what can be built: return the extractors by name, and by name why the others cannot be built."""
     built: dict[str, FeatureExtractor] = {}
+    files: dict[str, list[Path]] = {}  # that each was built from
+    recalled: dict[str, FeatureExtractor] = {}
     failed: dict[str, UserError] = {}
 
     def lookup(name: str) -> FeatureExtractor:
@@ -39,21 +56,33 @@ def build_each(
             raise failed[name]
         if name not in built:
             try:
-                network = build(name, known[choose("extractor", name, known)], engine, lookup)
+                with files_located() as files[name]:
+                    network = build(name, known[choose("extractor", name, known)], engine, lookup)
                 built[name] = decoded_by(decoder, network)
             except UserError as error:
                 failed[name] = error
                 raise
         return built[name]
 
+    def lookup_recalled(name: str) -> FeatureExtractor:
+        def build_with_files() -> tuple[FeatureExtractor, list[Path]]:
+            return lookup(name), [*files[name], *files.get(known[name].source, [])]
+
+        if name not in recalled:
+            if name not in known:
+                return lookup(name)  # which says so
+            recalled[name] = recalled_or_built(name, known, engine, decoder, lookup_recalled, build_with_files)
+        return recalled[name]
+
+    find = lookup_recalled if recall else lookup
     with each_file_tried_once():
         for name in names:
             with contextlib.suppress(UserError):
-                lookup(name)
+                find(name)
         for name, error in failed.items():  # building stops at the first absent file; all of them are reported
             failed[name] = type(error)(*_distinct([*error.problems, *_problems_of_files(name, known)]))
     return (
-        {name: built[name] for name in names if name in built},
+        {name: find(name) for name in names if name not in failed},
         {name: failed[name] for name in names if name in failed},
     )
 

@@ -29,6 +29,7 @@ class Features:
     files: dict[str, FeatureFile] = field(repr=False)  # extractor name → plain vectors
     view_files: dict[str, FeatureFile] = field(repr=False)  # extractor name → augmented views
     computed: dict[str, int]  # extractor name → vectors that were not in the store
+    notes: dict[str, Counter[str]] = field(default_factory=dict, repr=False)  # extractor name → its `notes` of these
 
     def block(self, name: str, ids: Sequence[str]) -> pd.DataFrame:
         """Return the features of one extractor, float32: ids × width."""
@@ -80,7 +81,9 @@ def extract(
     view_files = _open_view_files(everyone.values(), store, seed) if views else {}
 
     plan = _Plan(networks, files, view_files, contents, frozenset(view_ids), views)
-    todo = [image_id for image_id in contents if plan.of_image(image_id)]
+    todo, lacking = plan.lacking()
+    networks = [n.built() if n.name in lacking else n for n in networks]  # what is stored needs no network
+    plan = _Plan(networks, files, view_files, contents, frozenset(view_ids), views)
     batches = _Batches()
     arrays = _prepare_all(dataset, contents, todo, plan, seed, workers or os.cpu_count() or 1)
     for done, (image_id, prepared) in enumerate(arrays, start=1):
@@ -104,7 +107,10 @@ def extract(
     bad = {contents[image_id]: reason for image_id, reason in failures.items() if image_id in contents}
     failures |= {image_id: bad[content] for image_id, content in contents.items() if content in bad}
     contents = {image_id: content for image_id, content in contents.items() if content not in bad}
-    return Features(contents, failures, files, view_files, computed=batches.computed)
+    notes = {n.name: Counter(n.notes) for n in networks}
+    for network in networks:
+        network.notes.clear()
+    return Features(contents, failures, files, view_files, batches.computed, notes)
 
 
 def _open_view_files(networks: Iterable[FeatureExtractor], store: FeatureStore, seed: int) -> dict[str, FeatureFile]:
@@ -152,6 +158,17 @@ class _Plan:
         # ids with the same bytes need their vector once: the first one's; views differ, being drawn by id
         first = {content: image_id for image_id, content in reversed(contents.items())}
         self._twins = {image_id for image_id, content in contents.items() if first[content] != image_id}
+
+    def lacking(self) -> tuple[list[str], set[str]]:
+        """Return the ids of images that something is to be computed from, and the names of what is to compute."""
+        todo: list[str] = []
+        names: set[str] = set()
+        for image_id in self._contents:
+            jobs = self._of(image_id)
+            names.update(job.network.name for job in jobs)
+            if any(not job.network.source for job in jobs):
+                todo.append(image_id)
+        return todo, names
 
     def of_image(self, image_id: str) -> list[_Job]:
         """Return what is to be computed from the image, including the sources of networks that read vectors."""

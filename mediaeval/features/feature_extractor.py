@@ -32,6 +32,7 @@ class FeatureExtractor:
     notes       what a person should know about the images computed so far → number of images
     side        pixels of the shorter side that `prepare` scales an image to; None where it needs all of them
     decoder     what decodes the images that it is given: pillow, scaled or opencv
+    build       builds it, where only its identity and width are known so far; None for one that is built
     """
 
     name: str
@@ -47,6 +48,11 @@ class FeatureExtractor:
     notes: Counter[str] = field(default_factory=Counter, repr=False, compare=False)
     side: int | None = None
     decoder: str = "pillow"
+    build: Callable[[], "FeatureExtractor"] | None = field(default=None, repr=False, compare=False)
+
+    def built(self) -> "FeatureExtractor":
+        """Return the extractor, built if it was not. Raises what building raises."""
+        return self.build() if self.build else self
 
 
 # the name of an extractor → the extractor, built once however many others read it

@@ -1,6 +1,9 @@
 """Which weight files an extractor needs, and where they are: the user's own, or the published ones in the cache."""
 
+import contextlib
 import logging
+from collections.abc import Iterator
+from contextvars import ContextVar
 from pathlib import Path
 
 from mediaeval.errors import WeightsError
@@ -30,6 +33,20 @@ def own_file(extractor: ExtractorConfig, role: str) -> str:
     return extractor.weights if role == "weights" else extractor.parts.get(role, "")
 
 
+_located: ContextVar[list[Path] | None] = ContextVar("_located", default=None)
+
+
+@contextlib.contextmanager
+def files_located() -> Iterator[list[Path]]:
+    """Give a list that grows by the files that `locate` returns within, those in folders one by one."""
+    files: list[Path] = []
+    token = _located.set(files)
+    try:
+        yield files
+    finally:
+        _located.reset(token)
+
+
 def locate(name: str, extractor: ExtractorConfig, role: str = "weights", *, owner: str = "", key: str = "") -> Path:
     """Return the file of an extractor: the user's own, or the published one, which is fetched now if it is absent.
 
@@ -39,6 +56,13 @@ def locate(name: str, extractor: ExtractorConfig, role: str = "weights", *, owne
 
     Raises WeightsError that names file, network and origin when it is absent and cannot be fetched, or is damaged.
     """
+    path = _locate(name, extractor, role, owner, key)
+    if (files := _located.get()) is not None:
+        files += [path.absolute()] if path.is_file() else sorted(path.absolute().rglob("*"))
+    return path
+
+
+def _locate(name: str, extractor: ExtractorConfig, role: str, owner: str, key: str) -> Path:
     network = f"{extractor.kind} {extractor.model}".strip()
     what = f"weights of {network}" if role == "weights" else f"weights of {network} ({role})"
     again = "" if owner else f": mediaeval weights fetch {name}"

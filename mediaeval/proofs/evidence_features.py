@@ -151,6 +151,4 @@ def _compute(
 
             return extract(dataset, [network], store, on_image=on_image)
 
-    vectors = Vectors(of(dev, len(test.ids)), of(test, 0))
-    network.notes.clear()
-    return vectors
+    return Vectors(of(dev, len(test.ids)), of(test, 0))

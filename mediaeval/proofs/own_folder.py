@@ -12,7 +12,8 @@ import pandas as pd
 from mediaeval.config import Config
 from mediaeval.errors import UserError, first_few
 from mediaeval.runs import RunFolder
-from mediaeval.steps.trained_run import TrainedRun, read_config
+from mediaeval.steps.run_config import read_config
+from mediaeval.steps.trained_run import TrainedRun
 from submission.labels import LabelTable
 from submission.task import Task
 

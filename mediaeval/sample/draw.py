@@ -12,7 +12,6 @@ and what the labels depend on can be seen in the images. The same seed draws the
 import io
 import json
 import uuid
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ import pandas as pd
 from mediaeval.errors import ConfigError, DatasetError
 from mediaeval.files import folder_atomically
 from mediaeval.sample.labels import draw_labels
+from mediaeval.sample.paths import SamplePaths, is_sample, sample_of
 from mediaeval.sample.scenes import Scene, draw_scene
 from mediaeval.sample.traps import MIN_DEV, MIN_TEST, plant_dev_traps, plant_test_traps
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021 as TASK
@@ -29,33 +29,6 @@ from submission.visual_sentiment import VISUAL_SENTIMENT_2021 as TASK
 __all__ = ["SamplePaths", "draw_labels", "draw_sample", "is_sample", "sample_of"]
 
 VERSION = 1  # of the drawing; raise it when the same seed no longer draws the same bytes
-
-
-@dataclass(frozen=True)
-class SamplePaths:
-    """Where the parts of a drawn sample are."""
-
-    directory: Path
-
-    @property
-    def devset(self) -> Path:
-        """The folder of devset.csv and its images."""
-        return self.directory / "devset"
-
-    @property
-    def testset(self) -> Path:
-        """The folder of testset.csv and its images."""
-        return self.directory / "testset"
-
-    @property
-    def truth(self) -> Path:
-        """The labels of the test set."""
-        return self.directory / "truth.csv"
-
-    @property
-    def description(self) -> Path:
-        """The JSON file about how the sample was drawn; its presence makes the folder a sample."""
-        return self.directory / "sample.json"
 
 
 def draw_sample(directory: Path, *, dev: int = 240, test: int = 80, seed: int = 0, traps: bool = False) -> SamplePaths:
@@ -78,26 +51,6 @@ def draw_sample(directory: Path, *, dev: int = 240, test: int = 80, seed: int = 
             "Nothing was left behind. Free some space or choose another folder."
         ) from error
     return paths
-
-
-def is_sample(directory: Path) -> dict[str, Any] | None:
-    """Return what sample.json records about a drawn sample (seed, dev, test, traps, version); None without one."""
-    try:
-        description = json.loads(SamplePaths(Path(directory)).description.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    keys = {"seed", "dev", "test", "traps", "version"}
-    return description if isinstance(description, dict) and keys <= description.keys() else None
-
-
-def sample_of(folder: Path) -> SamplePaths | None:
-    """Return the drawn sample that a folder, or the CSV given in its place, is the dev set or the test set of."""
-    folder = folder.parent if folder.is_file() else folder
-    for directory in (folder.parent, folder.resolve().parent):  # the first as it was written, for messages
-        sample = SamplePaths(directory)
-        if is_sample(directory) and folder.resolve() in (sample.devset.resolve(), sample.testset.resolve()):
-            return sample
-    return None
 
 
 def _refuse_bad_sizes(dev: int, test: int, seed: int, traps: bool) -> None:

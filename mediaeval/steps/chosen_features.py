@@ -9,8 +9,8 @@ from mediaeval.errors import RunFolderError, first_few
 from mediaeval.features.at_hand import at_hand, seconds_per_image, unknown_beside
 from mediaeval.features.extractors import ExtractorConfig
 from mediaeval.runs import RunFolder
-from mediaeval.sample.draw import sample_of
-from mediaeval.steps.trained_run import read_config
+from mediaeval.sample.paths import sample_of
+from mediaeval.steps.run_config import read_config
 
 logger = logging.getLogger(__name__)
 

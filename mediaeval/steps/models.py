@@ -8,9 +8,7 @@ from typing import Any, Literal, Protocol
 import pandas as pd
 from safetensors import SafetensorError, safe_open
 
-from mediaeval.classifiers.model import load_model
 from mediaeval.features.images import Images
-from mediaeval.finetune.model import METADATA, load_system
 from mediaeval.records import EnsembleMember, EnsembleRecord
 from mediaeval.runs import write_record
 from mediaeval.steps.tables import decide
@@ -87,6 +85,9 @@ def load_trained(path: Path, task: Subtask, device: str = "cpu") -> Model:
 
     Raises WeightsError when the file is absent, damaged or of another subtask.
     """
+    from mediaeval.classifiers.model import load_model  # only here: these import torch
+    from mediaeval.finetune.model import METADATA, load_system
+
     try:
         with open_regular(path), safe_open(path, "np") as file:
             is_system = METADATA in (file.metadata() or {})

@@ -11,11 +11,12 @@ from mediaeval.errors import DatasetError
 from mediaeval.files import file_digest
 from mediaeval.records import PredictionRecord
 from mediaeval.runs import RunFolder, versions, write_record
-from mediaeval.sample.draw import is_sample
+from mediaeval.sample.paths import is_sample
 from mediaeval.steps.calibrated import calibrated_file, calibrations_of, write_calibrated
 from mediaeval.steps.forecasting import forecasts_of, write_forecasts
+from mediaeval.steps.run_config import read_config
 from mediaeval.steps.tables import write_probabilities
-from mediaeval.steps.trained_run import TrainedRun, read_config
+from mediaeval.steps.trained_run import TrainedRun
 from submission.task import Task
 
 

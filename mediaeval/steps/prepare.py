@@ -32,9 +32,9 @@ def resolve_config_engine(config: Config, device: str) -> Engine:
 
 
 def build_networks(config: Config, device: str) -> list[FeatureExtractor]:
-    """Build the extractors in use, in the order of concatenation."""
+    """Return the extractors in use, in the order of concatenation; those that are remembered are not built yet."""
     engine = resolve_config_engine(config, device)
-    return build_all(config.features.use, config.all_extractors(), engine, config.features.decoder)
+    return build_all(config.features.use, config.all_extractors(), engine, config.features.decoder, recall=True)
 
 
 def features_of(
@@ -62,9 +62,8 @@ def features_of(
             seed=config.seed,
             on_image=advance,
         )
-    for network in used:
-        for note, images in network.notes.items():
-            logger.info(f"{dataset.folder}: {network.name}: {images} images: {note}.")
-        network.notes.clear()
+    for name, notes in features.notes.items():
+        for note, images in notes.items():
+            logger.info(f"{dataset.folder}: {name}: {images} images: {note}.")
     require_complete(features, dataset.folder, skip_bad=skip_bad)
     return features

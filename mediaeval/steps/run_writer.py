@@ -16,7 +16,7 @@ from mediaeval.files import write_atomically
 from mediaeval.records import ExtractorRecord, RunManifest
 from mediaeval.runs import RunFolder, versions, write_record
 from mediaeval.steps.fitting import TrainedSubtask
-from mediaeval.steps.trained_run import read_config
+from mediaeval.steps.run_config import read_config
 from mediaeval.tasks import is_of_task, require_task, write_task
 from submission.task import Header
 

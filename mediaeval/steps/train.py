@@ -18,9 +18,9 @@ from mediaeval.steps.chosen_features import with_chosen_features
 from mediaeval.steps.fitting import TrainedSubtask, fit_subtask
 from mediaeval.steps.frozen import with_frozen_score
 from mediaeval.steps.prepare import build_networks, resolve_config_engine
+from mediaeval.steps.run_config import read_config
 from mediaeval.steps.run_writer import RunWriter, require_room
 from mediaeval.steps.split import given_groups
-from mediaeval.steps.trained_run import read_config
 from mediaeval.steps.trainers import FeatureTrainer, SubtaskTrainer, SystemTrainer, forget_training
 from mediaeval.steps.training_data import prepare_training
 

@@ -12,11 +12,11 @@ from mediaeval.answers.learned import is_numeric, learned_task
 from mediaeval.answers.written import answers_of
 from mediaeval.calibration.calibration import Calibration
 from mediaeval.calibration.kept import read_calibration
-from mediaeval.config import Config, parse_config, with_store_near
+from mediaeval.config import Config
 from mediaeval.data.dataset import Dataset
 from mediaeval.devices import resolve_device
 from mediaeval.digests import RUN_CSV, TEST, changed_files
-from mediaeval.errors import ConfigError, FeaturesError, RunFolderError, WeightsError, choose, first_few
+from mediaeval.errors import FeaturesError, RunFolderError, WeightsError, choose, first_few
 from mediaeval.features.build import build
 from mediaeval.features.extract import Features, extract
 from mediaeval.features.extractors import THUMBNAIL
@@ -30,10 +30,10 @@ from mediaeval.steps.models import ENSEMBLE, FIT, REFIT, EnsembleModel, Model, l
 from mediaeval.steps.out_of_fold import FILE as OUT_OF_FOLD
 from mediaeval.steps.out_of_fold import decide_by_fold, read_out_of_fold
 from mediaeval.steps.prepare import build_networks, features_of
+from mediaeval.steps.run_config import read_config
 from mediaeval.steps.tables import FALLBACK, MODEL, SOURCE, answered, decide, read_probabilities
 from mediaeval.steps.validation_file import FILE as VALIDATION
 from mediaeval.tasks import require_task
-from mediaeval.toml_text import read_toml
 from submission.task import Header, Label, Subtask, Task
 
 PREDICTED = (TEST, RUN_CSV)  # what is made with a run, by predict and submit
@@ -356,18 +356,6 @@ class TrainedRun:
         labels = self.labels(subtask, probabilities)
         outputs, decisions = answered(subtask, probabilities, labels)
         return answers_of(subtask, list(labels.index), outputs, decisions, self.thresholds(subtask))
-
-
-def read_config(folder: RunFolder, task: Task) -> Config:
-    """Return the configuration that a run was made with."""
-    try:
-        config = parse_config(read_toml(folder.config), task, folder.config)
-        return with_store_near(config, folder.config, folder.runs_dir.parent)
-    except ConfigError as error:
-        why = str(error).rstrip(".")
-        raise RunFolderError(
-            f"{folder.path} is half written: run.toml is absent or damaged ({why}). Train it again: {folder.retrain}."
-        ) from None
 
 
 def _damaged_members(folder: RunFolder, task: Task, seen: set[str]) -> list[str]:

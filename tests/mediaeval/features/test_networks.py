@@ -14,7 +14,7 @@ from mediaeval.features.kinds.torchvision import remove_head
 from mediaeval.finetune import settings_of
 from mediaeval.finetune.model import SystemModel, load_system
 from mediaeval.runs import RunFolder
-from mediaeval.steps.trained_run import read_config
+from mediaeval.steps.run_config import read_config
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021
 from tests.conftest import picture
 
