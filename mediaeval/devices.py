@@ -17,11 +17,6 @@ DRIVERS = (  # one of these exists on Linux where torch may find a GPU
 DRIVER_VERSION = Path("/proc/driver/nvidia/version")
 
 
-def device_kind(device: str) -> str:
-    """Return `cpu` or `cuda` for a resolved device: which GPU computes changes nothing that is kept."""
-    return device.partition(":")[0]
-
-
 def driver_facts() -> dict[str, Any]:
     """Return, JSON, what decides without torch which GPUs it will find: the driver, its devices, what is visible."""
     try:
