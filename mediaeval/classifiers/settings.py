@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from mediaeval.devices import NUMBERED
 from mediaeval.settings import Settings, WholeNumbers
 
 Scale = Literal["none", "unit", "standard"]  # see `BlockScaler`
@@ -42,8 +43,11 @@ class ScalerSettings(Settings):
 
 
 Device = Annotated[
-    Literal["auto", "cpu", "cuda"],
-    Field(description="Where it is trained; auto: cuda where there is one. Commands have --device for it."),
+    Literal["auto", "cpu", "cuda"] | Annotated[str, Field(pattern=f"^{NUMBERED}$", examples=["cuda:1"])],
+    Field(
+        description="Where it is trained; auto: cuda where there is one; cuda:1: the GPU of that number. Commands have "
+        "--device for it."
+    ),
 ]
 
 

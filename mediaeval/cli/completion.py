@@ -82,10 +82,11 @@ def _pretrained_networks() -> list[str]:
     return list(PRETRAINERS)
 
 
-def _devices() -> tuple[str, ...]:
-    from mediaeval.devices import DEVICES
+def _devices() -> list[str]:
+    from mediaeval.devices import DEVICES, NVIDIA
 
-    return DEVICES
+    files = NVIDIA.parent.glob("nvidia[0-9]*")  # torch, which may see fewer, is too slow to be asked
+    return [*DEVICES, *sorted(f"cuda:{file.name.removeprefix('nvidia')}" for file in files)]
 
 
 def _engines() -> tuple[str, ...]:

@@ -28,7 +28,10 @@ SkipBad = Annotated[bool, typer.Option("--skip-bad", help="Continue without imag
 Device = Annotated[
     str,
     typer.Option(
-        "--device", metavar="DEVICE", autocompletion=complete_devices, help="Compute on: auto, cpu or cuda (a GPU)."
+        "--device",
+        metavar="DEVICE",
+        autocompletion=complete_devices,
+        help="Compute on: auto, cpu, cuda (a GPU) or cuda:N (the GPU of that number, from 0).",
     ),
 ]
 ConfigFile = Annotated[

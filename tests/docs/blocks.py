@@ -129,13 +129,11 @@ def working_in(folder: Path) -> Iterator[None]:
         "HF_HUB_OFFLINE": "1",
         "CUDA_VISIBLE_DEVICES": "",  # what is shown was computed on a processor
     }
-    from mediaeval import devices
     from mediaeval.classifiers import CLASSIFIERS
     from mediaeval.features.kinds import KINDS
 
     with (
         mock.patch.dict(os.environ, environment),
-        mock.patch.object(devices, "has_gpu", return_value=False),
         contextlib.chdir(folder),
         mock.patch.object(sys, "path", [str(folder), *sys.path]),
         mock.patch.dict(CLASSIFIERS),  # CONTRIBUTING.md adds to the tables

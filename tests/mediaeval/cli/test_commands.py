@@ -255,7 +255,7 @@ def test_errors_are_sentences(run, workdir, make_devset, arguments, code, messag
 
 
 def test_cuda_that_is_not_there_is_refused(run, workdir, make_devset, monkeypatch):
-    monkeypatch.setattr("mediaeval.devices.has_gpu", lambda: False)
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
     result = run("train", "subtask1", "--data", make_devset(12), "--device", "cuda", code=1)
     assert "no GPU that torch can use" in result.stderr
 

@@ -49,7 +49,7 @@ def make_run(name: str) -> None:
         ("mediaeval features --use hand", ["handcrafted"]),
         ("mediaeval features --use handcrafted,mobilenetv2,mi", ["handcrafted,mobilenetv2,mine"]),
         ("mediaeval probe first --subtask subtask3", ["subtask3"]),
-        ("mediaeval features --device cu", ["cuda"]),
+        ("mediaeval features --device au", ["auto"]),
         ("mediaeval features --engine to", ["torch"]),
         ("mediaeval weights f", ["fetch"]),
         ("mediaeval weights fetch mi", ["mine"]),
@@ -99,3 +99,10 @@ def test_completion_can_be_installed(shell):
         env={"_TYPER_COMPLETE_TEST_DISABLE_SHELL_DETECTION": "1", "PATH": ""},
     )
     assert "_MEDIAEVAL_COMPLETE" in result.stdout, result.stderr
+
+
+def test_gpus_are_offered_by_their_number(tmp_path, monkeypatch):
+    for name in ("nvidiactl", "nvidia0", "nvidia1", "nvidia-uvm"):
+        (tmp_path / name).touch()
+    monkeypatch.setattr("mediaeval.devices.NVIDIA", tmp_path / "nvidiactl")
+    assert completion.complete_devices("cu") == ["cuda", "cuda:0", "cuda:1"]
