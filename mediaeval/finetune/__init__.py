@@ -14,6 +14,8 @@ from mediaeval.errors import choose
 from mediaeval.finetune.settings import TrainingSettings
 from mediaeval.settings import parse_settings
 
+METADATA = "system"  # key of a saved system's metadata, by which its file is known
+
 
 @dataclass(frozen=True)
 class SystemRecord:

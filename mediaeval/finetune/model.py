@@ -16,7 +16,7 @@ from mediaeval.classifiers.scaling import BlockScaler
 from mediaeval.errors import FeaturesError, UserError, WeightsError, first_line
 from mediaeval.features.images import Images
 from mediaeval.files import write_atomically
-from mediaeval.finetune import settings_model, settings_of
+from mediaeval.finetune import METADATA, settings_model, settings_of
 from mediaeval.finetune.batches import Examples
 from mediaeval.finetune.build import build_system
 from mediaeval.finetune.network import SystemNetwork
@@ -32,7 +32,6 @@ from mediaeval.weights.read import load_state
 from submission.reading import open_regular
 from submission.task import Subtask
 
-METADATA = "system"  # key of the file's metadata
 _NETWORK, _SCALER = "network.", "scaler."
 
 

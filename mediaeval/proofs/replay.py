@@ -9,6 +9,9 @@ import json
 import pickle
 import subprocess
 import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -28,6 +31,18 @@ def replay(folder: RunFolder, task: Task, file: Path, k: int, *, seed: int = 0, 
 
     Raises RunFileError that names every id whose labels come out otherwise.
     """
+    with replaying(folder, task, k, seed=seed, device=device) as compare:
+        return compare(file)
+
+
+@contextmanager
+def replaying(
+    folder: RunFolder, task: Task, k: int, *, seed: int = 0, device: str = "cpu"
+) -> Iterator[Callable[[Path], list[str]]]:
+    """Begin a replay, and give what waits for it and compares it with a run file, as `replay` does.
+
+    Most of a replay is importing torch, for which nothing else has to wait. One that is not waited for is ended.
+    """
     predicted = folder.read_predictions()
     ids = [image_id for image_id in predicted.ids if image_id not in predicted.failures]
     if not ids:
@@ -38,16 +53,31 @@ def replay(folder: RunFolder, task: Task, file: Path, k: int, *, seed: int = 0, 
     rng = np.random.default_rng(seed)
     chosen = [ids[int(place)] for place in rng.choice(len(ids), min(k, len(ids)), replace=False)]
     job = {"run": str(folder.path), "task": task, "data": predicted.data, "device": device, "ids": chosen}
-    done = subprocess.run(
-        [sys.executable, "-m", "mediaeval.proofs.replay"],
-        input=pickle.dumps(job),  # for our own process, through a pipe: no file is read in this way
-        capture_output=True,
-        check=False,
-    )
-    if done.returncode:
-        lines = done.stderr.decode(errors="replace").strip().splitlines() or [f"exit status {done.returncode}"]
+    with tempfile.TemporaryFile() as stdin:
+        stdin.write(pickle.dumps(job))  # for our own process, in a file without a name: none is read in this way
+        stdin.seek(0)
+        process = subprocess.Popen(
+            [sys.executable, "-m", "mediaeval.proofs.replay"],
+            stdin=stdin,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+    with process:
+        try:
+            yield lambda file: _compared(folder, task, file, chosen, predicted.data, process)
+        finally:
+            process.kill()  # nothing where it has ended
+
+
+def _compared(
+    folder: RunFolder, task: Task, file: Path, chosen: list[str], data: str, process: "subprocess.Popen[bytes]"
+) -> list[str]:
+    """Wait for a replay of the images `chosen` of the test set `data`; return them, or raise what differs in `file`."""
+    stdout, stderr = process.communicate()
+    if process.returncode:
+        lines = stderr.decode(errors="replace").strip().splitlines() or [f"exit status {process.returncode}"]
         raise RunFileError(f"{folder.run_csv}: the replay failed: {lines[-1]}")
-    anew = json.loads(done.stdout)
+    anew = json.loads(stdout)
     labels = read_run(file, Header.complete(task, folder.read_manifest().header)).labels
     problems = []
     for image_id in chosen:
@@ -60,7 +90,7 @@ def replay(folder: RunFolder, task: Task, file: Path, k: int, *, seed: int = 0, 
         raise RunFileError(
             f"{folder.run_csv}: {len(problems)} answers of {len(chosen)} replayed images differ.",
             *problems[:10],
-            f"Do not send it. Predict again: mediaeval predict {folder.name} --data {predicted.data}.",
+            f"Do not send it. Predict again: mediaeval predict {folder.name} --data {data}.",
         )
     return chosen
 

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from mediaeval.devices import resolve_device
 from mediaeval.files import file_digest
 from mediaeval.proofs.rehearse import Rehearsed, rehearse
-from mediaeval.proofs.replay import replay
+from mediaeval.proofs.replay import replaying
 from mediaeval.proofs.submit import Submitted, submit
 from mediaeval.runs import RunFolder
 from mediaeval.steps.forecasting import Forecasts, read_forecasts
@@ -55,15 +56,16 @@ def send(
             "adds them."
         )
     ledger = Ledger(folder.runs_dir / "ledger.jsonl", task)
-    rehearsed = rehearse(folder, task, device=device) if rehearsal else None
     replayed: list[str] = []
+    with replaying(folder, task, replays, device=device) if replays else nullcontext() as compare:
+        rehearsed = rehearse(folder, task, device=device) if rehearsal else None
 
-    def prove(unpublished: Path) -> None:
-        ledger.require_free(folder.name, file_digest(unpublished))
-        if replays:
-            replayed.extend(replay(folder, task, unpublished, replays, device=device))
+        def prove(unpublished: Path) -> None:
+            ledger.require_free(folder.name, file_digest(unpublished))
+            if compare:
+                replayed.extend(compare(unpublished))
 
-    submitted = submit(folder, task, partial=partial, before_publish=prove)
+        submitted = submit(folder, task, partial=partial, before_publish=prove)
     records = {name: folder.read_subtask(name) for name in submitted.subtasks}
     forecasts = _forecasts(folder, records)
     entry = LedgerEntry(

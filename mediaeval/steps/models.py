@@ -9,6 +9,7 @@ import pandas as pd
 from safetensors import SafetensorError, safe_open
 
 from mediaeval.features.images import Images
+from mediaeval.finetune import METADATA
 from mediaeval.records import EnsembleMember, EnsembleRecord
 from mediaeval.runs import write_record
 from mediaeval.steps.tables import decide
@@ -85,12 +86,15 @@ def load_trained(path: Path, task: Subtask, device: str = "cpu") -> Model:
 
     Raises WeightsError when the file is absent, damaged or of another subtask.
     """
-    from mediaeval.classifiers.model import load_model  # only here: these import torch
-    from mediaeval.finetune.model import METADATA, load_system
-
     try:
         with open_regular(path), safe_open(path, "np") as file:
             is_system = METADATA in (file.metadata() or {})
     except (SafetensorError, OSError):
         is_system = False  # `load_model` reports what is wrong with the file
-    return load_system(path, task, device) if is_system else load_model(path, task)
+    if is_system:
+        from mediaeval.finetune.model import load_system  # only where it is one: it imports torchvision
+
+        return load_system(path, task, device)
+    from mediaeval.classifiers.model import load_model  # only here: it imports torch
+
+    return load_model(path, task)
