@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
+from mediaeval.classifiers.dropout import Dropout
 from mediaeval.classifiers.first_layer import HeadNetwork
 from mediaeval.classifiers.settings import DenseSettings
 from mediaeval.classifiers.training import TorchClassifier
@@ -32,7 +33,7 @@ class DenseNetwork(HeadNetwork):
         self.softmax = softmax
         layers: list[nn.Module] = []
         for width in hidden:
-            layers += [nn.Linear(n_features, width), nn.ReLU(), nn.Dropout(dropout)]
+            layers += [nn.Linear(n_features, width), nn.ReLU(), Dropout(dropout, width)]
             n_features = width
         self.layers = nn.Sequential(*layers, nn.Linear(n_features, n_labels))
 

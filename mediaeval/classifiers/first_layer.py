@@ -151,12 +151,22 @@ def choose_dtype(precision: str, device: torch.device, n_weights: int) -> torch.
     """Return the type in which a first layer of `n_weights` is multiplied; with precision "auto", the faster one.
 
     "auto" is bfloat16 on a CPU with instructions for it, for a layer that takes a good part of the time. On a GPU it is
-    float32: an epoch takes a second there anyway, and bfloat16 was not measured.
+    float32, whose products are rounded to TF32: see `takes_tf32`.
     """
     if precision == "auto":
         quicker = device.type == "cpu" and multiplies_bfloat16() and n_weights >= ENOUGH
         return torch.bfloat16 if quicker else torch.float32
     return {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
+
+
+def takes_tf32(precision: str, device: torch.device) -> bool:
+    """Whether training multiplies float32 in TF32: on a GPU, unless `precision` asks for float32 itself.
+
+    TF32 keeps 10 bits of a factor's fraction, and sums in float32. On an H100 it took 3.0 s where float32 took 3.6 and
+    bfloat16 3.3 for the mixture of experts, and 4.8, 6.0 and 5.4 for the dense network, with F1 that differ less than
+    those of two seeds. Predictions, and the scores of images held out, are of float32 everywhere.
+    """
+    return precision == "auto" and device.type == "cuda"
 
 
 def multiplies_bfloat16() -> bool:

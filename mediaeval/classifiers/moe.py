@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
+from mediaeval.classifiers.dropout import Dropout
 from mediaeval.classifiers.first_layer import HeadNetwork
 from mediaeval.classifiers.inputs import in_chunks, usable_features
 from mediaeval.classifiers.settings import MoESettings
@@ -42,7 +43,7 @@ class MoENetwork(HeadNetwork):
         super().__init__()
         self.n_labels, self.n_experts = n_labels, experts
         self.hidden = nn.Linear(n_features, hidden)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout, hidden)
         self.gate = nn.Linear(hidden, n_labels * (experts + 1), bias=False)  # no bias: as in YouTube-8M
         self.experts = nn.Linear(hidden, n_labels * experts)
 

@@ -69,9 +69,11 @@ class RegressionNetwork(Regressor, TorchHead):
     def _usable_validation(self, y: ArrayLike, X: np.ndarray) -> np.ndarray:
         return usable_scores(y, X).reshape(len(X), -1)
 
-    def _validate(self, networks: list[HeadNetwork], X: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-        losses, T = self._evaluated(networks, X, self._encode(y).astype(np.float32))
-        return float(losses.mean()), mean_spearman(y, T.mean(axis=0))
+    def _validation_targets(self, y: np.ndarray) -> np.ndarray:
+        return self._encode(y).astype(np.float32)
+
+    def _scored(self, losses: np.ndarray, answers: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+        return float(losses.mean()), mean_spearman(y, answers.mean(axis=0))
 
     def _answer(self, output: Tensor) -> np.ndarray:
         answers: np.ndarray = output.double().numpy()

@@ -148,7 +148,7 @@ Precision = Annotated[
     Literal["auto", "float32", "bfloat16"],
     Field(
         description="Type in which the first layer is multiplied in training, while all else stays float32; auto: "
-        "bfloat16 where it is quicker."
+        "bfloat16 on processors that multiply it, for large layers; TF32 on a GPU."
     ),
 ]
 Basis = Annotated[

@@ -1,14 +1,13 @@
 """The training loop of the classifiers and regressors that are networks.
 
 Features are small (2,432 × 11,414 float32 is 111 MB), so they are one tensor in memory and a minibatch is an index into
-it: no loader, no workers. All that is random in an epoch follows from (seed, epoch) alone, so nothing that happens
-between epochs (validation, a progress bar) can change what is learned, and torch's global generators are left as they
-were.
+it: no loader, no workers (an epoch: `epochs`). All that is random in an epoch follows from (seed, epoch) alone, so
+nothing that happens between epochs (validation, a progress bar) can change what is learned, and torch's global
+generators are left as they were.
 """
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -16,7 +15,9 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from mediaeval.classifiers.first_layer import HeadNetwork, NetworkOptimiser, choose_dtype
+from mediaeval.classifiers.epochs import Epochs, Examples, GraphedEpochs, PlainEpochs
+from mediaeval.classifiers.first_layer import HeadNetwork, choose_dtype, takes_tf32
+from mediaeval.classifiers.graphs import captured, new_stream, on_stream
 from mediaeval.classifiers.head import Head, HistoryRow, OnEpoch
 from mediaeval.classifiers.inputs import CHUNK, chunks, usable_features
 from mediaeval.classifiers.span import Span
@@ -30,11 +31,11 @@ class TorchHead(Head):
     """An estimator that is a network, trained with Adam on minibatches.
 
     A subclass writes `_build` (the network; its layer `first` reads the features, its method `after` does the rest),
-    `_losses`, `_usable_validation`, `_validate` and `_answer`. Its `__init__` lists the parameters of its settings,
+    `_losses`, `_usable_validation`, `_scored` and `_answer`. Its `__init__` lists the parameters of its settings,
     among them `lr`, `schedule`, `epochs`, `batch_size`, `weight_decay`, `ensemble`, `device`, `precision` and `basis`.
     The networks of an ensemble have the seeds random_state, random_state + 1, …
 
-    The same parameters, data, machine and number of threads give the same weights to the bit.
+    The same parameters, data, machine (GPU, where one trains) and number of threads give the same weights to the bit.
 
     Fitted: `networks_`, and `history_`: for each epoch a dict of epoch (from 0), lr, train_loss (mean per image, as
     seen in training, dropout and smoothing included), val_loss (without either) and the score of `MEASURE`; the last
@@ -61,8 +62,16 @@ class TorchHead(Head):
         """Return the targets of images held out, checked."""
         raise NotImplementedError
 
-    def _validate(self, networks: list[HeadNetwork], X: np.ndarray, y: np.ndarray) -> tuple[float, float]:
-        """Return the loss, a mean over images and networks, and the score of the networks' mean answer."""
+    def _validation_targets(self, y: np.ndarray) -> np.ndarray:
+        """Return usable targets of images held out as a loss takes them, float32 (n_images, n_targets)."""
+        raise NotImplementedError
+
+    def _scored(self, losses: np.ndarray, answers: np.ndarray, y: np.ndarray) -> tuple[float, float]:
+        """Return the loss, a mean over images and networks, and the score of the networks' mean answer.
+
+        losses   (n_networks, n_images)
+        answers  (n_networks, n_images, n_targets)
+        """
         raise NotImplementedError
 
     def _answer(self, output: Tensor) -> np.ndarray:
@@ -96,29 +105,25 @@ class TorchHead(Head):
         seeds = range(self.random_state, self.random_state + self.ensemble)
         networks = [self._new_network(seed, X.shape[1], T.shape[1]).to(device) for seed in seeds]
         dtype = choose_dtype(self.precision, device, networks[0].first.weight.numel())
-        optimisers = [NetworkOptimiser(network, dtype, self.weight_decay) for network in networks]
         if validation is not None:
             X_val = usable_features(self, validation[0], reset=False)
             X_val = X_val if span is None else span.rotate(X_val)
             y_val = self._usable_validation(validation[1], X_val)
-        # views can be gigabytes: they stay float32 and become dtype a minibatch at a time
+            validate = self._validator(networks, X_val, self._validation_targets(y_val), device)
         view_tensor = None if views is None else _tensor(views, device)
-        data = _tensor(X, device).to(dtype), _tensor(self._smooth(T), device), view_tensor
+        data = Examples(_tensor(X, device).to(dtype), _tensor(self._smooth(T), device), view_tensor)
+        trainings = self._trainings(networks, data)
 
-        n_weights = sum(tensor.numel() for tensor in networks[0].parameters())
         for epoch in range(self.epochs):
             lr = self.lr_at(epoch)
-            with _one_thread(n_weights < 1_000_000 or dtype == torch.bfloat16):
-                losses = [
-                    self._train_epoch(optimiser, lr, *data, _epoch_seeds(seed, epoch))
-                    for optimiser, seed in zip(optimisers, seeds, strict=True)
-                ]
-            loss = float(np.mean(losses))
+            for training, seed in zip(trainings, seeds, strict=True):
+                training.begin(lr, _epoch_seeds(seed, epoch))
+            loss = float(np.mean([training.loss() for training in trainings]))
             row: HistoryRow = {"epoch": epoch, "lr": lr, "train_loss": loss, "val_loss": None, self.MEASURE: None}
             if not math.isfinite(loss):
                 raise self._diverged("the loss", loss, epoch)
             if validation is not None:
-                row["val_loss"], row[self.MEASURE] = self._validate(networks, X_val, y_val)
+                row["val_loss"], row[self.MEASURE] = self._scored(*validate(), y_val)
             self.history_.append(row)
             if on_epoch is not None:
                 on_epoch(dict(row))
@@ -150,33 +155,16 @@ class TorchHead(Head):
                     f"({str(error).splitlines()[0][:120]}). Make its layers smaller."
                 ) from error
 
-    def _train_epoch(
-        self,
-        optimiser: NetworkOptimiser,
-        lr: float,
-        X: Tensor,
-        T: Tensor,
-        views: Tensor | None,
-        seeds: tuple[int, int],
-    ) -> float:
-        """Take one pass over the images; return the mean loss per image."""
-        draw_seed, dropout_seed = seeds
-        draw = torch.Generator().manual_seed(draw_seed)
-        order = torch.randperm(len(X), generator=draw).to(X.device)
-        # 0 is the plain vector, v > 0 the view v − 1
-        version = None if views is None else torch.randint(views.shape[1] + 1, (len(X),), generator=draw).to(X.device)
-        optimiser.network.train()
-        total = torch.zeros((), dtype=torch.float64, device=X.device)
-        with seeded(dropout_seed, X.device):
-            for rows in order.split(self.batch_size):
-                x = X.index_select(0, rows)  # (B, n_features), a copy; a third of the time of X[rows]
-                if version is not None and views is not None:
-                    augmented = version[rows] > 0
-                    x[augmented] = views[rows[augmented], version[rows[augmented]] - 1].to(x.dtype)
-                loss = self._losses(*optimiser.output(x), T[rows]).mean()
-                optimiser.learn(loss, lr)
-                total += loss.detach() * len(rows)
-        return total.item() / len(X)
+    def _trainings(self, networks: Sequence[HeadNetwork], data: Examples) -> Sequence[Epochs]:
+        settings = {"batch_size": self.batch_size, "weight_decay": self.weight_decay}
+        if not self._graphed(data.X.device):
+            return [PlainEpochs(network, self._losses, data, **settings) for network in networks]
+        tf32 = takes_tf32(self.precision, data.X.device)
+        return [GraphedEpochs(network, self._losses, data, **settings, tf32=tf32) for network in networks]
+
+    def _graphed(self, device: torch.device) -> bool:
+        """Whether epochs are recorded as CUDA graphs."""
+        return device.type == "cuda"
 
     def _diverged(self, what: str, value: float, epoch: int) -> ConfigError:
         return ConfigError(
@@ -184,9 +172,37 @@ class TorchHead(Head):
             "scale the features."
         )
 
+    def _validator(
+        self, networks: list[HeadNetwork], X: np.ndarray, T: np.ndarray, device: torch.device
+    ) -> Callable[[], tuple[np.ndarray, np.ndarray]]:
+        """Return a function that evaluates the networks as they are when it is called.
+
+        It gives the losses of each network and image, (n_networks, n_images), and the answers, of T's columns too.
+        """
+        if not self._graphed(device):
+            return lambda: self._evaluated(networks, X, T)
+        stream = new_stream(device)
+        with on_stream(stream):
+            x, t = _tensor(X, device), _tensor(T, device)
+            evaluate = captured(lambda: self._evaluated_at_once(networks, x, t), device, restore=lambda: None)
+
+        def validate() -> tuple[np.ndarray, np.ndarray]:
+            with on_stream(stream):
+                losses, outputs = evaluate()
+                return losses.cpu().double().numpy(), np.stack([self._answer(output.cpu()) for output in outputs])
+
+        return validate
+
+    @torch.no_grad()
+    def _evaluated_at_once(self, networks: list[HeadNetwork], X: Tensor, T: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Return the losses of each network and image, (n_networks, n_images), and the networks' outputs."""
+        outputs = [network.eval()(X) for network in networks]
+        losses = [self._losses(output, beside, T) for output, beside in outputs]
+        return torch.stack(losses), [output for output, _ in outputs]
+
     @torch.no_grad()
     def _evaluated(self, networks: list[HeadNetwork], X: np.ndarray, T: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return the losses of each network and image, (n_networks, n_images), and the answers, of T's columns too."""
+        """Return what `_validator` describes, in blocks of CHUNK images."""
         losses, answers = np.zeros((len(networks), len(X))), np.zeros((len(networks), *T.shape))
         for k, network in enumerate(networks):
             network.eval()
@@ -233,22 +249,6 @@ class TorchHead(Head):
         """Return a network of this width and these targets that has shapes but no numbers."""
         with torch.device("meta"):
             return self._build(self.n_features_in_, self._n_targets())
-
-
-@contextmanager
-def _one_thread(limited: bool) -> Iterator[None]:
-    """Let torch compute on one thread within, if `limited`: for small networks, and beside the threads of `FirstLayer`.
-
-    Under a million weights a second thread saves milliseconds per epoch; where the cores are busy with something else,
-    its waiting at every step was seen to take forty times as long as the epoch.
-    """
-    before = torch.get_num_threads()
-    if limited:
-        torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _epoch_seeds(seed: int, epoch: int) -> tuple[int, int]:

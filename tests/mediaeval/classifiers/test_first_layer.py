@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from mediaeval.classifiers import first_layer, make_classifier
-from mediaeval.classifiers.first_layer import FirstLayer, NetworkOptimiser, choose_dtype
+from mediaeval.classifiers.first_layer import FirstLayer, NetworkOptimiser, choose_dtype, takes_tf32
 from mediaeval.classifiers.model import SubtaskModel
 from mediaeval.errors import ConfigError
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021
@@ -16,9 +16,9 @@ RNG = np.random.default_rng(4)
 X = RNG.normal(size=(90, 50)).astype(np.float32)
 y = np.array(["calm", "fear", "joy"])[X[:, :3].argmax(axis=1)]
 Y = (X[:, :3] > 0).astype(int)
-QUICK = {
-    "moe": {"hidden": 24, "lr": 0.01, "epochs": 6, "batch_size": 32},
-    "dense": {"hidden": [24, 8], "lr": 0.01, "epochs": 6, "batch_size": 32},
+QUICK = {  # on the processor: a GPU does not train by `FirstLayer`
+    "moe": {"hidden": 24, "lr": 0.01, "epochs": 6, "batch_size": 32, "device": "cpu"},
+    "dense": {"hidden": [24, 8], "lr": 0.01, "epochs": 6, "batch_size": 32, "device": "cpu"},
 }
 CPU = torch.device("cpu")
 
@@ -119,8 +119,8 @@ def test_both_optimisers_learn_the_same_without_dropout(monkeypatch):
 @pytest.mark.parametrize("name", QUICK)
 @pytest.mark.parametrize("target", [y, Y], ids=["single", "multi"])
 def test_precisions_agree_and_what_is_saved_is_float32(name, target):
-    # on the CPU: how far single probabilities move depends on which units are dropped, and a GPU drops others
-    fitted = {p: make(name, precision=p, device="cpu").fit(X, target) for p in ("float32", "bfloat16")}
+    # how far single probabilities move depends on which units are dropped, and a GPU drops others
+    fitted = {p: make(name, precision=p).fit(X, target) for p in ("float32", "bfloat16")}
     P = {p: classifier.predict_proba(X) for p, classifier in fitted.items()}
     np.testing.assert_allclose(P["bfloat16"], P["float32"], atol=0.03)
     assert not np.array_equal(P["bfloat16"], P["float32"])
@@ -128,7 +128,7 @@ def test_precisions_agree_and_what_is_saved_is_float32(name, target):
     states = {p: classifier.state() for p, classifier in fitted.items()}
     kinds = {p: {key: (a.shape, a.dtype) for key, a in state.items()} for p, state in states.items()}
     assert kinds["bfloat16"] == kinds["float32"]
-    loaded = make(name, device="cpu").load_state(states["bfloat16"])
+    loaded = make(name).load_state(states["bfloat16"])
     np.testing.assert_array_equal(loaded.predict_proba(X), P["bfloat16"])
 
 
@@ -185,6 +185,14 @@ def test_auto_takes_bfloat16_for_large_layers_on_processors_that_multiply_it(mon
         assert choose_dtype("auto", torch.device("cuda"), 11_414 * 1000) == torch.float32
         assert choose_dtype("float32", CPU, 11_414 * 200) == torch.float32
         assert choose_dtype("bfloat16", CPU, 50 * 24) == torch.bfloat16
+
+
+def test_only_training_on_a_gpu_takes_tf32_and_not_where_float32_is_asked_for():
+    cuda = torch.device("cuda")
+    assert takes_tf32("auto", cuda)
+    assert not takes_tf32("auto", CPU)
+    assert not takes_tf32("float32", cuda)
+    assert not takes_tf32("bfloat16", cuda)  # its later layers stay float32
 
 
 def test_precisions_that_do_not_exist_are_told():
