@@ -120,7 +120,7 @@ def extract_features(
     dataset   a dataset, or its folder
     use       names of extractors: those of `mediaeval ls extractors`, or of `settings`; "auto": the strongest at hand
     settings  a file like mediaeval.toml; without one, mediaeval.toml in the current folder, if there is one
-    engine    auto, torch, openvino, openvino-mixed or openvino-bf16
+    engine    auto, torch, torch-mixed, torch-fp16, openvino, openvino-mixed or openvino-bf16
     device    auto, cpu or cuda
     skip_bad  leave out images that cannot be decoded; otherwise they are an error that names them all
 

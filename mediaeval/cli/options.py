@@ -74,7 +74,8 @@ Engine = Annotated[
         "--engine",
         metavar="NAME",
         autocompletion=complete_engines,
-        help="Compute networks with: auto, torch, openvino, openvino-mixed or openvino-bf16.",
+        help="Compute networks with: auto, torch, torch-mixed or torch-fp16 (on a GPU), openvino, openvino-mixed or "
+        "openvino-bf16 (on a processor).",
         show_default="auto",
     ),
 ]

@@ -65,8 +65,12 @@ class FeaturesSection(Settings):
         description="How blocks are scaled: none: not at all; unit: each block of each image to length 1; standard: "
         "each column to mean 0 and standard deviation 1.",
     )
-    engine: Literal["auto", "torch", "openvino", "openvino-mixed", "openvino-bf16"] = Field(
-        default="auto", description="What computes networks; part of a feature's identity."
+    engine: Literal["auto", "torch", "torch-mixed", "torch-fp16", "openvino", "openvino-mixed", "openvino-bf16"] = (
+        Field(
+            default="auto",
+            description="What computes networks; part of a feature's identity. auto: on a GPU torch-mixed (float16 for "
+            "the networks that bear it), on a processor openvino where it is installed, else torch.",
+        )
     )
     decoder: Literal["pillow", "scaled"] = Field(
         default="pillow",

@@ -32,6 +32,7 @@ class FeatureExtractor:
     notes       what a person should know about the images computed so far → number of images
     side        pixels of the shorter side that `prepare` scales an image to; None where it needs all of them
     decoder     what decodes the images that it is given: pillow, scaled or opencv
+    on_gpu      whether a GPU computes it, which is faster than one interpreter can prepare images
     build       builds it, where only its identity and width are known so far; None for one that is built
     """
 
@@ -48,6 +49,7 @@ class FeatureExtractor:
     notes: Counter[str] = field(default_factory=Counter, repr=False, compare=False)
     side: int | None = None
     decoder: str = "pillow"
+    on_gpu: bool = False
     build: Callable[[], "FeatureExtractor"] | None = field(default=None, repr=False, compare=False)
 
     def built(self) -> "FeatureExtractor":

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterator
 
-from mediaeval.errors import UserError, first_line, is_out_of_memory
+from mediaeval.errors import UserError, first_line, is_gpu_lost, is_out_of_memory
 
 # what the libraries raise for names, arguments, images and machines that do not suit them
 LIBRARY_ERRORS = (
@@ -31,6 +31,8 @@ def library_errors(kind: type[UserError], what: str, remedy: str, smaller: str) 
     except UserError:
         raise
     except LIBRARY_ERRORS as error:
+        if is_gpu_lost(error):  # no matter of this network: whoever runs the command says so
+            raise
         raise kind(f"{what} ({in_words(error)}). {smaller if is_out_of_memory(error) else remedy}") from error
 
 

@@ -6,7 +6,6 @@ was built, with its weights hashed anew.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import replace
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -91,7 +90,7 @@ def _key(name: str, known: Mapping[str, ExtractorConfig], engine: Engine, decode
     return {
         "extractors": [config.model_dump(mode="json", exclude=OF_NO_VECTOR) for config in configs],
         "published in": str(cache_folder()),
-        "engine": str(replace(engine, device=device_kind(engine.device))),
+        "engine": [engine.name, device_kind(engine.device), engine.precision],
         "decoder": decoder,
         "libraries": _versions(),
         "code": _code(),

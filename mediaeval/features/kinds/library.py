@@ -44,6 +44,7 @@ def network_of(
         batch=compiled.batch,
         start=compiled.start,
         in_flight=compiled.in_flight,
+        on_gpu=compiled.on_gpu,
         side=side,
     )
 

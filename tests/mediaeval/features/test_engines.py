@@ -15,7 +15,7 @@ from PIL import Image
 from safetensors.torch import save_file
 
 from mediaeval.errors import ConfigError, FeaturesError
-from mediaeval.features import engines, preprocess
+from mediaeval.features import by_openvino, engines, preprocess
 from mediaeval.features.build import build
 from mediaeval.features.engines import Engine, ModuleSpec, resolve_engine
 from mediaeval.features.extractors import ExtractorConfig
@@ -203,7 +203,7 @@ def test_what_openvino_cannot_convert_torch_computes_with_a_warning(weights, mon
 
 def test_the_package_that_reports_is_not_imported(monkeypatch):
     monkeypatch.delitem(sys.modules, "openvino_telemetry", raising=False)
-    engines._openvino()
+    by_openvino._openvino()
     assert sys.modules["openvino_telemetry"] is None
 
 
@@ -236,11 +236,15 @@ def test_an_interrupted_conversion_leaves_nothing(weights, monkeypatch, kept):
 
 def test_the_engine_is_chosen_by_what_is_here(monkeypatch):
     assert resolve_engine("auto", "cpu") == Engine("openvino", "cpu", "float32"), "bfloat16 is for who asks for it"
-    assert resolve_engine("auto", "cuda") == Engine("torch", "cuda")
+    assert resolve_engine("auto", "cuda:1") == Engine("torch", "cuda:1", "mixed")
+    assert resolve_engine("torch", "cuda") == Engine("torch", "cuda")
+    for name in ("torch-mixed", "torch-fp16"):
+        with pytest.raises(ConfigError, match=f"'{name}' computes on a GPU, not on the processor. Use --device cuda"):
+            resolve_engine(name, "cpu")
     assert resolve_engine("torch", "cpu") == engines.TORCH
     with pytest.raises(ConfigError, match="'openvino' computes on the processor, not on cuda"):
         resolve_engine("openvino", "cuda")
-    with pytest.raises(ConfigError, match="engine: got 'onnx'; expected one of auto, torch, openvino, openvino-m"):
+    with pytest.raises(ConfigError, match="engine: got 'onnx'; expected one of auto, torch, torch-mixed"):
         resolve_engine("onnx", "cpu")
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert resolve_engine("auto", "cpu") == engines.TORCH
@@ -256,7 +260,7 @@ def test_bfloat16_is_for_processors_that_have_it(native, monkeypatch):
         def get_property(self, device, name):
             return ["FP32", *(["BF16"] if native else [])]
 
-    monkeypatch.setattr(engines, "_core", Core)
+    monkeypatch.setattr(by_openvino, "_core", Core)
     if native:
         for name, precision in (("openvino-bf16", "bfloat16"), ("openvino-mixed", "mixed")):
             assert resolve_engine(name, "cpu") == Engine("openvino", "cpu", precision)
@@ -448,11 +452,11 @@ def test_where_openvino_runs_out_of_memory_it_is_told(error, at, tmp_path, monke
         def compile_model(self, *arguments):
             return Compiled()
 
-    monkeypatch.setattr(engines, "_core", Core)
+    monkeypatch.setattr(by_openvino, "_core", Core)
     (tmp_path / "about.json").write_text('{"width": 3, "about": {}}')
-    loaded = engines._by_openvino(Engine("openvino"), tmp_path, "big")
-    with pytest.raises(FeaturesError, match=f"'big': out of memory with {engines.FEW} images at once.*--engine torch"):
-        loaded.start(np.zeros((engines.FEW, 3), np.uint8))()
+    loaded = by_openvino._compiled("float32", tmp_path, "big")
+    with pytest.raises(FeaturesError, match=r"'big': out of memory with 2 images at once.*--engine torch"):
+        loaded.start(np.zeros((by_openvino.FEW, 3), np.uint8))()
 
 
 def test_an_error_that_is_not_of_memory_is_reported_with_the_network():
@@ -468,8 +472,8 @@ def test_an_error_that_is_not_of_memory_is_reported_with_the_network():
 
 def test_openvino_stays_loaded_for_as_long_as_the_process_lives(kept):
     """Where it went with the last network, its threads went on in what was unloaded."""
-    core = engines._core()
-    assert engines._core() is core, "whatever networks come and go"
+    core = by_openvino._core()
+    assert by_openvino._core() is core, "whatever networks come and go"
 
 
 def test_the_trial_images_are_those_that_the_sample_draws(tmp_path):
