@@ -29,8 +29,13 @@ class Average(nn.Module):
         self.steps += 1
         step = int(self.steps)
         keep = min(self.decay, (1 + step) / (10 + step))
-        for mean, new in zip(self.network.state_dict().values(), network.state_dict().values(), strict=True):
-            if mean.is_floating_point():
-                mean.lerp_(new, 1 - keep)
-            else:
-                mean.copy_(new)
+        pairs = list(zip(self.network.state_dict().values(), network.state_dict().values(), strict=True))
+        means, news = _of([pair for pair in pairs if pair[0].is_floating_point()])
+        torch._foreach_lerp_(means, news, 1 - keep)  # on a GPU one kernel for many tensors, not one for each
+        counts, new_counts = _of([pair for pair in pairs if not pair[0].is_floating_point()])
+        if counts:
+            torch._foreach_copy_(counts, new_counts)
+
+
+def _of(pairs: list[tuple[torch.Tensor, torch.Tensor]]) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+    return [old for old, _ in pairs], [new for _, new in pairs]

@@ -22,7 +22,7 @@ from mediaeval.finetune.build import build_system
 from mediaeval.finetune.network import SystemNetwork
 from mediaeval.finetune.pixels import OnImage, centre_crop, decoded, ten_crops
 from mediaeval.finetune.recipe import resolve_precision
-from mediaeval.finetune.scoring import EVAL_BATCH, scores_of
+from mediaeval.finetune.scoring import eval_batch, scores_of
 from mediaeval.finetune.settings import TrainingSettings
 from mediaeval.finetune.training import train_system
 from mediaeval.seeding import seeded
@@ -116,7 +116,7 @@ class SystemModel:
         tables, waiting = [], []
         for place, (_, pixels) in enumerate(crops, start=1):
             waiting.append(pixels)
-            if len(waiting) * len(pixels) >= EVAL_BATCH or place == len(images.ids):
+            if len(waiting) * len(pixels) >= eval_batch(self.device) or place == len(images.ids):
                 beside = None if vectors is None else vectors[place - len(waiting) : place].repeat(len(pixels), axis=0)
                 P = self.probabilities(self.scores(np.concatenate(waiting), beside))
                 tables.append(P.reshape(len(waiting), -1, len(self.labels)).mean(axis=1))

@@ -95,11 +95,13 @@ def parameter_groups(system: SystemNetwork, settings: TrainingSettings) -> list[
 
 
 def optimiser_of(system: SystemNetwork, settings: TrainingSettings) -> torch.optim.Optimizer:
-    """Return the optimiser of the network's parameters."""
+    """Return the optimiser of the network's parameters; on a GPU one kernel changes many of them at once."""
     groups = parameter_groups(system, settings)
+    fused = True if all(tensor.is_cuda for group in groups for tensor in group["params"]) else None
     if settings.optimiser == "sgd":
-        return torch.optim.SGD(groups, lr=settings.lr, momentum=settings.momentum)
-    return (torch.optim.AdamW if settings.optimiser == "adamw" else torch.optim.Adam)(groups, lr=settings.lr)
+        return torch.optim.SGD(groups, lr=settings.lr, momentum=settings.momentum, fused=fused)
+    optimiser = torch.optim.AdamW if settings.optimiser == "adamw" else torch.optim.Adam
+    return optimiser(groups, lr=settings.lr, fused=fused)
 
 
 def resolve_precision(settings: TrainingSettings, device: torch.device) -> TrainingSettings:

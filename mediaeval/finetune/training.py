@@ -1,7 +1,7 @@
 """Training a system end to end; an interrupted training can be resumed, and ends with the same result."""
 
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -11,15 +11,16 @@ from sklearn.metrics import f1_score
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from mediaeval.errors import ConfigError, DatasetError, is_out_of_memory
+from mediaeval.errors import ConfigError, DatasetError, first_line, is_gpu_lost, is_out_of_memory
 from mediaeval.files import clear_leftovers, passing_folder
 from mediaeval.finetune.averaging import Average
 from mediaeval.finetune.batches import Batch, Batches, Examples
 from mediaeval.finetune.network import SystemNetwork
 from mediaeval.finetune.pixels import DecodedImages, OnImage
 from mediaeval.finetune.recipe import loss_of, lr_at, mixing_of, optimiser_of, resolve_precision
-from mediaeval.finetune.scoring import EVAL_BATCH, scores_of
+from mediaeval.finetune.scoring import eval_batch, scores_on_device
 from mediaeval.finetune.settings import TrainingSettings
+from mediaeval.finetune.waiting import WaitingTime
 from mediaeval.training.loop import LoopOptions, OnProgress, no_progress, train
 from mediaeval.training.objective import EpochMetrics, TrainingObjective, all_finite
 from mediaeval.training.output import STATE_SUFFIX
@@ -30,6 +31,11 @@ _NO_MEMORY = (
     "out of memory while training with system.batch_size = {n}. Let a batch through in smaller parts "
     "(system.accumulate = {parts}), set a smaller batch_size or image_size, or close other programs; then train again "
     "with --replace."
+)
+
+_GPU_LOST = (
+    "the GPU failed or was taken away while training ({why}). The epochs that were finished are kept: see that "
+    "nvidia-smi lists the GPU, then continue with --resume."
 )
 
 
@@ -56,8 +62,8 @@ def train_system(
     validation  images held out; they influence nothing but `val_loss` and `val_f1` of the history
 
     Raises ConfigError when the loss, a weight or a validation score becomes NaN or infinite (`state` keeps the last
-    good epoch), where memory is short, and if an unfinished training lies in `state` and is not to be resumed or had
-    other metadata; DatasetError for fewer than two images.
+    good epoch), where memory is short, when the GPU fails or is taken away, and if an unfinished training lies in
+    `state` and is not to be resumed or had other metadata; DatasetError for fewer than two images.
     """
     if len(examples) < 2:
         raise DatasetError(f"got {len(examples)} images to train on; expected at least 2.")
@@ -65,7 +71,7 @@ def train_system(
         raise ConfigError("mixup and cutmix mix pixels, but this system reads vectors beside them. Leave both at 0.")
     settings = resolve_precision(settings, device)
     _clear_leftovers(state)
-    with passing_folder(state.parent) as folder:
+    with passing_folder(state.parent) as folder, _of_the_device(settings):
         objective = FineTuning(
             built,
             settings,
@@ -84,6 +90,7 @@ def train_system(
             device=device,
             clip=settings.clip,
             resume=resume,
+            beside=device.type == "cuda",
             keep_state=True,
             advice=_ADVICE,
         )
@@ -91,14 +98,22 @@ def train_system(
         def with_waiting(done: int, total: int, note: str) -> None:
             on_progress(done, total, f"{note}, {objective.waiting}" if note else "")
 
-        try:
-            history = train(objective, options, state, with_waiting)
-        except (RuntimeError, MemoryError) as error:
-            if not is_out_of_memory(error):
-                raise
-            raise ConfigError(_NO_MEMORY.format(n=settings.batch_size, parts=2 * settings.accumulate)) from error
-    objective.finish()
+        history = train(objective, options, state, with_waiting)
+        objective.finish()
     return history
+
+
+@contextlib.contextmanager
+def _of_the_device(settings: TrainingSettings) -> Iterator[None]:
+    """Raise ConfigError, with what to do, where memory is short or a GPU is lost."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if is_gpu_lost(error):
+            raise ConfigError(_GPU_LOST.format(why=first_line(error))) from error
+        if is_out_of_memory(error):
+            raise ConfigError(_NO_MEMORY.format(n=settings.batch_size, parts=2 * settings.accumulate)) from error
+        raise
 
 
 class FineTuning(TrainingObjective[Batch]):
@@ -133,7 +148,7 @@ class FineTuning(TrainingObjective[Batch]):
         self.optimiser = optimiser_of(built, settings)
         self.rate = lr_at(settings, len(examples))
         self.mix, self.criterion = mixing_of(settings), loss_of(settings, multi_label)
-        self.waiting = _WaitingTime()
+        self.waiting = WaitingTime()
 
     @cached_property
     def decoded(self) -> DecodedImages:
@@ -145,7 +160,7 @@ class FineTuning(TrainingObjective[Batch]):
 
     @cached_property
     def augmented(self) -> Batches:
-        return Batches(self.decoded, self.examples, self.settings, self.seed)
+        return Batches(self.decoded, self.examples, self.settings, self.seed, self.device)
 
     def batches(self, epoch: int) -> Iterator[Batch]:
         if _freezes_norms(self.settings):  # the loop has just put the whole network into train mode
@@ -185,12 +200,12 @@ class FineTuning(TrainingObjective[Batch]):
         if not self.validation:
             return {}
         ids, targets, vectors = self.validation.images.ids, self.validation.targets, self.validation.vectors
-        found = []
-        for start in range(0, len(ids), EVAL_BATCH):
-            pixels = np.stack([self.decoded.centre_crop(i) for i in ids[start : start + EVAL_BATCH]])
-            beside = None if vectors is None else vectors[start : start + EVAL_BATCH]
-            found.append(scores_of(self.kept, pixels, beside))
-        scores = all_finite(torch.cat(found), "a score of a validation image")
+        found, size = [], eval_batch(self.device)
+        for start in range(0, len(ids), size):
+            pixels = np.stack([self.decoded.centre_crop(i) for i in ids[start : start + size]])
+            beside = None if vectors is None else vectors[start : start + size]
+            found.append(scores_on_device(self.kept, pixels, beside))
+        scores = all_finite(torch.cat(found).cpu(), "a score of a validation image")
         decided = scores.numpy() >= 0 if self.multi_label else np.eye(targets.shape[1])[scores.argmax(dim=1).numpy()]
         return {
             "val_loss": float(self.criterion(scores, torch.from_numpy(targets))),
@@ -232,27 +247,3 @@ def _memory_layout(settings: TrainingSettings, device: torch.device) -> torch.me
     """
     last = device.type == "cuda" or settings.precision == "float32"
     return torch.channels_last if last else torch.contiguous_format
-
-
-class _WaitingTime:
-    """The share of the time since the first batch that a training waited for images, in words."""
-
-    def __init__(self) -> None:
-        self.waited, self.since = 0.0, 0.0
-
-    def measured(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        self.since = self.since or time.perf_counter()
-        batches = iter(batches)
-        while True:
-            begun = time.perf_counter()
-            try:
-                batch = next(batches)
-            except StopIteration:
-                return
-            finally:
-                self.waited += time.perf_counter() - begun
-            yield batch
-
-    def __str__(self) -> str:
-        total = time.perf_counter() - self.since
-        return f"{self.waited / total:.0%} of the time waiting for images"

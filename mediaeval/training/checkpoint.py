@@ -26,22 +26,22 @@ def write_weights(out: Path, tensors: Mapping[str, Tensor], metadata: Mapping[st
     write_atomically(out, save(plain, {METADATA: json.dumps(metadata, sort_keys=True, ensure_ascii=False)}))
 
 
-def write_state(
-    file: Path,
-    objective: TrainingObjective[Any],
-    settings: Mapping[str, str],
-    history: list[EpochMetrics],
-    examples: int,
-) -> None:
-    """Write what `read_state` reads: networks, optimiser, settings, history and the number of examples seen so far."""
-    buffer = io.BytesIO()
-    state = {
+def state_of(
+    objective: TrainingObjective[Any], settings: Mapping[str, str], history: list[EpochMetrics], examples: int
+) -> dict[str, Any]:
+    """Return what `read_state` reads: networks, optimiser, settings, history and the number of examples seen so far."""
+    return {
         "modules": {name: module.state_dict() for name, module in objective.modules.items()},
         "optimiser": objective.optimiser.state_dict(),
         "settings": settings,
-        "history": history,
+        "history": list(history),
         "examples": examples,
     }
+
+
+def write_state(file: Path, state: Mapping[str, Any]) -> None:
+    """Write a state as `state_of` returns it."""
+    buffer = io.BytesIO()
     torch.save(state, buffer)
     write_atomically(file, buffer.getbuffer())
 

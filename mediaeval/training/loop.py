@@ -6,21 +6,24 @@ the state needs no random generators, and a resumed training ends with the same 
 one that was not interrupted. torch's global generators are left as they were.
 """
 
+import functools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor
 
 from mediaeval.errors import ConfigError
 from mediaeval.seeding import seeded
-from mediaeval.training.checkpoint import read_state, write_state, write_weights
+from mediaeval.training.checkpoint import read_state, state_of, write_state, write_weights
 from mediaeval.training.objective import BatchT, EpochMetrics, NotFiniteError, TrainingObjective
 from mediaeval.training.output import FIRST_EPOCH, STATE_SUFFIX, file_problems, written_in
+from mediaeval.training.step import are_finite, take_step
+from mediaeval.training.writing import Writer, copied
 
 OnProgress = Callable[[int, int, str], None]  # (epochs done, epochs, note or ""), after every batch and epoch
 
@@ -40,6 +43,7 @@ class LoopOptions:
     best        name of a value of `after_epoch`, larger is better: the weights of its best epoch are written, the first
                 of equal ones; None: those of the last epoch
     resume      continue from the state file, if there is one; otherwise start
+    beside      write the files of an epoch while the next one is trained
     keep_state  keep the state file of a finished training, which a resume then only reads
     advice      what to do about a training that diverged, for its error message; {lr} is replaced by the learning rate
     """
@@ -50,6 +54,7 @@ class LoopOptions:
     clip: float | None = None
     best: str | None = None
     resume: bool = False
+    beside: bool = False
     keep_state: bool = False
     advice: str = "Lower --lr (it was {lr:g}), or look for NaN and infinite values in the features."
 
@@ -102,31 +107,44 @@ def train(
     elif out.exists() and (options.epochs == 1 or written_in(out) != settings | {"epoch": FIRST_EPOCH}):
         which = "a finished training" if options.epochs == 1 else "a training with other settings"
         raise ConfigError(f"{out} exists already, of {which}. Choose another name, or delete it to train again.")
-    for number in range(len(history), options.epochs):
-        epoch = _Epoch(number, options.epochs)
-        try:
-            _train_epoch(objective, options, epoch, examples, history, on_progress)
-            metrics = {"epoch": number, "lr": epoch.lr, "loss": epoch.mean_loss} | _evaluate(objective, epoch)
-        except NotFiniteError as error:
-            kept = f"{out} keeps the weights of the last good epoch" if history else "nothing was written"
-            raise ConfigError(f"{error}; {kept}. {options.advice.format(lr=epoch.lr)}") from error
-        examples += epoch.examples
-        if _is_best(metrics, history, options.best):
-            write_weights(out, objective.weights(), settings | {"epoch": str(number)})
-        history.append(metrics)
-        # after the weights: a training killed between the two repeats the epoch, and so writes the same weights again
-        try:
-            write_state(state_file, objective, settings, history, examples)
-        except OSError:
-            if len(history) == 1:  # without a state these weights would only be in the way
-                out.unlink(missing_ok=True)
-            raise
-        on_progress(
-            number + 1, options.epochs, in_words(number, options.epochs, epoch.mean_loss, metrics.get("val_f1"))
-        )
+    with Writer(beside=options.beside) as writer:
+        for number in range(len(history), options.epochs):
+            epoch = _Epoch(number, options.epochs)
+            try:
+                _train_epoch(objective, options, epoch, examples, history, on_progress)
+                metrics = {"epoch": number, "lr": epoch.lr, "loss": epoch.mean_loss} | _evaluate(objective, epoch)
+            except NotFiniteError as error:
+                kept = f"{out} keeps the weights of the last good epoch" if history else "nothing was written"
+                raise ConfigError(f"{error}; {kept}. {options.advice.format(lr=epoch.lr)}") from error
+            examples += epoch.examples
+            weights = objective.weights() if _is_best(metrics, history, options.best) else {}
+            history.append(metrics)
+            state = state_of(objective, settings, history, examples)
+            if options.beside:
+                weights, state = copied(weights), copied(state)
+            written = settings | {"epoch": str(number)}
+            writer.write(functools.partial(_write_epoch, out, weights, written, state_file, state))
+            on_progress(
+                number + 1, options.epochs, in_words(number, options.epochs, epoch.mean_loss, metrics.get("val_f1"))
+            )
     if not options.keep_state:
         state_file.unlink(missing_ok=True)
     return history
+
+
+def _write_epoch(
+    out: Path, weights: Mapping[str, Tensor], written: Mapping[str, str], state_file: Path, state: Mapping[str, Any]
+) -> None:
+    """Write the weights, if there are any, and the state."""
+    if weights:
+        write_weights(out, weights, written)
+    # after the weights: a training killed between the two repeats the epoch, and so writes the same weights again
+    try:
+        write_state(state_file, state)
+    except OSError:
+        if len(state["history"]) == 1:  # without a state these weights would only be in the way
+            out.unlink(missing_ok=True)
+        raise
 
 
 def in_words(number: int, epochs: int, loss: float | None = None, f1: float | None = None) -> str:
@@ -162,7 +180,7 @@ def _train_epoch(
     with seeded(_torch_seed(options.seed, epoch.number), options.device):
         for number, batch in enumerate(objective.batches(epoch.number)):
             epoch.lr = objective.lr_at(epoch.number, examples + epoch.examples, history)
-            loss = _step(objective, batch, epoch.lr, options.clip)
+            loss = take_step(objective, batch, epoch.lr, options.clip)
             if not math.isfinite(loss):
                 raise NotFiniteError(f"the loss became {loss} in {epoch}, batch {number + 1}")
             objective.after_step()
@@ -173,29 +191,8 @@ def _train_epoch(
             on_progress(epoch.number, options.epochs, note)
     if not epoch.examples:
         raise ConfigError(f"{epoch} has no examples, so nothing can be trained.")
-    modules = objective.modules.values()
-    tensors = chain.from_iterable((*module.parameters(), *module.buffers()) for module in modules)
-    if not all(tensor.isfinite().all() for tensor in tensors):
+    if not are_finite(objective, options.device):
         raise NotFiniteError(f"a weight became NaN or infinite at the end of {epoch}")
-
-
-def _step(objective: TrainingObjective[BatchT], batch: BatchT, lr: float, clip: float | None) -> float:
-    """Take one step and return the loss; no step is taken for a loss that is NaN or infinite."""
-    for group in objective.optimiser.param_groups:
-        group["lr"] = lr * group.get("lr_scale", 1.0)
-    objective.optimiser.zero_grad()
-    loss = 0.0
-    for part, share in objective.parts(batch):
-        part_loss = objective.loss(part) * share
-        loss += part_loss.item()
-        if not math.isfinite(loss):
-            return loss
-        part_loss.backward()
-    if clip is not None:
-        parameters = [tensor for module in objective.modules.values() for tensor in module.parameters()]
-        nn.utils.clip_grad_norm_(parameters, clip)
-    objective.optimiser.step()
-    return loss
 
 
 def _evaluate(objective: TrainingObjective[BatchT], epoch: _Epoch) -> EpochMetrics:

@@ -171,7 +171,7 @@ def test_balance_makes_every_class_as_frequent():
 
 def batches_of(images: Images, folder: Path, settings: TrainingSettings, workers: int, seed: int = 0) -> Batches:
     examples = Examples(images, np.eye(3, dtype=np.float32)[[0, 1, 2] * 2])
-    return Batches(DecodedImages(images, VIEW, folder), examples, settings, seed, workers)
+    return Batches(DecodedImages(images, VIEW, folder), examples, settings, seed, workers=workers)
 
 
 AUGMENTED = TrainingSettings(batch_size=4, randaugment=9)

@@ -221,7 +221,7 @@ def test_something_is_done_after_every_step_and_none_for_a_loss_that_is_not_fini
     steps = []
     run_loop(out, epochs=2, after_step=lambda: steps.append(1))
     assert len(steps) == 8, "four batches in each epoch"
-    losses = iter([torch.tensor(1.0, requires_grad=True)] * 2 + [torch.tensor(math.nan)])
+    losses = iter([torch.tensor(1.0, requires_grad=True)] * 2 + [torch.tensor(math.nan, requires_grad=True)])
     with pytest.raises(ConfigError, match="epoch 1 of 4, batch 3"):
         run_loop(out.with_name("b.safetensors"), loss=lambda rows: next(losses), after_step=lambda: steps.append(1))
     assert len(steps) == 10
