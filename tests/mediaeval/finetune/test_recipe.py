@@ -1,9 +1,11 @@
 """What a recipe comes to: losses by formula, rates by iteration, groups, balance, batches, settings."""
 
+import contextlib
 import itertools
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -18,6 +20,7 @@ from mediaeval.data.images import decode
 from mediaeval.errors import ConfigError, ImageError
 from mediaeval.features.images import Images
 from mediaeval.finetune import SYSTEMS, settings_model, settings_of
+from mediaeval.finetune import batches as batches_module
 from mediaeval.finetune.batches import Batches, Examples, balanced_weights
 from mediaeval.finetune.network import SystemNetwork, View
 from mediaeval.finetune.pixels import DecodedImages, centre_crop, ten_crops
@@ -169,9 +172,11 @@ def test_balance_makes_every_class_as_frequent():
     assert targets.T @ balanced_weights(targets) == pytest.approx([1 / 3] * 3)
 
 
-def batches_of(images: Images, folder: Path, settings: TrainingSettings, workers: int, seed: int = 0) -> Batches:
+def batches_of(
+    images: Images, folder: Path, settings: TrainingSettings, workers: int, seed: int = 0, **where: torch.device
+) -> Batches:
     examples = Examples(images, np.eye(3, dtype=np.float32)[[0, 1, 2] * 2])
-    return Batches(DecodedImages(images, VIEW, folder), examples, settings, seed, workers=workers)
+    return Batches(DecodedImages(images, VIEW, folder), examples, settings, seed, workers=workers, **where)
 
 
 AUGMENTED = TrainingSettings(batch_size=4, randaugment=9)
@@ -184,6 +189,73 @@ def test_equal_seeds_give_equal_batches_however_many_workers(images, tmp_path):
         assert [len(batch[0]) for batch in one] == [3, 3]  # as equal as can be: no batch of one image
         for a, b in zip(one, two, strict=True):
             assert all(torch.equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+def test_epochs_in_a_row_are_those_alone_also_after_one_that_was_left_early(images, tmp_path):
+    """Workers go on to the next epoch by themselves."""
+    recipe = AUGMENTED.model_copy(update={"epochs": 3})
+    alone = [torch.cat([x for x, *_ in batches_of(images, tmp_path, recipe, 0)(epoch)]) for epoch in range(3)]
+    run = batches_of(images, tmp_path, recipe, 1)
+    for epoch in (0, 1, 2):
+        assert torch.equal(torch.cat([x for x, *_ in run(epoch)]), alone[epoch])
+    next(run(0))
+    assert torch.equal(torch.cat([x for x, *_ in run(1)]), alone[1])
+
+
+@pytest.mark.parametrize(
+    ("cpus", "batch_bytes", "workers"),
+    [
+        (4, None, 4),
+        (32, None, 8),
+        (32, 1000, 16),
+        (12, 1000, 12),
+        (32, 9_633_792, 12),  # 64 images of 224 pixels: 500 MB hold 12 times 4 batches
+        (32, 100_000_000, 8),  # as many as without a GPU
+    ],
+)
+def test_workers_that_feed_a_gpu_fit_processors_and_shared_memory(monkeypatch, tmp_path, cpus, batch_bytes, workers):
+    monkeypatch.setattr(batches_module.os, "cpu_count", lambda: cpus)
+    monkeypatch.setattr(batches_module, "_SHARED_MEMORY", tmp_path)
+    monkeypatch.setattr(batches_module.shutil, "disk_usage", lambda path: SimpleNamespace(free=500_000_000))
+    assert batches_module._most_workers(batch_bytes) == workers
+
+
+def test_a_gpu_computes_with_a_batch_only_when_it_was_copied(monkeypatch):
+    """The copy stands in one queue, what computes in another, which is made to wait; the processor stands for both."""
+    done = []
+
+    class Stream:
+        def __init__(self, device):
+            self.device = device
+
+        def wait_stream(self, other):
+            done.append((self.device, "waits for", other.device))
+
+    @contextlib.contextmanager
+    def within(stream):
+        done.append(("copies on", stream.device))
+        yield
+
+    monkeypatch.setattr(torch.cuda, "Stream", lambda device: Stream("its own"))
+    monkeypatch.setattr(torch.cuda, "stream", within)
+    monkeypatch.setattr(torch.cuda, "current_stream", lambda device: Stream("computing"))
+    monkeypatch.setattr(torch.Tensor, "record_stream", lambda tensor, stream: done.append(("kept for", stream.device)))
+    batch = (torch.zeros(2, 3, 4, 4, dtype=torch.uint8), torch.ones(2, 3), torch.zeros(2, 0))
+    copied = list(batches_module._copied_beside([batch, batch], torch.device("cpu")))
+    assert len(copied) == 2 and all(map(torch.equal, copied[1], batch))
+    assert (
+        done == [("copies on", "its own"), ("computing", "waits for", "its own"), *[("kept for", "computing")] * 3] * 2
+    )
+
+
+@pytest.mark.gpu
+def test_a_gpu_gets_the_same_batches(images, tmp_path):
+    recipe = AUGMENTED.model_copy(update={"epochs": 2})
+    there = batches_of(images, tmp_path, recipe, 2, device=torch.device("cuda"))
+    here = batches_of(images, tmp_path, recipe, 0)
+    for epoch in (0, 1):
+        for a, b in zip(there(epoch), here(epoch), strict=True):
+            assert all(x.is_cuda and torch.equal(x.cpu(), y) for x, y in zip(a, b, strict=True))
 
 
 def test_epochs_and_seeds_differ_and_global_randomness_is_left_alone(images, tmp_path):

@@ -336,7 +336,52 @@ def test_a_changed_model_is_refused(job):
         predict(open_run("net"), VISUAL_SENTIMENT_2021, job / "testset")
 
 
+def test_a_gpu_that_is_lost_is_one_sentence_and_the_training_goes_on_from_there(tmp_path, monkeypatch):
+    recipe = {"epochs": 3, "batch_size": 4, "optimiser": "sgd"}
+    whole, images, labels = small(tmp_path, **recipe)
+    whole.fit(images, labels, state=tmp_path / "whole.safetensors")
+    state = tmp_path / "state/lost.safetensors"
+    steps, step = [], torch.optim.SGD.step
+
+    def fails(self, *arguments):
+        steps.append(1)
+        if len(steps) == 5:  # three an epoch
+            raise RuntimeError("CUDA error: unspecified launch failure\nCUDA kernel errors might be reported later")
+        return step(self, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.optim.SGD, "step", fails)
+        with pytest.raises(ConfigError) as error:
+            small(tmp_path / "again", **recipe)[0].fit(images, labels, state=state)
+    assert str(error.value) == (
+        "the GPU failed or was taken away while training (CUDA error: unspecified launch failure). The epochs that "
+        "were finished are kept: see that nvidia-smi lists the GPU, then continue with --resume."
+    )
+    resumed, *_ = small(tmp_path / "anew", **recipe)
+    resumed.fit(images, labels, state=state, resume=True)
+    assert resumed.history == whole.history
+    assert resumed.predict_proba(images).equals(whole.predict_proba(images))
+
+
 # averages, batches, what is left behind -------------------------------------------------------------------------------
+
+
+@pytest.mark.gpu
+def test_a_gpu_learns_the_same_however_its_batches_arrive_and_a_processor_predicts_with_it(tmp_path, monkeypatch):
+    task, learned, predicted = VISUAL_SENTIMENT_2021["subtask1"], [], []
+    for name, device in (("beside", "cuda"), ("number", "cuda:0"), ("waiting", "cuda")):
+        if name == "waiting":
+            monkeypatch.setattr("mediaeval.finetune.batches._copied_beside", lambda batches, device: batches)
+        made, images, labels = small(tmp_path / name, batch_size=4, optimiser="sgd", ema=0.5)
+        model = SystemModel(task, "timm", made.settings, {}, seed=0, device=device)
+        model.fit(images, labels, state=tmp_path / f"{name}.safetensors", validation=(images, labels))
+        model.save(tmp_path / f"{name}.model")
+        learned.append(load_file(tmp_path / f"{name}.safetensors"))
+        predicted.append(model.predict_proba(images))
+    for other in learned[1:]:  # kernels that add up in any order differ in the last bits
+        assert all(torch.allclose(learned[0][key].float(), other[key].float(), atol=1e-4) for key in other)
+    here = load_system(tmp_path / "beside.model", task, "cpu").predict_proba(images)
+    np.testing.assert_allclose(here, predicted[0], atol=1e-2)
 
 
 def test_the_average_follows_the_network_and_is_exact_at_rest():
@@ -352,6 +397,16 @@ def test_the_average_follows_the_network_and_is_exact_at_rest():
         if step in (1, 5):
             assert average.network.weight.flatten().tolist() == pytest.approx([1 - left] * 2, abs=1e-5)
     assert average.network.weight.flatten().tolist() == pytest.approx([1, 1], abs=1e-5)
+
+
+def test_counts_are_copied_into_the_average():
+    network = torch.nn.BatchNorm1d(2)
+    average = Average(network, decay=0.5)
+    network(torch.randn(4, 2))
+    average.update(network)
+    assert average.network.num_batches_tracked == 1
+    # keep = min(.5, 2 / 11) of a variance of 1
+    assert torch.allclose(average.network.running_var, 2 / 11 + network.running_var * 9 / 11)
 
 
 def test_one_validation_image_is_scored(tmp_path):

@@ -5,6 +5,7 @@ import math
 import os
 import subprocess
 import sys
+import time
 from dataclasses import fields
 from pathlib import Path
 
@@ -225,6 +226,55 @@ def test_something_is_done_after_every_step_and_none_for_a_loss_that_is_not_fini
     with pytest.raises(ConfigError, match="epoch 1 of 4, batch 3"):
         run_loop(out.with_name("b.safetensors"), loss=lambda rows: next(losses), after_step=lambda: steps.append(1))
     assert len(steps) == 10
+
+
+def test_no_part_of_a_batch_moves_a_weight_when_the_loss_of_another_is_not_finite(out):
+    """The losses of all parts are read at once, after the last part."""
+    w = nn.Linear(1, 1)
+    before = [tensor.clone() for tensor in w.parameters()]
+    small = {"modules": {"w": w}, "optimiser": torch.optim.SGD(w.parameters(), lr=1.0), "weights": w.state_dict}
+    small["parts"] = lambda rows: [(1.0, 0.5), (math.nan, 0.5), (2.0, 0.5)]
+    small["loss"] = lambda factor: w.weight.sum() * factor
+    with pytest.raises(ConfigError, match="the loss became nan in epoch 1 of 4, batch 1; nothing was written"):
+        run_loop(out, **small)
+    assert all(map(torch.equal, before, w.parameters()))
+
+
+# --- written beside the next epoch ---------------------------------------------------------------------------------
+
+
+def test_files_written_beside_the_next_epoch_are_the_same(tmp_path):
+    at_once, beside = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
+    run_loop(at_once, keep_state=True)
+    run_loop(beside, keep_state=True, beside=True)
+    assert at_once.read_bytes() == beside.read_bytes()
+    states = [torch.load(file.with_suffix(".training"), weights_only=True) for file in (at_once, beside)]
+    assert same(*(state["modules"]["network"] for state in states))
+    assert states[0]["history"] == states[1]["history"]
+
+
+def test_what_is_killed_while_it_is_written_beside_is_resumed_to_the_same(tmp_path, monkeypatch):
+    """The files hold the epoch that ended, though the next one has changed the weights before they were written."""
+    whole, out = tmp_path / "whole.safetensors", tmp_path / "parts.safetensors"
+    run_loop(whole)
+    write = loop_module.write_weights
+    monkeypatch.setattr(loop_module, "write_weights", lambda *given: (time.sleep(0.05), write(*given)))
+    with pytest.raises(Killed):
+        run_loop(out, beside=True, die_at=(2, 3))
+    assert about(out)["epoch"] == "1"
+    run_loop(out, resume=True, beside=True)
+    assert out.read_bytes() == whole.read_bytes()
+
+
+def test_a_full_disk_beside_the_next_epoch_is_raised(out, monkeypatch):
+    def full(*arguments):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(loop_module, "write_state", full)
+    for epochs in (1, 3):  # on leaving, and by the next epoch
+        with pytest.raises(OSError, match="No space left"):
+            run_loop(out, epochs=epochs, beside=True)
+        assert not out.exists()
 
 
 # --- killed and resumed --------------------------------------------------------------------------------------------
