@@ -2,21 +2,20 @@
 
 import os
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from threading import local
 
 import numpy as np
 import pandas as pd
-from PIL import Image
 
 from mediaeval.batches import map_ahead, padded
 from mediaeval.data.dataset import Dataset
-from mediaeval.data.images import decode, read_image
+from mediaeval.data.images import read_image
 from mediaeval.errors import FeaturesError, ImageError
 from mediaeval.features.feature_extractor import FeatureExtractor
+from mediaeval.features.preparing import Preparer, Task, prepare_all, processes_pay
 from mediaeval.features.store import FeatureFile, FeatureStore, image_key, view_key
 
 
@@ -70,11 +69,11 @@ def extract(
     """
     contents: dict[str, str] = {}
     failures: dict[str, str] = {}
-    for image_id in dataset.ids:
-        try:
-            contents[image_id], _ = read_image(dataset.image_paths[image_id])
-        except ImageError as error:
-            failures[image_id] = str(error)
+    for image_id, found in map_ahead(lambda i: _digest(dataset.image_paths[i]), dataset.ids, workers or _processors()):
+        if isinstance(found, ImageError):
+            failures[image_id] = str(found)
+        else:
+            contents[image_id] = found
 
     everyone = {n.name: n for n in [*networks, *(n.source for n in networks if n.source)]}
     files = {n.name: store.open(n.name, {**n.identity, "view": "plain"}, n.width) for n in everyone.values()}
@@ -83,15 +82,32 @@ def extract(
     plan = _Plan(networks, files, view_files, contents, frozenset(view_ids), views)
     todo, lacking = plan.lacking()
     networks = [n.built() if n.name in lacking else n for n in networks]  # what is stored needs no network
+    everyone = {n.name: n for n in [*(n.source for n in networks if n.source), *networks]}
     plan = _Plan(networks, files, view_files, contents, frozenset(view_ids), views)
     batches = _Batches()
-    arrays = _prepare_all(dataset, contents, todo, plan, seed, workers or os.cpu_count() or 1)
-    for done, (image_id, prepared) in enumerate(arrays, start=1):
+    computing = [n for n in everyone.values() if n.name in lacking]
+    jobs: dict[str, list[_Job]] = {}  # of the images that are being prepared
+
+    def task(image_id: str) -> Task:
+        jobs[image_id] = plan.of_image(image_id)
+        wanted = tuple((job.network.name, job.view) for job in jobs[image_id])
+        return Task(image_id, dataset.image_paths[image_id], contents[image_id], wanted)
+
+    arrays = prepare_all(
+        Preparer.of([n for n in computing if not n.source], seed),
+        map(task, todo),
+        len(todo),
+        processes=processes_pay(computing),
+        workers=workers,
+    )
+    for done, (prepared_task, prepared) in enumerate(arrays, start=1):
+        image_id = prepared_task.image_id
         if isinstance(prepared, str):
             failures[image_id] = prepared
         else:
-            for job, array in prepared:
+            for job, array in zip(jobs[image_id], prepared, strict=True):
                 batches.add(job, array)
+        del jobs[image_id]
         on_image(done, len(todo))
     batches.flush()
     for file in (*files.values(), *view_files.values()):
@@ -111,6 +127,17 @@ def extract(
     for network in networks:
         network.notes.clear()
     return Features(contents, failures, files, view_files, batches.computed, notes)
+
+
+def _processors() -> int:
+    return os.cpu_count() or 1
+
+
+def _digest(path: Path) -> str | ImageError:
+    try:
+        return read_image(path)[0]
+    except ImageError as error:
+        return error
 
 
 def _open_view_files(networks: Iterable[FeatureExtractor], store: FeatureStore, seed: int) -> dict[str, FeatureFile]:
@@ -194,54 +221,6 @@ class _Plan:
                     jobs[lacking.name, view] = _Job(lacking, files[lacking.name], view, key)
                     lacking = lacking.source
         return list(jobs.values())
-
-
-def _prepare_all(
-    dataset: Dataset, contents: dict[str, str], todo: Sequence[str], plan: _Plan, seed: int, workers: int
-) -> Iterator[tuple[str, list[tuple[_Job, np.ndarray]] | str]]:
-    """Return pairs of an image id and its prepared arrays, or why there are none, in the order of `todo`."""
-    thread = local()
-
-    def view_of(image: Image.Image, image_id: str, view: int) -> Image.Image:
-        from mediaeval.features.augment import Augmenter
-
-        if not hasattr(thread, "augmenter"):
-            thread.augmenter = Augmenter()
-        drawn: Image.Image = thread.augmenter.view(image, seed, image_id, view)
-        return drawn
-
-    def prepare(image_id: str) -> list[tuple[_Job, np.ndarray]] | str:
-        prepared = []
-        try:
-            content, data = read_image(dataset.image_paths[image_id])
-            if content != contents[image_id]:  # else its vector would be stored under the bytes before
-                return "the file was changed while features were computed"
-            images: dict[tuple[str, int], Image.Image] = {}
-            for job in plan.of_image(image_id):
-                if job.network.from_bytes:
-                    prepared.append((job, job.network.prepare(data)))
-                    continue
-                decoder, view = job.network.decoder, job.view
-                if (decoder, 0) not in images:
-                    images[decoder, 0] = _decoded(data, decoder)
-                if (decoder, view) not in images:
-                    images[decoder, view] = view_of(images[decoder, 0], image_id, view)
-                prepared.append((job, job.network.prepare(images[decoder, view])))
-        except ImageError as error:
-            return str(error)
-        except MemoryError:
-            return "there is not enough memory to prepare the image; close other programs, or leave it out"
-        return prepared
-
-    return map_ahead(prepare, todo, workers)
-
-
-def _decoded(data: bytes, decoder: str) -> Image.Image:
-    if decoder == "opencv":
-        from mediaeval.data.opencv import decode_by_opencv
-
-        return decode_by_opencv(data)
-    return decode(data, scaled=decoder == "scaled")
 
 
 class _Batches:

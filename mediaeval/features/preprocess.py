@@ -17,6 +17,23 @@ from mediaeval.features.windows import FILTERS, centre_box, windows
 
 
 @dataclass(frozen=True)
+class Pixels:
+    """The first two steps. Equal ones see the same pixels, so that these are made once for several networks."""
+
+    resize: int
+    crop: int
+    interpolation: str
+    squash: bool
+
+    def __call__(self, image: Image.Image) -> np.ndarray:
+        """Return an upright RGB image resized and cropped, uint8 (crop, crop, 3)."""
+        (crop,) = windows(
+            image, self.resize, self.interpolation, self.squash, lambda size: [centre_box(size, self.crop)]
+        )
+        return np.asarray(crop)
+
+
+@dataclass(frozen=True)
 class Preprocessing:
     """The steps and their numbers.
 
@@ -34,12 +51,10 @@ class Preprocessing:
     std: tuple[float, float, float]
     squash: bool = False
 
-    def pixels(self, image: Image.Image) -> np.ndarray:
-        """Return an upright RGB image resized and cropped, uint8 (crop, crop, 3)."""
-        (crop,) = windows(
-            image, self.resize, self.interpolation, self.squash, lambda size: [centre_box(size, self.crop)]
-        )
-        return np.asarray(crop)
+    @property
+    def pixels(self) -> Pixels:
+        """What resizes and crops an upright RGB image."""
+        return Pixels(self.resize, self.crop, self.interpolation, self.squash)
 
     def to_dict(self) -> dict[str, Any]:
         """Return what `from_dict` reads, JSON."""

@@ -19,10 +19,12 @@ LEAVES = {
     "mediaeval.settings",
     "mediaeval.tasks",
     "mediaeval.toml_text",
+    "mediaeval.workers",
 }
 MAY_IMPORT = {
     "submission": set(),
     "mediaeval.batches": set(),
+    "mediaeval.workers": {"mediaeval.batches"},
     "mediaeval.errors": {"submission"},
     "mediaeval.files": {"submission"},
     "mediaeval.remembered": {"mediaeval.files"},

@@ -5,6 +5,8 @@ They were trained on other labels than objects: adjective-noun pairs, such as "h
 blobs fc7 and prob of DeepSentiBank's own script.
 """
 
+from functools import partial
+
 import cv2
 import numpy as np
 from PIL import Image
@@ -55,7 +57,7 @@ def build(name: str, extractor: ExtractorConfig, engine: Engine, networks: Netwo
         "preprocessing": f"opencv {cv2.__version__} bilinear to {SQUASHED}², middle of {SIDE}², BGR minus {mean}",
         "decoder": DECODER,
     }
-    return network_of(name, identity, compiled, lambda image: prepared(image, mean), side=SQUASHED)
+    return network_of(name, identity, compiled, partial(prepared, mean=mean), side=SQUASHED)
 
 
 def prepared(image: Image.Image, mean: tuple[float, float, float] = MEAN) -> np.ndarray:

@@ -28,9 +28,6 @@ def build(name: str, extractor: ExtractorConfig, engine: Engine, networks: Netwo
         load_into(network, path, f"extractor '{name}'", head="fc")
         return ModuleSpec(network, np.zeros((3, SIDE, SIDE), np.float32), {})
 
-    def prepare(image: Image.Image) -> np.ndarray:
-        return normalise(resize(np.asarray(image), SIDE))
-
     compiled = engine.load(name, {"kind": extractor.kind, "weights": digest}, make)
     identity = {
         **identity_of(extractor, compiled.engine),
@@ -38,4 +35,9 @@ def build(name: str, extractor: ExtractorConfig, engine: Engine, networks: Netwo
         "preprocessing": f"TensorFlow 1 bilinear to {SIDE}², (x - 128) / 128",
         "decoder": DECODER,
     }
-    return network_of(name, identity, compiled, prepare, SIDE)
+    return network_of(name, identity, compiled, prepared, SIDE)
+
+
+def prepared(image: Image.Image) -> np.ndarray:
+    """Return an upright RGB image as TensorFlow 1 resized it, about -1..1, float32 (3, 299, 299)."""
+    return normalise(resize(np.asarray(image), SIDE))

@@ -31,9 +31,6 @@ def build(name: str, extractor: ExtractorConfig, engine: Engine, networks: Netwo
         example = np.zeros((SQUASHED, SQUASHED, 3), np.uint8)
         return ModuleSpec(resnet152.OfSquares(network, CROP, crops), example, {})
 
-    def prepare(image: Image.Image) -> np.ndarray:
-        return cv2.resize(np.asarray(image), (SQUASHED, SQUASHED), interpolation=cv2.INTER_LINEAR)
-
     compiled = engine.load(name, {"kind": extractor.kind, "crops": crops, "weights": digest}, make)
     identity = {
         **identity_of(extractor, compiled.engine),
@@ -41,4 +38,9 @@ def build(name: str, extractor: ExtractorConfig, engine: Engine, networks: Netwo
         "preprocessing": f"opencv {cv2.__version__} bilinear to {SQUASHED}², {crops} of {CROP}², 0..255",
         "decoder": DECODER,
     }
-    return network_of(name, identity, compiled, prepare, SQUASHED)
+    return network_of(name, identity, compiled, squashed, SQUASHED)
+
+
+def squashed(image: Image.Image) -> np.ndarray:
+    """Return an upright RGB image at 256 × 256 pixels, whatever its shape, uint8."""
+    return cv2.resize(np.asarray(image), (SQUASHED, SQUASHED), interpolation=cv2.INTER_LINEAR)

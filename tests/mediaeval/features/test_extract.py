@@ -221,7 +221,7 @@ def sized(name: str, side: int | None) -> FeatureExtractor:
 
 
 def test_a_scaled_picture_is_decoded_once_for_all_who_take_it(large, tmp_path, monkeypatch):
-    from mediaeval.features import extract as module
+    from mediaeval.features import preparing as module
 
     decoded, decode = [], module.decode
     monkeypatch.setattr(module, "decode", lambda data, scaled: decoded.append(scaled) or decode(data, scaled=scaled))
