@@ -31,7 +31,7 @@ from mediaeval.seeding import seeded
 from mediaeval.training.step import take_step
 
 N_LABELS = 3
-FILES = 128  # drawn images; an image of a training is one of them
+FILES = 128  # drawn images at most; an image of a training is one of them
 HEADER = (
     "| fine-tuning | images/s | the step, images on the GPU | ratio | waiting for images | seconds in all |",
     "|---|---|---|---|---|---|",
@@ -77,9 +77,9 @@ class Clock:
 
 
 def draw(folder: Path, n_images: int) -> Images:
-    """Draw FILES JPEGs of 400 × 300 pixels, and return `n_images` ids of them."""
+    """Draw JPEGs of 400 × 300 pixels, at most FILES, and return `n_images` ids of them."""
     rng = np.random.default_rng(0)
-    for k in range(FILES):
+    for k in range(min(FILES, n_images)):
         coarse = Image.fromarray(rng.integers(0, 256, (30, 40, 3), dtype=np.uint8))
         coarse.resize((400, 300), Image.Resampling.BICUBIC).save(folder / f"{k}.jpg", quality=90)
     paths = {f"i{k}": folder / f"{k % FILES}.jpg" for k in range(n_images)}

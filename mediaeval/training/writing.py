@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+import torch
 from torch import Tensor
 
 
@@ -45,10 +46,17 @@ class Writer:
 def copied(value: Any) -> Any:
     """Return dictionaries and lists with all tensors in them as copies in the main memory.
 
-    The next steps of a training change the tensors themselves.
+    The next steps of a training change the tensors themselves. A GPU is waited for once.
     """
+    copy = _copied(value)
+    if torch.cuda.is_initialized():
+        torch.cuda.current_stream().synchronize()
+    return copy
+
+
+def _copied(value: Any) -> Any:
     if isinstance(value, Tensor):
-        return value.detach().to("cpu", copy=True)
+        return value.detach().to("cpu", copy=True, non_blocking=True)
     if isinstance(value, Mapping):
-        return {key: copied(item) for key, item in value.items()}
-    return [copied(item) for item in value] if isinstance(value, list) else value
+        return {key: _copied(item) for key, item in value.items()}
+    return [_copied(item) for item in value] if isinstance(value, list) else value
