@@ -106,6 +106,8 @@ def resolve_device(device: str, setting: str = "--device") -> str:
         _warn_once(found.reason if found.names else f"the processor computes, not a GPU: {found.reason}")
     if not found.names:
         return "cpu"
+    # so that products on several streams at once are the same bytes each time; read when the first one is computed
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     return _numbered(int(device[5:]), found, setting) if ":" in device else "cuda"
 
 

@@ -56,6 +56,10 @@ class Head(BaseEstimator):
         check_is_fitted(self)
         return in_chunks(self._outputs, usable_features(self, X, reset=False))
 
+    def gpu(self) -> str:
+        """Return the GPU on which it is fitted, `cuda` or `cuda:N`, and can be beside others; "" for a processor."""
+        return ""
+
     def state(self) -> dict[str, np.ndarray]:
         """Return everything fitted as named arrays, for `load_state` and safetensors; see `state.py`."""
         check_is_fitted(self)

@@ -10,6 +10,7 @@ images.
 """
 
 from collections.abc import Callable, Hashable, Sequence
+from functools import partial
 
 import numpy as np
 from sklearn.base import clone
@@ -17,6 +18,7 @@ from sklearn.base import clone
 from mediaeval.classifiers.base import Classifier
 from mediaeval.classifiers.regressor import Regressor
 from mediaeval.classifiers.scaling import BlockScaler
+from mediaeval.classifiers.side_by_side import GoOn, in_turn, side_by_side
 from mediaeval.errors import DatasetError
 
 
@@ -76,7 +78,8 @@ def out_of_fold(
     scaler          fitted anew on each fold's training images; None: features are left as they are
     on_fold         called as `on_fold(done, total)` after each fold
 
-    Columns are the labels, or the sorted class names. Raises DatasetError if there are fewer than two groups.
+    Columns are the labels, or the sorted class names. Estimators that are fitted on a GPU are fitted side by side.
+    Raises DatasetError if there are fewer than two groups.
     """
     X, Y = np.asarray(X), np.asarray(Y)
     assert len(X) == len(Y) == len(groups), f"{len(X)} vectors, {len(Y)} targets and {len(groups)} groups"
@@ -84,7 +87,10 @@ def out_of_fold(
     P = np.zeros((len(X), len(classes)))
     fold = assign_folds(groups, folds, rng)
     n_folds = int(fold.max()) + 1
-    for k in range(n_folds):
+    estimators = [make_estimator() for _ in range(n_folds)]
+
+    def predicted(k: int, go_on: GoOn) -> np.ndarray:
+        """Return what fold k's estimator, once fitted, answers for the images held out."""
         held = fold == k
         train, test = X[~held], X[held]
         augmented = None if views is None else views[~held]
@@ -93,11 +99,19 @@ def out_of_fold(
             train, test = fitted.transform(train), fitted.transform(test)
             augmented = None if augmented is None else fitted.transform_views(augmented)
         inner = [group for group, held_out in zip(groups, held, strict=True) if not held_out]
-        model = make_estimator().fit(train, Y[~held], views=augmented, groups=inner)
+        model = estimators[k].fit(train, Y[~held], views=augmented, groups=inner, on_epoch=lambda _: go_on())
         if isinstance(model, Regressor):
-            P[held] = model.outputs(test)
-        else:  # a class that a fold's training images lack keeps probability 0
-            P[np.ix_(held, np.searchsorted(classes, model.classes_))] = model.predict_proba(test)
+            return model.outputs(test)
+        # a class that a fold's training images lack keeps probability 0
+        P_held = np.zeros((len(test), len(classes)))
+        P_held[:, np.searchsorted(classes, model.classes_)] = model.predict_proba(test)
+        return P_held
+
+    works = [partial(predicted, k) for k in range(n_folds)]
+    gpu = estimators[0].gpu()
+    answers = (done.result() for done in side_by_side(works, gpu)) if gpu else in_turn(works)
+    for k, of_held in enumerate(answers):
+        P[fold == k] = of_held
         on_fold(k + 1, n_folds)
     return P
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from mediaeval.classifiers.epochs import Epochs, Examples, GraphedEpochs, PlainEpochs
 from mediaeval.classifiers.first_layer import HeadNetwork, choose_dtype, takes_tf32
-from mediaeval.classifiers.graphs import captured, new_stream, on_stream
+from mediaeval.classifiers.graphs import LOCK, captured, new_stream, on_stream
 from mediaeval.classifiers.head import Head, HistoryRow, OnEpoch
 from mediaeval.classifiers.inputs import CHUNK, chunks, usable_features
 from mediaeval.classifiers.span import Span
@@ -77,6 +77,11 @@ class TorchHead(Head):
     def _answer(self, output: Tensor) -> np.ndarray:
         """Return the answers of a network's output, float64 (B, n_targets)."""
         raise NotImplementedError
+
+    def gpu(self) -> str:
+        """See `Head.gpu`."""
+        device = resolve_device(self.device, "classifier.device")
+        return "" if device == "cpu" else device
 
     def lr_at(self, epoch: int) -> float:
         """Return the learning rate of `epoch`, counted from 0.
@@ -146,7 +151,7 @@ class TorchHead(Head):
 
     def _new_network(self, seed: int, n_features: int, n_labels: int) -> HeadNetwork:
         # PyTorch's default initialisation of Linear, drawn on the CPU whatever the device
-        with seeded(seed, torch.device("cpu")):
+        with LOCK, seeded(seed, torch.device("cpu")):  # the generator is one for all threads
             try:
                 return self._build(n_features, n_labels)
             except (RuntimeError, MemoryError) as error:  # what PyTorch's allocator raises

@@ -29,7 +29,7 @@ from mediaeval.steps.out_of_fold import (
 from mediaeval.steps.plots import plot_confusion, plot_curves
 from mediaeval.steps.scoring import Answered, own_metric, score, value
 from mediaeval.steps.tables import answered, decide
-from mediaeval.steps.trainers import SubtaskTrainer, fold_file
+from mediaeval.steps.trainers import Fit, SubtaskTrainer, fold_file
 from mediaeval.steps.training_data import TrainingData
 from mediaeval.steps.tuning import tuned
 from mediaeval.steps.validation import validation_warnings
@@ -147,6 +147,7 @@ def fit_subtask(
     """
     task, labels, settings = data.task, data.labels, config.subtask(data.task.name)
     train_ids, val_ids, all_ids = data.ids("train"), data.ids("val"), list(labels.index)
+    trainer.prepare(fits_of(data, refit=refit))
     model = trainer.fit(train_ids, FIT, val_ids)
     probabilities = model.predict_proba(data.images(val_ids))
     held_out = _HeldOut.predicted(data, trainer, model, probabilities) if data.folds is not None else None
@@ -174,6 +175,18 @@ def fit_subtask(
         n_train=len(train_ids),
         out_of_fold=held_out.scored(data, settings.threshold, n_new) if held_out else None,
     )
+
+
+def fits_of(data: TrainingData, *, refit: bool) -> list[Fit]:
+    """Return the fits that `fit_subtask` asks its trainer for, whatever comes out of them."""
+    val_ids = data.ids("val")
+    fits = [Fit(data.ids("train"), FIT, val_ids)]
+    if data.folds is not None:
+        of_each = [(k, data.folds == k) for k in range(int(data.folds.max()) + 1)]
+        ids = data.folds.index
+        # the split's model stands for the fold that is the validation side
+        fits += [Fit(list(ids[~held]), fold_file(k)) for k, held in of_each if set(ids[held]) != set(val_ids)]
+    return fits + ([Fit(list(data.labels.index), REFIT)] if refit else [])
 
 
 def _tuned_thresholds(

@@ -15,13 +15,13 @@ from mediaeval.finetune.recipe import resolve_precision
 from mediaeval.records import SubtaskRecord
 from mediaeval.runs import RunFolder
 from mediaeval.steps.chosen_features import with_chosen_features
-from mediaeval.steps.fitting import TrainedSubtask, fit_subtask
+from mediaeval.steps.fitting import TrainedSubtask, fit_subtask, fits_of
 from mediaeval.steps.frozen import with_frozen_score
 from mediaeval.steps.prepare import build_networks, resolve_config_engine
 from mediaeval.steps.run_config import read_config
 from mediaeval.steps.run_writer import RunWriter, require_room
 from mediaeval.steps.split import given_groups
-from mediaeval.steps.trainers import FeatureTrainer, SubtaskTrainer, SystemTrainer, forget_training
+from mediaeval.steps.trainers import FeatureTrainer, SubtaskTrainer, SystemTrainer, forget_training, prepare_all
 from mediaeval.steps.training_data import prepare_training
 
 logger = logging.getLogger(__name__)
@@ -67,6 +67,12 @@ def train(
         writer = RunWriter(run, config, subtasks, dataset, prepared.features, networks, prepared.sides, command)
         writer.require_same_inputs()
         n_new = _test_images(config) if prepared.folds is not None else None
+        on_features = {
+            name: FeatureTrainer(prepared.of_subtask(name), config, device)
+            for name in subtasks
+            if config.subtask(name).classifier
+        }
+        prepare_all([(one, fits_of(one.data, refit=refit)) for one in on_features.values()])
         results = []
         for name in subtasks:
             data = prepared.of_subtask(name)
@@ -75,7 +81,7 @@ def train(
                     data, config, device, run.training(name), replace=replace, resume=resume
                 )
             else:
-                trainer = FeatureTrainer(data, config, device)
+                trainer = on_features[name]
             trained = fit_subtask(data, config, trainer, refit=refit, n_new=n_new)
             writer.write(trained)
             trainer.finish()

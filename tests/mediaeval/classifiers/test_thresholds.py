@@ -86,7 +86,10 @@ class Recorder:
 
     fitted: list = []  # noqa: RUF012
 
-    def fit(self, X, y, *, views=None, groups=None):
+    def gpu(self):
+        return ""
+
+    def fit(self, X, y, *, views=None, groups=None, on_epoch=None):
         self.seen = set(X[:, 0])
         self.views = views
         self.classes_ = np.arange(y.shape[1]) if y.ndim == 2 else np.unique(y)
