@@ -121,7 +121,7 @@ def extract_features(
     use       names of extractors: those of `mediaeval ls extractors`, or of `settings`; "auto": the strongest at hand
     settings  a file like mediaeval.toml; without one, mediaeval.toml in the current folder, if there is one
     engine    auto, torch, torch-mixed, torch-fp16, openvino, openvino-mixed or openvino-bf16
-    device    auto, cpu or cuda
+    device    auto, cpu, cuda or cuda:N
     skip_bad  leave out images that cannot be decoded; otherwise they are an error that names them all
 
     `features["handcrafted"]` is one extractor's block; `features.to_numpy()` is the matrix that classifiers take.

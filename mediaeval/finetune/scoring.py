@@ -33,9 +33,7 @@ def scores_on_device(network: nn.Module, pixels: np.ndarray, vectors: np.ndarray
     size = eval_batch(device)
 
     def batch(rows: np.ndarray, start: int) -> Tensor:
-        given = torch.from_numpy(padded(rows[start : start + size], size))
-        given = given.pin_memory() if device.type == "cuda" else given
-        return given.to(device, non_blocking=True)
+        return torch.from_numpy(padded(rows[start : start + size], size)).to(device, non_blocking=True)
 
     found = []
     with torch.inference_mode():

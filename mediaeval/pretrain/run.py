@@ -26,7 +26,7 @@ def pretrain(
     """Train a network on a folder of features, write its weights to `out`, a .safetensors file; return the history.
 
     network   a name in PRETRAINERS; its objective documents what the history has beside epoch, lr and loss
-    device    "cpu", "cuda", or "auto": cuda if there is one
+    device    "cpu", "cuda", "cuda:N", or "auto": cuda if there is one
     settings  those of the network's settings class; the others have their defaults
 
     Raises ConfigError before anything is read, with all problems at once, for settings that do not fit and a file that

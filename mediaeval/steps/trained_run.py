@@ -83,7 +83,7 @@ class TrainedRun:
         checked: bool = True,
         part_of: tuple[str, ...] = (),
     ) -> "TrainedRun":
-        """Open a run folder of a task. `device`: auto, cpu or cuda, where its networks and models compute.
+        """Open a run folder of a task. `device`: auto, cpu, cuda or cuda:N, where its networks and models compute.
 
         Raises RunFolderError for a run that is half written, is of another task, holds no subtask of the task, has
         records that do not fit the task or is part of itself, or, when `checked`, whose files are not those that were
