@@ -1,6 +1,7 @@
 """Datasets: `images/<id>.jpg` and a CSV, a folder of images alone as a test set, or a folder for each class."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -35,6 +36,12 @@ class Dataset:
     def subtasks(self) -> tuple[str, ...]:
         """The subtasks this dataset is labelled for, in the task's order."""
         return tuple(name for name in self.task.names if name in self.table.labels) if self.task and self.table else ()
+
+    def some(self, ids: Sequence[str]) -> "Dataset":
+        """Return the dataset of `ids` alone, in that order."""
+        paths = {image_id: self.image_paths[image_id] for image_id in ids}
+        missing = tuple(image_id for image_id in self.missing if image_id in paths)
+        return replace(self, ids=tuple(ids), image_paths=paths, missing=missing)
 
     def labels(self, subtask: str) -> pd.DataFrame:
         """Return the labels of one subtask as 0/1 int8, ids × `Subtask.labels`; of scores float64, ids × headings.

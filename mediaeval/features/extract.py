@@ -1,6 +1,7 @@
 """From image files to stored vectors: each image is decoded once for all networks, nothing stored is computed again."""
 
 import os
+import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from mediaeval.batches import map_ahead, padded
 from mediaeval.data.dataset import Dataset
 from mediaeval.data.images import read_image
 from mediaeval.errors import FeaturesError, ImageError
+from mediaeval.features.bill import Bill
 from mediaeval.features.feature_extractor import FeatureExtractor
 from mediaeval.features.preparing import Preparer, Task, prepare_all, processes_pay
 from mediaeval.features.store import FeatureFile, FeatureStore, image_key, view_key
@@ -29,6 +31,7 @@ class Features:
     view_files: dict[str, FeatureFile] = field(repr=False)  # extractor name → augmented views
     computed: dict[str, int]  # extractor name → vectors that were not in the store
     notes: dict[str, Counter[str]] = field(default_factory=dict, repr=False)  # extractor name → its `notes` of these
+    bill: Bill = field(default_factory=Bill)  # what these cost
 
     def block(self, name: str, ids: Sequence[str]) -> pd.DataFrame:
         """Return the features of one extractor, float32: ids × width."""
@@ -67,6 +70,7 @@ def extract(
     others do not change. What a network reads from another (R for S, say) is computed and stored once, whoever asks
     for it.
     """
+    begun = time.monotonic()
     contents: dict[str, str] = {}
     failures: dict[str, str] = {}
     for image_id, found in map_ahead(lambda i: _digest(dataset.image_paths[i]), dataset.ids, workers or _processors()):
@@ -81,8 +85,12 @@ def extract(
 
     plan = _Plan(networks, files, view_files, contents, frozenset(view_ids), views)
     todo, lacking = plan.lacking()
+    n_found = _vectors_found(files, view_files, contents, view_ids, views)
+    doubles = sum(file.doubles for file in (*files.values(), *view_files.values()))
+    building = time.monotonic()
     networks = [n.built() if n.name in lacking else n for n in networks]  # what is stored needs no network
     everyone = {n.name: n for n in [*(n.source for n in networks if n.source), *networks]}
+    start_seconds = time.monotonic() - building
     plan = _Plan(networks, files, view_files, contents, frozenset(view_ids), views)
     batches = _Batches()
     computing = [n for n in everyone.values() if n.name in lacking]
@@ -126,7 +134,30 @@ def extract(
     notes = {n.name: Counter(n.notes) for n in networks}
     for network in networks:
         network.notes.clear()
-    return Features(contents, failures, files, view_files, batches.computed, notes)
+    bill = Bill(
+        images=len(dataset.ids),
+        failed=len(failures),
+        decoded=len(todo),
+        found=n_found,
+        computed=batches.computed.total(),
+        twice=sum(file.doubles for file in (*files.values(), *view_files.values())) - doubles,
+        start_seconds=start_seconds,
+        work_seconds=time.monotonic() - begun - start_seconds,
+    )
+    return Features(contents, failures, files, view_files, batches.computed, notes, bill)
+
+
+def _vectors_found(
+    files: dict[str, FeatureFile],
+    view_files: dict[str, FeatureFile],
+    contents: dict[str, str],
+    view_ids: Sequence[str],
+    views: int,
+) -> int:
+    """Return how many of the vectors that are needed are stored, each counted once however many ids share it."""
+    plain = [image_key(content) for content in dict.fromkeys(contents.values())]
+    drawn = [view_key(contents[i], i, view) for i in view_ids if i in contents for view in range(1, views + 1)]
+    return sum(file.count(plain) for file in files.values()) + sum(file.count(drawn) for file in view_files.values())
 
 
 def _processors() -> int:

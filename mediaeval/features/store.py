@@ -85,6 +85,7 @@ class FeatureFile:
 
     def _forget(self) -> None:
         self._read = 0  # records read so far
+        self._sound = 0  # of these, undamaged ones
         self._keys = np.zeros(0, "S32")  # of the undamaged ones, sorted: a dictionary would take six times the memory
         self._rows = np.zeros(0, np.int64)  # the record of each key
         self._data: np.memmap | None = None
@@ -113,6 +114,7 @@ class FeatureFile:
                     new_keys += record[:32]
                     new_rows.append(row)
         self._read = whole
+        self._sound += len(new_rows)
         keys = np.append(self._keys, np.frombuffer(new_keys, "S32"))
         rows = np.append(self._rows, np.frombuffer(new_rows, "q"))
         order = np.argsort(keys, kind="stable")
@@ -129,6 +131,15 @@ class FeatureFile:
 
     def __len__(self) -> int:
         return len(self._keys)
+
+    @property
+    def doubles(self) -> int:
+        """How many undamaged records hold a vector that another one holds too: two processes computed it."""
+        return self._sound - len(self._keys)
+
+    def count(self, keys: Sequence[bytes]) -> int:
+        """Return how many of `keys` are stored."""
+        return int((self._places(keys) >= 0).sum())
 
     def _places(self, keys: Sequence[bytes]) -> np.ndarray:
         """Return where in `_keys` each of `keys` is, -1 for one that is absent; int (n_keys,)."""

@@ -13,20 +13,9 @@ from mediaeval.features.feature_extractor import FeatureExtractor, decoded_by
 from mediaeval.features.store import FeatureStore
 from submission.visual_sentiment import VISUAL_SENTIMENT_2021 as TASK
 from tests.conftest import picture
+from tests.mediaeval.features.fake_network import average_colour
 
 pytestmark = pytest.mark.integration
-
-
-def average_colour(name: str = "colours", **identity) -> FeatureExtractor:
-    """A fake network: the mean of each channel, 0..255."""
-    identity = {"kind": "fake", "name": name} | identity
-    return FeatureExtractor(
-        name,
-        identity,
-        3,
-        prepare=lambda image: np.asarray(image.resize((8, 8)), np.float32),
-        forward=lambda batch: batch.mean(axis=(1, 2)),
-    )
 
 
 def direct(dataset, image_id: str) -> np.ndarray:
