@@ -33,9 +33,9 @@ import numpy as np
 import torch
 from sklearn.metrics import f1_score
 from torch import nn
-from torch.utils.data import DataLoader, TensorDataset
 
 from benchmarks.table import HEAD, row
+from benchmarks.yardstick import plain_heads
 from mediaeval.classifiers import make_classifier
 from mediaeval.classifiers.training import TorchClassifier
 
@@ -49,46 +49,24 @@ WORKS = {
 }
 
 
-def draw(n_labels: int, several: bool, length: float, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Return features, float32 (n, N_FEATURES), and targets as classifiers take them, with those of images held out.
+def draw(
+    n_labels: int,
+    several: bool,
+    length: float,
+    seed: int = 0,
+    n: int = N_IMAGES + N_HELD_OUT,
+    n_features: int = N_FEATURES,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return features, float32 (n, n_features), and targets as classifiers take them, with those of images held out.
 
     Each label has a direction of length `length` per feature, and an image is the sum of its labels' directions and
     noise of standard deviation 1 per feature. The lengths are so small that a few epochs learn something, not all.
     """
     rng = np.random.default_rng(seed)
-    n = N_IMAGES + N_HELD_OUT
     Y = rng.random((n, n_labels)) < 0.3 if several else np.eye(n_labels, dtype=bool)[rng.integers(n_labels, size=n)]
-    X = rng.standard_normal((n, N_FEATURES), dtype=np.float32)
-    X += length * Y.astype(np.float32) @ rng.standard_normal((n_labels, N_FEATURES), dtype=np.float32)
+    X = rng.standard_normal((n, n_features), dtype=np.float32)
+    X += length * Y.astype(np.float32) @ rng.standard_normal((n_labels, n_features), dtype=np.float32)
     return X, Y.astype(int) if several else Y.argmax(axis=1)
-
-
-def yardstick(classifier: TorchClassifier, X: np.ndarray, T: np.ndarray, epochs: int) -> tuple[nn.Module, float]:
-    """Train as one would without a toolkit; return the network and the seconds per epoch.
-
-    Network and loss are those of the classifier, so that only the loop differs.
-    """
-    seed = classifier.random_state
-    network = classifier._new_network(seed, X.shape[1], T.shape[1])
-    torch.manual_seed(seed)
-    loader = DataLoader(
-        TensorDataset(torch.from_numpy(X), torch.from_numpy(T)),
-        batch_size=classifier.batch_size,
-        shuffle=True,
-        num_workers=2,
-        persistent_workers=True,
-    )
-    optimiser = torch.optim.Adam(network.parameters(), lr=classifier.lr)
-    network.train()
-    ends = []
-    for _ in range(epochs):
-        for x, t in loader:
-            optimiser.zero_grad()
-            log_p, log_not_p = network(x)
-            classifier._losses(log_p, log_not_p, t).mean().backward()
-            optimiser.step()
-        ends.append(time.perf_counter())
-    return network.eval(), (ends[-1] - ends[0]) / (epochs - 1)
 
 
 def ours(classifier: TorchClassifier, X: np.ndarray, y: np.ndarray) -> float:
@@ -115,7 +93,7 @@ def measure(title: str, runs: int, epochs: int) -> None:
     for seed in range(runs):
         classifier = make_classifier(name, params, random_state=seed)
         own.append(ours(classifier, X[train], y[train]))
-        network, seconds = yardstick(classifier, X[train], classifier._encode(y[train]), epochs)
+        network, seconds = plain_heads(classifier, X[train], classifier._encode(y[train]), epochs)
         theirs.append(seconds)
         decisions.append((classifier.predict(X[held_out]), decide_by(classifier, network, X[held_out])))
     scores = (

@@ -1,15 +1,18 @@
-"""Today's careful pipeline, to compare with: timm in eager float32, Pillow, DataLoader, albumentations.
+"""Today's careful pipelines, to compare with: timm in eager float32, Pillow, DataLoader, albumentations; a plain loop.
 
     python -m benchmarks.yardstick IMAGES WEIGHTS OUT [--views K] [--images N]
 
 Each network reads the images by itself, in a DataLoader with 2 workers and batches of 32, with its library's own
 transform: what participants' repositories do, with the usual care (inference mode, no gradient, one tensor as output).
 With `--views` each image is augmented K times instead, by the four operations of `mediaeval.features.augment`.
+
+`plain_heads` is the usual loop that trains a head on features.
 """
 
 import argparse
 import os
 import random
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +25,9 @@ import torch
 import torchvision
 from PIL import Image
 from safetensors.torch import load_file
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, TensorDataset
+
+from mediaeval.classifiers.training import TorchClassifier
 
 WORKERS, BATCH = 2, 32
 
@@ -87,6 +92,53 @@ def features(paths: list[Path], weights: Path, views: int = 0) -> np.ndarray:
         with torch.inference_mode():
             blocks.append(torch.cat([model(batch) for batch in loader]))
     return torch.cat(blocks, dim=1).numpy()
+
+
+def plain_heads(
+    classifier: TorchClassifier,
+    X: np.ndarray,
+    T: np.ndarray,
+    epochs: int,
+    device: str = "cpu",
+    workers: int = WORKERS,
+    autocast: bool = False,
+) -> tuple[torch.nn.Module, float]:
+    """Train a head as one would without a toolkit; return the network and the seconds of an epoch.
+
+    Network, initial weights and loss are those of the classifier, fitted or not, so that only the loop differs:
+    a DataLoader with persistent workers, from pinned memory to a GPU, and `torch.optim.Adam` with its defaults.
+
+    X, T      features, float32 (n_images, n_features), and encoded targets, float32 (n_images, n_targets)
+    epochs    at least 2: the first, in which workers start and libraries choose kernels, is not counted
+    autocast  whether network and loss are computed in mixed precision, bfloat16
+    """
+    seed, on_gpu = classifier.random_state, device != "cpu"
+    network = classifier._new_network(seed, X.shape[1], T.shape[1]).to(device)
+    torch.manual_seed(seed)
+    loader = DataLoader(
+        TensorDataset(torch.from_numpy(X), torch.from_numpy(T)),
+        batch_size=classifier.batch_size,
+        shuffle=True,
+        num_workers=workers,
+        persistent_workers=workers > 0,
+        pin_memory=on_gpu,
+    )
+    optimiser = torch.optim.Adam(network.parameters(), lr=classifier.lr)
+    network.train()
+    ends = []
+    for _ in range(epochs):
+        for x, t in loader:
+            x, t = x.to(device, non_blocking=True), t.to(device, non_blocking=True)
+            optimiser.zero_grad()
+            with torch.autocast(device.partition(":")[0], torch.bfloat16, enabled=autocast):
+                log_p, log_not_p = network(x)
+                loss = classifier._losses(log_p, log_not_p, t).mean()
+            loss.backward()
+            optimiser.step()
+        if on_gpu:
+            torch.cuda.synchronize()
+        ends.append(time.perf_counter())
+    return network.eval(), (ends[-1] - ends[0]) / (epochs - 1)
 
 
 def main() -> None:
