@@ -18,7 +18,7 @@ from torch.nn.functional import linear
 
 from mediaeval.classifiers.dropout import Dropout
 from mediaeval.classifiers.first_layer import HeadNetwork, NetworkOptimiser
-from mediaeval.classifiers.graphs import captured, new_stream, on_stream
+from mediaeval.classifiers.graphs import captured, on_stream, own_stream
 from mediaeval.seeding import seeded
 
 STEPS = 64  # of a graph: enough that launching it costs nothing beside it, few enough to be recorded at once
@@ -117,7 +117,7 @@ def _one_thread(limited: bool) -> Iterator[None]:
 
 
 class GraphedEpochs:
-    """All steps of an epoch, up to STEPS at once, as one CUDA graph, on a stream of its own.
+    """All steps of an epoch, up to STEPS at once, as one CUDA graph, on the stream of the thread that makes it.
 
     The graph reads the images' order and views, the rate and the factors of dropout from tensors that are filled before
     it is launched, so it draws nothing itself; the sum of the losses is read once an epoch. In bfloat16 the first
@@ -136,7 +136,7 @@ class GraphedEpochs:
     ):
         self.network, self.losses, self.data, self.batch_size = network, losses, data, batch_size
         device = data.X.device
-        self.stream = new_stream(device)
+        self.stream = own_stream(device)
         with on_stream(self.stream):
             self.generator = torch.Generator(device)
             self.total = torch.zeros((), dtype=torch.float64, device=device)

@@ -6,6 +6,7 @@ Python; a graph of all steps of an epoch is launched at once (https://docs.pytor
 """
 
 import contextlib
+import gc
 import logging
 import threading
 from collections.abc import Callable, Iterator
@@ -19,9 +20,13 @@ logger = logging.getLogger(__name__)
 
 R = TypeVar("R")
 
-# Held while one thread warms up and records: CUDA allows one recording at a time, and the precision of products, which
+# Held while one thread warms up and records, or launches what it recorded: CUDA records one graph at a time, torch's
+# generator, which every launch prepares, must not be told of a launch meanwhile, and the precision of products, which
 # is read while they are recorded, is one for all threads.
 LOCK = threading.RLock()
+
+_of_thread = threading.local()
+_taken: set[int] = set()  # handles of the streams that threads have
 
 
 def captured(
@@ -32,7 +37,7 @@ def captured(
     function  works on `device` alone, on the current stream, which is not the default one; it reads and writes tensors
               that stay where they are, and draws no random numbers. What it returns lies in the graph's memory: each
               call writes it anew
-    restore   puts back what a call of `function` changes: it is called once or twice before this returns
+    restore   puts back what a call of `function` changes, by work on the stream alone; it is called before this returns
     tf32      whether float32 matrices are multiplied in TF32
 
     Where a GPU cannot record it, a warning says so, and the callable calls `function`. Raises what `function` raises
@@ -40,7 +45,7 @@ def captured(
     """
     if device.type != "cuda":
         return function
-    with LOCK, products_in_tf32(tf32):
+    with LOCK, _collecting_no_garbage(), products_in_tf32(tf32):
         function()  # allocates, chooses kernels and initialises libraries: none of these can be recorded
         restore()
         graph = torch.cuda.CUDAGraph()
@@ -56,6 +61,13 @@ def captured(
                 f"The GPU cannot record a CUDA graph ({first_line(error)}); training launches its kernels one by one "
                 "instead, which takes longer and gives the same answers."
             )
+            # a recording that succeeds tells torch's generator, which launches of other graphs ask, that none goes on
+            spare = torch.cuda.CUDAGraph()
+            with (
+                contextlib.suppress(RuntimeError),
+                torch.cuda.graph(spare, stream=stream, capture_error_mode="thread_local"),
+            ):
+                restore()
             restore()
             return _plain(function, tf32)
     return _Replay(graph, result)
@@ -78,7 +90,8 @@ class _Replay(Generic[R]):
 
     def __call__(self) -> R:
         assert self.graph is not None, "the graph exists until this object ends"
-        self.graph.replay()
+        with LOCK:
+            self.graph.replay()
         return self.result
 
     def __del__(self) -> None:
@@ -100,7 +113,7 @@ def products_in_tf32(tf32: bool) -> Iterator[None]:
 @contextlib.contextmanager
 def on_stream(stream: "torch.cuda.Stream | None") -> Iterator[None]:
     """Work on `stream` within, after what the stream before had to do; None: where there are no streams."""
-    if stream is None:
+    if stream is None or stream == torch.cuda.current_stream(stream.device):
         yield
         return
     stream.wait_stream(torch.cuda.current_stream(stream.device))
@@ -108,6 +121,35 @@ def on_stream(stream: "torch.cuda.Stream | None") -> Iterator[None]:
         yield
 
 
-def new_stream(device: torch.device) -> "torch.cuda.Stream | None":
-    """Return a stream of its own on a GPU; None elsewhere."""
-    return torch.cuda.Stream(device) if device.type == "cuda" else None
+def own_stream(device: torch.device) -> "torch.cuda.Stream | None":
+    """Return the stream of this thread on a GPU, the same each time; None elsewhere.
+
+    It is no other thread's: what that launches while this one records would be recorded too. And it is one, since
+    cuBLAS keeps memory for every stream that it has seen.
+    """
+    if device.type != "cuda":
+        return None
+    streams: dict[int, torch.cuda.Stream] = _of_thread.__dict__.setdefault("streams", {})
+    number = torch.cuda.current_device() if device.index is None else device.index
+    with LOCK:
+        for _ in range(64):  # torch has 32 streams, and gives them out in turn
+            if number in streams:
+                break
+            stream = torch.cuda.Stream(device)
+            if stream.cuda_stream not in _taken:
+                _taken.add(stream.cuda_stream)
+                streams[number] = stream
+    assert number in streams, "more threads train on one GPU than torch has streams"
+    return streams[number]
+
+
+@contextlib.contextmanager
+def _collecting_no_garbage() -> Iterator[None]:
+    """Keep Python from ending objects that nobody uses, old graphs among them, while another is recorded."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

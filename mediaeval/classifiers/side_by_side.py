@@ -8,7 +8,8 @@ another.
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from functools import cache
 from typing import TypeVar
 
 from mediaeval.errors import is_out_of_memory
@@ -18,6 +19,7 @@ logger = logging.getLogger(__name__)
 AT_ONCE = 6  # trainings: by then a GPU is busy, and each holds its features, views included, on the host and the GPU
 
 R = TypeVar("R")
+NAME = "side by side"  # of the threads
 GoOn = Callable[[], None]  # to be called now and then by work in a thread: ends it where the command was interrupted
 Work = Callable[[GoOn], R]
 
@@ -39,27 +41,34 @@ def side_by_side(works: Sequence[Work[R]], device: str) -> list[Future[R]]:
     """
     import torch  # takes seconds, and this module is imported where nothing is trained
 
-    from mediaeval.classifiers.graphs import new_stream, on_stream
+    from mediaeval.classifiers.graphs import on_stream, own_stream
 
+    assert not threading.current_thread().name.startswith(NAME), "what runs beside others starts no others"
     stop = threading.Event()
+    stream_of = torch.device(device)
 
     def go_on() -> None:
         if stop.is_set():
             raise Interrupted
 
     def on_own_stream(work: Work[R]) -> R:
-        with on_stream(new_stream(torch.device(device))):
-            return work(go_on)
+        stream = own_stream(stream_of)
+        with on_stream(stream):
+            result = work(go_on)
+        if stream is not None:
+            stream.synchronize()  # another thread goes on with the result
+        return result
 
-    with ThreadPoolExecutor(max(1, min(AT_ONCE, len(works)))) as pool:
-        try:
-            done = [pool.submit(on_own_stream, work) for work in works]
-            for one in done:
-                one.exception()  # waits
-        except BaseException:
-            stop.set()
-            pool.shutdown(cancel_futures=True)
-            raise
+    done = [_threads().submit(on_own_stream, work) for work in works]
+    try:
+        for one in done:
+            one.exception()  # waits
+    except BaseException:
+        stop.set()
+        for one in done:
+            one.cancel()
+        wait(done)
+        raise
     short = [k for k, one in enumerate(done) if _was_short_of_memory(one)]
     if short and len(works) > 1:
         logger.warning(
@@ -75,6 +84,11 @@ def side_by_side(works: Sequence[Work[R]], device: str) -> list[Future[R]]:
             except Exception as error:
                 done[k].set_exception(error)
     return done
+
+
+@cache  # cuBLAS keeps memory for each thread and stream, so they stay
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(AT_ONCE, thread_name_prefix=NAME)
 
 
 def _was_short_of_memory(done: Future[R]) -> bool:

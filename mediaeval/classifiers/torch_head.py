@@ -17,7 +17,7 @@ from torch import Tensor
 
 from mediaeval.classifiers.epochs import Epochs, Examples, GraphedEpochs, PlainEpochs
 from mediaeval.classifiers.first_layer import HeadNetwork, choose_dtype, takes_tf32
-from mediaeval.classifiers.graphs import LOCK, captured, new_stream, on_stream
+from mediaeval.classifiers.graphs import LOCK, captured, on_stream, own_stream
 from mediaeval.classifiers.head import Head, HistoryRow, OnEpoch
 from mediaeval.classifiers.inputs import CHUNK, chunks, usable_features
 from mediaeval.classifiers.span import Span
@@ -186,7 +186,7 @@ class TorchHead(Head):
         """
         if not self._graphed(device):
             return lambda: self._evaluated(networks, X, T)
-        stream = new_stream(device)
+        stream = own_stream(device)
         with on_stream(stream):
             x, t = _tensor(X, device), _tensor(T, device)
             evaluate = captured(lambda: self._evaluated_at_once(networks, x, t), device, restore=lambda: None)

@@ -1,6 +1,7 @@
 """Work recorded as CUDA graphs: what surrounds the recording, and that one which fails is told and changes nothing."""
 
 import contextlib
+import gc
 import logging
 import threading
 
@@ -8,7 +9,7 @@ import pytest
 import torch
 
 from mediaeval.classifiers import graphs
-from mediaeval.classifiers.graphs import captured, new_stream, on_stream, products_in_tf32
+from mediaeval.classifiers.graphs import captured, on_stream, own_stream, products_in_tf32
 
 pytestmark = pytest.mark.integration
 CPU, CUDA = torch.device("cpu"), torch.device("cuda")
@@ -36,12 +37,14 @@ def recording(monkeypatch):
 
     class Graph:
         def replay(self):
+            assert graphs.LOCK._is_owned(), "nothing is launched while another thread records"
             state["replays"] += 1
 
     @contextlib.contextmanager
     def graph(_, *, stream, capture_error_mode):
         assert graphs.LOCK._is_owned(), "one thread records at a time"
         assert capture_error_mode == "thread_local"
+        assert not gc.isenabled(), "no old graph ends while another is recorded"
         yield
         if state["error"]:
             raise state["error"]
@@ -56,7 +59,7 @@ def test_on_a_processor_it_is_the_function_itself():
     counter = Counter()
     assert captured(counter, CPU, restore=counter.restore, tf32=True) is counter
     assert counter.n == 0
-    assert new_stream(CPU) is None
+    assert own_stream(CPU) is None
     with on_stream(None):
         pass
 
@@ -98,6 +101,24 @@ def test_the_precision_of_products_is_put_back_when_something_fails():
     assert torch.backends.cuda.matmul.fp32_precision == before
 
 
+def test_no_two_threads_have_one_stream(monkeypatch):
+    handles = iter([7, 7, 8])  # torch gives its streams out in turn
+
+    class Stream:
+        def __init__(self, device):
+            self.cuda_stream = next(handles)
+
+    monkeypatch.setattr(torch.cuda, "Stream", Stream)
+    monkeypatch.setattr(graphs, "_taken", set())
+    monkeypatch.setattr(graphs, "_of_thread", threading.local())
+    mine, others = own_stream(torch.device("cuda:0")), []
+    thread = threading.Thread(target=lambda: others.append(own_stream(torch.device("cuda:0"))))
+    thread.start()
+    thread.join()
+    assert [mine.cuda_stream, others[0].cuda_stream] == [7, 8]
+    assert own_stream(torch.device("cuda:0")) is mine
+
+
 @pytest.mark.gpu
 def test_a_graph_does_what_its_function_does():
     x, total = torch.ones(1000, device="cuda"), torch.zeros((), device="cuda")
@@ -107,7 +128,7 @@ def test_a_graph_does_what_its_function_does():
         total += x.sum()
         return total * 2
 
-    stream = new_stream(CUDA)
+    stream = own_stream(CUDA)
     with on_stream(stream):
         replay = captured(add, CUDA, restore=lambda: total.zero_())
         doubled = [replay().item() for _ in range(3)]
@@ -121,7 +142,7 @@ def test_threads_record_and_replay_side_by_side():
     sums = {}
 
     def work(k):
-        with on_stream(new_stream(CUDA)):
+        with on_stream(own_stream(CUDA)):
             x, total = torch.full((100,), float(k), device="cuda"), torch.zeros((), device="cuda")
             replay = captured(lambda: total.add_(x.sum()), CUDA, restore=lambda: total.zero_())
             for _ in range(50):

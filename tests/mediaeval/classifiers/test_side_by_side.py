@@ -52,12 +52,11 @@ def test_where_memory_is_short_side_by_side_those_are_done_again_alone(caplog):
     beside = []
 
     def hungry(go_on):
-        beside.append(threading.active_count() > alone)
+        beside.append(threading.current_thread() is not threading.main_thread())
         if beside[-1]:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
         return "done"
 
-    alone = threading.active_count()
     with caplog.at_level(logging.WARNING):
         done = side_by_side([lambda go_on: "easy", hungry], "cpu")
     assert [one.result() for one in done] == ["easy", "done"]
@@ -66,9 +65,10 @@ def test_where_memory_is_short_side_by_side_those_are_done_again_alone(caplog):
 
 
 def test_an_interruption_ends_the_others(monkeypatch):
-    ended = threading.Event()
+    began, ended = threading.Event(), threading.Event()
 
     def endless(go_on):
+        began.set()
         try:
             while True:
                 go_on()
@@ -77,6 +77,7 @@ def test_an_interruption_ends_the_others(monkeypatch):
             raise
 
     def interrupt(self, timeout=None):
+        began.wait()
         raise KeyboardInterrupt
 
     monkeypatch.setattr("mediaeval.classifiers.side_by_side.Future.exception", interrupt)
