@@ -84,7 +84,7 @@ def test_a_runs_decoding_and_its_store_have_no_part_in_evidence(sets, monkeypatc
     def fail(data, *, scaled=False, thorough=False):
         raise ImageError("a bug in the usual decoding")
 
-    monkeypatch.setattr("mediaeval.features.extract.decode", fail)
+    monkeypatch.setattr("mediaeval.features.preparing.decode", fail)
     found = module.of_best_at_hand(*sets, "cpu")
     assert not found.vectors["quick"].test.failures
     assert {path.parent for path in Path().rglob("*.features")} == {module.FOLDER}
