@@ -8,12 +8,14 @@ fails says why, and the others run.
 """
 
 import argparse
-import importlib
 import os
 import platform
 import time
 import traceback
+from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
+
+from mediaeval.errors import first_line
 
 PARTS = {  # title → module with `rows(quick)`
     "Features": "benchmarks.gpu_extract",
@@ -57,12 +59,12 @@ def main() -> int:
         begun = time.perf_counter()
         print(f"\n### {title}\n", flush=True)
         try:
-            for row in importlib.import_module(module).rows(options.quick):
+            for row in import_module(module).rows(options.quick):
                 print(row, flush=True)
         except Exception as error:  # a benchmark of four parts: one that fails must not hide the others
             failed += 1
             traceback.print_exc()
-            print(f"\nnot measured: {type(error).__name__}: {str(error).splitlines()[:1]}", flush=True)
+            print(f"\nnot measured: {type(error).__name__}: {first_line(error)}", flush=True)
         print(f"\n({time.perf_counter() - begun:.0f} s)", flush=True)
     return int(failed > 0)
 

@@ -132,7 +132,8 @@ def of_loop(images: Dataset, model: str, device: str, *, autocast: bool) -> floa
     transform = timm.data.create_transform(**timm.data.resolve_model_data_config(network), is_training=False)
     paths = [images.image_paths[i] for i in images.ids]
     workers = min(WORKERS, os.cpu_count() or 1)
-    loader = DataLoader(ImageFiles(paths, transform), 32, num_workers=workers, pin_memory=device != "cpu")
+    size = min(32, max(len(paths) // 4, 1))
+    loader = DataLoader(ImageFiles(paths, transform), size, num_workers=workers, pin_memory=device != "cpu")
     done, begun = 0, 0.0
     with torch.inference_mode(), torch.autocast(device_kind(device), torch.float16, enabled=autocast):
         for batch in loader:

@@ -105,7 +105,10 @@ def resolve_engine(engine: str, device: str) -> Engine:
     if name == "openvino" and kind != "cpu":
         raise ConfigError(f"engine '{engine}' computes on the processor, not on {device}. Use --device cpu, or torch.")
     if name == "torch" and precision != "float32" and kind != "cuda":
-        raise ConfigError(f"engine '{engine}' computes on a GPU, not on the processor. Use --device cuda, or torch.")
+        raise ConfigError(
+            f"engine '{engine}' computes on a GPU, not on the processor. Use it where there is a GPU, or torch; a run "
+            "keeps the engine that it was trained with, so train it again for another."
+        )
     if name == "openvino" and precision != "float32":
         from mediaeval.features.by_openvino import computes_bfloat16
 
