@@ -57,6 +57,11 @@ class FeatureExtractor:
         return self.build() if self.build else self
 
 
+def as_prepared(batch: np.ndarray) -> np.ndarray:
+    """Return what was prepared: the `forward` of an extractor whose `prepare` gives the vectors."""
+    return batch
+
+
 # the name of an extractor → the extractor, built once however many others read it
 NetworkLookup = Callable[[str], FeatureExtractor]
 

@@ -18,7 +18,7 @@ from PIL import Image
 from mediaeval.batches import map_ahead
 from mediaeval.data.images import decode, read_image
 from mediaeval.errors import ImageError
-from mediaeval.features.feature_extractor import FeatureExtractor
+from mediaeval.features.feature_extractor import FeatureExtractor, as_prepared
 from mediaeval.workers import map_in_workers
 
 Prepared = list[np.ndarray] | str  # the arrays of an image, or why there are none
@@ -120,8 +120,13 @@ def prepare_all(
 
 
 def processes_pay(networks: Sequence[FeatureExtractor]) -> bool:
-    """Return whether processes should prepare images for these: a GPU computes, or nothing but preparing is left."""
-    return any(n.on_gpu for n in networks) or all(n.start is None and n.source is None for n in networks)
+    """Return whether processes should prepare images for these: a GPU computes, or nothing but preparing is left.
+
+    Not where whole images are to be sent, of which those that wait would not fit into memory.
+    """
+    if any(n.batch == 1 and not n.source for n in networks):
+        return False
+    return any(n.on_gpu for n in networks) or all(n.forward is as_prepared for n in networks)
 
 
 def _broken(how: str) -> str:

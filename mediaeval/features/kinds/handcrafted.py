@@ -10,7 +10,7 @@ from skimage.feature import hog, local_binary_pattern
 from mediaeval.data.images import DECODER
 from mediaeval.features.engines import Engine
 from mediaeval.features.extractors import ExtractorConfig
-from mediaeval.features.feature_extractor import FeatureExtractor, NetworkLookup
+from mediaeval.features.feature_extractor import FeatureExtractor, NetworkLookup, as_prepared
 
 VERSION = 1  # raise it whenever a number below changes: it is a part of the identity of stored features
 SIDE = 128  # pixels: the image is squashed to SIDE × SIDE, so that every part has its position in the vector
@@ -22,7 +22,7 @@ def build(name: str, extractor: ExtractorConfig, engine: Engine, networks: Netwo
     """Return colour, texture and edge statistics, WIDTH numbers."""
     libraries = f"opencv {cv2.__version__}, scikit-image {version('scikit-image')}"
     identity = {"kind": "handcrafted", "version": VERSION, "decoder": DECODER, "libraries": libraries}
-    return FeatureExtractor(name, identity, WIDTH, handcrafted, lambda batch: batch, side=SIDE)
+    return FeatureExtractor(name, identity, WIDTH, handcrafted, as_prepared, side=SIDE)
 
 
 def handcrafted(image: Image.Image) -> np.ndarray:

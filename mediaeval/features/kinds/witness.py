@@ -11,7 +11,7 @@ from mediaeval.data.images import header_of
 from mediaeval.errors import ImageError
 from mediaeval.features.engines import Engine
 from mediaeval.features.extractors import ExtractorConfig
-from mediaeval.features.feature_extractor import FeatureExtractor, NetworkLookup
+from mediaeval.features.feature_extractor import FeatureExtractor, NetworkLookup, as_prepared
 
 VERSION = 1  # raise it whenever a number below changes
 DECODER = f"opencv {cv2.__version__}, upright, BGR"
@@ -24,7 +24,7 @@ WIDTH = 3 * GRID * GRID + CELLS * CELLS * ANGLES + 8 * 4 * 4
 def build(name: str, extractor: ExtractorConfig, engine: Engine, networks: NetworkLookup) -> FeatureExtractor:
     """Return the features that run files are checked against."""
     identity = {"kind": "witness", "version": VERSION, "decoder": DECODER}
-    return FeatureExtractor(name, identity, WIDTH, witness, lambda batch: batch, from_bytes=True)
+    return FeatureExtractor(name, identity, WIDTH, witness, as_prepared, from_bytes=True)
 
 
 def witness(data: bytes) -> np.ndarray:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from mediaeval.data.images import read_image
 from mediaeval.features import preparing
-from mediaeval.features.feature_extractor import FeatureExtractor
+from mediaeval.features.feature_extractor import FeatureExtractor, as_prepared
 from mediaeval.features.kinds.handcrafted import handcrafted
 from mediaeval.features.preparing import Preparer, Task, prepare_all, processes_pay
 from mediaeval.features.preprocess import Pixels, Preprocessing
@@ -83,11 +83,19 @@ def test_what_another_process_cannot_be_given_threads_prepare(files, monkeypatch
 
 @pytest.mark.parametrize(
     ("kinds", "pay"),
-    [(["gpu"], True), (["grey"], True), (["gpu", "grey"], True), (["cpu"], False), (["cpu", "grey"], False)],
+    [
+        (["gpu"], True),
+        (["grey"], True),
+        (["gpu", "grey"], True),
+        (["cpu"], False),
+        (["cpu", "grey"], False),
+        (["gpu", "objects"], False),
+    ],
 )
 def test_processes_pay_where_a_gpu_or_nothing_computes(kinds, pay):
     def network(kind):
-        start = None if kind == "grey" else lambda batch: lambda: batch
-        return FeatureExtractor(kind, {}, 3, PLAIN, None, start=start, on_gpu=kind == "gpu")
+        forward = as_prepared if kind == "grey" else lambda batch: 2 * batch
+        batch = 1 if kind == "objects" else 16  # of whole images
+        return FeatureExtractor(kind, {}, 3, PLAIN, forward, batch=batch, on_gpu=kind == "gpu")
 
     assert processes_pay([network(kind) for kind in kinds]) == pay
