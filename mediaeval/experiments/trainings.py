@@ -23,7 +23,7 @@ from mediaeval.features.images import Images
 from mediaeval.finetune.build import build_system
 from mediaeval.finetune.model import SystemModel
 from mediaeval.finetune.settings import TrainingSettings
-from mediaeval.steps.trainers import fit_system
+from mediaeval.steps.system_trainer import fit_system
 
 PLAIN, TEN_CROPS = "plain", "ten crops"
 

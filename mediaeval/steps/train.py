@@ -21,7 +21,8 @@ from mediaeval.steps.prepare import build_networks, resolve_config_engine
 from mediaeval.steps.run_config import read_config
 from mediaeval.steps.run_writer import RunWriter, require_room
 from mediaeval.steps.split import given_groups
-from mediaeval.steps.trainers import FeatureTrainer, SubtaskTrainer, SystemTrainer, forget_training, prepare_all
+from mediaeval.steps.system_trainer import SystemTrainer, forget_training
+from mediaeval.steps.trainers import FeatureTrainer, SubtaskTrainer, prepare_all
 from mediaeval.steps.training_data import prepare_training
 
 logger = logging.getLogger(__name__)
