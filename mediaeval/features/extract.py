@@ -71,16 +71,10 @@ def extract(
     for it.
     """
     begun = time.monotonic()
-    contents: dict[str, str] = {}
-    failures: dict[str, str] = {}
-    for image_id, found in map_ahead(lambda i: _digest(dataset.image_paths[i]), dataset.ids, workers or _processors()):
-        if isinstance(found, ImageError):
-            failures[image_id] = str(found)
-        else:
-            contents[image_id] = found
+    contents, failures = contents_of(dataset, workers)
 
     everyone = {n.name: n for n in [*networks, *(n.source for n in networks if n.source)]}
-    files = {n.name: store.open(n.name, {**n.identity, "view": "plain"}, n.width) for n in everyone.values()}
+    files = {n.name: plain_file(store, n) for n in everyone.values()}
     view_files = _open_view_files(everyone.values(), store, seed) if views else {}
 
     plan = _Plan(networks, files, view_files, contents, frozenset(view_ids), views)
@@ -162,6 +156,26 @@ def _vectors_found(
 
 def _processors() -> int:
     return os.cpu_count() or 1
+
+
+def plain_file(store: FeatureStore, network: FeatureExtractor) -> FeatureFile:
+    """Return the file of a network's vectors of images as they are."""
+    return store.open(network.name, {**network.identity, "view": "plain"}, network.width)
+
+
+def contents_of(dataset: Dataset, workers: int | None = None) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the sha256 of each image's bytes, hex, by id, and by id why the others cannot be read.
+
+    workers  threads that read; None: as many as there are processors
+    """
+    contents: dict[str, str] = {}
+    failures: dict[str, str] = {}
+    for image_id, found in map_ahead(lambda i: _digest(dataset.image_paths[i]), dataset.ids, workers or _processors()):
+        if isinstance(found, ImageError):
+            failures[image_id] = str(found)
+        else:
+            contents[image_id] = found
+    return contents, failures
 
 
 def _digest(path: Path) -> str | ImageError:

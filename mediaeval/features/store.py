@@ -137,9 +137,18 @@ class FeatureFile:
         """How many undamaged records hold a vector that another one holds too: two processes computed it."""
         return self._sound - len(self._keys)
 
+    @property
+    def damaged(self) -> int:
+        """How many records do not have the bytes that were written; they are not used."""
+        return self._read - self._sound
+
+    def holds(self, keys: Sequence[bytes]) -> np.ndarray:
+        """Return for each of `keys` whether it is stored, bool (n_keys,)."""
+        return self._places(keys) >= 0
+
     def count(self, keys: Sequence[bytes]) -> int:
         """Return how many of `keys` are stored."""
-        return int((self._places(keys) >= 0).sum())
+        return int(self.holds(keys).sum())
 
     def _places(self, keys: Sequence[bytes]) -> np.ndarray:
         """Return where in `_keys` each of `keys` is, -1 for one that is absent; int (n_keys,)."""
@@ -158,6 +167,17 @@ class FeatureFile:
             raise KeyError(keys[int(places.argmin())])
         assert self._data is not None, "a file without records has no keys"
         return np.ascontiguousarray(self._data["vector"][self._rows[places]])
+
+    def read(self, keys: Sequence[bytes]) -> np.ndarray:
+        """Return what `get` does, read from the file: mapped pages would count as memory of whoever copies it all."""
+        records = np.zeros(len(keys), self._record)
+        with self.path.open("rb") as file:
+            for k, place in enumerate(self._places(keys)):
+                if place < 0:
+                    raise KeyError(keys[k])
+                file.seek(len(self._header) + int(self._rows[place]) * self._record.itemsize)
+                records[k] = np.frombuffer(file.read(self._record.itemsize), self._record)[0]
+        return np.ascontiguousarray(records["vector"])
 
     def append(self, keys: Sequence[bytes], vectors: np.ndarray) -> None:
         """Add vectors, float32 (n_keys, width). Raises FeaturesError when one is not finite, or the disk is full."""

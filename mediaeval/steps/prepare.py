@@ -37,6 +37,11 @@ def build_networks(config: Config, device: str) -> list[FeatureExtractor]:
     return build_all(config.features.use, config.all_extractors(), engine, config.features.decoder, recall=True)
 
 
+def with_thumbnail(config: Config, networks: Sequence[FeatureExtractor]) -> list[FeatureExtractor]:
+    """Return `networks` and the one of thumbnails, by which near-duplicates are found."""
+    return [*networks, decoded_by(config.features.decoder, build("thumbnail", THUMBNAIL))]
+
+
 def features_of(
     dataset: Dataset,
     config: Config,
@@ -51,7 +56,7 @@ def features_of(
 
     Raises FeaturesError naming every image that has none, unless `skip_bad`.
     """
-    used = [*networks, *([decoded_by(config.features.decoder, build("thumbnail", THUMBNAIL))] if thumbnails else [])]
+    used = with_thumbnail(config, networks) if thumbnails else networks
     with progress(f"features of {dataset.folder}") as advance:
         features = extract(
             dataset,
