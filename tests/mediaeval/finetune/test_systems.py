@@ -23,7 +23,7 @@ from mediaeval.finetune.averaging import Average
 from mediaeval.finetune.model import SystemModel, load_system
 from mediaeval.finetune.pixels import ten_crops
 from mediaeval.runs import RunFolder, open_run, run_folder
-from mediaeval.steps import trainers
+from mediaeval.steps import system_trainer
 from mediaeval.steps.predict import predict
 from mediaeval.steps.train import train
 from submission.runfile import read_run
@@ -183,14 +183,14 @@ def test_a_training_is_resumed_with_its_own_settings_only(tmp_path):
 
 
 def test_the_command_resumes(job, monkeypatch):
-    honest = trainers.SystemModel.fit
+    honest = system_trainer.SystemModel.fit
 
     def dies(self, *arguments, **options):
         if options["state"].name == "refit.safetensors":
             raise KeyboardInterrupt
         return honest(self, *arguments, **options)
 
-    monkeypatch.setattr(trainers.SystemModel, "fit", dies)
+    monkeypatch.setattr(system_trainer.SystemModel, "fit", dies)
     where = ["train", "subtask1", "--data", "devset", "--run", "late", "--split", "runs/net/split.csv", *QUICK]
     config = load_config(
         task=VISUAL_SENTIMENT_2021, data="devset", system="timm", sets=QUICK[3::2], subtasks=["subtask1"]
@@ -199,7 +199,7 @@ def test_the_command_resumes(job, monkeypatch):
     with pytest.raises(KeyboardInterrupt):  # the command would tell it and exit
         train(config, ["subtask1"], run_folder("late"), split_file=Path("runs/net/split.csv"))
     assert (job / "runs/.late.training/subtask1/model.training").is_file() and not (job / "runs/late").exists()
-    monkeypatch.setattr(trainers.SystemModel, "fit", honest)
+    monkeypatch.setattr(system_trainer.SystemModel, "fit", honest)
     assert "Continue it with --resume" in refused(*where)
     command(*where, "--resume")
     assert not (job / "runs/.late.training").exists()
