@@ -18,15 +18,14 @@ standard errors a calibration must be better than none. `IDENTITY` and `ERRORS` 
 `mediaeval.calibration.calibration` were chosen by it, on halves of another seed.
 """
 
-import argparse
 import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from benchmarks.coverage import divide, head_rows, model_of, out_of_fold
-from benchmarks.photographs import Row, SubtaskData, load_shared
+from benchmarks.coverage import divide, heads, model_of, out_of_fold, parser_of
+from benchmarks.photographs import Row, SubtaskData
 from mediaeval.analysis.reliability import equal_bins
 from mediaeval.answers.learned import CLASSES, form
 from mediaeval.calibration.calibration import ERRORS, IDENTITY, SMALLEST, Calibration, fit_calibration
@@ -153,14 +152,8 @@ def print_rules(title: str, data: SubtaskData, halves: list[Half]) -> None:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path, help="the folder that holds oasis/, coco/ and weights/")
-    parser.add_argument("--halves", type=int, default=40, help="an even number")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", default="", help="only rows with this in their title")
+    parser = parser_of(__doc__, halves=40)
     parser.add_argument("--rules", action="store_true", help="print what other rules lead to")
-    parser.add_argument("--results", type=Path, help="a folder to keep trained halves in")
-    parser.add_argument("--store", type=Path, default=Path(".mediaeval/features"))
     options = parser.parse_args()
     columns = [
         "ECE",
@@ -174,18 +167,9 @@ def main() -> None:
     if options.rules:
         columns = [f"{identity:g}, {errors:g}" for identity, errors in RULES]
     print(f"| data, head | {' | '.join(columns)} |\n|{'---|' * (1 + len(columns))}")
-    for dataset in ("oasis", "coco"):
-        for data in load_shared(options.data, dataset, options.store):
-            for head, row in head_rows(data):
-                title = f"{dataset}, {head}" if dataset == "oasis" else f"{dataset}, {data.task.name}, {head}"
-                if options.only not in title:
-                    continue
-                halves = []
-                for number in range(options.halves):
-                    file = f"{title}, {options.seed}/{number}.npz"
-                    kept = options.results / file if options.results else None
-                    halves.append(half_of(data, row, number, options.seed, kept))
-                (print_rules if options.rules else print_row)(title, data, halves)
+    for title, data, row, files in heads(options):
+        halves = [half_of(data, row, number, options.seed, file) for number, file in enumerate(files)]
+        (print_rules if options.rules else print_row)(title, data, halves)
 
 
 if __name__ == "__main__":

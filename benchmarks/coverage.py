@@ -70,11 +70,18 @@ def model_of(data: SubtaskData, row: Row, seed: int, train: np.ndarray) -> Subta
     return new.fit(data.X[train], data.labels[train], views=views, groups=groups)
 
 
-def out_of_fold(data: SubtaskData, row: Row, inside: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return the fold (n_inside,) of each image inside and its probabilities (n_inside, n_labels), out of fold."""
+def folds_of(data: SubtaskData, inside: np.ndarray, seed: int) -> np.ndarray:
+    """Return the fold (n_inside,) of each image inside, from 0, by group."""
     where = np.flatnonzero(inside)
     groups = [data.groups[k] for k in where]
-    fold = make_folds(data.labels.iloc[where], FOLDS, groups=groups, rng=np.random.default_rng(seed)).to_numpy()
+    rng = np.random.default_rng(seed)
+    fold: np.ndarray = make_folds(data.labels.iloc[where], FOLDS, groups=groups, rng=rng).to_numpy()
+    return fold
+
+
+def out_of_fold(data: SubtaskData, row: Row, inside: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return the fold (n_inside,) of each image inside and its probabilities (n_inside, n_labels), out of fold."""
+    where, fold = np.flatnonzero(inside), folds_of(data, inside, seed)
     P = np.zeros((len(where), data.labels.shape[1]))
     for k in range(FOLDS):
         train = inside.copy()
@@ -214,33 +221,41 @@ def print_shares(title: str, found: list[Found]) -> None:
     print(f"| {' | '.join(cells)} |", flush=True)
 
 
-def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def parser_of(description: str | None, halves: int) -> argparse.ArgumentParser:
+    """Return the parser of the options that every benchmark of halves has."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="the folder that holds oasis/, coco/ and weights/")
-    parser.add_argument("--halves", type=int, default=200, help="an even number")
+    parser.add_argument("--halves", type=int, default=halves, help="an even number")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", default="", help="only rows with this in their title")
-    parser.add_argument("--shares", action="store_true", help="print what the intervals' shares are")
-    parser.add_argument("--results", type=Path, help="a folder")
+    parser.add_argument("--results", type=Path, help="a folder to keep trained halves in")
     parser.add_argument("--store", type=Path, default=Path(".mediaeval/features"))
+    return parser
+
+
+def heads(options: argparse.Namespace) -> Iterator[tuple[str, SubtaskData, Row, list[Path | None]]]:
+    """Yield title, data and settings of each head that the options choose, and the file to keep each half in."""
+    for dataset in ("oasis", "coco"):
+        for data in load_shared(options.data, dataset, options.store):
+            for head, row in head_rows(data):
+                title = f"{dataset}, {head}" if dataset == "oasis" else f"{dataset}, {data.task.name}, {head}"
+                if options.only in title:
+                    names = [f"{title}, {options.seed}/{number}.npz" for number in range(options.halves)]
+                    yield title, data, row, [options.results / name if options.results else None for name in names]
+
+
+def main() -> None:
+    """Print the table."""
+    parser = parser_of(__doc__, halves=200)
+    parser.add_argument("--shares", action="store_true", help="print what the intervals' shares are")
     options = parser.parse_args()
     if options.shares:
         print("| data, head | F1 | other half | sd | fold seeds | REPEATED | TRAINED |\n|---|---|---|---|---|---|---|")
     else:
         print("| data, head | interval | other half | expected | fold seeds | mean width |\n|---|---|---|---|---|---|")
-    for dataset in ("oasis", "coco"):
-        for data in load_shared(options.data, dataset, options.store):
-            for head, row in head_rows(data):
-                title = f"{dataset}, {head}" if dataset == "oasis" else f"{dataset}, {data.task.name}, {head}"
-                if options.only not in title:
-                    continue
-                found = []
-                for number in range(options.halves):
-                    file = f"{title}, {options.seed}/{number}.npz"
-                    kept = options.results / file if options.results else None
-                    found.append(find(data, half_of(data, row, number, options.seed, kept)))
-                (print_shares if options.shares else print_coverage)(title, found)
+    for title, data, row, files in heads(options):
+        halves = (half_of(data, row, number, options.seed, file) for number, file in enumerate(files))
+        (print_shares if options.shares else print_coverage)(title, [find(data, half) for half in halves])
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ one theme of OASIS, or one cluster of features of COCO, of which the model saw n
 `--drawn N`: N drawn dev sets of 240 images, test sets of 80, and the scores that the commands report.
 """
 
-import argparse
 import json
 import subprocess
 import sys
@@ -28,12 +27,12 @@ from sklearn.cluster import KMeans
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.calibration import Half, half_of
-from benchmarks.coverage import FOLDS, cut, decide_folds, head_rows, inside_of, model_of, out_of_fold
-from benchmarks.photographs import Row, SubtaskData, load_shared
+from benchmarks.coverage import cut, decide_folds, folds_of, heads, inside_of, model_of, out_of_fold, parser_of
+from benchmarks.photographs import Row, SubtaskData
 from mediaeval.calibration.calibration import cross_calibrated, fit_calibration
 from mediaeval.calibration.forecast import Z, forecast
 from mediaeval.calibration.shift import FARTHER, WIDENED, distance_errors, shifted_labels
-from mediaeval.data.split import make_folds, read_csv_by_id
+from mediaeval.data.split import read_csv_by_id
 from submission.intervals import Z as Z_95
 from submission.intervals import intervals
 from submission.score import weighted_f1
@@ -56,7 +55,7 @@ class Found:
     by_distance: bool
 
 
-def find(data: SubtaskData, row: Row, half: Half, fold: np.ndarray) -> Found:
+def find(row: Row, data: SubtaskData, half: Half, fold: np.ndarray) -> Found:
     """Return what is forecast from one half, and what became of it; `fold`: of the images inside."""
     Y, inside = data.labels.to_numpy(), half.inside
     groups = [group for group, there in zip(data.groups, inside, strict=True) if there]
@@ -89,16 +88,6 @@ def _at_90(limits: tuple[float, float]) -> tuple[float, float]:
     middle, half = (low + high) / 2, (high - low) / 2 * Z / Z_95
     low, high = np.sin(np.clip([middle - half, middle + half], 0, np.pi / 2)) ** 2
     return float(low), float(high)
-
-
-def folds_of(data: SubtaskData, inside: np.ndarray, seed: int) -> np.ndarray:
-    """Return the folds of `benchmarks.coverage.out_of_fold`, without training anything."""
-    where = np.flatnonzero(inside)
-    groups = [data.groups[k] for k in where]
-    fold: np.ndarray = make_folds(
-        data.labels.iloc[where], FOLDS, groups=groups, rng=np.random.default_rng(seed)
-    ).to_numpy()
-    return fold
 
 
 def without_a_label(data: SubtaskData, half: Half, number: int) -> tuple[SubtaskData, Half]:
@@ -144,14 +133,8 @@ def _guesses(found: list[Found]) -> tuple[list[tuple[Found, float]], list[tuple[
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path, help="the folder that holds oasis/, coco/ and weights/")
-    parser.add_argument("--halves", type=int, default=40, help="an even number")
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--only", default="", help="only rows with this in their title")
+    parser = parser_of(__doc__, halves=40)
     parser.add_argument("--shifts", action="store_true", help="the other images differ")
-    parser.add_argument("--results", type=Path, help="a folder")
-    parser.add_argument("--store", type=Path, default=Path(".mediaeval/features"))
     parser.add_argument("--drawn", type=int, metavar="N", help="N drawn sets instead, by the commands")
     options = parser.parse_args()
     if options.drawn:
@@ -161,26 +144,16 @@ def main() -> None:
         "| data, head | halves | `new_set` | width | forecast | width | as reported | width | error out of fold "
         "| error of the forecast | explained | alarms: labels | distance |\n" + "|---" * 13 + "|"
     )
-    for dataset in ("oasis", "coco"):
-        for data in load_shared(options.data, dataset, options.store):
-            for head, row in head_rows(data):
-                title = f"{dataset}, {head}" if dataset == "oasis" else f"{dataset}, {data.task.name}, {head}"
-                if options.only not in title:
-                    continue
-                found, fewer = [], []
-                for number in range(options.halves):
-                    file = f"{title}, {options.seed}/{number}.npz"
-                    half = half_of(data, row, number, options.seed, options.results and options.results / file)
-                    fold = folds_of(data, half.inside, options.seed + number)
-                    if options.shifts:
-                        fewer.append(find(*_with(row, *without_a_label(data, half, number)), fold))
-                    else:
-                        found.append(find(data, row, half, fold))
-                if options.shifts:
-                    print_row(f"{title}: a label taken out", fewer)
-                    print_row(f"{title}: another kind", list(_of_other_kinds(data, row, options.data)))
-                else:
-                    print_row(title, found)
+    for title, data, row, files in heads(options):
+        found = []
+        for number, file in enumerate(files):
+            half = half_of(data, row, number, options.seed, file)
+            fold = folds_of(data, half.inside, options.seed + number)
+            others = without_a_label(data, half, number) if options.shifts else (data, half)
+            found.append(find(row, *others, fold))
+        print_row(f"{title}: a label taken out" if options.shifts else title, found)
+        if options.shifts:
+            print_row(f"{title}: another kind", list(_of_other_kinds(data, row, options.data)))
 
 
 def drawn(n_sets: int) -> Iterator[tuple[str, bool, float]]:
@@ -215,16 +188,12 @@ def print_drawn(n_sets: int) -> None:
         print(f"| {name} | {len(own)} | {held:.1%} | {width:.3f} |", flush=True)
 
 
-def _with(row: Row, data: SubtaskData, half: Half) -> tuple[SubtaskData, Row, Half]:
-    return data, row, half
-
-
 def _of_other_kinds(data: SubtaskData, row: Row, folder: Path) -> Iterator[Found]:
     for seed, inside in enumerate(other_kinds(data, folder)):
         P = np.zeros(data.labels.shape)
         fold, P[inside] = out_of_fold(data, row, inside, seed)
         P[~inside] = model_of(data, row, seed, inside).predict_matrix(data.X[~inside]).to_numpy()
-        yield find(data, row, Half(inside, P), fold)
+        yield find(row, data, Half(inside, P), fold)
 
 
 if __name__ == "__main__":

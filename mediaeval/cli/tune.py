@@ -92,7 +92,7 @@ def command(
     subtasks = named_subtasks(subtask, of)
     _require_optuna()
     base, own_use = _settings_of(started, subtask, of) if started else ([], None)
-    wanted = use or own_use
+    use_given = use or own_use
 
     def load(sets: Any, extractors: Any) -> Config:
         settings = load_config(
@@ -100,7 +100,7 @@ def command(
             task=of,
             preset=preset,
             data=data,
-            use=",".join(extractors) if extractors else wanted,
+            use=",".join(extractors) if extractors else use_given,
             engine=engine,
             sets=list(sets),
             subtasks=subtasks,

@@ -92,8 +92,8 @@ def extract(
 
     def task(image_id: str) -> Task:
         jobs[image_id] = plan.of_image(image_id)
-        wanted = tuple((job.network.name, job.view) for job in jobs[image_id])
-        return Task(image_id, dataset.image_paths[image_id], contents[image_id], wanted)
+        names = tuple((job.network.name, job.view) for job in jobs[image_id])
+        return Task(image_id, dataset.image_paths[image_id], contents[image_id], names)
 
     arrays = prepare_all(
         Preparer.of([n for n in computing if not n.source], seed),

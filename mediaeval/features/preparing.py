@@ -33,12 +33,12 @@ _thread = local()
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be prepared of one image. `wanted`: (name of a network, view), view 0 is the image as it is."""
+    """What is to be prepared of one image. `arrays`: (name of a network, view), view 0 is the image as it is."""
 
     image_id: str
     path: Path
     content: str  # sha256 of the file's bytes, hex
-    wanted: tuple[tuple[str, int], ...]
+    arrays: tuple[tuple[str, int], ...]
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class Preparer:
         return cls({n.name: (n.prepare, n.from_bytes, n.decoder) for n in networks}, seed)
 
     def __call__(self, task: Task) -> Prepared:
-        """Return an array for each of `task.wanted`. Networks that prepare images alike share an array."""
+        """Return an array for each of `task.arrays`. Networks that prepare images alike share an array."""
         arrays: dict[Any, np.ndarray] = {}
         images: dict[tuple[str, int], Image.Image] = {}
         prepared = []
@@ -66,7 +66,7 @@ class Preparer:
             content, data = read_image(task.path)
             if content != task.content:  # else its vector would be stored under the bytes before
                 return "the file was changed while features were computed"
-            for name, view in task.wanted:
+            for name, view in task.arrays:
                 prepare, from_bytes, decoder = self.ways[name]
                 key = (prepare, decoder, view)
                 if key not in arrays:

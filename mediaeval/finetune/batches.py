@@ -134,7 +134,7 @@ def balanced_weights(targets: np.ndarray) -> np.ndarray:
 class Batches:
     """The batches of a training: called with an epoch, it returns them. Worker processes augment the images.
 
-    device   where they are wanted. For a GPU, workers put them into memory that it can read by itself.
+    device   where they are used. For a GPU, workers put them into memory that it can read by itself.
     workers  number of worker processes; 0: none; None: one per processor, at most 8, and at most 16 for a GPU
     """
 

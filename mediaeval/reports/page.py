@@ -75,16 +75,16 @@ def write_page(
 
 def _large(report: Mapping[str, Any], images: Mapping[int, Path], budget: int) -> dict[int, str]:
     """Return the larger pictures of the images that are hard in any subtask."""
-    wanted = sorted({k for subtask in report["subtasks"] for k in subtask.get("hard") or ()} & set(images))
+    hard = sorted({k for subtask in report["subtasks"] for k in subtask.get("hard") or ()} & set(images))
 
     def decoded() -> Iterator[tuple[int, Image.Image]]:
-        for index in wanted:
+        for index in hard:
             try:
                 yield index, thumbnail(images[index], LARGE)
             except ImageError:
                 continue  # the reason is given with its tile
 
-    return dict(pictures(decoded(), len(wanted), budget))
+    return dict(pictures(decoded(), len(hard), budget))
 
 
 def _maps(maps: Maps, budget: int) -> dict[str, dict[int, list[dict[str, str]]]]:

@@ -100,7 +100,7 @@ def _maps(inputs: Inputs, report: Report) -> Maps:
         opened = InspectableRun(inputs.first, of, model)
         shown = {k: path for k, path in report.files.items() if k in set(subtask["hard"])}
         ids = {k: report.data["images"][k]["id"] for k in shown}
-        labels = {k: wanted for k, wanted in labels_to_explain(_with_rows(subtask)).items() if k in shown}
+        labels = {k: named for k, named in labels_to_explain(_with_rows(subtask)).items() if k in shown}
         try:
             found[of.name] = system_maps(opened, inputs.dev, {k: ids[k] for k in labels}, labels)
         except UserError as error:

@@ -26,6 +26,10 @@ def export(job, run="first", **changes):
     return file
 
 
+def digests_in(folder):
+    return {file.relative_to(folder): file_digest(file) for file in folder.rglob("*") if file.is_file()}
+
+
 def subtask_json(job, run, subtask):
     return json.loads((job / "runs" / run / subtask / "subtask.json").read_text())
 
@@ -178,9 +182,12 @@ def test_names_of_runs_that_cannot_be_are_refused(job, run):
 @pytest.mark.slow
 def test_an_ensemble_by_hand_is_submitted_its_members_stay(job, run):
     command("ensemble", "first", "second", "--run", "both")
+    before = {name: digests_in(job / "runs" / name) for name in ("first", "second")}
     run("thresholds", "both", export(job, "both"), "--run", "hand")
     run("predict", "hand", "--data", "testset")
-    run("submit", "hand")
+    assert "labels agree with the stored probabilities" in run("submit", "hand").stdout
+    assert run("check", job / "runs/hand/run.csv", "--ids", "testset/testset.csv").exit_code == 0
+    assert {name: digests_in(job / "runs" / name) for name in before} == before, "its members are as they were"
 
 
 @pytest.mark.slow
