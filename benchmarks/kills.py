@@ -37,7 +37,9 @@ QUICK = ("--set", "classifier.epochs=4", "--set", "augment=0", "--set", "thresho
 CPU = ("--device", "cpu")
 
 # what an uninterrupted command leaves, too, or what differs from one time to the next
-_NOT_COMPARED = re.compile(r"(^|/)(\.[^/]*\.lock|[^/]*\.lock)$|(^|/)history\.csv$|\.svg$|^pretrained\.training$")
+_NOT_COMPARED = re.compile(
+    r"(^|/)(\.[^/]*\.lock|[^/]*\.lock)$|(^|/)history\.csv$|(^|/)extraction\.json$|\.svg$|^pretrained\.training$"
+)
 _TIMES = re.compile(
     rb'"time": "[^"]*"|"command": "[^"]*"|"seconds": [0-9.]+|"digest": "[0-9a-f]{64}"|"manifest": "[^"]*"'
 )

@@ -4,7 +4,7 @@ They show accidents and edits by hand: a changed threshold, exchanged files, a b
 against someone who computes them anew. Covered are run.toml, task.toml, split.csv, run.csv, the predictions in test/,
 and of each subtask its models, records, calibration, validation and out-of-fold probabilities; manifest.json covers
 itself.
-Pictures, training histories, explain/ and run.superseded.csv are not read again, and not covered.
+Pictures, training histories, explain/, extraction.json and run.superseded.csv are not read again, and not covered.
 """
 
 import hashlib

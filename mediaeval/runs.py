@@ -10,6 +10,7 @@ runs/NAME/
                       subtask.json, out_of_fold.csv, calibration.json, validation.csv, history.csv, curves.svg,
                       confusion.svg; ensemble.json in place of models
     test/             subtask1.csv … (probabilities by id), test.json; subtask1.calibrated.csv … for people alone
+    extraction.json   what computing the features cost; for people alone
     run.csv           the official run file; run.superseded.csv, one of models or predictions replaced since
 
 What the JSON files hold: `mediaeval.records`.

@@ -1,6 +1,6 @@
 """The bill of an extraction: what was computed, found and failed, and the seconds that it took."""
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 
@@ -29,6 +29,10 @@ class Bill:
 
     def __add__(self, other: "Bill") -> "Bill":
         return Bill(**{field.name: getattr(self, field.name) + getattr(other, field.name) for field in fields(Bill)})
+
+    def followed_by(self, other: "Bill") -> "Bill":
+        """Return the bill of two extractions of the same images, of which the other was the second."""
+        return replace(self + other, images=other.images, failed=other.failed, found=self.found)
 
     @property
     def images_per_second(self) -> float:

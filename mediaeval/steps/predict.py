@@ -13,6 +13,7 @@ from mediaeval.records import PredictionRecord
 from mediaeval.runs import RunFolder, versions, write_record
 from mediaeval.sample.paths import is_sample
 from mediaeval.steps.calibrated import calibrated_file, calibrations_of, write_calibrated
+from mediaeval.steps.extraction_file import write_bill
 from mediaeval.steps.forecasting import forecasts_of, write_forecasts
 from mediaeval.steps.run_config import read_config
 from mediaeval.steps.tables import write_probabilities
@@ -76,6 +77,7 @@ def predict(
             )
             write_record(new.test, record)
             write_forecasts(new.test, forecasts)
+            write_bill(new.path, "predict", images.features.bill)
             if new.run_csv.exists():
                 new.run_csv.replace(new.superseded)
     known = set(run.manifest.images.values())

@@ -15,6 +15,7 @@ from mediaeval.features.feature_extractor import FeatureExtractor
 from mediaeval.files import write_atomically
 from mediaeval.records import ExtractorRecord, RunManifest
 from mediaeval.runs import RunFolder, versions, write_record
+from mediaeval.steps.extraction_file import write_bill
 from mediaeval.steps.fitting import TrainedSubtask
 from mediaeval.steps.run_config import read_config
 from mediaeval.tasks import is_of_task, require_task, write_task
@@ -143,6 +144,7 @@ class RunWriter:
                 write_task(new.path, self.config.task)
                 write_split(new.split, self.sides)
                 write_record(new.path, self._manifest())
+                write_bill(new.path, "train", self.features.bill)
             self.written.add(name)
 
     def _others(self) -> list[str]:

@@ -122,9 +122,11 @@ def prepare_training(
     if n_views := max(config.subtask(name).augment for name in subtasks):
         # never of images that only validate
         view_ids = ids if refit or folds is not None else list(sides.index[sides == "train"])
+        plain = features.bill
         features = features_of(
             dataset, config, networks, skip_bad=skip_bad, thumbnails=True, views=n_views, view_ids=view_ids
         )
+        features.bill = plain.followed_by(features.bill)
     assert dataset.task is not None, "the dataset has labels"
     return PreparedTraining(dataset.task, dataset, networks, features, ids, groups, sides, folds)
 

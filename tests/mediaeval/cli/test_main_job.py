@@ -53,7 +53,11 @@ def test_the_run_folder_holds_what_its_readme_says(trained):
         )
     }
     test = {"test/subtask1.csv", "test/subtask2.csv", "test/subtask3.csv", "test/test.json", "test/forecast.json"}
-    assert names == per_subtask | test | {"run.toml", "split.csv", "manifest.json", "run.csv"}
+    assert names == per_subtask | test | {"run.toml", "split.csv", "manifest.json", "run.csv", "extraction.json"}
+    bills = json.loads((trained / "runs/first/extraction.json").read_text())
+    computed = {work: (bill["images"], bill["computed"]) for work, bill in bills.items()}
+    # of dev images thumbnails, features and one view each; test images have features alone
+    assert computed == {"train": (30, 3 * 30), "predict": (9, 9)}
 
 
 def test_run_toml_tells_every_choice_resolved(trained):

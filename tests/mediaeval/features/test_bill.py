@@ -48,6 +48,8 @@ def test_bills_of_parts_are_added_and_read_back():
     whole = sum(parts, Bill())
     assert whole == Bill(images=3, failed=1, found=4, computed=3, start_seconds=0.25, work_seconds=1.5)
     assert Bill.from_dict(whole.to_dict()) == whole
+    first, views = Bill(images=2, found=1, computed=1, work_seconds=1), Bill(images=2, found=2, computed=6)
+    assert first.followed_by(views) == Bill(images=2, found=1, computed=7, work_seconds=1), "of the same images"
     for broken in ({}, whole.to_dict() | {"found": -1}, whole.to_dict() | {"found": "many"}):
         with pytest.raises((KeyError, TypeError)):
             Bill.from_dict(broken)
