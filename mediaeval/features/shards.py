@@ -18,7 +18,7 @@ def shard_of(image_id: str, of: int) -> int:
     others there are. The two ways in which Unicode writes one letter are one id.
 
     >>> [shard_of(image_id, 3) for image_id in ("d0", "d1", "d2", "d3")]
-    [3, 2, 3, 2]
+    [3, 2, 1, 2]
     """
     digest = hashlib.sha256(same_name_key(image_id).encode("utf-8", "surrogatepass")).digest()
     return int.from_bytes(digest[:8], "big") % of + 1

@@ -50,7 +50,7 @@ def make_run(name: str) -> None:
         ("mediaeval features --use handcrafted,mobilenetv2,mi", ["handcrafted,mobilenetv2,mine"]),
         ("mediaeval probe first --subtask subtask3", ["subtask3"]),
         ("mediaeval features --device au", ["auto"]),
-        ("mediaeval features --engine to", ["torch"]),
+        ("mediaeval features --engine torch-", ["torch-mixed", "torch-fp16"]),
         ("mediaeval weights f", ["fetch"]),
         ("mediaeval weights fetch mi", ["mine"]),
         ("mediaeval weights list certh", ["certh2021"]),
