@@ -49,7 +49,7 @@ assert "torch" not in sys.modules, "torch was imported"
 
 
 def rows(quick: bool, n_images: int = 240) -> Iterator[str]:
-    """Yield the table's lines, header included. Raises CalledProcessError where a command fails."""
+    """Yield the table's lines, header included. Raises RuntimeError where a command fails."""
     runs = 1 if quick else 3
     yield from HEADER
     with tempfile.TemporaryDirectory() as name:
@@ -58,7 +58,7 @@ def rows(quick: bool, n_images: int = 240) -> Iterator[str]:
 
         def process(*arguments: str) -> Callable[[], object]:
             command = [sys.executable, *arguments]
-            return lambda: subprocess.run(command, check=True, capture_output=True, cwd=folder, env=environment)
+            return lambda: _run(command, folder, environment)
 
         def command(*arguments: str) -> Callable[[], object]:
             return process("-m", "mediaeval", *arguments)
@@ -77,6 +77,12 @@ def rows(quick: bool, n_images: int = 240) -> Iterator[str]:
             ours, theirs = in_turns(runs, command(*work), process("-c", imports))
             ratio = np.median([a / b for a, b in zip(ours, theirs, strict=True)])
             yield f"| {title} | {min(ours):.2f} | {min(theirs):.2f} | {ratio:.2f} | {limit} |"
+
+
+def _run(command: list[str], folder: Path, environment: dict[str, str]) -> None:
+    done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=folder, env=environment)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command[1:])[:200]} ended with {done.returncode}: {done.stderr.strip()[-300:]}")
 
 
 def _prepare(folder: Path, process: Callable[..., Callable[[], object]], n_images: int) -> None:

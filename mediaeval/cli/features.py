@@ -37,6 +37,19 @@ def command(
         list[Path] | None,
         typer.Option("--merge", metavar="STORE", help="Join the shards in this store. May be given again."),
     ] = None,
+    ray: Annotated[
+        bool, typer.Option("--ray", help="Compute by workers of Ray, on this machine or on a cluster (extra [ray]).")
+    ] = False,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", metavar="N", min=1, help="Workers of Ray.", show_default="half of the processors"),
+    ] = None,
+    address: Annotated[
+        str | None,
+        typer.Option(
+            "--address", metavar="ADDRESS", help="A Ray cluster that runs.", show_default="started on this machine"
+        ),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Compute the features that are not stored yet, and list the images that have none.
@@ -47,6 +60,10 @@ def command(
     begun = time.monotonic()
     if shard is not None and merge:
         raise typer.BadParameter("got --merge as well; expected one of the two.", param_hint="--shard")
+    if ray and (shard is not None or merge):
+        raise typer.BadParameter("got --shard or --merge as well; expected one of them.", param_hint="--ray")
+    if not ray and (workers or address):
+        raise typer.BadParameter("it is for --ray, which was not given.", param_hint="--workers, --address")
     from mediaeval.features.shards import Shard
 
     part = Shard.parse(shard) if shard is not None else None
@@ -78,6 +95,12 @@ def command(
             missing.extend({"data": str(dataset.folder), "id": image_id} for image_id in merged.missing)
             incomplete |= bool(merged.missing or merged.missing_shards)
             return merged.features
+        if ray:
+            from mediaeval.steps.ray_features import ray_features
+
+            return ray_features(
+                dataset, settings, networks, on, workers=workers, address=address, start_seconds=start_seconds
+            )
         # thumbnails too: with them `train` finds near-duplicates without decoding everything again
         found = features_of(dataset, settings, networks, skip_bad=True, thumbnails=True)
         found.bill += Bill(start_seconds=start_seconds)

@@ -16,14 +16,13 @@ from mediaeval.features.extract import Features, contents_of, extract, plain_fil
 from mediaeval.features.feature_extractor import FeatureExtractor
 from mediaeval.features.shard_records import Machine
 from mediaeval.features.shards import Shard, shard_of
-from mediaeval.features.store import FeatureFile, FeatureStore, image_key
+from mediaeval.features.store import FeatureFile, FeatureStore, copy_vectors, image_key
 from mediaeval.files import passing_folder
 
 logger = logging.getLogger(__name__)
 
 RECOMPUTED = 20  # images of each other kind of machine
 LEAST = 0.9999  # cosine; float32 on two kinds of processors differs in the sixth digit or so
-_AT_ONCE = 1 << 22  # numbers that are copied at once: 16 MB
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ def merge(
                 logger.warning(f"{source.path}: {source.damaged} damaged records are left out.")
             n_held += len(theirs)
             held.update(theirs)
-            copied[network.name] += _copy(source, files[network.name], theirs)
+            copied[network.name] += copy_vectors(source, files[network.name], theirs)
         twice += n_held - len(held)
 
     for _, record in shards.found.values():
@@ -97,19 +96,6 @@ def merge(
     bill = replace(bill, images=len(dataset.ids), failed=len(failures), twice=bill.twice + twice)
     features = Features(contents, failures, files, {}, copied, bill=bill)
     return Merged(features, shards.missing, tuple(missing), agreements)
-
-
-def _copy(source: FeatureFile, target: FeatureFile, keys: Sequence[bytes]) -> int:
-    """Add the vectors of `keys` that the target lacks, and return how many; the memory needed is the same for any."""
-    copied, step = 0, max(1, _AT_ONCE // source.width)
-    for k in range(0, len(keys), step):
-        part = keys[k : k + step]
-        lacking = [key for key, there in zip(part, target.holds(part), strict=True) if not there]
-        if lacking:
-            target.append(lacking, source.read(lacking))
-            copied += len(lacking)
-    target.reload()
-    return copied
 
 
 def _without_vectors(contents: dict[str, str], files: Sequence[FeatureFile]) -> dict[str, None]:

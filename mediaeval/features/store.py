@@ -28,6 +28,7 @@ from submission.reading import open_regular
 
 _MAGIC = b"MEDIAEVAL-FEATURES-1\n"
 _ALIGN = 64
+_AT_ONCE = 1 << 22  # numbers that are copied at once: 16 MB
 
 
 def identity_digest(identity: dict[str, Any]) -> str:
@@ -77,11 +78,7 @@ class FeatureFile:
             with FileLock(self.path.with_suffix(".lock")):
                 yield
         except OSError as error:
-            raise FeaturesError(
-                f"{self.path} cannot be written: {error.strerror}. What was computed before is kept. Free some space, "
-                "or set the environment variable MEDIAEVAL_FEATURES to a folder that you may write to, and run the "
-                "command again: it continues from there."
-            ) from error
+            raise _unwritable(self.path, error) from error
 
     def _forget(self) -> None:
         self._read = 0  # records read so far
@@ -131,6 +128,10 @@ class FeatureFile:
 
     def __len__(self) -> int:
         return len(self._keys)
+
+    def keys(self) -> list[bytes]:
+        """Return the keys of all undamaged records."""
+        return [key.ljust(32, b"\0") for key in self._keys.tolist()]  # numpy takes trailing zeros for padding
 
     @property
     def doubles(self) -> int:
@@ -213,8 +214,41 @@ class FeatureStore:
 
         Raises ConfigError for a name that is a path, and FeaturesError as `FeatureFile` does.
         """
+        return FeatureFile(self.path(name, identity), identity, width)
+
+    def path(self, name: str, identity: dict[str, Any]) -> Path:
+        """Return where the file of an identity is. Raises ConfigError for a name that is a path."""
         require_file_name(name)
-        return FeatureFile(self.folder / f"{name}-{identity_digest(identity)[:16]}.features", identity, width)
+        return self.folder / f"{name}-{identity_digest(identity)[:16]}.features"
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Within, an OSError becomes a FeaturesError that says what to do."""
+        try:
+            yield
+        except OSError as error:
+            raise _unwritable(self.folder, error) from error
+
+
+def copy_vectors(source: FeatureFile, target: FeatureFile, keys: Sequence[bytes]) -> int:
+    """Add the vectors of `keys` that the target lacks, and return how many; the memory needed is the same for any."""
+    copied, step = 0, max(1, _AT_ONCE // source.width)
+    for k in range(0, len(keys), step):
+        part = keys[k : k + step]
+        lacking = [key for key, there in zip(part, target.holds(part), strict=True) if not there]
+        if lacking:
+            target.append(lacking, source.read(lacking))
+            copied += len(lacking)
+    target.reload()
+    return copied
+
+
+def _unwritable(path: Path, error: OSError) -> FeaturesError:
+    return FeaturesError(
+        f"{path} cannot be written: {error.strerror}. What was computed before is kept. Free some space, or set the "
+        "environment variable MEDIAEVAL_FEATURES to a folder that you may write to, and run the command again: it "
+        "continues from there."
+    )
 
 
 def image_key(content: str) -> bytes:

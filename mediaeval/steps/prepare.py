@@ -13,6 +13,7 @@ from mediaeval.features.extractors import THUMBNAIL
 from mediaeval.features.feature_extractor import FeatureExtractor, decoded_by
 from mediaeval.features.kinds import KINDS
 from mediaeval.features.store import FeatureStore
+from mediaeval.features.worker_store import absorb
 from mediaeval.progress import progress
 
 logger = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ def features_of(
     Raises FeaturesError naming every image that has none, unless `skip_bad`.
     """
     used = with_thumbnail(config, networks) if thumbnails else networks
+    absorb(Path(config.features.store))
     with progress(f"features of {dataset.folder}") as advance:
         features = extract(
             dataset,

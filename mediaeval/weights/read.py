@@ -10,7 +10,6 @@ import torch
 from mediaeval.errors import WeightsError, first_few, first_line
 from mediaeval.formats.caffe import read_caffe
 from mediaeval.formats.content import CAFFE, HDF5, MXNET, SAFETENSORS, TORCH, TORCH_LEGACY, content_of
-from mediaeval.formats.keras import read_keras
 from mediaeval.formats.mxnet import read_mxnet
 from mediaeval.weights.state_dicts import below_prefix
 from mediaeval.weights.torch_files import load_torch, not_opened, not_readable, state_of
@@ -52,7 +51,13 @@ def _tensors(path: Path, owner: str) -> dict[str, torch.Tensor]:
     return state.tensors
 
 
-_READERS = {HDF5: read_keras, MXNET: read_mxnet, CAFFE: read_caffe}
+def _read_keras(path: Path) -> dict[str, np.ndarray]:
+    from mediaeval.formats.keras import read_keras  # only here: few networks need h5py
+
+    return read_keras(path)
+
+
+_READERS = {HDF5: _read_keras, MXNET: read_mxnet, CAFFE: read_caffe}
 
 
 def _as_tensor(path: Path, key: str, array: np.ndarray) -> torch.Tensor:

@@ -1,0 +1,89 @@
+"""Ray, started on this machine or joined where it runs already; nothing is reported to anyone."""
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, version
+from types import ModuleType
+
+from mediaeval.errors import ConfigError, FeaturesError, first_line
+
+OLDEST = (2, 60)  # what was tried
+OBJECTS = 80 << 20  # bytes for Ray's objects: ids and outcomes are all that it carries
+
+
+@contextlib.contextmanager
+def ray_cluster(address: str | None, cpus: int) -> Iterator[ModuleType]:
+    """Give the module `ray`, connected; on leaving, what was started here ends.
+
+    address  of a cluster that runs, `auto` for one that Ray finds, or None: one is started on this machine
+    cpus     logical processors of one that is started here
+
+    Raises ConfigError where Ray is not installed or of another version, or cannot be reached.
+    """
+    ray = _imported()
+    try:
+        with _quiet():
+            if address:
+                ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+            else:
+                ray.init(
+                    address="local",
+                    num_cpus=cpus,
+                    include_dashboard=False,
+                    object_store_memory=OBJECTS,
+                    log_to_driver=False,
+                    logging_level=logging.ERROR,
+                )
+    except (ConnectionError, RuntimeError, ValueError, TimeoutError, OSError) as error:
+        where = f"the cluster at --address {address}" if address else "Ray on this machine"
+        raise ConfigError(
+            f"--ray: {where} cannot be used ({first_line(error).rstrip('.')}). Every node needs the same versions of "
+            "Python, Ray and this package; or leave --ray out."
+        ) from error
+    try:
+        yield ray
+    finally:
+        ray.shutdown()
+
+
+def cluster_cpus(ray: ModuleType) -> int:
+    """Return the logical processors of the cluster. Raises FeaturesError where it has none."""
+    cpus = int(ray.cluster_resources().get("CPU", 0))
+    if not cpus:
+        raise FeaturesError("the Ray cluster has no processors. Add a node, or leave --ray out.")
+    return cpus
+
+
+def _imported() -> ModuleType:
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"  # read when it is imported and by what it starts
+    # a GPU that no worker asks for stays visible to those that it is given to
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    try:
+        found = version("ray")
+        import ray
+    except (PackageNotFoundError, ImportError):
+        raise ConfigError(
+            "--ray: Ray is not installed. Install it (pip install 'mediaeval[ray]'), or leave --ray out."
+        ) from None
+    if tuple(int(part) for part in found.split(".")[:2]) < OLDEST:
+        least = ".".join(map(str, OLDEST))
+        raise ConfigError(
+            f"--ray: got Ray {found}; expected {least} or later. Install it (pip install 'mediaeval[ray]'), or leave "
+            "--ray out."
+        )
+    module: ModuleType = ray
+    return module
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Ray from telling on the terminal that it started; its errors are raised."""
+    logger = logging.getLogger("ray")
+    before = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logger.setLevel(before)
