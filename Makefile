@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN := demo
 
-.PHONY: demo test test-quick test-slow lint docs bench bench-memory bench-finetune bench-photographs bench-heads bench-thresholds bench-coverage bench-calibration bench-forecast bench-tune bench-label-errors bench-folds bench-integrity bench-faults fuzz
+.PHONY: demo test test-quick test-slow lint docs bench bench-memory bench-finetune bench-photographs bench-heads bench-thresholds bench-coverage bench-calibration bench-forecast bench-tune bench-label-errors bench-folds bench-integrity bench-faults bench-scale fuzz
 
 demo: .venv/installed
 	rm -rf runs/$(RUN)
@@ -76,6 +76,9 @@ bench-forecast: .venv/installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.forecast $(DATA)
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.forecast $(DATA) --shifts
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.forecast $(DATA) --drawn 20
+
+bench-scale: .venv/tests-installed
+	$(BIN)/python -m benchmarks.scale
 
 bench-calibration: .venv/installed
 	OMP_NUM_THREADS=1 $(BIN)/python -m benchmarks.calibration $(DATA) --seed 1000 --rules

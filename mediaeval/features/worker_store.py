@@ -13,6 +13,7 @@ import json
 import logging
 import secrets
 import shutil
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,6 +29,7 @@ logger = logging.getLogger(__name__)
 
 FOLDER = "workers"
 ALIVE = "alive.lock"
+TO_BEGIN = 600.0  # seconds that a worker may take to begin, after its folder was made
 
 
 class WorkerFile(FeatureFile):
@@ -132,7 +134,7 @@ def absorb(common: Path, *, wait: float = 0.0, only: str = "") -> Absorbed:
     folder = common / FOLDER
     found = [folder / only] if only else sorted(folder.iterdir()) if folder.is_dir() else []
     for one in found:
-        if not one.is_dir():
+        if not one.is_dir() or (not only and _is_about_to_begin(one)):
             continue
         try:
             with FileLock(one / ALIVE, timeout=wait):
@@ -148,6 +150,11 @@ def absorb(common: Path, *, wait: float = 0.0, only: str = "") -> Absorbed:
     with contextlib.suppress(OSError):  # there are others, or none was
         folder.rmdir()
     return absorbed
+
+
+def _is_about_to_begin(folder: Path) -> bool:
+    """Return whether a folder was made just now for a worker, which has not begun."""
+    return not (folder / ALIVE).exists() and time.time() - folder.stat().st_mtime < TO_BEGIN
 
 
 def _taken(store: FeatureStore, folder: Path) -> Absorbed:

@@ -23,10 +23,10 @@ def ray_cluster(address: str | None, cpus: int) -> Iterator[ModuleType]:
     Raises ConfigError where Ray is not installed or of another version, or cannot be reached.
     """
     ray = _imported()
-    try:
-        with _quiet():
+    with _quiet():
+        try:
             if address:
-                ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
+                ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
             else:
                 ray.init(
                     address="local",
@@ -34,18 +34,18 @@ def ray_cluster(address: str | None, cpus: int) -> Iterator[ModuleType]:
                     include_dashboard=False,
                     object_store_memory=OBJECTS,
                     log_to_driver=False,
-                    logging_level=logging.ERROR,
+                    logging_level=logging.CRITICAL,
                 )
-    except (ConnectionError, RuntimeError, ValueError, TimeoutError, OSError) as error:
-        where = f"the cluster at --address {address}" if address else "Ray on this machine"
-        raise ConfigError(
-            f"--ray: {where} cannot be used ({first_line(error).rstrip('.')}). Every node needs the same versions of "
-            "Python, Ray and this package; or leave --ray out."
-        ) from error
-    try:
-        yield ray
-    finally:
-        ray.shutdown()
+        except (ConnectionError, RuntimeError, ValueError, TimeoutError, OSError) as error:
+            where = f"the cluster at --address {address}" if address else "Ray on this machine"
+            raise ConfigError(
+                f"--ray: {where} cannot be used ({first_line(error).rstrip('.')}). Every node needs the same versions "
+                "of Python, Ray and this package; or leave --ray out."
+            ) from error
+        try:
+            yield ray
+        finally:
+            ray.shutdown()
 
 
 def cluster_cpus(ray: ModuleType) -> int:
@@ -79,11 +79,6 @@ def _imported() -> ModuleType:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep Ray from telling on the terminal that it started; its errors are raised."""
-    logger = logging.getLogger("ray")
-    before = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
+    """Keep Ray from telling on stdout, where results are printed, of workers that ended: what matters is raised."""
+    with open(os.devnull, "w", encoding="utf-8") as nowhere, contextlib.redirect_stdout(nowhere):  # noqa: PTH123
         yield
-    finally:
-        logger.setLevel(before)

@@ -38,6 +38,7 @@ IN_HAND = 2  # chunks that a worker has: it never waits for the next
 AGAIN = 3  # times the workers that are started in place of those that ended
 PATIENCE = 120.0  # seconds without any worker
 LETTING_GO = 60.0  # seconds that what a lost node ran may take to end
+ENDING = 10.0  # seconds that a worker may take to end
 
 
 def ray_features(
@@ -63,7 +64,7 @@ def ray_features(
     begun = time.monotonic()
     store = Path(config.features.store).absolute()
     used = with_thumbnail(config, networks)
-    twice = absorb(store).twice
+    absorb(store)  # of a command that was killed
     cpus = max(os.cpu_count() or 1, workers or 1)
     with ray_cluster(address, cpus) as ray, progress(f"features of {dataset.folder}, by Ray") as advance:
         crew = _Crew(ray, dataset, config, used, device, _how_many(workers, cluster_cpus(ray)), store)
@@ -71,12 +72,15 @@ def ray_features(
             for _ in crew.work(dataset.ids):
                 advance(crew.done, len(dataset.ids))
         finally:
-            twice += crew.end()
+            crew.end()
+    # of ids with the same bytes one vector is needed, whichever workers had them
+    needed = len(set(crew.contents.values())) * len({n.name for n in [*used, *(n.source for n in used if n.source)]})
     bill = replace(
         crew.bill,
         images=len(dataset.ids),
         failed=len(crew.failures),
-        twice=twice,
+        found=needed - (crew.bill.computed - crew.twice),
+        twice=crew.twice,
         start_seconds=start_seconds + crew.start_seconds,
         work_seconds=time.monotonic() - begun - crew.start_seconds,
     )
@@ -136,6 +140,7 @@ class _Crew:
     done: int = 0
     twice: int = 0
     starting: dict[Any, _Member] = field(default_factory=dict)  # Ray's reference → who begins
+    names: list[str] = field(default_factory=list)  # of all workers so far
     ready: list[_Member] = field(default_factory=list)
     in_hand: dict[Any, tuple[_Member, _Chunk]] = field(default_factory=dict)  # in the order of giving out
 
@@ -179,14 +184,12 @@ class _Crew:
                         again -= 1
                         self._start()
 
-    def end(self) -> int:
-        """End the workers, absorb what they stored, and return how many vectors were computed twice."""
+    def end(self) -> None:
+        """End the workers and absorb what they stored."""
         for member in [*self.ready, *self.starting.values()]:
             with contextlib.suppress(self.ray.exceptions.RayError):
-                if member in self.ready:
-                    self.ray.get(member.actor.end.remote(), timeout=LETTING_GO)
-                self.ray.kill(member.actor)
-        return self.twice + absorb(self.store, wait=1.0).twice
+                self.ray.kill(member.actor)  # at any time: what it stored is whole
+        self.twice += sum(absorb(self.store, wait=ENDING, only=name).twice for name in self.names)
 
     def _chunks(self, ids: Iterable[str]) -> Iterator[_Chunk]:
         ids = list(ids)
@@ -197,6 +200,7 @@ class _Crew:
     def _start(self) -> None:
         threads = max((os.cpu_count() or 1) // self.size, 1)
         name = new_worker(self.store)
+        self.names.append(name)
         gpus = 1 if device_kind(self.device) == "cuda" else 0
         remote = self.ray.remote(num_cpus=1, num_gpus=gpus, max_restarts=0)(RayWorker)
         actor = remote.remote(self.config, Path.cwd(), self.store, name, self.device, threads)
@@ -254,10 +258,7 @@ class _Crew:
         logger.warning(f"a worker{f' on node {member.node}' * bool(member.node)} ended; others go on with its images.")
         absorbed = absorb(self.store, wait=LETTING_GO, only=member.name)
         self.twice += absorbed.twice
-        # what it computed and told nobody of will be found by whoever gets its images
-        untold = max(absorbed.stored - member.computed, 0)
-        self.bill += Bill(computed=untold)
-        self.bill = replace(self.bill, found=self.bill.found - untold)
+        self.bill += Bill(computed=absorbed.stored - member.computed)  # it told nobody of these
         if returned:
             returned[0].ended += 1  # it was at these
             returned[:1] = self._after_an_end(returned[0])

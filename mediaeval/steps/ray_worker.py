@@ -76,7 +76,3 @@ class RayWorker:
             return Outcome(problems=tuple(error.problems))
         notes = {name: dict(counted) for name, counted in found.notes.items() if counted}
         return Outcome(found.contents, found.failures, dict(found.computed), notes, found.bill)
-
-    def end(self) -> None:
-        """Let go of the store, so that its vectors can be absorbed."""
-        self.stack.close()
