@@ -3,6 +3,7 @@
 import contextlib
 import logging
 import os
+import socket
 from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
@@ -10,6 +11,7 @@ from types import ModuleType
 from mediaeval.errors import ConfigError, FeaturesError, first_line
 
 OLDEST = (2, 60)  # what was tried
+ANSWER = 10.0  # seconds that a cluster may take to answer
 OBJECTS = 80 << 20  # bytes for Ray's objects: ids and outcomes are all that it carries
 
 
@@ -26,6 +28,7 @@ def ray_cluster(address: str | None, cpus: int) -> Iterator[ModuleType]:
     with _quiet():
         try:
             if address:
+                _require_answer(address)
                 ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
             else:
                 ray.init(
@@ -46,6 +49,13 @@ def ray_cluster(address: str | None, cpus: int) -> Iterator[ModuleType]:
             yield ray
         finally:
             ray.shutdown()
+
+
+def _require_answer(address: str) -> None:
+    """Raise OSError where nothing answers at `[ray://]host:port`: Ray would try for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdecimal():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER).close()
 
 
 def cluster_cpus(ray: ModuleType) -> int:
