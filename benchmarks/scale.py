@@ -35,6 +35,7 @@ from PIL import Image
 
 from benchmarks.table import MEASURED_COMMAND, ROOT
 from mediaeval.features.feature_extractor import BATCH
+from mediaeval.features.shards import shard_of
 from mediaeval.features.store import FeatureStore, image_key
 
 USE = ["net", "handcrafted"]
@@ -51,8 +52,8 @@ EXTRACTORS = len(USE) + 1  # and thumbnails
 WORKERS = 2
 
 
-def draw(folder: Path, n: int, size: tuple[int, int] = (400, 300), different: int = 64) -> None:
-    """Write `n` JPEGs whose bytes differ, of a few pictures; the first two alike, the last two damaged."""
+def draw(folder: Path, n: int, size: tuple[int, int] = (400, 300), different: int = 64, twin: int = 1) -> None:
+    """Write `n` JPEGs whose bytes differ, of a few pictures; but `twin` is like the first, and the last two damaged."""
     folder.mkdir(parents=True)
     rng, pictures = np.random.default_rng(0), []
     for k in range(min(different, n)):
@@ -61,7 +62,7 @@ def draw(folder: Path, n: int, size: tuple[int, int] = (400, 300), different: in
         pictures.append((folder / f"i{k}.jpg").read_bytes())
     for k in range(len(pictures), n):  # what stands behind the end of a JPEG is no part of the picture
         (folder / f"i{k}.jpg").write_bytes(pictures[k % len(pictures)] + k.to_bytes(4, "little"))
-    (folder / "i1.jpg").write_bytes((folder / "i0.jpg").read_bytes())
+    (folder / f"i{twin}.jpg").write_bytes((folder / "i0.jpg").read_bytes())
     for k in (n - 2, n - 1):
         (folder / f"i{k}.jpg").write_bytes(pictures[k % len(pictures)][: 300 + k % 7])
 
@@ -69,14 +70,14 @@ def draw(folder: Path, n: int, size: tuple[int, int] = (400, 300), different: in
 class Bench:
     """A folder with images and settings, and the commands that run in it."""
 
-    def __init__(self, home: Path, n_images: int):
+    def __init__(self, home: Path, n_images: int, twin: int = 1):
         self.home, self.n_images = home, n_images
         self.environment = os.environ | {
             "PYTHONPATH": str(ROOT),
             "MEDIAEVAL_WEIGHTS": str(home / "cache" / "weights"),
             "RAY_USAGE_STATS_ENABLED": "0",
         }
-        draw(home / "images", n_images)
+        draw(home / "images", n_images, twin=twin)
         (home / "mediaeval.toml").write_text(SETTINGS)
         save = "from safetensors.torch import save_file; import timm, torch; torch.manual_seed(0); "
         save += "save_file(timm.create_model('resnet18').state_dict(), 'net.safetensors')"
@@ -164,7 +165,10 @@ def two_nodes() -> Iterator[tuple[str, Callable[[], None]]]:
 
 def same(home: Path, n_images: int) -> Iterator[str]:
     """Yield the rows of the table of equal vectors."""
-    bench = Bench(home, n_images)
+    # far enough from the first to be in another shard, and with another worker
+    twin = next(k for k in range(n_images // 2, n_images) if all(shard_of(f"i{k}", n) > 1 for n in (2, 7)))
+    assert all(shard_of("i0", n) == 1 for n in (2, 7)), "so that its twin is in another"
+    bench = Bench(home, n_images, twin)
     yield "| features | sha256 over (id, vector) | missing | twice | bill: computed, found, twice | damaged |"
     yield "|---|---|---|---|---|---|"
 
