@@ -277,7 +277,7 @@ def _ancestors(pid: int) -> Iterator[int]:
 
 
 PLANNED = """
-import resource, sys, time
+import re, sys, time
 from collections import Counter
 from pathlib import Path
 from types import SimpleNamespace
@@ -309,7 +309,8 @@ crew = _Crew(Ray(), dataset, None, [], "cpu", 4, Path(sys.argv[2]))
 for _ in crew.work(ids): pass
 crew.end()
 assert len(crew.contents) == n
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+# not ru_maxrss, which a process takes over from the one that started it
+peak = int(re.search(r"VmHWM:\\s*(\\d+)", Path("/proc/self/status").read_text())[1]) / 1024
 print(f"{made - begun:.1f} {time.perf_counter() - made:.1f} {peak:.0f}")
 """
 

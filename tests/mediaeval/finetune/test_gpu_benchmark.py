@@ -4,7 +4,7 @@ import pytest
 
 from benchmarks.gpu_finetune import HEADER, TINY, rows
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 
 
 def test_the_product_is_compared_with_its_own_step():
