@@ -41,7 +41,8 @@ _NOT_COMPARED = re.compile(
     r"(^|/)(\.[^/]*\.lock|[^/]*\.lock)$|(^|/)history\.csv$|(^|/)extraction\.json$|\.svg$|^pretrained\.training$"
 )
 _TIMES = re.compile(
-    rb'"time": "[^"]*"|"command": "[^"]*"|"seconds": [0-9.]+|"digest": "[0-9a-f]{64}"|"manifest": "[^"]*"'
+    rb'"time": "[^"]*"|"command": "[^"]*"|"[a-z_]*seconds?": [0-9.]+|"digest": "[0-9a-f]{64}"|"manifest": "[^"]*"'
+    rb'|"(?:computed|found|decoded)": [0-9]+'  # of a bill: what was found was computed before the kill
 )
 
 
@@ -73,6 +74,8 @@ def _tuned(folder: Path) -> tuple[str, ...]:
     return (*TUNE, "--resume") if (folder / "runs/.best.tune/search.json").exists() else TUNE
 
 
+SHARD = ("features", "sample/devset", "--shard")
+MERGE = ("features", "sample/devset", "--config", "merged.toml", "--merge", ".mediaeval/features")
 TUNE = ("tune", "subtask1", "--data", "sample/devset", "--from", "first", "--trials", "3", "--run", "best", *CPU)
 TRAIN = ("train", "subtask1", "--data", "sample/devset", "--run", "first", *QUICK, *CPU, "--replace")
 SYSTEM = ("train", "subtask1", "--data", "sample/devset", "--run", "net", "--no-refit", *TINY, *CPU)
@@ -83,6 +86,8 @@ PRETRAIN = ("pretrain", "objectgraphs", "--features", "FCVID", "--out", "pretrai
 
 WORKS = (
     Work("features", (), ("features", "sample/devset")),
+    Work("features --shard", (), (*SHARD, "1/2")),
+    Work("features --merge", ((*SHARD, "1/2"), (*SHARD, "2/2")), MERGE),
     Work("train, a new run", (), TRAIN),
     Work("train --replace", (TRAIN, PREDICT, SUBMIT), (*TRAIN, "--set", "seed=1")),
     Work("train, a system", (), SYSTEM, (*SYSTEM, "--resume")),
@@ -326,6 +331,7 @@ def make_base(base: Path) -> None:
     torch.set_num_threads(1)
     base.mkdir()
     draw_sample(base / "sample", dev=40, test=12)
+    (base / "merged.toml").write_text('[features]\nstore = "merged"\n')
     torch.save({"epoch": 3, "state_dict": {"module.w": torch.arange(6.0).reshape(2, 3)}}, base / "theirs.pth")
     rng = np.random.default_rng(0)
     videos = [f"Class{k % 3}/v{k}" for k in range(9)]
