@@ -1,5 +1,6 @@
 """What computes: the processor or a GPU, decided here alone."""
 
+import contextlib
 import functools
 import logging
 import os
@@ -47,12 +48,23 @@ def driver_facts() -> dict[str, Any]:
         driver = DRIVER_VERSION.read_text(encoding="utf-8", errors="replace")
     except OSError:
         driver = ""
-    visible = ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "NVIDIA_TF32_OVERRIDE")
+    visible = ("CUDA_VISIBLE_DEVICES", "NVIDIA_VISIBLE_DEVICES", "NVIDIA_TF32_OVERRIDE", "CUDA_DEVICE_ORDER")
     return {
         "driver": driver,
+        "models": _models(),
         "devices": sorted(str(device) for device in NVIDIA.parent.glob("nvidia[0-9]*")),
         **{name: os.environ.get(name) for name in visible},
     }
+
+
+def _models() -> list[str]:
+    """Return what the driver says of each of its GPUs: a home may be shared by machines with others."""
+    models = []
+    for about in sorted(DRIVER_VERSION.parent.glob("gpus/*/information")):
+        with contextlib.suppress(OSError):
+            lines = about.read_text(encoding="utf-8", errors="replace").splitlines()
+            models += [" ".join(line.split()) for line in lines if line.startswith("Model")]
+    return models
 
 
 def device_kind(device: str) -> str:

@@ -59,14 +59,6 @@ def keep(kind: str, key: Mapping[str, Any], value: Mapping[str, Any], files: Ite
         logger.debug(f"{kind} is not remembered: {error}")
 
 
-def forget(kind: str, key: Mapping[str, Any]) -> None:
-    """Remove what was kept under `key`: it turned out to be wrong."""
-    try:
-        _path(kind, key).unlink(missing_ok=True)
-    except OSError as error:
-        logger.debug(f"{kind} is not forgotten: {error}")
-
-
 def _path(kind: str, key: Mapping[str, Any]) -> Path:
     digest = hashlib.sha256(json.dumps(_plain(key), sort_keys=True).encode()).hexdigest()
     return cache_folder().parent / "remembered" / f"{kind}-{digest[:32]}.json"

@@ -165,7 +165,7 @@ def _answer(function: Callable[[Any], Any], part: Sequence[Any], shared: mmap.mm
     try:
         answer: Any = pickle.dumps([function(item) for item in part], protocol=5, buffer_callback=buffers.append)
     except Exception as error:
-        return pickle.dumps((error, []))
+        return pickle.dumps((_sendable(error), []))
     sizes: list[int | bytes] = []
     start = 0
     for buffer in buffers:
@@ -180,6 +180,15 @@ def _answer(function: Callable[[Any], Any], part: Sequence[Any], shared: mmap.mm
     whole = io.BytesIO()
     pickle.dump((answer, sizes), whole, protocol=5)
     return whole.getvalue()
+
+
+def _sendable(error: Exception) -> Exception:
+    """Return an error, or in its place one of the same words where it cannot be sent to another process."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
 
 
 if __name__ == "__main__":

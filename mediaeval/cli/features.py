@@ -62,6 +62,8 @@ def command(
         raise typer.BadParameter("got --merge as well; expected one of the two.", param_hint="--shard")
     if ray and (shard is not None or merge):
         raise typer.BadParameter("got --shard or --merge as well; expected one of them.", param_hint="--ray")
+    if address is not None and not address.strip():
+        raise typer.BadParameter("got nothing; expected an address, or no --address.", param_hint="--address")
     if not ray and (workers or address):
         raise typer.BadParameter("it is for --ray, which was not given.", param_hint="--workers, --address")
     from mediaeval.features.shards import Shard

@@ -53,10 +53,11 @@ def choose_shards(
     of = min(complete or list(splits) or [record[1].shard.of for record in others or ours])
     found = splits[of]
     problems = [
-        f"shard {number}/{of} of {data} is in several stores: {', '.join(str(store) for store, _ in twice)}. Give one "
-        "of them, or delete the record of the other in its folder shards/."
+        f"shard {number}/{of} of {data} is in several stores: "
+        f"{', '.join(sorted({str(store) for store, _ in twice}))}. Give one of them, or delete the record of the other "
+        "in its folder shards/."
         for number, twice in sorted(found.items())
-        if len(twice) > 1
+        if len({store for store, _ in twice}) > 1  # one store may have it for several choices of extractors
     ]
     needed = [record for record in others if record[1].shard.of == of and record[1].shard.number not in found]
     problems += [_of_other_vectors(record, wanted) for record in needed]

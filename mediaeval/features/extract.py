@@ -83,7 +83,9 @@ def extract(
     doubles = sum(file.doubles for file in (*files.values(), *view_files.values()))
     building = time.monotonic()
     networks = [n.built() if n.name in lacking else n for n in networks]  # what is stored needs no network
-    everyone = {n.name: n for n in [*(n.source for n in networks if n.source), *networks]}
+    # built ones last: a network that lacks nothing may read one that is not built here
+    all_of_them = [*(n.source for n in networks if n.source), *networks]
+    everyone = {n.name: n for n in sorted(all_of_them, key=lambda n: n.build is None)}
     start_seconds = time.monotonic() - building
     plan = _Plan(networks, files, view_files, contents, frozenset(view_ids), views)
     batches = _Batches()

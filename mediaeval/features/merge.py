@@ -87,8 +87,9 @@ def merge(
             copied[network.name] += copy_vectors(source, files[network.name], theirs)
         twice += n_held - len(held)
 
+    without = _without_vectors(contents, list(files.values()))  # an image may have been repaired since
     for _, record in shards.found.values():
-        failures |= {image_id: why for image_id, why in record.failures.items() if image_id in contents}
+        failures |= {image_id: why for image_id, why in record.failures.items() if image_id in without}
     contents = {image_id: content for image_id, content in contents.items() if image_id not in failures}
     missing = _without_vectors(contents, list(files.values()))
     contents = {image_id: content for image_id, content in contents.items() if image_id not in missing}

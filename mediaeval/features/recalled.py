@@ -89,6 +89,8 @@ def _key(name: str, known: Mapping[str, ExtractorConfig], engine: Engine, decode
         return None  # whose code may change
     return {
         "extractors": [config.model_dump(mode="json", exclude=OF_NO_VECTOR) for config in configs],
+        # where files that the settings name without a folder are looked for
+        "folder": str(Path.cwd()),
         "published in": str(cache_folder()),
         "engine": [engine.name, device_kind(engine.device), engine.precision],
         "decoder": decoder,

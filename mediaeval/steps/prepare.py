@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mediaeval.config import Config
 from mediaeval.data.dataset import Dataset
+from mediaeval.errors import FeaturesError
 from mediaeval.features.build import build, build_all
 from mediaeval.features.engines import TORCH, Engine, resolve_engine
 from mediaeval.features.extract import Features, extract, require_complete
@@ -58,7 +59,10 @@ def features_of(
     Raises FeaturesError naming every image that has none, unless `skip_bad`.
     """
     used = with_thumbnail(config, networks) if thumbnails else networks
-    absorb(Path(config.features.store))
+    try:
+        absorb(Path(config.features.store))
+    except FeaturesError as error:  # a store that can be read alone may hold all that is needed
+        logger.warning(str(error))
     with progress(f"features of {dataset.folder}") as advance:
         features = extract(
             dataset,

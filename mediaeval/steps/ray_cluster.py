@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from types import ModuleType
 
+from mediaeval.devices import device_kind
 from mediaeval.errors import ConfigError, FeaturesError, first_line
 
 OLDEST = (2, 60)  # what was tried
@@ -27,7 +28,7 @@ def ray_cluster(address: str | None, cpus: int) -> Iterator[ModuleType]:
     ray = _imported()
     with _quiet():
         try:
-            if address:
+            if address is not None:
                 _require_answer(address)
                 ray.init(address=address, log_to_driver=False, logging_level=logging.CRITICAL)
             else:
@@ -39,7 +40,7 @@ def ray_cluster(address: str | None, cpus: int) -> Iterator[ModuleType]:
                     log_to_driver=False,
                     logging_level=logging.CRITICAL,
                 )
-        except (ConnectionError, RuntimeError, ValueError, TimeoutError, OSError) as error:
+        except Exception as error:  # Ray raises many kinds, Exception itself among them
             where = f"the cluster at --address {address}" if address else "Ray on this machine"
             raise ConfigError(
                 f"--ray: {where} cannot be used ({first_line(error).rstrip('.')}). Every node needs the same versions "
@@ -58,12 +59,16 @@ def _require_answer(address: str) -> None:
         socket.create_connection((host.strip("[]"), int(port)), timeout=ANSWER).close()
 
 
-def cluster_cpus(ray: ModuleType) -> int:
-    """Return the logical processors of the cluster. Raises FeaturesError where it has none."""
-    cpus = int(ray.cluster_resources().get("CPU", 0))
-    if not cpus:
-        raise FeaturesError("the Ray cluster has no processors. Add a node, or leave --ray out.")
-    return cpus
+def cluster_size(ray: ModuleType, device: str) -> tuple[int, str]:
+    """Return how many workers a cluster has room for, and of what: its logical processors, or its GPUs.
+
+    Raises FeaturesError where it has none.
+    """
+    resource, what = ("GPU", "GPUs") if device_kind(device) == "cuda" else ("CPU", "processors")
+    most = int(ray.cluster_resources().get(resource, 0))
+    if not most:
+        raise FeaturesError(f"the Ray cluster has no {what}. Add a node, choose another --device, or leave --ray out.")
+    return most, what
 
 
 def _imported() -> ModuleType:

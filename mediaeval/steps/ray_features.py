@@ -20,7 +20,7 @@ from typing import Any
 from mediaeval.config import Config
 from mediaeval.data.dataset import Dataset
 from mediaeval.devices import device_kind
-from mediaeval.errors import ConfigError, FeaturesError, UserError, WeightsError
+from mediaeval.errors import ConfigError, FeaturesError, UserError, WeightsError, first_line
 from mediaeval.features.bill import Bill
 from mediaeval.features.extract import Features, plain_file
 from mediaeval.features.feature_extractor import FeatureExtractor
@@ -28,7 +28,7 @@ from mediaeval.features.store import FeatureStore
 from mediaeval.features.worker_store import absorb, new_worker
 from mediaeval.progress import progress
 from mediaeval.steps.prepare import with_thumbnail
-from mediaeval.steps.ray_cluster import cluster_cpus, ray_cluster
+from mediaeval.steps.ray_cluster import cluster_size, ray_cluster
 from mediaeval.steps.ray_worker import Image, Outcome, RayWorker, Ready
 
 logger = logging.getLogger(__name__)
@@ -67,7 +67,7 @@ def ray_features(
     absorb(store)  # of a command that was killed
     cpus = max(os.cpu_count() or 1, workers or 1)
     with ray_cluster(address, cpus) as ray, progress(f"features of {dataset.folder}, by Ray") as advance:
-        crew = _Crew(ray, dataset, config, used, device, _how_many(workers, cluster_cpus(ray)), store)
+        crew = _Crew(ray, dataset, config, used, device, _how_many(workers, cluster_size(ray, device)), store)
         try:
             for _ in crew.work(dataset.ids):
                 advance(crew.done, len(dataset.ids))
@@ -91,13 +91,14 @@ def ray_features(
     return Features(contents, crew.failures, files, {}, crew.computed, bill=bill)
 
 
-def _how_many(workers: int | None, cpus: int) -> int:
+def _how_many(workers: int | None, size: tuple[int, str]) -> int:
+    most, what = size
     if workers is None:
-        return max(cpus // 2, 1)
-    if workers > cpus:
+        return max(most // 2, 1) if what == "processors" else most
+    if workers > most:
         raise ConfigError(
-            f"--workers: got {workers}; expected no more than the {cpus} processors of the Ray cluster. Ask for fewer, "
-            "or add nodes."
+            f"--workers: got {workers}; expected no more than the {most} {what} of the Ray cluster. Ask for fewer, or "
+            "add nodes."
         )
     return workers
 
@@ -138,6 +139,7 @@ class _Crew:
     bill: Bill = field(default_factory=Bill)
     start_seconds: float = 0.0
     done: int = 0
+    last_end: str = ""  # what Ray says of the worker that ended last
     twice: int = 0
     starting: dict[Any, _Member] = field(default_factory=dict)  # Ray's reference → who begins
     names: list[str] = field(default_factory=list)  # of all workers so far
@@ -161,7 +163,8 @@ class _Crew:
             elif not self.starting or time.monotonic() - alone_since > PATIENCE:
                 raise FeaturesError(
                     f"Ray has no worker left for {sum(len(chunk.images) for chunk in todo)} images: those that were "
-                    "started ended, or found no free processor. What was stored is kept: run the command again."
+                    f"started ended{f' ({self.last_end})' * bool(self.last_end)}, or found no free processor. What was "
+                    "stored is kept: run the command again."
                 )
             for reference in self._finished():
                 if reference in self.starting:
@@ -178,6 +181,7 @@ class _Crew:
                     if outcome is not None:
                         del self.in_hand[reference]
                         self._take(outcome, member)
+                        again = AGAIN * self.size  # it goes on: only ends without progress are counted
                         self.done += len(chunk.images)
                         yield
                     elif again:
@@ -203,7 +207,8 @@ class _Crew:
         self.names.append(name)
         gpus = 1 if device_kind(self.device) == "cuda" else 0
         remote = self.ray.remote(num_cpus=1, num_gpus=gpus, max_restarts=0)(RayWorker)
-        actor = remote.remote(self.config, Path.cwd(), self.store, name, self.device, threads)
+        on = device_kind(self.device)  # Ray shows each worker the GPU that it gives it, and no other
+        actor = remote.remote(self.config, Path.cwd(), self.store, name, on, threads)
         self.starting[actor.begin.remote()] = _Member(actor, name)
 
     def _finished(self) -> list[Any]:
@@ -218,12 +223,15 @@ class _Crew:
         """
         try:
             answer: Ready | Outcome = self.ray.get(reference)
-        except self.ray.exceptions.RayActorError:
+        except self.ray.exceptions.RayActorError as error:
+            self.last_end = first_line(error)[:300]
             self._lost(member, todo)
             return None
         except self.ray.exceptions.RayError as error:
+            cause = getattr(error, "cause", None) or error
             raise FeaturesError(
-                f"Ray failed ({type(error).__name__}). What was stored is kept: run the command again."
+                f"Ray failed{f' on node {member.node}' * bool(member.node)} ({type(cause).__name__}: "
+                f"{first_line(cause)[:300]}). What was stored is kept: run the command again."
             ) from error
         if isinstance(answer, Ready):
             member.node = answer.node
@@ -253,12 +261,14 @@ class _Crew:
         """Give back what a worker that ended had in hand, after taking what it stored."""
         if member in self.ready:
             self.ready.remove(member)
+        with contextlib.suppress(self.ray.exceptions.RayError):
+            self.ray.kill(member.actor)  # one that Ray only cannot reach may still compute
         returned = [chunk for one, chunk in self.in_hand.values() if one is member]
         self.in_hand = {ref: (one, chunk) for ref, (one, chunk) in self.in_hand.items() if one is not member}
         logger.warning(f"a worker{f' on node {member.node}' * bool(member.node)} ended; others go on with its images.")
         absorbed = absorb(self.store, wait=LETTING_GO, only=member.name)
         self.twice += absorbed.twice
-        self.bill += Bill(computed=absorbed.stored - member.computed)  # it told nobody of these
+        self.bill += Bill(computed=max(absorbed.stored - member.computed, 0))  # it told nobody of these
         if returned:
             returned[0].ended += 1  # it was at these
             returned[:1] = self._after_an_end(returned[0])

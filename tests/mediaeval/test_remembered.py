@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from mediaeval.remembered import cache_folder, forget, keep, recall
+from mediaeval.remembered import cache_folder, keep, recall
 
 KEY = {"model": "a", "versions": ("torch 2", "timm 1")}
 LONG_AGO = 1_000_000_000  # seconds since 1970
@@ -23,8 +23,6 @@ def test_what_was_kept_is_recalled_under_the_same_key_alone(weights):
     assert recall("width", KEY) == {"width": 3}
     assert recall("width", KEY | {"model": "b"}) is None
     assert recall("height", KEY) is None
-    forget("width", KEY)
-    assert recall("width", KEY) is None
 
 
 @pytest.mark.parametrize("change", ["bytes", "time", "another file", "gone"])
@@ -63,5 +61,4 @@ def test_a_folder_that_cannot_be_written_costs_nothing(weights, tmp_path, monkey
     (tmp_path / "file").write_bytes(b"")
     monkeypatch.setenv("MEDIAEVAL_WEIGHTS", str(tmp_path / "file" / "weights"))
     keep("width", KEY, {"width": 3}, [weights])
-    forget("width", KEY)
     assert recall("width", KEY) is None

@@ -79,6 +79,22 @@ def test_another_setting_or_file_is_built_anew(known, change):
     assert (after.identity == before.identity) == (change == "weights")  # the same bytes, hashed anew
 
 
+def test_files_of_one_name_in_two_folders_are_two_networks(known, tmp_path, monkeypatch):
+    from safetensors.torch import load_file, save_file
+
+    state, identities = load_file(known["net"].weights), []
+    here = {"net": known["net"].model_copy(update={"weights": "w.safetensors"})}
+    for number in (0.0, 1.0):
+        folder = tmp_path / f"{number}"
+        folder.mkdir()
+        changed = {key: tensor + number * (tensor.ndim == 4) for key, tensor in state.items()}
+        save_file(changed, folder / "w.safetensors")
+        os.utime(folder / "w.safetensors", (LONG_AGO, LONG_AGO))
+        monkeypatch.chdir(folder)
+        identities += [of(here).identity, of(here).identity]  # built, then recalled
+    assert identities[0] == identities[1] != identities[2] == identities[3]
+
+
 def test_weights_that_are_gone_are_reported_at_once(known):
     of(known)
     Path(known["net"].weights).unlink()

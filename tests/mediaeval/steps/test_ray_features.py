@@ -151,8 +151,9 @@ def test_images_of_a_worker_that_ends_go_to_another_and_what_it_stored_is_taken(
     assert caplog.text.count("ended; others go on with its images") == len(ends)
 
 
-def test_an_image_that_ends_every_worker_is_named_and_the_others_are_computed(job, monkeypatch):
-    found = by_ray(job, monkeypatch, FakeRay(ends_at="d5"), workers=2)
+@pytest.mark.parametrize("workers", [1, 2])
+def test_an_image_that_ends_every_worker_is_named_and_the_others_are_computed(job, monkeypatch, workers):
+    found = by_ray(job, monkeypatch, FakeRay(ends_at="d5"), workers=workers)
     assert found.failures == {"d5": "2 workers ended while they computed it"}
     assert len(found.contents) == 22
 
