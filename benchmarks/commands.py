@@ -6,7 +6,6 @@ A sample is drawn, its features of one network with random weights are stored an
 epochs. Then each command runs in a fresh process, in turns with a process that imports what the command needs and ends.
 """
 
-import argparse
 import importlib.util
 import os
 import subprocess
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.table import ROOT, in_turns
+from benchmarks.table import ROOT, in_turns, print_rows
 
 HEADER = ("| command | seconds | the imports it needs | ratio | limit |", "|---|---|---|---|---|")
 MODEL = "resnet18"
@@ -98,10 +97,7 @@ def _prepare(folder: Path, process: Callable[..., Callable[[], object]], n_image
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="one run of each in place of three")
-    for row in rows(parser.parse_args().quick):
-        print(row, flush=True)
+    print_rows(__doc__, rows, "one run of each in place of three")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,6 @@ a first small batch are not timed. Without a GPU, tiny networks and few images s
 else: precision is then float32.
 """
 
-import argparse
 import os
 import tempfile
 import time
@@ -24,6 +23,7 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.utils.data import DataLoader
 
+from benchmarks.table import print_rows
 from benchmarks.yardstick import ImageFiles
 from mediaeval.data.dataset import Dataset, load_dataset
 from mediaeval.devices import device_kind, resolve_device
@@ -192,10 +192,7 @@ def rows(quick: bool, n_images: int = 0) -> Iterator[str]:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="one run of each in place of three")
-    for row in rows(parser.parse_args().quick):
-        print(row, flush=True)
+    print_rows(__doc__, rows, "one run of each in place of three")
 
 
 if __name__ == "__main__":

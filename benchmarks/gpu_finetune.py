@@ -6,7 +6,6 @@ Images are drawn and weights are random, so nothing has to be at hand. Without a
 shows that the benchmark runs and nothing else.
 """
 
-import argparse
 import re
 import tempfile
 import time
@@ -18,6 +17,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from benchmarks.table import print_rows
 from mediaeval.devices import resolve_device
 from mediaeval.features.images import Images
 from mediaeval.finetune import settings_of
@@ -157,10 +157,7 @@ def rows(quick: bool, work: Work | None = None) -> Iterator[str]:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="fewer epochs and steps")
-    for row in rows(parser.parse_args().quick):
-        print(row, flush=True)
+    print_rows(__doc__, rows, "fewer epochs and steps")
 
 
 if __name__ == "__main__":

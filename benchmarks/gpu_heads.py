@@ -12,7 +12,6 @@ views; the loop's seconds are those of its epochs times their number.
 Without a GPU it runs in a tiny form, whose figures mean nothing.
 """
 
-import argparse
 import hashlib
 import time
 from collections.abc import Iterator, Sequence
@@ -24,6 +23,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.heads import LR, N_FEATURES, N_HELD_OUT, N_IMAGES, decide_by, draw, ours
+from benchmarks.table import print_rows
 from benchmarks.yardstick import plain_heads
 from mediaeval.classifiers import make_classifier
 from mediaeval.classifiers.training import TorchClassifier
@@ -168,10 +168,7 @@ def _training_data(name: str, X: np.ndarray, y: np.ndarray) -> TrainingData:
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--quick", action="store_true", help="one seed, fewer epochs where an epoch is timed")
-    for row in rows(parser.parse_args().quick):
-        print(row, flush=True)
+    print_rows(__doc__, rows, "one seed, fewer epochs where an epoch is timed")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """One table for all measurements: what is compared runs in turns; seconds of each, ratios of the pairs."""
 
+import argparse
 import subprocess
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -44,3 +45,11 @@ def row_alone(work: str, runs: int, command: list[str], limit: str) -> None:
     (seconds,) = in_turns(runs, lambda: subprocess.run(command, check=True, capture_output=True, cwd=ROOT))
     spread = f"{min(seconds):.2f} – {np.median(seconds):.2f} – {max(seconds):.2f} s"
     print(f"| {work} | | {min(seconds):.2f} | {spread} | {limit} |", flush=True)
+
+
+def print_rows(description: str | None, rows: Callable[[bool], Iterable[str]], quick: str) -> None:
+    """Print a benchmark's rows as they come. `quick`: what the option --quick does, which `rows` is given."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help=quick)
+    for one in rows(parser.parse_args().quick):
+        print(one, flush=True)

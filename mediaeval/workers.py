@@ -164,7 +164,7 @@ def _answer(function: Callable[[Any], Any], part: Sequence[Any], shared: mmap.mm
     buffers: list[pickle.PickleBuffer] = []
     try:
         answer: Any = pickle.dumps([function(item) for item in part], protocol=5, buffer_callback=buffers.append)
-    except Exception as error:
+    except Exception as error:  # whatever the function raises is raised on the other side
         return pickle.dumps((_sendable(error), []))
     sizes: list[int | bytes] = []
     start = 0
@@ -186,7 +186,7 @@ def _sendable(error: Exception) -> Exception:
     """Return an error, or in its place one of the same words where it cannot be sent to another process."""
     try:
         pickle.loads(pickle.dumps(error))
-    except Exception:
+    except Exception:  # an error of a library may need arguments that pickle does not keep
         return RuntimeError(f"{type(error).__name__}: {error}")
     return error
 

@@ -38,9 +38,9 @@ def choose_shards(
     ours = [record for record in records if record[1].digest == digest]
     if not ours:
         raise FeaturesError(*_of_other_data(records, data, len(ids)))
-    wanted = {network.name: network.identity for network in networks}
-    fitting = [record for record in ours if not _differences(record[1], wanted)]
-    others = [record for record in ours if record not in fitting and set(record[1].identities) & set(wanted)]
+    identities = {network.name: network.identity for network in networks}
+    fitting = [record for record in ours if not _differences(record[1], identities)]
+    others = [record for record in ours if record not in fitting and set(record[1].identities) & set(identities)]
     splits: dict[int, dict[int, list[Record]]] = defaultdict(lambda: defaultdict(list))
     for record in fitting:
         splits[record[1].shard.of][record[1].shard.number].append(record)
@@ -60,7 +60,7 @@ def choose_shards(
         if len({store for store, _ in twice}) > 1  # one store may have it for several choices of extractors
     ]
     needed = [record for record in others if record[1].shard.of == of and record[1].shard.number not in found]
-    problems += [_of_other_vectors(record, wanted) for record in needed]
+    problems += [_of_other_vectors(record, identities) for record in needed]
     if problems:
         raise FeaturesError(*problems)
     missing = tuple(Shard(number, of) for number in range(1, of + 1) if number not in found)
@@ -85,19 +85,19 @@ def _in_words(records: Sequence[Record]) -> str:
     return first_few(sorted({str(record.shard) for _, record in records}), 8)
 
 
-def _of_other_vectors(record: Record, wanted: Mapping[str, Mapping[str, Any]]) -> str:
+def _of_other_vectors(record: Record, identities: Mapping[str, Mapping[str, Any]]) -> str:
     store, shard = record
     return (
         f"{store}: shard {shard.shard} was computed on {shard.machine.node} otherwise than the settings here say: "
-        f"{first_few(_differences(shard, wanted), 4)}. Use the settings and weights of that shard, or compute it "
+        f"{first_few(_differences(shard, identities), 4)}. Use the settings and weights of that shard, or compute it "
         f"again: {command_of(Path(shard.data), shard.shard)}"
     )
 
 
-def _differences(record: ShardRecord, wanted: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Return in words how the extractors of a record differ from those wanted; none where it has them all."""
+def _differences(record: ShardRecord, identities: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Return in words how the extractors of a record differ from ours; none where it has them all."""
     found = []
-    for name, identity in wanted.items():
+    for name, identity in identities.items():
         theirs = record.identities.get(name)
         if theirs is None:
             found.append(f"extractor '{name}' is absent")

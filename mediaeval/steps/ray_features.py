@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 CHUNK = 64  # images that a worker is given at once
 IN_HAND = 2  # chunks that a worker has: it never waits for the next
-AGAIN = 3  # times the workers that are started in place of those that ended
+AGAIN = 8  # times the workers that may end in a row before one gets on: three bad images side by side end as many
 PATIENCE = 120.0  # seconds without any worker
 LETTING_GO = 60.0  # seconds that what a lost node ran may take to end
 ENDING = 10.0  # seconds that a worker may take to end
@@ -141,6 +141,7 @@ class _Crew:
     done: int = 0
     last_end: str = ""  # what Ray says of the worker that ended last
     twice: int = 0
+    again: int = 0  # workers that may still be started in place of others
     starting: dict[Any, _Member] = field(default_factory=dict)  # Ray's reference → who begins
     names: list[str] = field(default_factory=list)  # of all workers so far
     ready: list[_Member] = field(default_factory=list)
@@ -150,7 +151,7 @@ class _Crew:
         """Give out all images; yield after every outcome."""
         todo = deque(self._chunks(ids))
         begun = alone_since = time.monotonic()
-        again = AGAIN * self.size
+        self.again = AGAIN * self.size
         for _ in range(self.size):
             self._start()
         while todo or self.in_hand:
@@ -172,21 +173,19 @@ class _Crew:
                     if self._answer(reference, member, todo) is not None:
                         self.ready.append(member)
                         self.start_seconds = self.start_seconds or time.monotonic() - begun
-                    elif again:
-                        again -= 1
-                        self._start()
+                    else:
+                        self._start_again()
                 elif reference in self.in_hand:  # not given back already
                     member, chunk = self.in_hand[reference]
                     outcome = self._answer(reference, member, todo)
                     if outcome is not None:
                         del self.in_hand[reference]
                         self._take(outcome, member)
-                        again = AGAIN * self.size  # it goes on: only ends without progress are counted
+                        self.again = AGAIN * self.size  # it goes on: only ends without progress are counted
                         self.done += len(chunk.images)
                         yield
-                    elif again:
-                        again -= 1
-                        self._start()
+                    else:
+                        self._start_again()
 
     def end(self) -> None:
         """End the workers and absorb what they stored."""
@@ -210,6 +209,12 @@ class _Crew:
         on = device_kind(self.device)  # Ray shows each worker the GPU that it gives it, and no other
         actor = remote.remote(self.config, Path.cwd(), self.store, name, on, threads)
         self.starting[actor.begin.remote()] = _Member(actor, name)
+
+    def _start_again(self) -> None:
+        """Start a worker in place of one that ended, unless too many ended without any progress."""
+        if self.again:
+            self.again -= 1
+            self._start()
 
     def _finished(self) -> list[Any]:
         waited = [*self.starting, *self.in_hand]

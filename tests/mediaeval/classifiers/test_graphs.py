@@ -1,4 +1,4 @@
-"""Work recorded as CUDA graphs: what surrounds the recording, and that one which fails is told and changes nothing."""
+"""Work recorded as CUDA graphs: what surrounds the recording; one that fails gives a warning and changes nothing."""
 
 import contextlib
 import gc
